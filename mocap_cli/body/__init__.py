@@ -1,0 +1,1 @@
+"""What a person is: joints, keypoints, rotations and the result of tracking one."""

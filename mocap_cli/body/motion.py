@@ -1,0 +1,182 @@
+"""Motion, the one result type, and its JSON: what the tracker makes and every exporter takes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from mocap_cli.body.skeleton import KEYPOINTS, Skeleton
+from mocap_cli.errors import MocapError
+from mocap_cli.files import written_whole
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+FORMAT = 1
+_WANTED = "give a file that `mocap track` of this version wrote"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The video that a motion was read from."""
+
+    file: str  # its name, without folders
+    fps: float  # mean rate over the tracked span
+    width: int  # pixels as displayed, after the rotation flag
+    height: int
+    frames: int
+    rotation: int  # degrees counter-clockwise that a player turns the stored picture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Camera:
+    """How each frame saw the world: a pinhole looking along its own -Z with Y up."""
+
+    focal_pixels: float
+    centre: tuple[float, float]  # principal point, displayed pixels
+    world_from_camera: Float32  # (T, 3, 4), metres: rotation and position of the camera
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Motion:
+    """A person's joints over time, with what is known about how sure they are.
+
+    Frames where nobody was found hold NaN in `joints`, `sigma` and `keypoints`; frames whose
+    joints were filled in from their neighbours hold numbers and `seen` is False.
+    """
+
+    source: Source
+    skeleton: Skeleton
+    space: Literal["world", "camera"]
+    times: Float64  # (T,) seconds, strictly rising
+    joints: Float32  # (T, J, 3) metres, right-handed, Y up
+    sigma: Float32  # (T, J) metres: 70 % of errors are expected within it
+    seen: NDArray[np.bool_]  # (T,) the 2D network saw the person in this frame
+    contacts: Float32  # (T, 2) how likely the left and the right foot is planted, 0..1
+    xy: Float32  # (T, K, 2) displayed pixels, Y down
+    score: Float32  # (T, K) 0..1
+    camera: Camera
+    model: Mapping[str, str] = field(default_factory=dict)  # what made it: names and hashes
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        T, J, K = len(self.times), len(self.skeleton), len(KEYPOINTS)
+        wanted = {
+            "joints": (T, J, 3),
+            "sigma": (T, J),
+            "seen": (T,),
+            "contacts": (T, 2),
+            "xy": (T, K, 2),
+            "score": (T, K),
+        }
+        for name, shape in wanted.items():
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"{name} is {getattr(self, name).shape}, wanted {shape}")
+        if self.camera.world_from_camera.shape != (T, 3, 4):
+            raise ValueError("give the camera one 3x4 pose a frame")
+        if T == 0 or not (np.isfinite(self.times).all() and (np.diff(self.times) > 0).all()):
+            raise ValueError("times must rise strictly and hold at least one frame")
+
+    @property
+    def tracked(self) -> NDArray[np.bool_]:
+        """(T,) frames that have joints, seen or filled."""
+        return np.asarray(np.isfinite(self.joints).all(axis=(1, 2)))
+
+    def frames(self, chosen: slice) -> "Motion":
+        """The same motion, only those frames."""
+        pose = self.camera.world_from_camera[chosen]
+        return replace(
+            self,
+            times=self.times[chosen],
+            joints=self.joints[chosen],
+            sigma=self.sigma[chosen],
+            seen=self.seen[chosen],
+            contacts=self.contacts[chosen],
+            xy=self.xy[chosen],
+            score=self.score[chosen],
+            camera=replace(self.camera, world_from_camera=pose),
+        )
+
+
+def write_motion(motion: Motion, path: Path) -> None:
+    """Write the JSON of docs/formats.md; reading it back gives the same numbers."""
+    document = {
+        "mocap": FORMAT,
+        "source": motion.source,
+        "skeleton": motion.skeleton,
+        "units": "metres",
+        "space": motion.space,
+        "times": motion.times,
+        "joints": motion.joints,
+        "sigma": motion.sigma,
+        "seen": motion.seen,
+        "contacts": motion.contacts,
+        "keypoints": {"names": KEYPOINTS, "xy": motion.xy, "score": motion.score},
+        "camera": motion.camera,
+        "model": dict(motion.model),
+        "warnings": motion.warnings,
+    }
+    with written_whole(path) as aside:
+        aside.write_bytes(orjson.dumps(document, _contiguous, orjson.OPT_SERIALIZE_NUMPY))
+
+
+def _contiguous(value: Any) -> Any:
+    """What orjson asks for when an array is a strided view: the same numbers in order."""
+    if isinstance(value, np.ndarray):
+        return np.ascontiguousarray(value)
+    raise TypeError(f"cannot write {type(value).__name__}")
+
+
+def read_motion(path: Path) -> Motion:
+    """Read what `write_motion` wrote; anything else is a clear error."""
+    try:
+        document = orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise MocapError(f"cannot read {path}: {error.strerror}", "check the path") from error
+    except orjson.JSONDecodeError as error:
+        raise MocapError(
+            f"{path} is not JSON: {error}", "give a file that `mocap track` wrote"
+        ) from error
+    if not isinstance(document, dict) or document.get("mocap") != FORMAT:
+        found = document.get("mocap") if isinstance(document, dict) else None
+        raise MocapError(
+            f'{path} is not a motion of format {FORMAT} (its "mocap" says {found!r})',
+            _WANTED,
+        )
+    try:
+        return _motion(document)
+    except (KeyError, TypeError, ValueError) as error:
+        raise MocapError(
+            f"{path} is damaged: {error}",
+            "track the video again, or mend the file by docs/formats.md",
+        ) from error
+
+
+def _motion(document: dict[str, Any]) -> Motion:
+    seen, camera = document["keypoints"], document["camera"]
+    if tuple(seen["names"]) != KEYPOINTS:
+        raise ValueError("keypoints.names are not the ones of this version")
+    return Motion(
+        source=Source(**document["source"]),
+        skeleton=Skeleton(
+            tuple(document["skeleton"]["names"]), tuple(document["skeleton"]["parents"])
+        ),
+        space=document["space"],
+        times=np.array(document["times"], np.float64),
+        joints=np.array(document["joints"], np.float32),
+        sigma=np.array(document["sigma"], np.float32),
+        seen=np.array(document["seen"], np.bool_),
+        contacts=np.array(document["contacts"], np.float32),
+        xy=np.array(seen["xy"], np.float32),
+        score=np.array(seen["score"], np.float32),
+        camera=Camera(
+            focal_pixels=camera["focal_pixels"],
+            centre=(camera["centre"][0], camera["centre"][1]),
+            world_from_camera=np.array(camera["world_from_camera"], np.float32),
+        ),
+        model=dict(document["model"]),
+        warnings=tuple(document["warnings"]),
+    )

@@ -1,0 +1,1 @@
+"""How a camera sees: projection and rays."""

@@ -1,0 +1,1 @@
+"""A Motion in, files that other programs open out."""

@@ -1,0 +1,1 @@
+"""The person in the picture: finding, following, 2D keypoints."""

@@ -1,0 +1,1 @@
+"""Footage with known truth: rendered bodies moved by motion capture."""

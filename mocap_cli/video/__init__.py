@@ -1,0 +1,1 @@
+"""Frames in with their true times, frames out."""
