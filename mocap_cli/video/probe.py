@@ -1,0 +1,232 @@
+"""Look at a video before reading it: its size as displayed, its rate, its sound, its lens."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap_cli.errors import MocapError
+
+Image = NDArray[np.uint8]
+
+FALLBACK_FPS = 25.0  # for a single picture, or a file that tells no rate
+_SQUARE = 0.02  # pixels nearer to square than this are square: GIF rounds its ratio to 1/64
+_TEXT_AS_PICTURES = {"tty", "bin", "xbin", "idf", "adf"}  # FFmpeg draws text files as video
+_PACKETS_UNTIL_A_PICTURE = 1000
+_FOCAL_TAG = "focal_length.35mm_equivalent"
+_WIDTH_OF_35_MM = 36.0
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """How a player turns the stored picture: transpose first, then flip."""
+
+    transposed: bool = False
+    flip_x: bool = False
+    flip_y: bool = False
+
+    @staticmethod
+    def of_matrix(matrix: NDArray[np.int32]) -> "Orientation":
+        """From FFmpeg's 3x3 display matrix, rounded to quarter turns."""
+        (a, b), (c, d) = matrix[0, :2].tolist(), matrix[1, :2].tolist()
+        if abs(a) >= abs(b):
+            return Orientation(False, a < 0, d < 0)
+        return Orientation(True, c < 0, b < 0)
+
+    @property
+    def rotation(self) -> int:
+        """Degrees counter-clockwise; of a mirrored picture, those after the mirroring."""
+        if self.transposed:
+            return 90 if self.flip_y else 270
+        return 180 if self.flip_y else 0
+
+    def apply(self, image: Image) -> Image:
+        """The picture as a player shows it."""
+        if self.transposed:
+            image = np.asarray(cv2.transpose(image), np.uint8)
+        if not (self.flip_x or self.flip_y):
+            return image
+        code = {(True, True): -1, (True, False): 1, (False, True): 0}[self.flip_x, self.flip_y]
+        return np.asarray(cv2.flip(image, code), np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What is known of a video once its first frame has been decoded."""
+
+    path: Path
+    width: int  # pixels as displayed: after the rotation flag, and square
+    height: int
+    orientation: Orientation
+    fps: float  # mean rate that the file tells
+    frames: int | None  # about how many
+    duration: float | None  # seconds
+    start: Fraction  # seconds: what the file's stamps count from
+    time_base: Fraction  # seconds in one tick of the file's stamps
+    has_audio: bool
+    focal_pixels: float | None  # when the file tells which lens took it
+
+    @property
+    def rotation(self) -> int:
+        """Degrees counter-clockwise that a player turns the stored picture."""
+        return self.orientation.rotation
+
+    @property
+    def stored_size(self) -> tuple[int, int]:
+        """(width, height) of the displayed picture before it is turned."""
+        size = (self.width, self.height)
+        return size[::-1] if self.orientation.transposed else size
+
+
+def probe(path: Path) -> VideoInfo:
+    """Open a video, decode its first frame, and tell what it is."""
+    with open_container(path) as container:
+        stream = picture_stream(container, path)
+        frame = _first_frame(container, stream)
+        if frame is None:
+            raise MocapError(
+                f"cannot read {path} as video: no frame of it can be decoded",
+                "copy it again from the camera, or re-encode it as H.264 MP4",
+            )
+        return _info(path, container, stream, frame)
+
+
+def open_container(path: Path) -> av.container.InputContainer:
+    """Open a file for reading, or say in one line why that cannot be."""
+    try:
+        if path.is_dir():
+            raise MocapError(f"{path} is a folder", "give a video file")
+        if path.stat().st_size == 0:
+            raise MocapError(f"{path} is empty", "copy it again from the camera")
+        # The prefix keeps FFmpeg from taking a name like "a:b.mp4" for an address.
+        container = av.open(f"file:{path}", metadata_errors="replace")
+    except FileNotFoundError as error:
+        raise MocapError(f"{path} does not exist", "check the path") from error
+    except PermissionError as error:
+        raise MocapError(f"cannot read {path}: permission denied", "check its rights") from error
+    except (av.FFmpegError, OSError) as error:
+        raise MocapError(
+            f"cannot read {path} as video: {_reason(error)}",
+            "give a video file; if it is one, it is cut off or damaged: copy it again,"
+            " or re-encode it as H.264 MP4",
+        ) from error
+    if container.format.name in _TEXT_AS_PICTURES:
+        container.close()
+        raise MocapError(f"{path} is not a video", "give a video file")
+    return container
+
+
+def _reason(error: Exception) -> str:
+    reason = getattr(error, "strerror", None) or str(error)
+    return reason[:1].lower() + reason[1:]
+
+
+def picture_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+    """The largest stream of moving pictures; cover art does not count."""
+    cover = av.stream.Disposition.attached_pic
+    streams = [s for s in container.streams.video if not s.disposition & cover]
+    if not streams:
+        kind = "only sound" if container.streams.audio else "no moving pictures"
+        raise MocapError(f"{path} holds {kind}", "give a file with a video stream")
+    known = [s for s in streams if s.codec_context is not None]
+    if not known:
+        raise MocapError(
+            f"{path} is coded in a way that cannot be read here", "re-encode it as H.264 MP4"
+        )
+    stream: av.VideoStream = max(known, key=lambda s: s.width * s.height)
+    stream.thread_type = "AUTO"
+    return stream
+
+
+def _first_frame(
+    container: av.container.InputContainer, stream: av.VideoStream
+) -> av.VideoFrame | None:
+    try:
+        for number, packet in enumerate(container.demux(stream)):
+            try:
+                frames = packet.decode()
+            except av.FFmpegError:
+                frames = []
+            if frames or number == _PACKETS_UNTIL_A_PICTURE:
+                return frames[0] if frames else None
+    except av.FFmpegError:
+        pass  # the file ends here
+    return None
+
+
+def _info(
+    path: Path,
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+    frame: av.VideoFrame,
+) -> VideoInfo:
+    orientation = _orientation(frame)
+    width, height = _square_size(frame.width, frame.height, stream.sample_aspect_ratio)
+    if orientation.transposed:
+        width, height = height, width
+    time_base = stream.time_base or Fraction(1, 1000)
+    first = stream.start_time if stream.start_time is not None else frame.pts or 0
+    fps = _fps(stream)
+    duration = _duration(container, stream)
+    return VideoInfo(
+        path=path,
+        width=width,
+        height=height,
+        orientation=orientation,
+        fps=fps,
+        frames=round(duration * fps) if duration else stream.frames or None,
+        duration=duration,
+        start=first * time_base,
+        time_base=time_base,
+        has_audio=any(s.codec_context is not None for s in container.streams.audio),
+        focal_pixels=_focal({**container.metadata, **stream.metadata}, max(width, height)),
+    )
+
+
+def _orientation(frame: av.VideoFrame) -> Orientation:
+    side_data: Any = frame.side_data  # its published types leave most keys out
+    if "DISPLAYMATRIX" not in side_data:
+        return Orientation()
+    matrix = np.frombuffer(bytes(side_data["DISPLAYMATRIX"]), np.int32)
+    return Orientation.of_matrix(matrix.reshape(3, 3))
+
+
+def _square_size(width: int, height: int, ratio: Fraction | None) -> tuple[int, int]:
+    """The size after making anamorphic pixels square; the finer direction is kept."""
+    if not ratio or abs(math.log(ratio)) < _SQUARE:
+        return width, height
+    if ratio > 1:
+        return round(width * ratio), height
+    return width, round(height / ratio)
+
+
+def _fps(stream: av.VideoStream) -> float:
+    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
+        if rate and 0.1 <= rate <= 1000:
+            return float(rate)
+    return FALLBACK_FPS
+
+
+def _duration(container: av.container.InputContainer, stream: av.VideoStream) -> float | None:
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return container.duration / av.time_base if container.duration else None
+
+
+def _focal(metadata: Mapping[str, str], longer_side: int) -> float | None:
+    """Pixels, from a phone's tag of the focal length that suits a 36 mm wide film."""
+    for key, value in metadata.items():
+        if key.endswith(_FOCAL_TAG):
+            try:
+                millimetres = float(value)
+            except ValueError:
+                return None
+            return millimetres / _WIDTH_OF_35_MM * longer_side if millimetres > 0 else None
+    return None

@@ -1,0 +1,161 @@
+"""Read a video as a stream of frames with their true times, decoding ahead of the consumer."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+
+import av
+import numpy as np
+from av.packet import Packet
+from av.video.reformatter import ColorRange, VideoReformatter
+
+from mocap_cli.video.ahead import ahead
+from mocap_cli.video.clock import Clock
+from mocap_cli.video.probe import (
+    Image,
+    Orientation,
+    VideoInfo,
+    open_container,
+    picture_stream,
+    probe,
+)
+
+__all__ = ["Frame", "Orientation", "VideoInfo", "VideoReader", "open_video", "probe"]
+
+_AHEAD_BYTES = 64 << 20  # pictures held ready: ten of 1080p, one of 8K
+_AHEAD_FRAMES = 8
+_SEEK_MARGINS = (0.0, 5.0, math.inf)  # seconds before the wanted start; inf reads it all
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of a video, as displayed."""
+
+    index: int  # counts from 0 over the frames that were read
+    time: float  # seconds since the stream's start
+    image: Image  # (H, W, 3) RGB
+
+
+def open_video(path: Path, start: float | None = None, end: float | None = None) -> "VideoReader":
+    """Open a video to iterate the frames of `start` <= time <= `end`, in seconds."""
+    return VideoReader(probe(path), start or 0.0, math.inf if end is None else end)
+
+
+class VideoReader:
+    """The frames of a video between two moments, once through; close it or use `with`.
+
+    Frames that cannot be decoded are left out and counted in `corrupt`.
+    """
+
+    def __init__(self, info: VideoInfo, start: float, end: float) -> None:
+        self.info = info
+        self.start = start
+        self.end = end
+        self.corrupt = 0
+        self._container: av.container.InputContainer | None = None
+        size = info.width * info.height * 3
+        self._frames = ahead(self._read(), max(1, min(_AHEAD_FRAMES, _AHEAD_BYTES // size)))
+
+    def __enter__(self) -> "VideoReader":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self._frames
+
+    def close(self) -> None:
+        """End the decoding thread and let go of the file."""
+        self._frames.close()  # type: ignore[attr-defined]  # `ahead` gives a generator
+        if self._container is not None:
+            self._container.close()
+
+    def _read(self) -> Iterator[Frame]:
+        paint = _Painter(self.info)
+        index = 0
+        for time, picture in self._timed():
+            if time > self.end:
+                return
+            if time >= self.start:
+                yield Frame(index, time, paint(picture))
+                index += 1
+
+    def _timed(self) -> Iterator[tuple[float, av.VideoFrame]]:
+        """Pictures from some moment before the start on, each with its time."""
+        for margin in _SEEK_MARGINS:
+            whole = not self._seek(self.start - margin)
+            timed = self._decoded()
+            first = next(timed, None)
+            if whole or (first is not None and first[0] <= self.start):
+                return chain([first] if first else [], timed)
+            self.corrupt = 0  # the index led past the start: try again from further back
+        raise AssertionError("the last margin reads the whole file")
+
+    def _seek(self, moment: float) -> bool:
+        """Open the file anew at the key frame before a moment; False when at its beginning."""
+        if self._container is not None:
+            self._container.close()
+        self._container = open_container(self.info.path)
+        stream = picture_stream(self._container, self.info.path)
+        if moment <= 0 or stream.start_time is None:
+            return False
+        offset = math.floor((moment + float(self.info.start)) / self.info.time_base)
+        try:
+            self._container.seek(offset, stream=stream)
+        except av.FFmpegError:
+            return self._seek(-math.inf)
+        return True
+
+    def _decoded(self) -> Iterator[tuple[float, av.VideoFrame]]:
+        assert self._container is not None
+        stream = picture_stream(self._container, self.info.path)
+        clock = Clock(self.info.start, self.info.fps)
+        for packet in self._packets(stream):
+            for picture in self._pictures(packet):
+                time = clock.at(picture.pts, picture.time_base)
+                if picture.is_corrupt:
+                    self.corrupt += 1
+                else:
+                    yield time, picture
+
+    def _packets(self, stream: av.VideoStream) -> Iterator["Packet[av.VideoStream]"]:
+        assert self._container is not None
+        try:
+            yield from self._container.demux(stream)
+        except av.FFmpegError:  # cut off: what was decoded so far is all there is
+            self.corrupt += 1
+
+    def _pictures(self, packet: "Packet[av.VideoStream]") -> list[av.VideoFrame]:
+        try:
+            return packet.decode()
+        except av.FFmpegError:
+            self.corrupt += 1
+            return []
+
+
+class _Painter:
+    """Decoded pictures to RGB as displayed, keeping the scaler between frames."""
+
+    def __init__(self, info: VideoInfo) -> None:
+        self._scaler = VideoReformatter()
+        self._size = info.stored_size
+        self._orientation = info.orientation
+
+    def __call__(self, picture: av.VideoFrame) -> Image:
+        rgb = self._scaler.reformat(
+            picture,
+            *self._size,
+            format="rgb24",
+            src_color_range=picture.color_range,
+            dst_color_range=ColorRange.JPEG,
+        )
+        return self._orientation.apply(np.asarray(rgb.to_ndarray(), np.uint8))
