@@ -1,0 +1,57 @@
+"""Keypoints: where one person's body is in every picture of a video."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap_cli.body.skeleton import KEYPOINTS
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keypoints:
+    """The 21 keypoints of the followed person over time; K counts as in `KEYPOINTS`.
+
+    Frames where nobody was found hold NaN in `xy`, `depth` and `world` and a score of 0. Short
+    gaps between seen frames are filled from their neighbours: `seen` is False, `xy` is finite
+    and the score is low; `depth` and `world` stay NaN there.
+    """
+
+    times: Float64  # (T,) seconds, strictly rising
+    xy: Float32  # (T, K, 2) displayed pixels, Y down, a pixel's middle at +0.5
+    score: Float32  # (T, K) 0..1: about how likely the point is within a tenth of the torso
+    depth: Float32  # (T, K) displayed pixels TOWARDS the camera, from the middle of the hips
+    world: Float32  # (T, K, 3) metres from the middle of the hips; X right, Y up, Z to the viewer
+    seen: NDArray[np.bool_]  # (T,) the networks saw the person in this frame
+    cut: NDArray[np.bool_]  # (T,) this frame begins another shot: nothing moves across it
+
+    def __post_init__(self) -> None:
+        T, K = len(self.times), len(KEYPOINTS)
+        wanted = {
+            "xy": (T, K, 2),
+            "score": (T, K),
+            "depth": (T, K),
+            "world": (T, K, 3),
+            "seen": (T,),
+            "cut": (T,),
+        }
+        for name, shape in wanted.items():
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"{name} is {getattr(self, name).shape}, wanted {shape}")
+        if not (np.diff(self.times) > 0).all():
+            raise ValueError("times must rise strictly")
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """(T,) frames that have keypoints, seen or filled."""
+        return np.asarray(np.isfinite(self.xy).all(axis=(1, 2)))
+
+    def frames(self, chosen: slice) -> "Keypoints":
+        """The same person, only those frames."""
+        return Keypoints(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})

@@ -1,0 +1,100 @@
+"""Find, verify and open the networks in weights/."""
+
+import functools
+import hashlib
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from mocap_cli.errors import MocapError
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+THREADS = 2  # more gain nothing for networks this small, and the decoder wants a core as well
+_SUMS = "SHA256SUMS"
+_PACKAGE = Path(__file__).parent
+_FOLDERS = (_PACKAGE / "_weights", _PACKAGE.parent / "weights")  # in a wheel, in a checkout
+_PROVIDERS = {"cuda": "CUDAExecutionProvider", "mps": "CoreMLExecutionProvider"}
+_ONLY_FATAL = 4
+_REINSTALL = "install mocap-cli again, or get the weights/ folder of this version"
+
+
+class Network:
+    """One ONNX network: arrays in, arrays out, in the order of its inputs and outputs."""
+
+    def __init__(self, path: Path, providers: list[str]) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = THREADS
+        options.inter_op_num_threads = 1
+        options.log_severity_level = _ONLY_FATAL
+        # Waiting threads must not spin: the core belongs to the video decoder meanwhile.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session: Any = onnxruntime.InferenceSession(
+            str(path), options, providers=[*providers, "CPUExecutionProvider"]
+        )
+        self._names = [node.name for node in self._session.get_inputs()]
+
+    def __call__(self, *arrays: NDArray[Any]) -> list[NDArray[np.float32]]:
+        """Run the network once."""
+        feed = dict(zip(self._names, arrays, strict=True))
+        outputs: list[NDArray[np.float32]] = self._session.run(None, feed)
+        return outputs
+
+
+def open_network(name: str, device: Device = "auto") -> Network:
+    """Open `weights/NAME.onnx`, verified, on the device asked for."""
+    return Network(weight_path(f"{name}.onnx"), _providers(device))
+
+
+def weight_path(name: str) -> Path:
+    """The file of that name in weights/; its SHA-256 is checked once a process."""
+    return _verified(_folder(), name)
+
+
+@functools.cache
+def _folder() -> Path:
+    for folder in _FOLDERS:
+        if (folder / _SUMS).is_file():
+            return folder
+    raise MocapError(f"cannot find the networks: there is no {_FOLDERS[0]}", _REINSTALL)
+
+
+@functools.cache
+def _verified(folder: Path, name: str) -> Path:
+    wanted = _sums(folder / _SUMS).get(name)
+    if wanted is None:
+        raise MocapError(f"{folder / _SUMS} does not list {name}", _REINSTALL)
+    path = folder / name
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise MocapError(f"cannot read {path}: {error.strerror}", _REINSTALL) from error
+    if found != wanted:
+        raise MocapError(f"{path} is damaged: its SHA-256 is {found[:12]}...", _REINSTALL)
+    return path
+
+
+def _sums(path: Path) -> dict[str, str]:
+    lines = (line.split(maxsplit=1) for line in path.read_text("ascii").splitlines())
+    return {name.lstrip("*"): digest for digest, name in lines}
+
+
+def _providers(device: Device) -> list[str]:
+    """What onnxruntime should try before the CPU."""
+    available = onnxruntime.get_available_providers()
+    if device == "auto":
+        return [_PROVIDERS["cuda"]] if _PROVIDERS["cuda"] in available else []
+    if device == "cpu":
+        return []
+    if _PROVIDERS[device] not in available:
+        raise MocapError(
+            f"onnxruntime cannot use {device} here",
+            "leave --device out, or pip install onnxruntime-gpu in place of onnxruntime"
+            if device == "cuda"
+            else "leave --device out",
+        )
+    return [_PROVIDERS[device]]
