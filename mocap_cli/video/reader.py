@@ -12,6 +12,7 @@ import numpy as np
 from av.packet import Packet
 from av.video.reformatter import ColorRange, VideoReformatter
 
+from mocap_cli.errors import MocapError
 from mocap_cli.video.ahead import ahead
 from mocap_cli.video.clock import Clock
 from mocap_cli.video.probe import (
@@ -27,6 +28,7 @@ __all__ = ["Frame", "Orientation", "VideoInfo", "VideoReader", "open_video", "pr
 
 _AHEAD_BYTES = 64 << 20  # pictures held ready: ten of 1080p, one of 8K
 _AHEAD_FRAMES = 8
+_BREAK_SECONDS = 1.0  # pictures may well end this much before the sound does
 _SEEK_MARGINS = (0.0, 5.0, math.inf)  # seconds before the wanted start; inf reads it all
 
 
@@ -40,14 +42,18 @@ class Frame:
 
 
 def open_video(path: Path, start: float | None = None, end: float | None = None) -> "VideoReader":
-    """Open a video to iterate the frames of `start` <= time <= `end`, in seconds."""
+    """Open a video to iterate the frames of `start` <= time <= `end`, in seconds.
+
+    A span without a single frame is a `MocapError` when it is read.
+    """
     return VideoReader(probe(path), start or 0.0, math.inf if end is None else end)
 
 
 class VideoReader:
     """The frames of a video between two moments, once through; close it or use `with`.
 
-    Frames that cannot be decoded are left out and counted in `corrupt`.
+    Frames that cannot be decoded are left out and counted in `corrupt`; once all is read,
+    `warnings` says so, and whether the file breaks off before the length that it promises.
     """
 
     def __init__(self, info: VideoInfo, start: float, end: float) -> None:
@@ -55,6 +61,8 @@ class VideoReader:
         self.start = start
         self.end = end
         self.corrupt = 0
+        self._last = 0.0  # seconds: the latest frame that was decoded, wanted or not
+        self._ran_out = False  # the file ended before the wanted span did
         self._container: av.container.InputContainer | None = None
         size = info.width * info.height * 3
         self._frames = ahead(self._read(), max(1, min(_AHEAD_FRAMES, _AHEAD_BYTES // size)))
@@ -79,15 +87,42 @@ class VideoReader:
         if self._container is not None:
             self._container.close()
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a user should know about the file, one sentence each."""
+        said = []
+        if self.corrupt:
+            frames = "1 frame" if self.corrupt == 1 else f"{self.corrupt} frames"
+            said.append(f"{frames} of the video could not be decoded and were left out")
+        missing = min(self.end, self.info.duration or 0.0) - self._last
+        if self._ran_out and missing > max(_BREAK_SECONDS, 2 / self.info.fps):
+            said.append(f"the video breaks off at {self._last:.2f} of {self.info.duration:.2f} s")
+        return tuple(said)
+
     def _read(self) -> Iterator[Frame]:
         paint = _Painter(self.info)
         index = 0
         for time, picture in self._timed():
+            self._last = time
             if time > self.end:
-                return
+                break
             if time >= self.start:
                 yield Frame(index, time, paint(picture))
                 index += 1
+        else:
+            self._ran_out = True
+        if index == 0:
+            raise self._nothing()
+
+    def _nothing(self) -> MocapError:
+        span = f"between {self.start:g} and {self.end:g} s"
+        if math.isinf(self.end):
+            span = f"from {self.start:g} s on"
+        length = self.info.duration or self._last
+        return MocapError(
+            f"{self.info.path} has no frame {span}",
+            f"give --start and --end within its {length:.2f} s",
+        )
 
     def _timed(self) -> Iterator[tuple[float, av.VideoFrame]]:
         """Pictures from some moment before the start on, each with its time."""
