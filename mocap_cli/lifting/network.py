@@ -1,0 +1,110 @@
+"""The lifter: 2D keypoints over about two seconds to 3D joints, their expected error, contacts.
+
+A transformer over frames. Time enters in seconds, as rotations of queries and keys, so any frame
+rate and uneven frames are read alike.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mocap_cli.body.skeleton import BODY, KEYPOINTS
+
+J, K = len(BODY), len(KEYPOINTS)
+HEIGHT = 1.70
+"""Metres that the lifter takes everybody to be tall; the tracker scales its answer."""
+FEATURES = K * 3 + K * 3 + 1 + 3
+"""x, y, score; a hint at 3D and whether there is one; the centre's path and the size."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifterConfig:
+    """The size of the network; stored with its weights."""
+
+    width: int = 256
+    layers: int = 5
+    heads: int = 8
+    spread: int = 2  # hidden units of a feed-forward block for each unit of width
+    dropout: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Lifted:
+    """What the lifter says about a batch of windows, in axes that look at the person."""
+
+    joints: Tensor  # (B, T, J, 3) metres about the pelvis for a person of HEIGHT
+    log_sigma: Tensor  # (B, T, J) of the expected distance from the truth, metres
+    planted: Tensor  # (B, T, 2) logits, left and right foot
+
+
+class Lifter(nn.Module):
+    """(features, times, valid) of windows to Lifted."""
+
+    def __init__(self, config: LifterConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.enter = nn.Sequential(
+            nn.Linear(FEATURES, 2 * config.width),
+            nn.GELU(),
+            nn.Linear(2 * config.width, config.width),
+        )
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.width)
+        self.leave = nn.Linear(config.width, J * 4 + 2)
+
+    def forward(self, features: Tensor, times: Tensor, valid: Tensor) -> Lifted:
+        """(B, T, FEATURES), (B, T) seconds, (B, T) bool -> Lifted."""
+        x = self.enter(features)  # (B, T, width)
+        turn = rotation_by_time(times, self.config.width // self.config.heads)
+        for block in self.blocks:
+            x = block(x, turn, valid)
+        y = self.leave(self.norm(x))
+        joints = y[..., : J * 3].unflatten(-1, (J, 3))
+        joints = joints - joints[..., :1, :]
+        return Lifted(joints, y[..., J * 3 : J * 4] - 3.0, y[..., J * 4 :])
+
+
+class Block(nn.Module):
+    """Attention over the window, then a feed-forward step for every frame."""
+
+    def __init__(self, config: LifterConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.heads = config.heads
+        self.attend_norm, self.feed_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.merge = nn.Linear(width, width)
+        self.feed = nn.Sequential(
+            nn.Linear(width, config.spread * width),
+            nn.GELU(),
+            nn.Linear(config.spread * width, width),
+        )
+        self.drop = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, turn: tuple[Tensor, Tensor], valid: Tensor) -> Tensor:
+        """(B, T, width) to the same."""
+        qkv = self.query_key_value(self.attend_norm(x)).unflatten(-1, (3, self.heads, -1))
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, heads, T, width / heads)
+        seen = F.scaled_dot_product_attention(
+            turned(q, turn), turned(k, turn), v, attn_mask=valid[:, None, None, :]
+        )
+        x = x + self.drop(self.merge(seen.transpose(1, 2).flatten(2)))
+        return x + self.drop(self.feed(self.feed_norm(x)))
+
+
+def rotation_by_time(times: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Cosines and sines (B, 1, T, size / 2) of time at periods from 0.1 to 10 seconds."""
+    octave = torch.linspace(0, 1, size // 2, device=times.device)
+    rate = 2 * math.pi / (0.1 * 100**octave)
+    angle = times[:, None, :, None] * rate
+    return angle.cos(), angle.sin()
+
+
+def turned(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
+    """Pairs of features turned by the time of their frame, so that products tell differences."""
+    cos, sin = turn
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat((a * cos - b * sin, a * sin + b * cos), dim=-1)

@@ -1,0 +1,142 @@
+"""What a 2D network makes of what the camera sees: jitter, misses, swapped sides, lost parts.
+
+Sizes are metres at the person's depth, so that they hold for any distance and lens. The levels
+were measured on rendered bodies with known joints (docs/lifter.md).
+"""
+
+import torch
+from torch import Tensor
+
+from mocap_cli.body.skeleton import KEYPOINTS, mirrored
+from mocap_cli.lifting.views import Views
+from mocap_cli.lifting.windows import Observed
+
+K = len(KEYPOINTS)
+ROUGH = torch.tensor(
+    [
+        {"hip": 1.4, "wrist": 1.3, "ankle": 1.2, "elbow": 1.1, "heel": 1.5, "toe": 1.6}.get(
+            name.rpartition("_")[2], 0.9
+        )
+        for name in KEYPOINTS
+    ]
+)
+"""How much harder than the average each keypoint is."""
+GROUPS = tuple(
+    torch.tensor([any(part in name for part in parts) for name in KEYPOINTS])
+    for parts in (
+        ("hip", "knee", "ankle", "heel", "toe"),
+        ("knee", "ankle", "heel", "toe"),
+        ("shoulder", "elbow", "wrist"),
+        ("elbow", "wrist"),
+        ("left_ankle", "left_heel", "left_toe"),
+        ("right_ankle", "right_heel", "right_toe"),
+        ("left_wrist", "left_elbow"),
+        ("right_wrist", "right_elbow"),
+        ("_",),
+    )
+)
+OTHER_SIDE = torch.tensor(mirrored(KEYPOINTS))
+
+
+def observe(views: Views, times: Tensor, g: torch.Generator, *, clean: bool = False) -> Observed:
+    """Keypoints with errors and scores, as seen through the lens that the tracker assumes."""
+    B, T = times.shape
+    rays, score = views.rays, torch.full((B, T, K), 0.9)
+    valid = torch.ones(B, T, dtype=torch.bool)
+    hint = torch.full((B, T, K, 3), torch.nan)
+    if not clean:
+        rays, score = _errors(views, times, g)
+        rays, score = _swaps(rays, score, times, g)
+        rays, score = _edges(rays, score, views.edge, g)
+        gone = _bursts(B, 1, times, 0.08, g)[..., 0] > 0
+        score = torch.where(gone[..., None], 0.0, score)
+        valid = _cut(B, T, g)
+        hint = _hints(views, times, g)
+        hint = torch.where(gone[..., None, None], torch.nan, hint)
+    return Observed(rays / views.lens[:, None, None, None], score, hint, times, valid)
+
+
+def _slow(shape: tuple[int, ...], times: Tensor, memory: float, g: torch.Generator) -> Tensor:
+    """Unit noise (B, T, ...) that forgets within `memory` seconds."""
+    white = torch.randn(shape, generator=g)
+    gap = (times[:, 1] - times[:, 0])[:, None]
+    keep = torch.exp(-gap / memory).reshape(-1, *[1] * (len(shape) - 2))
+    out = [white[:, 0]]
+    for t in range(1, shape[1]):
+        out.append(keep * out[-1] + (1 - keep**2).sqrt() * white[:, t])
+    return torch.stack(out, 1)
+
+
+def _bursts(batch: int, count: int, times: Tensor, chance: float, g: torch.Generator) -> Tensor:
+    """(B, T, count) 1 within a stretch of 0.05 to 0.7 seconds that some windows have."""
+    span = times[:, -1]
+    start = torch.rand(batch, count, generator=g) * span[:, None]
+    length = 0.05 + 0.65 * torch.rand(batch, count, generator=g) ** 2
+    length = torch.where(torch.rand(batch, count, generator=g) < 0.12, 9.0, length)
+    on = torch.rand(batch, count, generator=g) < chance
+    t = times[..., None]
+    return ((t >= start[:, None]) & (t < (start + length)[:, None]) & on[:, None]).float()
+
+
+def _errors(views: Views, times: Tensor, g: torch.Generator) -> tuple[Tensor, Tensor]:
+    B, T = times.shape
+    level = torch.exp(0.5 * torch.randn(B, 1, 1, generator=g))
+    rough = level * ROUGH
+    sigma = 0.013 * rough * torch.ones(B, T, K)
+    for group in GROUPS:
+        lost = _bursts(B, 1, times, 0.06, g) * group
+        sigma = sigma + lost * (0.05 + 0.25 * torch.rand(B, 1, 1, generator=g) ** 2)
+    single = _bursts(B, K, times, 0.03, g)
+    sigma = sigma + single * 0.2 * torch.rand(B, 1, K, generator=g)
+    slow = _slow((B, T, K, 2), times, 0.25, g) * sigma[..., None]
+    white = 0.4 * torch.randn(B, T, K, 2, generator=g) * sigma[..., None]
+    bias = 0.014 * ROUGH[:, None] * torch.randn(B, 1, K, 2, generator=g)
+    error = slow + white + bias
+    depth = (-views.keypoints[..., 2:]).clamp(min=0.3)
+    size = error.norm(dim=-1)
+    doubt = 0.6 * sigma + 0.4 * size
+    score = 0.92 - 2.6 * doubt + 0.08 * torch.randn(B, T, K, generator=g)
+    return views.rays + error / depth, score.clamp(0.02, 0.98)
+
+
+def _swaps(rays: Tensor, score: Tensor, times: Tensor, g: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Left for right, for legs, arms or all, for a while."""
+    B = len(rays)
+    for group, chance in ((GROUPS[0], 0.05), (GROUPS[2], 0.04), (GROUPS[-1], 0.03)):
+        swapped = (_bursts(B, 1, times, chance, g) * group) > 0
+        rays = torch.where(swapped[..., None], rays[:, :, OTHER_SIDE], rays)
+        score = torch.where(swapped, score[:, :, OTHER_SIDE] * 0.85, score)
+    return rays, score
+
+
+def _edges(rays: Tensor, score: Tensor, edge: Tensor, g: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Parts beyond the picture's edge are guessed at, near it and doubtfully."""
+    limit = edge[:, None, None]
+    out = (rays.abs() > limit).any(-1)
+    jitter = 1 + 0.1 * torch.randn(rays.shape, generator=g)
+    held = torch.minimum(torch.maximum(rays, -limit), limit) * jitter
+    doubtful = 0.35 * torch.rand(score.shape, generator=g)
+    return torch.where(out[..., None], held, rays), torch.where(out, doubtful, score)
+
+
+def _cut(batch: int, frames: int, g: torch.Generator) -> Tensor:
+    """(B, T) valid frames: some windows are shorter."""
+    short = torch.rand(batch, generator=g) < 0.12
+    length = torch.randint(1, frames + 1, (batch,), generator=g)
+    length = torch.where(short, length, frames)
+    return torch.arange(frames)[None] < length[:, None]
+
+
+def _hints(views: Views, times: Tensor, g: torch.Generator) -> Tensor:
+    """A single-frame network's guess at 3D: too flat, a little turned, wandering; or none."""
+    B, T = times.shape
+    hips = [KEYPOINTS.index("left_hip"), KEYPOINTS.index("right_hip")]
+    body = views.keypoints - views.keypoints[:, :, hips].mean(2, keepdim=True)
+    flat = torch.ones(B, 1, 1, 3)
+    flat[..., 2] = (0.75 + 0.15 * torch.randn(B, 1, 1, generator=g)).clamp(0.3, 1.1)
+    size = torch.exp(0.1 * torch.randn(B, 1, 1, 1, generator=g))
+    wander = 0.06 * _slow((B, T, K, 3), times, 0.5, g)
+    wander = wander * ROUGH[:, None] * torch.exp(0.4 * torch.randn(B, 1, 1, 1, generator=g))
+    none = torch.rand(B, generator=g) < 0.4
+    hint = body * flat * size + wander
+    return torch.where(none[:, None, None, None], torch.nan, hint)

@@ -1,0 +1,97 @@
+"""What the lifter is shown: keypoints as rays about the person, free of place, size and lens.
+
+The same code serves training and tracking. For every frame the camera is turned in thought so
+that it looks at the person; what was seen is told in units of the person's size in the window.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mocap_cli.body.skeleton import KEYPOINTS
+
+TORSO = tuple(
+    KEYPOINTS.index(name) for name in ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
+)
+SURE = 0.1
+"""Keypoints that score less are not shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What the 2D networks said about a batch of windows, as rays of the (assumed) camera."""
+
+    rays: Tensor  # (B, T, K, 2) tangents, right and up of the optical axis
+    score: Tensor  # (B, T, K) 0..1
+    hint: Tensor  # (B, T, K, 3) metres about the hips, looking at the person; NaN where none
+    times: Tensor  # (B, T) seconds
+    valid: Tensor  # (B, T) frames that exist
+
+
+def features(seen: Observed) -> tuple[Tensor, Tensor]:
+    """The network's input (B, T, FEATURES), and (B, T, 3, 3) camera_from_view turns."""
+    sure = (seen.score > SURE) & seen.valid[..., None]
+    weight = seen.score * sure
+    centre = _centre(seen.rays, weight, sure)  # (B, T, 2)
+    turn = look_at(centre)  # (B, T, 3, 3)
+    ahead = torch.cat((seen.rays, -torch.ones_like(seen.rays[..., :1])), dim=-1)
+    ahead = ahead @ turn  # the transposed turn applied to rows
+    flat = ahead[..., :2] / -ahead[..., 2:].clamp(max=-0.1)
+    size = _size(flat, weight)  # (B, 1, 1, 1)
+    xy = torch.where(sure[..., None], flat / size, 0.0).clamp(-4, 4)
+    middle = _median(centre, seen.valid)
+    path = ((centre - middle) / size[..., 0]).clamp(-8, 8)
+    has_hint = torch.isfinite(seen.hint).all(-1).all(-1)[..., None]
+    hint = torch.where(has_hint[..., None], seen.hint.nan_to_num(), 0.0)
+    B, T, K = seen.score.shape
+    parts = (
+        xy.reshape(B, T, K * 2),
+        weight,
+        hint.reshape(B, T, K * 3),
+        has_hint.to(xy.dtype),
+        path,
+        size[..., 0].log().expand(B, T, 1),
+    )
+    return torch.cat(parts, dim=-1) * seen.valid[..., None], turn
+
+
+def _centre(rays: Tensor, weight: Tensor, sure: Tensor) -> Tensor:
+    """(B, T, 2) the torso's middle, or of what is seen; frames with nothing take the mean."""
+    torso = torch.zeros_like(weight)
+    torso[..., TORSO] = 1
+    w = (weight + 1e-6) * torso + 1e-3 * weight
+    each = (rays.nan_to_num() * w[..., None]).sum(2) / w.sum(2, keepdim=True)
+    any_seen = sure.any(-1, keepdim=True).to(each.dtype)
+    mean = (each * any_seen).sum(1, keepdim=True) / any_seen.sum(1, keepdim=True).clamp(min=1)
+    return torch.where(any_seen > 0, each, mean)
+
+
+def _size(flat: Tensor, weight: Tensor) -> Tensor:
+    """(B, 1, 1, 1) the window's largest lasting spread of keypoints, as a tangent."""
+    spread = ((flat.nan_to_num() ** 2).sum(-1) * weight).sum(-1) / weight.sum(-1).clamp(min=1e-6)
+    seen = weight.sum(-1) > 1.0
+    spread = torch.where(seen, spread, torch.nan)
+    typical = torch.nanquantile(spread, 0.8, dim=1).nan_to_num(1.0)
+    return typical.clamp(min=1e-8).sqrt()[:, None, None, None]
+
+
+def _median(path: Tensor, valid: Tensor) -> Tensor:
+    """(B, 1, 2) the middle of the path over the window's frames."""
+    kept = torch.where(valid[..., None], path, torch.nan)
+    return torch.nanmedian(kept, dim=1, keepdim=True).values.nan_to_num()
+
+
+def look_at(centre: Tensor) -> Tensor:
+    """The smallest turns (..., 3, 3) of a camera so that it looks along (x, y, -1)."""
+    x, y = centre.unbind(-1)
+    ahead = torch.stack((x, y, -torch.ones_like(x)), dim=-1)
+    ahead = ahead / ahead.norm(dim=-1, keepdim=True)
+    a, b, c = ahead.unbind(-1)  # the turn takes (0, 0, -1) to (a, b, c)
+    k = 1 / (1 - c)
+    rows = (
+        torch.stack((1 - a * a * k, -a * b * k, -a), dim=-1),
+        torch.stack((-a * b * k, 1 - b * b * k, -b), dim=-1),
+        torch.stack((a, b, -c), dim=-1),
+    )
+    return torch.stack(rows, dim=-2)
