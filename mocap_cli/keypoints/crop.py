@@ -1,0 +1,84 @@
+"""Crop: a square of the picture around a body, turned so that the body stands upright in it."""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+
+SIZE = 256
+"""Pixels along a side of what the networks see."""
+
+_SHARP = 2.0  # a bilinear warp that shrinks further than this skips pixels and flickers
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """Where the square lies; its own points run from (0, 0) to (SIZE, SIZE), like pixels."""
+
+    x: float  # the middle, displayed pixels
+    y: float
+    side: float  # displayed pixels
+    turn: float = 0.0  # radians clockwise, as one looks at the picture, from upright to the body
+
+    @property
+    def scale(self) -> float:
+        """Displayed pixels in one of the crop's."""
+        return self.side / SIZE
+
+    @property
+    def axes(self) -> NDArray[np.float64]:
+        """(2, 2) turns the crop's directions into the picture's."""
+        c, s = math.cos(self.turn), math.sin(self.turn)
+        return np.array([[c, -s], [s, c]])
+
+    def to_picture(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(..., 2) from the crop's pixels to the picture's."""
+        return np.asarray((points - SIZE / 2) * self.scale @ self.axes.T + (self.x, self.y))
+
+    def from_picture(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(..., 2) from the picture's pixels to the crop's."""
+        return np.asarray((points - np.array((self.x, self.y))) @ self.axes / self.scale + SIZE / 2)
+
+    def cut_out(self, image: Image) -> Image:
+        """(SIZE, SIZE, 3) what the crop shows; black outside of the picture."""
+        image, left, top, shrunk = self._shrunk(image)
+        # cv2 counts from the middle of the first pixel, we from its corner: half a pixel each.
+        linear = self.axes * (self.scale / shrunk)
+        corner = (np.array((self.x - left, self.y - top))) / shrunk
+        shift = corner + linear @ np.full(2, 0.5 - SIZE / 2) - 0.5
+        warped = cv2.warpAffine(
+            image,
+            np.column_stack((linear, shift)),
+            (SIZE, SIZE),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        )
+        return np.asarray(warped, np.uint8)
+
+    def _shrunk(self, image: Image) -> tuple[Image, int, int, int]:
+        """The part of the picture that is needed, its corner, and how many times smaller."""
+        shrink = int(self.scale)
+        if self.scale < _SHARP:
+            return image, 0, 0, 1
+        reach = self.side / 2 * (abs(math.cos(self.turn)) + abs(math.sin(self.turn))) + shrink
+        height, width = image.shape[:2]
+        left, right = (int(np.clip(self.x + d, 0, width)) for d in (-reach, reach))
+        top, bottom = (int(np.clip(self.y + d, 0, height)) for d in (-reach, reach))
+        columns, rows = -(-(right - left) // shrink), -(-(bottom - top) // shrink)
+        if not (rows and columns):
+            return image, 0, 0, 1
+        part = image[top:bottom, left:right]
+        # Whole blocks only, so that every small pixel is exactly `shrink` large ones wide.
+        padded = cv2.copyMakeBorder(
+            part,
+            0,
+            rows * shrink - part.shape[0],
+            0,
+            columns * shrink - part.shape[1],
+            cv2.BORDER_REPLICATE,
+        )
+        small = cv2.resize(padded, (columns, rows), interpolation=cv2.INTER_AREA)
+        return np.asarray(small, np.uint8), left, top, shrink

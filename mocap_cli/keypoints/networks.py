@@ -1,0 +1,57 @@
+"""Networks: what MoveNet and BlazePose see in one crop, in the crop's own pixels."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap_cli.keypoints.crop import SIZE, Image
+from mocap_cli.weights import Device, open_network
+
+Floats = NDArray[np.float32]
+
+_Y_UP = np.array((1, -1, -1), np.float32)  # BlazePose: Y down, Z away from the viewer
+_SIGMOID_LIMIT = 30.0  # keeps exp() within a float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One look of both networks at a crop; points in its pixels, (0, 0) to (SIZE, SIZE)."""
+
+    movenet: Floats  # (17, 2), COCO's order
+    movenet_score: Floats  # (17,) 0..1
+    blazepose: Floats  # (39, 2), BlazePose's order, the last six help to place the next crop
+    blazepose_score: Floats  # (39,) 0..1: it lies in the crop and nothing hides it
+    depth: Floats  # (39,) the crop's pixels TOWARDS the camera from the middle of the hips
+    world: Floats  # (39, 3) metres from the middle of the hips; X right, Y up, Z to the viewer
+    person: float  # 0..1: BlazePose thinks that there is a person
+
+
+class BodyNetworks:
+    """Both networks, each on a core of its own."""
+
+    def __init__(self, device: Device = "auto") -> None:
+        self._movenet = open_network("movenet_thunder", device)
+        self._blazepose = open_network("blazepose_full", device)
+        self._other_core = ThreadPoolExecutor(1, "mocap-blazepose")
+
+    def look(self, crop: Image) -> Reading:
+        """See the body in a (SIZE, SIZE, 3) crop."""
+        other = self._other_core.submit(self._blazepose, crop[None].astype(np.float32) / 255)
+        (found,) = self._movenet(crop[None].astype(np.int32))
+        marks, person, _, _, world = other.result()
+        marks, world = marks.reshape(39, 5), world.reshape(39, 3)
+        return Reading(
+            movenet=found[0, 0, :, 1::-1] * SIZE,
+            movenet_score=found[0, 0, :, 2],
+            blazepose=marks[:, :2],
+            blazepose_score=_sigmoid(marks[:, 3]) * _sigmoid(marks[:, 4]),
+            depth=-marks[:, 2],
+            world=world * _Y_UP,
+            person=float(person[0, 0]),
+        )
+
+
+def _sigmoid(logits: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -_SIGMOID_LIMIT, _SIGMOID_LIMIT))))
