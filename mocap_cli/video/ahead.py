@@ -1,6 +1,6 @@
 """Run an iterator a few items ahead in a thread, so that two kinds of work overlap."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from queue import Full, Queue
 from threading import Event, Thread
@@ -15,7 +15,7 @@ class _End:
     error: BaseException | None
 
 
-def ahead(items: Iterator[T], depth: int) -> Iterator[T]:
+def ahead(items: Iterator[T], depth: int) -> Generator[T, None, None]:
     """Give the same items, made up to `depth` ahead in a thread of their own.
 
     What `items` raises is raised here, at its place in the order. When the consumer stops

@@ -10,7 +10,7 @@ from types import TracebackType
 import av
 import numpy as np
 from av.packet import Packet
-from av.video.reformatter import ColorRange, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from mocap_cli.errors import MocapError
 from mocap_cli.video.ahead import ahead
@@ -29,6 +29,7 @@ __all__ = ["Frame", "Orientation", "VideoInfo", "VideoReader", "open_video", "pr
 _AHEAD_BYTES = 64 << 20  # pictures held ready: ten of 1080p, one of 8K
 _AHEAD_FRAMES = 8
 _BREAK_SECONDS = 1.0  # pictures may well end this much before the sound does
+_UNTAGGED = 2  # AVCOL_SPC_UNSPECIFIED
 _SEEK_MARGINS = (0.0, 5.0, math.inf)  # seconds before the wanted start; inf reads it all
 
 
@@ -83,7 +84,7 @@ class VideoReader:
 
     def close(self) -> None:
         """End the decoding thread and let go of the file."""
-        self._frames.close()  # type: ignore[attr-defined]  # `ahead` gives a generator
+        self._frames.close()
         if self._container is not None:
             self._container.close()
 
@@ -190,7 +191,14 @@ class _Painter:
             picture,
             *self._size,
             format="rgb24",
+            src_colorspace=self._colorspace(picture),
             src_color_range=picture.color_range,
             dst_color_range=ColorRange.JPEG,
         )
         return self._orientation.apply(np.asarray(rgb.to_ndarray(), np.uint8))
+
+    @staticmethod
+    def _colorspace(picture: av.VideoFrame) -> int:
+        """The matrix its colours were made with; players take untagged HD for BT.709."""
+        untagged = picture.colorspace == _UNTAGGED
+        return Colorspace.ITU709 if untagged and picture.height >= 720 else picture.colorspace

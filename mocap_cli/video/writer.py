@@ -1,0 +1,109 @@
+"""Write H.264 MP4 with given frame times, and the sound of the video it was made from."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+
+from mocap_cli.errors import MocapError
+from mocap_cli.files import written_whole
+from mocap_cli.video.probe import Image, VideoInfo
+from mocap_cli.video.sound import Sound
+
+_CODEC: Final = "libx264"
+_BT709, _LIMITED = 1, 1  # AVCOL_SPC_BT709 and AVCOL_RANGE_MPEG: what players expect of HD
+_QUALITY = {"preset": "veryfast", "crf": "20"}  # hardly told from the source, 3x real time
+
+
+@contextmanager
+def write_video(
+    path: Path, source: VideoInfo, start: float = 0.0, end: float | None = None
+) -> Iterator["VideoWriter"]:
+    """Write a video with the size, the timing and the sound of `source` between two seconds.
+
+    The file appears when the block ends well; otherwise nothing is left behind.
+    """
+    if _CODEC not in av.codecs_available:
+        raise MocapError(
+            f"cannot write {path}: this build of PyAV has no H.264 encoder",
+            "install PyAV from its wheel: pip install --force-reinstall --only-binary av av",
+        )
+    with written_whole(path) as aside:
+        writer = VideoWriter(aside, source, start, end)
+        try:
+            yield writer
+            writer.finish()
+        finally:
+            writer.close()
+
+
+class VideoWriter:
+    """Takes RGB pictures, each with its time in the source."""
+
+    def __init__(self, path: Path, source: VideoInfo, start: float, end: float | None) -> None:
+        self.start = start
+        self._time_base = source.time_base
+        self._last = -1  # ticks of the latest frame
+        self._scaler = VideoReformatter()
+        self._container = av.open(str(path), "w", format="mp4", options={"movflags": "faststart"})
+        self._stream = self._video_stream(source)
+        self._sound: Sound | None = None
+        if source.has_audio:
+            self._sound = Sound(source, self._container, start, end)
+
+    def _video_stream(self, source: VideoInfo) -> av.VideoStream:
+        rate = Fraction(source.fps).limit_denominator(1001)
+        # A key frame a second, so that players can step and scrub.
+        options = {**_QUALITY, "g": str(max(1, round(source.fps)))}
+        stream = self._container.add_stream(_CODEC, rate=rate, options=options)
+        stream.width = source.width + source.width % 2
+        stream.height = source.height + source.height % 2
+        stream.pix_fmt = "yuv420p"
+        context = stream.codec_context
+        context.time_base = self._time_base
+        context.colorspace = context.color_primaries = context.color_trc = _BT709
+        context.color_range = _LIMITED
+        return stream
+
+    def write(self, image: Image, time: float) -> None:
+        """Add a picture that is shown from `time` on, in seconds of the source."""
+        frame = self._scaler.reformat(
+            av.VideoFrame.from_ndarray(_even(image), "rgb24"),
+            format="yuv420p",
+            dst_colorspace=Colorspace.ITU709,
+            dst_color_range=ColorRange.MPEG,
+        )
+        ticks = round((time - self.start) / self._time_base)
+        frame.pts = self._last = max(self._last + 1, ticks)
+        frame.time_base = self._time_base
+        self._container.mux(self._stream.encode(frame))
+        if self._sound is not None:
+            self._sound.write_until(time - self.start)
+
+    def finish(self) -> None:
+        """Write what is still held back, and the index; the file is whole after this."""
+        self._container.mux(self._stream.encode(None))
+        if self._sound is not None:
+            self._sound.write_until(math.inf)
+        self._container.close()
+
+    def close(self) -> None:
+        """Let go of the files, finished or not."""
+        if self._sound is not None:
+            self._sound.close()
+        with suppress(av.FFmpegError):  # what went wrong has been raised before
+            self._container.close()
+
+
+def _even(image: Image) -> Image:
+    """H.264 halves the colours' size, so an odd last row or column is doubled."""
+    height, width = image.shape[:2]
+    if height % 2 or width % 2:
+        return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    return image
