@@ -39,6 +39,10 @@ class Lifted:
     log_sigma: Tensor  # (B, T, J) of the expected distance from the truth, metres
     planted: Tensor  # (B, T, 2) logits, left and right foot
 
+    def float(self) -> "Lifted":
+        """The same in full precision."""
+        return Lifted(self.joints.float(), self.log_sigma.float(), self.planted.float())
+
 
 class Lifter(nn.Module):
     """(features, times, valid) of windows to Lifted."""
