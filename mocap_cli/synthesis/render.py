@@ -86,6 +86,12 @@ class Layer:
         h, w = self.cover.shape
         return slice(self.top, self.top + h), slice(self.left, self.left + w)
 
+    def behind(self, depth: Float32) -> "Layer":
+        """What is left of it when something stands at that depth of each pixel, (H, W) metres."""
+        free = self.depth < depth[self.box]
+        light, cover = self.light * free[..., None], self.cover * free
+        return Layer(self.left, self.top, light, cover, np.minimum(self.depth, depth[self.box]))
+
     def over(self, picture: UInt8) -> UInt8:
         """The picture with this in front of it."""
         result, part = picture.copy(), picture[self.box]
