@@ -13,6 +13,8 @@ from mocap_cli.synthesis.positions import clip_from_positions
 from mocap_cli.synthesis.sources import read_amc, read_bvh, read_deepmimic
 
 ACCLAIM_RIG = {"05": "01.asf", "88": "08.asf", "90": "08.asf"}
+ACCLAIM_FPS = {"05": 120.0, "88": 48.0, "90": 48.0}
+"""AMC files do not say their rate: what flies in 88_01 and 90_08 falls with 9.8 m/s2 at 48."""
 HELD_OUT = frozenset({"08", "12", "90", "135", "131"})
 """Subjects that are never trained on: walks, tai chi, flips and cartwheels, karate, daily acts."""
 
@@ -38,8 +40,9 @@ def _clips(folder: Path) -> Iterator[Clip]:
             yield read_bvh(path, path.stem)
     for path in sorted(folder.rglob("*.amc")):
         names.add(path.stem)
-        rig = path.with_name(ACCLAIM_RIG[path.stem.split("_")[0]])
-        yield read_amc(rig, path, path.stem)
+        subject = path.stem.split("_")[0]
+        rig = path.with_name(ACCLAIM_RIG[subject])
+        yield read_amc(rig, path, path.stem, ACCLAIM_FPS[subject])
     for path in sorted(folder.rglob("humanoid3d_*.txt")):
         name = path.stem.removeprefix("humanoid3d_")
         names.add(name)
