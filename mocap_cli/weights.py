@@ -54,6 +54,11 @@ def weight_path(name: str) -> Path:
     return _verified(_folder(), name)
 
 
+def weight_hash(name: str) -> str:
+    """The SHA-256 that the file in weights/ has, or is refused for not having."""
+    return _sums(_folder() / _SUMS)[name]
+
+
 @functools.cache
 def _folder() -> Path:
     for folder in _FOLDERS:

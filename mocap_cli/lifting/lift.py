@@ -41,7 +41,7 @@ def save_lifter(model: Lifter, path: Path) -> None:
     """Write weights and configuration as data (safetensors)."""
     with written_whole(path) as aside:
         metadata = {"lifter": json.dumps(asdict(model.config))}
-        state = {name: value.contiguous() for name, value in model.half().state_dict().items()}
+        state = {name: value.half().contiguous() for name, value in model.state_dict().items()}
         save_file(state, aside, metadata)
 
 

@@ -58,6 +58,8 @@ class Lifter(nn.Module):
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
         self.leave = nn.Linear(config.width, J * 4 + 2)
+        self.calibration: Tensor
+        self.register_buffer("calibration", torch.full((J,), -3.0))  # added to log sigma
 
     def forward(self, features: Tensor, times: Tensor, valid: Tensor) -> Lifted:
         """(B, T, FEATURES), (B, T) seconds, (B, T) bool -> Lifted."""
@@ -68,7 +70,7 @@ class Lifter(nn.Module):
         y = self.leave(self.norm(x))
         joints = y[..., : J * 3].unflatten(-1, (J, 3))
         joints = joints - joints[..., :1, :]
-        return Lifted(joints, y[..., J * 3 : J * 4] - 3.0, y[..., J * 4 :])
+        return Lifted(joints, y[..., J * 3 : J * 4] + self.calibration, y[..., J * 4 :])
 
 
 class Block(nn.Module):

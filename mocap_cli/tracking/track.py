@@ -1,0 +1,125 @@
+"""Track: from a video to a Motion."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mocap_cli import __version__
+from mocap_cli.body.motion import Camera, Motion, Source
+from mocap_cli.body.skeleton import BODY
+from mocap_cli.camera.pinhole import Pinhole
+from mocap_cli.errors import MocapError
+from mocap_cli.keypoints.follow import follow
+from mocap_cli.keypoints.keypoints import Keypoints
+from mocap_cli.keypoints.subject import Subject
+from mocap_cli.lifting.lift import lift, load_lifter
+from mocap_cli.tracking.place import Placed, place
+from mocap_cli.tracking.resample import resample
+from mocap_cli.video.probe import VideoInfo
+from mocap_cli.video.reader import Frame, VideoReader, open_video
+from mocap_cli.weights import Device, weight_hash, weight_path
+
+LIFTER = "lifter.safetensors"
+NETWORKS = ("movenet_thunder.onnx", "blazepose_full.onnx", "movenet_multipose.onnx", LIFTER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackOptions:
+    """What a user may say about a video."""
+
+    subject: Subject = "auto"  # whom to follow where there are several
+    height: float | None = None  # metres; None takes 1.70 and says so
+    focal: float | None = None  # pixels; None takes it from the file, or a stated default
+    start: float | None = None  # seconds of the video
+    end: float | None = None
+    device: Device = "auto"
+    fps: float | None = None  # frames a second of the result; None keeps the video's own times
+
+
+def track(
+    path: Path, options: TrackOptions, on_frame: Callable[[int], None] = lambda done: None
+) -> Motion:
+    """Track one person through a video; `on_frame` is told how many frames are done."""
+    with open_video(path, options.start, options.end) as video:
+        seen = follow(_counted(video, on_frame), options.subject, options.device)
+        info, corrupt = video.info, video.corrupt
+    if not seen.known.any():
+        raise MocapError(
+            f"nobody was found in {path.name} ({len(seen)} frames)",
+            "say where the person is with --subject X,Y, or cut to where one is with --start",
+        )
+    camera, told = _camera(info, options.focal)
+    pose = lift(seen, camera, load_lifter(weight_path(LIFTER)))
+    xy, score = seen.xy.astype(np.float64), seen.score.astype(np.float64)
+    placed = place(
+        pose.joints, pose.sigma, pose.planted, xy, score, seen.times, camera, options.height
+    )
+    warnings = (*_warnings(seen, corrupt, options), *told, *placed.warnings)
+    motion = _motion(info, seen, camera, placed, warnings)
+    return resample(motion, options.fps) if options.fps else motion
+
+
+def _counted(video: VideoReader, on_frame: Callable[[int], None]) -> Iterator[Frame]:
+    for done, frame in enumerate(video, start=1):
+        yield frame
+        on_frame(done)
+
+
+def _camera(info: VideoInfo, focal: float | None) -> tuple[Pinhole, tuple[str, ...]]:
+    """The camera, and what to say where it was guessed."""
+    guess = Pinhole.guess(info.width, info.height)
+    known = focal or info.focal_pixels
+    if known:
+        return Pinhole(known, guess.centre), ()
+    said = f"the lens is not known: a focal length of {guess.focal:.0f} pixels was assumed"
+    return guess, (f"{said}; --focal sets it",)
+
+
+def _warnings(seen: Keypoints, corrupt: int, options: TrackOptions) -> tuple[str, ...]:
+    said = []
+    if corrupt:
+        said.append(f"{corrupt} corrupt frames were skipped")
+    if options.height is None:
+        said.append("the person is taken to be 1.70 m tall; --height sets it")
+    missing = len(seen) - int(seen.known.sum())
+    if missing:
+        said.append(f"nobody was found in {missing} of {len(seen)} frames")
+    cuts = int(seen.cut.sum())
+    if cuts:
+        said.append(f"the picture is cut {cuts} times: each shot is placed as if one camera stood")
+    return tuple(said)
+
+
+def _motion(
+    info: VideoInfo, seen: Keypoints, camera: Pinhole, placed: Placed, warnings: tuple[str, ...]
+) -> Motion:
+    """Everything that was found, as the one result type."""
+    span = seen.times[-1] - seen.times[0]
+    return Motion(
+        source=Source(
+            file=info.path.name,
+            fps=float((len(seen) - 1) / span) if span > 0 else float(info.fps),
+            width=info.width,
+            height=info.height,
+            frames=len(seen),
+            rotation=info.rotation,
+        ),
+        skeleton=BODY,
+        space=placed.space,
+        times=seen.times,
+        joints=placed.joints.astype(np.float32),
+        sigma=placed.sigma.astype(np.float32),
+        seen=seen.seen,
+        contacts=placed.contacts.astype(np.float32),
+        xy=seen.xy,
+        score=seen.score,
+        camera=Camera(
+            focal_pixels=float(camera.focal),
+            centre=camera.centre,
+            world_from_camera=placed.world_from_camera.astype(np.float32),
+        ),
+        model={"mocap": __version__, **{name: weight_hash(name) for name in NETWORKS}},
+        warnings=warnings,
+    )
