@@ -1,0 +1,5 @@
+"""`python -m mocap_cli` is `mocap`."""
+
+from mocap_cli.cli import main
+
+main()

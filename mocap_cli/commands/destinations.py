@@ -1,0 +1,104 @@
+"""Destinations: which video gives which files, from the arguments of a command."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from mocap_cli.errors import MocapError
+
+VIDEO_SUFFIXES = frozenset(
+    (
+        ".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4",
+        ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv",
+    )
+)  # fmt: skip
+OVERLAY = ".overlay.mp4"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One video and the files to make from it."""
+
+    video: Path
+    outputs: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the values of -o ask for."""
+
+    files: tuple[Path, ...]
+    suffixes: tuple[str, ...]
+    folder: Path
+
+    @staticmethod
+    def of(values: Sequence[str], known: Iterable[str], default: Sequence[str]) -> "Wish":
+        """Tell files (dive.bvh), bare suffixes (.bvh) and a folder (out/) apart."""
+        suffixes = [v.lower() for v in values if v.lower() in known]
+        others = [v for v in values if v.lower() not in known]
+        folders = [Path(v) for v in others if _is_folder(v)]
+        files = [Path(v) for v in others if not _is_folder(v)]
+        if len(folders) > 1:
+            raise typer.BadParameter("give at most one folder", param_hint="-o")
+        if not suffixes and (folders or not files):
+            suffixes = list(default)
+        folder = folders[0] if folders else Path()
+        return Wish(tuple(dict.fromkeys(files)), tuple(dict.fromkeys(suffixes)), folder)
+
+    def outputs(self, video: Path, overlay: bool) -> tuple[Path, ...]:
+        """The files to make from one video."""
+        made = [*self.files, *(self.folder / _name(video.stem, s) for s in self.suffixes)]
+        if overlay and not any(path.suffix.lower() == ".mp4" for path in made):
+            made.append(made[0].with_name(_name(made[0].stem, ".mp4")))
+        return tuple(made)
+
+
+def plan(videos: Sequence[Path], wish: Wish, overlay: bool) -> list[Job]:
+    """One job for every video, those in folders included; no two write the same file."""
+    found = [path for video in videos for path in _videos(video)]
+    if wish.files and (len(found) > 1 or any(video.is_dir() for video in videos)):
+        raise typer.BadParameter(
+            f"{wish.files[0]} is one file, but there may be several videos;"
+            " give a folder (out/), suffixes (.bvh), or both",
+            param_hint="-o",
+        )
+    jobs = [Job(video, wish.outputs(video, overlay)) for video in dict.fromkeys(found)]
+    _refuse_collisions(jobs)
+    return jobs
+
+
+def _is_folder(value: str) -> bool:
+    return value.endswith(("/", "\\")) or Path(value).is_dir() or not Path(value).suffix
+
+
+def _name(stem: str, suffix: str) -> str:
+    """An overlay is a video beside videos, so its name says what it is."""
+    return stem + (OVERLAY if suffix == ".mp4" else suffix)
+
+
+def _videos(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    found = sorted(p for p in path.iterdir() if _is_video(p))
+    if not found:
+        raise MocapError(f"{path} holds no videos", "give a folder with video files in it")
+    return found
+
+
+def _is_video(path: Path) -> bool:
+    hidden, ours = path.name.startswith("."), path.name.endswith(OVERLAY)
+    return path.suffix.lower() in VIDEO_SUFFIXES and path.is_file() and not (hidden or ours)
+
+
+def _refuse_collisions(jobs: Sequence[Job]) -> None:
+    maker: dict[Path, Path] = {}
+    for job in jobs:
+        for output in job.outputs:
+            other = maker.setdefault(output.absolute(), job.video)
+            if other != job.video:
+                raise MocapError(
+                    f"{other} and {job.video} would both write {output}",
+                    "rename one of them, or track them one by one",
+                )

@@ -1,0 +1,111 @@
+"""The screen: progress, summaries and errors for people, all on stderr."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from mocap_cli.errors import MocapError
+
+
+def console() -> Console:
+    """Where people read; no line is folded, so that one error stays one line."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def show_error(error: MocapError) -> None:
+    """What is wrong, and the way out."""
+    console().print(Text.assemble(("error: ", "bold red"), error.message))
+    if error.hint:
+        console().print(Text.assemble(("hint: ", "cyan"), error.hint))
+
+
+def show_failures(failures: Mapping[Path, str], jobs: int) -> None:
+    """A table of the videos that gave nothing, and why."""
+    table = Table(title=f"{len(failures)} of {jobs} videos failed", title_justify="left")
+    table.add_column("video", overflow="fold")
+    table.add_column("why", overflow="fold")
+    for video, why in failures.items():
+        table.add_row(Text(str(video)), Text(why))
+    Console(stderr=True, highlight=False).print(table)
+
+
+class FramesPerSecond(ProgressColumn):
+    """How fast frames are done."""
+
+    def render(self, task: Task) -> Text:
+        """The speed, once there is one."""
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.0f} frames/s" if speed else "", style="cyan")
+
+
+class Bar:
+    """One bar on the screen; call it with the number of frames done."""
+
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress = progress
+        self._task = task
+
+    def __call__(self, done: int) -> None:
+        """Move to that frame."""
+        self._progress.update(self._task, completed=done)
+
+
+class Bars:
+    """The bars of a command, one after another, and what is said between them."""
+
+    def __init__(self, progress: Progress, quiet: bool) -> None:
+        self._progress = progress
+        self._quiet = quiet
+
+    def show(self, text: Text) -> None:
+        """Print above the bars, unless silence was asked for."""
+        if not self._quiet:
+            self._progress.console.print(text)
+
+    @contextmanager
+    def bar(self, label: str, frames: int | None) -> Iterator[Bar]:
+        """A bar that is there while the block runs."""
+        # The label is text: the brackets of clip[b].mp4 are no markup.
+        task = self._progress.add_task("", label=Text(label), total=frames)
+        try:
+            yield Bar(self._progress, task)
+        finally:
+            self._progress.remove_task(task)
+
+
+@contextmanager
+def bars(quiet: bool) -> Iterator[Bars]:
+    """Progress on a terminal; silent otherwise."""
+    screen = console()
+    progress = Progress(
+        _Label(""),
+        BarColumn(),
+        TaskProgressColumn(),
+        FramesPerSecond(),
+        TimeRemainingColumn(),
+        console=screen,
+        transient=True,
+        disable=quiet or not screen.is_terminal,
+    )
+    with progress:
+        yield Bars(progress, quiet)
+
+
+class _Label(TextColumn):
+    def render(self, task: Task) -> Text:
+        label: Text = task.fields["label"]
+        return label

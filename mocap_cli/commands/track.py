@@ -1,0 +1,120 @@
+"""`mocap track`: from videos to motion-capture files."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from mocap_cli.errors import MocapError
+
+if TYPE_CHECKING:  # heavy: `mocap --help` must not wait for it
+    from mocap_cli.keypoints.subject import Subject
+
+
+def _positive(value: float | None) -> float | None:
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise typer.BadParameter("give a number above 0")
+    return value
+
+
+def _seconds(value: float | None) -> float | None:
+    if value is not None and not (math.isfinite(value) and value >= 0):
+        raise typer.BadParameter("give seconds from the beginning of the video")
+    return value
+
+
+def track(
+    videos: Annotated[
+        list[Path], typer.Argument(metavar="VIDEO", help="Videos, or folders of videos.")
+    ],
+    output: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUT",
+            help="A file whose suffix decides what is written: .bvh, .json, or .mp4 for the video"
+            " with the skeleton drawn in. Or a folder (out/) that gets VIDEO.bvh and VIDEO.json."
+            " Or only a suffix (.bvh) to choose what a folder gets. May be repeated.",
+            show_default="VIDEO.bvh and VIDEO.json in this folder",
+        ),
+    ] = None,
+    overlay: Annotated[
+        bool, typer.Option("--overlay", help="Also write VIDEO.overlay.mp4, with sound.")
+    ] = False,
+    subject: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|largest|center|X,Y",
+            help="Whom to follow where there are several; X,Y is a point on the person in pixels.",
+        ),
+    ] = "auto",
+    height: Annotated[
+        float | None,
+        typer.Option(
+            callback=_positive,
+            help="The person's height in metres; sets the scale.",
+            show_default="1.70",
+        ),
+    ] = None,
+    focal: Annotated[
+        float | None,
+        typer.Option(
+            callback=_positive,
+            help="Focal length in pixels.",
+            show_default="from the file, else that of a phone",
+        ),
+    ] = None,
+    start: Annotated[
+        float | None, typer.Option(callback=_seconds, help="Second of the video to begin at.")
+    ] = None,
+    end: Annotated[
+        float | None, typer.Option(callback=_seconds, help="Second of the video to end at.")
+    ] = None,
+    fps: Annotated[
+        float | None,
+        typer.Option(
+            callback=_positive, help="Frames a second of the result.", show_default="the video's"
+        ),
+    ] = None,
+    units: Annotated[Literal["cm", "m"], typer.Option(help="Units of the BVH.")] = "cm",
+    device: Annotated[
+        Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where the networks run.")
+    ] = "auto",
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say nothing but what goes wrong.")
+    ] = False,
+) -> None:
+    """Turn videos of one person into motion-capture files.
+
+    Example: mocap track dive.mp4 -o dive.bvh -o dive.json --overlay
+    """
+    if start is not None and end is not None and end <= start:
+        raise typer.BadParameter(f"{end:g} s is not after --start {start:g} s", param_hint="--end")
+    from mocap_cli.commands.batch import run
+    from mocap_cli.commands.destinations import Wish, plan
+    from mocap_cli.export.formats import DEFAULT_SUFFIXES, FORMATS
+
+    jobs = plan(videos, Wish.of(output or [], tuple(FORMATS), DEFAULT_SUFFIXES), overlay)
+    from mocap_cli.tracking.track import TrackOptions
+
+    options = TrackOptions(
+        subject=_subject(subject),
+        height=height,
+        focal=focal,
+        start=start,
+        end=end,
+        device=device,
+        fps=fps,
+    )
+    run(jobs, options, units=units, quiet=quiet)
+
+
+def _subject(text: str) -> "Subject":
+    from mocap_cli.keypoints.subject import parse_subject
+
+    try:
+        return parse_subject(text)
+    except MocapError as error:
+        raise typer.BadParameter(f"{error.message}; {error.hint}") from error

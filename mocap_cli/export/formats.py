@@ -1,0 +1,103 @@
+"""Formats: which suffix is written by what, and whether a file can be written at all."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mocap_cli.body.motion import Motion, write_motion
+from mocap_cli.errors import MocapError
+from mocap_cli.export.overlay import write_overlay
+from mocap_cli.video.probe import VideoInfo
+
+Units = Literal["cm", "m"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOptions:
+    """What a format may need besides the motion."""
+
+    video: Path  # the overlay is drawn over it
+    units: Units = "cm"  # of the BVH
+    fps: float | None = None  # of the BVH; None is the video's own
+    on_frame: Callable[[int], None] = lambda done: None
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How files of one suffix come about."""
+
+    what: str
+    write: Callable[[Motion, Path, WriteOptions], None]
+    bytes_a_frame: int  # about; 0 where the video's own size is the measure
+
+
+def _bvh(motion: Motion, path: Path, options: WriteOptions) -> None:
+    from mocap_cli.export.bvh import write_bvh
+
+    write_bvh(motion, path, units=options.units, fps=options.fps)
+
+
+def _json(motion: Motion, path: Path, options: WriteOptions) -> None:
+    write_motion(motion, path)
+
+
+def _mp4(motion: Motion, path: Path, options: WriteOptions) -> None:
+    write_overlay(motion, options.video, path, options.on_frame)
+
+
+FORMATS = {
+    ".bvh": Format("motion for Blender, MotionBuilder, Maya and games", _bvh, 1000),
+    ".json": Format("everything that is known, for programs", _json, 4500),
+    ".mp4": Format("the video with the skeleton drawn in", _mp4, 0),
+}
+DEFAULT_SUFFIXES = (".bvh", ".json")
+_PROBE_BYTES = 64 << 10
+
+
+def write(motion: Motion, path: Path, options: WriteOptions) -> None:
+    """Write the motion in the format of the suffix."""
+    format_of(path).write(motion, path, options)
+
+
+def format_of(path: Path) -> Format:
+    """The format of the suffix, or an error that names the ones there are."""
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        raise MocapError(
+            f"cannot write {path}: {suffix or 'no suffix'} is not a known format",
+            f"end the name with one of {', '.join(FORMATS)}; end a folder's name with /",
+        )
+    return FORMATS[suffix]
+
+
+def check_output(path: Path, video: VideoInfo) -> None:
+    """Refuse, before the long work, what could not be written after it."""
+    format_of(path)
+    if path.is_dir():
+        raise MocapError(f"{path} is a folder", "give the name of a file, or remove the folder")
+    if path.resolve() == video.path.resolve() or (path.exists() and path.samefile(video.path)):
+        raise MocapError(f"{path} is the video itself", "choose another name with -o")
+    folder = next(p for p in (path.absolute().parents) if p.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_PROBE_BYTES))
+            file.flush()
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise MocapError(
+            f"cannot write {path}: {error.strerror}", "choose another place with -o"
+        ) from error
+    needed = _needed(path, video)
+    if needed > free:
+        raise MocapError(
+            f"cannot write {path}: it needs about {needed >> 20} MB and {free >> 20} MB are free",
+            "free some space, or choose another place with -o",
+        )
+
+
+def _needed(path: Path, video: VideoInfo) -> int:
+    bytes_a_frame = format_of(path).bytes_a_frame
+    return bytes_a_frame * (video.frames or 0) or video.path.stat().st_size
