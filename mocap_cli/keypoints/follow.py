@@ -1,84 +1,123 @@
 """Follow: from the frames of a video to the keypoints of one person."""
 
-import math
 from collections.abc import Iterable
 from typing import Protocol
 
-import numpy as np
-
-from mocap_cli.body.skeleton import KEYPOINTS
+from mocap_cli.keypoints.cast import ALIKE, Role, claim
 from mocap_cli.keypoints.crop import Image
+from mocap_cli.keypoints.cuts import CutWatch
+from mocap_cli.keypoints.fusion import fuse
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.networks import BodyNetworks
 from mocap_cli.keypoints.pursuit import Pursuit
-from mocap_cli.keypoints.sighting import Sighting
-from mocap_cli.keypoints.subject import Finder, Person, Subject, tile_views, whole_views
+from mocap_cli.keypoints.search import Search
+from mocap_cli.keypoints.sighting import Sighting, crop_around
+from mocap_cli.keypoints.subject import Finder, Subject
 from mocap_cli.weights import Device
+
+_AUDITION_SECONDS = 1.0  # several people are followed that long before one is chosen
+_LOST_SECONDS = 0.4  # after which the whole picture is searched again
+_STRANGER_SECONDS = 2.0  # after which somebody else is followed, as another person
 
 
 class Picture(Protocol):
-    """What is needed of a frame: a video.reader.Frame has it."""
+    """What is needed of a frame; `video.reader.Frame` has it."""
 
     @property
-    def time(self) -> float: ...  # noqa: D102
+    def time(self) -> float:
+        """Seconds."""
 
     @property
-    def image(self) -> Image: ...  # noqa: D102
+    def image(self) -> Image:
+        """(H, W, 3) RGB as displayed."""
 
 
 def follow(
     frames: Iterable[Picture], subject: Subject = "auto", device: Device = "auto"
 ) -> Keypoints:
-    """Find the subject and follow it; no frame is kept."""
-    networks, finder = BodyNetworks(device), Finder(device)
-    pursuit: Pursuit | None = None
-    times: list[float] = []
-    sightings: list[Sighting | None] = []
+    """Find the subject and follow it to the end; no frame is kept."""
+    follower = Follower(subject, device)
     for frame in frames:
-        if pursuit is None:
-            person = _find(finder, frame.image, subject)
-            pursuit = Pursuit(networks, frame.time, person.crop) if person else None
-        seen = pursuit.step(frame.image, frame.time) if pursuit else None
-        if seen is None:
-            pursuit = None
-        times.append(frame.time)
-        sightings.append(seen)
-    return _collect(times, sightings)
+        follower.see(frame.image, frame.time)
+    return follower.keypoints()
 
 
-def _find(finder: Finder, image: Image, subject: Subject) -> Person | None:
-    height, width = image.shape[:2]
-    views = whole_views(width, height)
-    for some in (views[:1], tile_views(width, height), views[1:]):
-        people = finder.people(image, some)
-        if people:
-            return max(people, key=lambda p: _claim(p, subject, width, height))
-    return None
+class Follower:
+    """Takes the pictures of a video one after the other."""
 
+    def __init__(self, subject: Subject = "auto", device: Device = "auto") -> None:
+        self._subject = subject
+        self._networks, self._finder = BodyNetworks(device), Finder(device)
+        self._search = Search(self._networks, self._finder, subject)
+        self._cuts = CutWatch()
+        self._cast: list[Role] = []
+        self._times: list[float] = []
+        self._cut: list[bool] = []
+        self._size = (0, 0)
+        self._chosen_at = 0.0  # when the audition ends
+        self._last_seen = 0.0  # anybody
 
-def _claim(person: Person, subject: Subject, width: int, height: int) -> float:
-    crop = person.crop
-    if isinstance(subject, tuple):
-        return -math.hypot(crop.x - subject[0], crop.y - subject[1]) / crop.side
-    off = math.hypot(crop.x - width / 2, crop.y - height / 2) / max(width, height)
-    if subject == "center":
-        return -off
-    return crop.side if subject == "largest" else person.score * crop.side * (1 - off)
+    def see(self, image: Image, time: float) -> None:
+        """Follow on into the next picture."""
+        self._size = image.shape[1], image.shape[0]
+        cut = self._cuts.is_cut(image)
+        index = len(self._times)
+        self._times.append(time)
+        self._cut.append(cut)
+        self._step(image, time, index, cut)
+        if len(self._followed()) > 1 and time >= self._chosen_at:
+            self._choose()
+        if not self._followed():
+            self._find(image, time, index)
+        if any(index in role.sightings for role in self._cast):
+            self._last_seen = time
 
+    def keypoints(self) -> Keypoints:
+        """What was seen of the subject in all pictures so far."""
+        seen: dict[int, Sighting] = {}
+        if self._cast:
+            seen = max(self._cast, key=self._claim).sightings
+        return fuse(self._times, [seen.get(i) for i in range(len(self._times))], self._cut)
 
-def _collect(times: list[float], sightings: list[Sighting | None]) -> Keypoints:
-    T, K = len(times), len(KEYPOINTS)
-    xy, depth = np.full((T, K, 2), np.nan, np.float32), np.full((T, K), np.nan, np.float32)
-    world, score = np.full((T, K, 3), np.nan, np.float32), np.zeros((T, K), np.float32)
-    for t, seen in enumerate(sightings):
-        if seen is not None:
-            xy[t], score[t], depth[t], world[t] = seen.xy, seen.score, seen.depth, seen.world
-    return Keypoints(
-        times=np.array(times),
-        xy=xy,
-        score=score,
-        depth=depth,
-        world=world,
-        seen=np.array([s is not None for s in sightings], np.bool_),
-        cut=np.zeros(T, np.bool_),
-    )
+    def _followed(self) -> list[Role]:
+        return [role for role in self._cast if role.pursuit is not None]
+
+    def _step(self, image: Image, time: float, index: int, cut: bool) -> None:
+        for role in self._followed():
+            pursuit = role.pursuit
+            assert pursuit is not None
+            sighting = pursuit.step(image, time)
+            if sighting is not None:
+                role.sightings[index] = sighting
+                role.colours = pursuit.colours
+            elif cut or time - pursuit.course.time > _LOST_SECONDS:
+                role.pursuit = None
+
+    def _choose(self) -> None:
+        chosen = max(self._followed(), key=self._claim)
+        self._cast = [r for r in self._cast if r is chosen or r.pursuit is None]
+
+    def _claim(self, role: Role) -> float:
+        return claim(role, self._subject, *self._size)
+
+    def _find(self, image: Image, time: float, index: int) -> None:
+        people = self._search.people(image, time)
+        if not self._cast:
+            for sighting in people:
+                self._enter(sighting, time, index)
+            self._chosen_at = time + _AUDITION_SECONDS
+            return
+        again = [(role.resemblance(s), role, s) for role in self._cast for s in people]
+        best = max(again, key=lambda found: found[0], default=None)
+        if best is not None and best[0] > ALIKE:
+            self._enter(best[2], time, index, best[1])
+        elif people and self._subject == "auto" and time - self._last_seen > _STRANGER_SECONDS:
+            self._enter(people[0], time, index)
+
+    def _enter(self, sighting: Sighting, time: float, index: int, role: Role | None = None) -> None:
+        if role is None:
+            first = crop_around(sighting.xy, sighting.movenet_score)
+            role = Role(None, sighting.colours, first)
+            self._cast.append(role)
+        role.pursuit = Pursuit(self._networks, self._finder, time, sighting)
+        role.sightings[index] = sighting

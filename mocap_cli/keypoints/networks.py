@@ -12,6 +12,7 @@ from mocap_cli.weights import Device, open_network
 Floats = NDArray[np.float32]
 
 _Y_UP = np.array((1, -1, -1), np.float32)  # BlazePose: Y down, Z away from the viewer
+_MOVENET_SHIFT = np.float32(0.33)  # pixels; a picture and its mirror image show that much
 _SIGMOID_LIMIT = 30.0  # keeps exp() within a float
 
 
@@ -43,7 +44,7 @@ class BodyNetworks:
         marks, person, _, _, world = other.result()
         marks, world = marks.reshape(39, 5), world.reshape(39, 3)
         return Reading(
-            movenet=found[0, 0, :, 1::-1] * SIZE,
+            movenet=found[0, 0, :, 1::-1] * SIZE + _MOVENET_SHIFT,
             movenet_score=found[0, 0, :, 2],
             blazepose=marks[:, :2],
             blazepose_score=_sigmoid(marks[:, 3]) * _sigmoid(marks[:, 4]),

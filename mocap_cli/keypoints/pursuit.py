@@ -1,97 +1,104 @@
 """Pursuit: stay with one person from frame to frame."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
+from mocap_cli.keypoints.colours import likeness
+from mocap_cli.keypoints.course import Course
 from mocap_cli.keypoints.crop import Crop, Image
 from mocap_cli.keypoints.networks import BodyNetworks
-from mocap_cli.keypoints.sighting import Sighting, crop_around, sight
+from mocap_cli.keypoints.sighting import Sighting, crop_around, see, stature
+from mocap_cli.keypoints.subject import Finder
 
-LOST = 0.25
-"""Below this quality a sighting is not believed."""
+LOST, DOUBT, SURE = 0.1, 0.5, 0.6
+"""Beliefs: below LOST nobody was seen, below DOUBT it is worth to look again."""
 
 _TURNED = math.radians(30)
 _MOVED = 0.2  # of the side
 _SCALED = math.log(1.35)
-_TURNS_WHEN_LOST = tuple(math.radians(d) for d in (60, -60, 120, -120, 180))
-_FOLLOW_VELOCITY = 0.6
-_MAX_GAP_SECONDS = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """Where the person's crop is and how it changes per second."""
-
-    time: float
-    crop: Crop
-    vx: float = 0.0
-    vy: float = 0.0
-    grow: float = 0.0  # of the logarithm of the side
-    spin: float = 0.0  # of the turn
-
-    def at(self, time: float) -> Crop:
-        """Where to look at that time."""
-        dt = min(time - self.time, _MAX_GAP_SECONDS)
-        c = self.crop
-        return Crop(
-            c.x + self.vx * dt,
-            c.y + self.vy * dt,
-            c.side * math.exp(self.grow * dt),
-            c.turn + self.spin * dt,
-        )
-
-    def seen(self, time: float, crop: Crop) -> "Course":
-        """The course after the person was seen there."""
-        dt, old, a = time - self.time, self.crop, _FOLLOW_VELOCITY
-        turn = old.turn + math.remainder(crop.turn - old.turn, 2 * math.pi)
-        predicted = self.at(time).turn
-        turn = predicted + math.remainder(turn - predicted, 2 * math.pi)
-        if not 0 < dt <= _MAX_GAP_SECONDS:
-            return Course(time, replace(crop, turn=turn))
-        return Course(
-            time,
-            replace(crop, turn=turn),
-            vx=(1 - a) * self.vx + a * (crop.x - old.x) / dt,
-            vy=(1 - a) * self.vy + a * (crop.y - old.y) / dt,
-            grow=0.5 * ((1 - a) * self.grow + a * math.log(crop.side / old.side) / dt),
-            spin=(1 - a) * self.spin + a * (turn - old.turn) / dt,
-        )
+_OTHER_TURNS = tuple(math.radians(d) for d in (45, -45, 90, -90, 180))
+_NEIGHBOURHOOD = 2.5  # sides of the crop
+_AGAIN_SECONDS = 0.1  # looking again is dear: not more often than this
+_SIDE_PER_STATURE = (0.8, 2.2)
+_STATURE_SECONDS = 4.0  # to forget how tall somebody was
+_COLOUR_RATE = 0.05
 
 
 class Pursuit:
     """One person on the run."""
 
-    def __init__(self, networks: BodyNetworks, time: float, crop: Crop) -> None:
-        self._networks = networks
-        self.course = Course(time, crop)
+    def __init__(
+        self, networks: BodyNetworks, finder: Finder, time: float, first: Sighting
+    ) -> None:
+        self._networks, self._finder = networks, finder
+        self.course = Course(time, crop_around(first.xy, first.movenet_score))
+        self.colours = first.colours
+        self._stature = stature(first.xy)
+        self._again = -math.inf  # not before this time
 
     def step(self, image: Image, time: float) -> Sighting | None:
         """See the person in the next picture, or not."""
-        best = self._look(image, self.course.at(time))
-        if best.quality >= LOST:
-            wanted = crop_around(best.xy, best.score)
-            if _differs(best.crop, wanted):
-                best = max(best, self._look(image, wanted), key=lambda s: s.quality)
-        else:
-            best = max((best, *self._turned(image, best.crop)), key=lambda s: s.quality)
-        if best.quality < LOST:
+        expected = self.course.at(time)
+        best = self._better(image, see(self._networks, image, expected), expected)
+        if self.belief(best, expected) < DOUBT and time >= self._again:
+            best = self._look_around(image, best, expected)
+            if self.belief(best, expected) < DOUBT:
+                self._again = time + _AGAIN_SECONDS
+        if self.belief(best, expected) < LOST:
             return None
-        self.course = self.course.seen(time, crop_around(best.xy, best.score))
+        self._remember(time, best)
         return best
 
-    def _turned(self, image: Image, crop: Crop) -> list[Sighting]:
-        turns = (replace(crop, turn=crop.turn + turn) for turn in _TURNS_WHEN_LOST)
-        return [self._look(image, turned) for turned in turns]
+    def belief(self, sighting: Sighting, expected: Crop) -> float:
+        """0..1: it is a body, it is where it should be, it is dressed like the person."""
+        crop = crop_around(sighting.xy, sighting.movenet_score)
+        off = math.hypot(crop.x - expected.x, crop.y - expected.y) / expected.side
+        size = math.log(max(stature(sighting.xy), 1) / self._stature)
+        near = math.exp(-((off / 0.4) ** 2) / 2 - (size / 0.6) ** 2 / 2)
+        alike = 1 / (1 + math.exp((0.62 - likeness(sighting.colours, self.colours)) / 0.05))
+        return sighting.quality * near * alike
 
-    def _look(self, image: Image, crop: Crop) -> Sighting:
-        return sight(self._networks.look(crop.cut_out(image)), crop)
+    def _better(self, image: Image, seen: Sighting, expected: Crop) -> Sighting:
+        """Once more where the body turns out to be, if that is elsewhere."""
+        if self.belief(seen, expected) < LOST:
+            return seen
+        wanted = self._crop(seen)
+        if not _differs(seen.crop, wanted):
+            return seen
+        return self._best((seen, see(self._networks, image, wanted)), expected)
+
+    def _look_around(self, image: Image, seen: Sighting, expected: Crop) -> Sighting:
+        """Turn the crop, and ask who else is near."""
+        crops = [replace(expected, turn=expected.turn + turn) for turn in _OTHER_TURNS]
+        near = replace(expected, side=expected.side * _NEIGHBOURHOOD)
+        people = self._finder.people(image, (near, replace(near, turn=0.0)))
+        crops += [p.crop for p in people[:3]]
+        best = self._best((seen, *(see(self._networks, image, c) for c in crops)), expected)
+        return self._better(image, best, expected)
+
+    def _best(self, sightings: tuple[Sighting, ...], expected: Crop) -> Sighting:
+        return max(sightings, key=lambda s: self.belief(s, expected))
+
+    def _crop(self, seen: Sighting) -> Crop:
+        crop = crop_around(seen.xy, seen.movenet_score)
+        low, high = (factor * self._stature for factor in _SIDE_PER_STATURE)
+        return replace(crop, side=float(np.clip(crop.side, low, high)))
+
+    def _remember(self, time: float, seen: Sighting) -> None:
+        dt = time - self.course.time
+        if seen.quality > DOUBT:
+            faded = self._stature * math.exp(-dt / _STATURE_SECONDS)
+            self._stature = max(faded, min(stature(seen.xy), self._stature * (1.05 + 2 * dt)))
+            mixed = self.colours + np.float16(_COLOUR_RATE) * (seen.colours - self.colours)
+            self.colours = np.asarray(mixed, np.float16)
+        self.course = self.course.seen(time, self._crop(seen))
 
 
 def _differs(looked: Crop, wanted: Crop) -> bool:
     return (
         abs(math.remainder(looked.turn - wanted.turn, 2 * math.pi)) > _TURNED
-        or float(np.hypot(looked.x - wanted.x, looked.y - wanted.y)) > _MOVED * looked.side
+        or math.hypot(looked.x - wanted.x, looked.y - wanted.y) > _MOVED * looked.side
         or abs(math.log(looked.side / wanted.side)) > _SCALED
     )

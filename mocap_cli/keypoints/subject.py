@@ -1,9 +1,9 @@
-"""Subject: find the people in a picture, and say which of them is meant."""
+"""Subject: find the people in a picture, and say who is meant."""
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,9 @@ from mocap_cli.weights import Device, open_network
 
 Subject = Literal["auto", "largest", "center"] | tuple[float, float]
 
-_SURE = 0.2
-_SAME = 0.5  # of the smaller crop's side: nearer than this, two people are one
-TURNS = (0.0, math.pi, math.pi / 2, -math.pi / 2)
+_SURE = 0.15
+_SAME = 0.3  # of the smaller crop's side: nearer than this, two people are one
+_TURNS = (math.pi, math.pi / 2, -math.pi / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Person:
     """Somebody that was found: about where, and how surely."""
 
     crop: Crop
-    score: float
+    score: float  # 0..1
 
 
 class Finder:
@@ -45,45 +45,47 @@ class Finder:
 
     def _look(self, image: Image, view: Crop) -> list[Person]:
         (found,) = self._network(view.cut_out(image)[None].astype(np.int32))
-        return [p for row in found[0] if (p := _person(row, view)) is not None]
+        return [_person(row, view) for row in found[0] if row[55] > _SURE]
 
 
-def _person(row: NDArray[np.float32], view: Crop) -> Person | None:
+def _person(row: NDArray[np.float32], view: Crop) -> Person:
     marks = row[:51].reshape(17, 3)
-    score = float(row[55] * marks[5:, 2].mean())
-    if row[55] < _SURE:
-        return None
-    return Person(crop_around(view.to_picture(marks[:, 1::-1] * SIZE), marks[:, 2]), score)
+    crop = crop_around(view.to_picture(marks[:, 1::-1] * SIZE), marks[:, 2])
+    return Person(crop, float(row[55]))
 
 
 def _same(a: Crop, b: Crop) -> bool:
     return math.hypot(a.x - b.x, a.y - b.y) < _SAME * min(a.side, b.side)
 
 
-def whole_views(width: int, height: int) -> list[Crop]:
-    """The whole picture, upright and then turned, for pictures and people that lie."""
-    return [Crop(width / 2, height / 2, max(width, height), turn) for turn in TURNS]
+def whole_view(width: int, height: int) -> Crop:
+    """The whole picture."""
+    return Crop(width / 2, height / 2, max(width, height))
 
 
-def tile_views(width: int, height: int) -> list[Crop]:
-    """Overlapping tiles, for people too small to be seen in the whole picture."""
+def other_views(width: int, height: int) -> list[Crop]:
+    """Where to look for people that the whole picture does not show: small ones, lying ones."""
     side = min(width, height) * 2 / 3
     xs, ys = (
         np.linspace(side / 2, length - side / 2, math.ceil(length / side * 1.25))
         for length in (width, height)
     )
-    return [Crop(float(x), float(y), side) for y in ys for x in xs]
+    tiles = [Crop(float(x), float(y), side) for y in ys for x in xs]
+    turned = [Crop(width / 2, height / 2, max(width, height), turn) for turn in _TURNS]
+    return turned + tiles
 
 
 def parse_subject(text: str) -> Subject:
     """What `--subject` says: auto, largest, center, or X,Y in displayed pixels."""
     if text in ("auto", "largest", "center"):
-        return text  # type: ignore[return-value]  # one of the three by the line above
+        return cast(Subject, text)
     try:
         x, y = (float(part) for part in text.split(","))
     except ValueError:
+        x = y = math.nan
+    if not (math.isfinite(x) and math.isfinite(y)):
         raise MocapError(
             f"cannot tell who is meant by --subject {text}",
             "give largest, center, or a point on the person as X,Y in pixels",
-        ) from None
+        )
     return (x, y)

@@ -1,0 +1,56 @@
+"""Course: where a person's crop is going, to look there in the next frame."""
+
+import math
+from dataclasses import dataclass, replace
+
+from mocap_cli.keypoints.crop import Crop
+
+REACH_SECONDS = 0.25
+"""Velocities are trusted no longer than this."""
+
+_TRUST = 0.6  # in the newest velocity, against those before
+_GROWTH_TRUST = 0.3
+_SPIN_LIMIT = 30.0  # radians per second: nobody turns faster, so such a jump is a mistake
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A crop and how it changes per second."""
+
+    time: float
+    crop: Crop
+    vx: float = 0.0
+    vy: float = 0.0
+    growth: float = 0.0  # of the logarithm of the side
+    spin: float = 0.0  # of the turn
+
+    def at(self, time: float) -> Crop:
+        """Where to look at that time."""
+        dt = min(time - self.time, REACH_SECONDS)
+        return Crop(
+            self.crop.x + self.vx * dt,
+            self.crop.y + self.vy * dt,
+            self.crop.side * math.exp(self.growth * dt),
+            self.crop.turn + self.spin * dt,
+        )
+
+    def seen(self, time: float, crop: Crop) -> "Course":
+        """The course after the person was seen there; turns are counted on past a circle."""
+        dt, old = time - self.time, self.crop
+        expected = self.at(time).turn
+        now = replace(crop, turn=expected + math.remainder(crop.turn - expected, 2 * math.pi))
+        if not 0 < dt <= REACH_SECONDS:
+            return Course(time, now)
+        spin = (now.turn - old.turn) / dt
+        return Course(
+            time,
+            now,
+            vx=_mixed(self.vx, (now.x - old.x) / dt, _TRUST),
+            vy=_mixed(self.vy, (now.y - old.y) / dt, _TRUST),
+            growth=_mixed(self.growth, math.log(now.side / old.side) / dt, _GROWTH_TRUST),
+            spin=_mixed(self.spin, min(max(spin, -_SPIN_LIMIT), _SPIN_LIMIT), _TRUST),
+        )
+
+
+def _mixed(old: float, new: float, trust: float) -> float:
+    return old + trust * (new - old)

@@ -1,0 +1,55 @@
+"""Search: look over the picture for people, only so much of it in each frame."""
+
+import math
+
+from mocap_cli.keypoints.crop import Crop, Image
+from mocap_cli.keypoints.networks import BodyNetworks
+from mocap_cli.keypoints.sighting import Sighting, crop_around, see
+from mocap_cli.keypoints.subject import Finder, Subject, other_views, whole_view
+
+SURE = 0.6
+"""Quality from which a stranger is believed to be a person."""
+
+_VIEWS_PER_SECOND = 40.0
+_AT_MOST = 4  # people
+_POINT_VIEWS = (1 / 3, 2 / 3, 1.2)  # sides around a point that the user gave, in picture heights
+
+
+class Search:
+    """Finds people, taking turns among the views so that long empty stretches stay cheap."""
+
+    def __init__(self, networks: BodyNetworks, finder: Finder, subject: Subject) -> None:
+        self._networks, self._finder, self._subject = networks, finder, subject
+        self._next_view = 0
+        self._last_time: float | None = None
+
+    def people(self, image: Image, time: float) -> list[Sighting]:
+        """Everybody found who is surely a person; the first time every view is tried."""
+        height, width = image.shape[:2]
+        found = self._seen(image, self._first_views(width, height))
+        others = other_views(width, height)
+        if self._last_time is None:
+            found = found or self._seen(image, others)
+        elif not found:
+            count = math.ceil((time - self._last_time) * _VIEWS_PER_SECOND)
+            turn = [(self._next_view + i) % len(others) for i in range(min(count, len(others)))]
+            self._next_view = (turn[-1] + 1) % len(others)
+            found = self._seen(image, [others[i] for i in turn])
+        self._last_time = time
+        return found
+
+    def _first_views(self, width: int, height: int) -> list[Crop]:
+        views = [whole_view(width, height)]
+        if isinstance(self._subject, tuple):
+            views += [Crop(*self._subject, height * side) for side in _POINT_VIEWS]
+        return views
+
+    def _seen(self, image: Image, views: list[Crop]) -> list[Sighting]:
+        people = self._finder.people(image, views)[:_AT_MOST]
+        return [s for p in people if (s := self._confirmed(image, p.crop)) is not None]
+
+    def _confirmed(self, image: Image, crop: Crop) -> Sighting | None:
+        first = see(self._networks, image, crop)
+        second = see(self._networks, image, crop_around(first.xy, first.movenet_score))
+        best = max(first, second, key=lambda s: s.quality)
+        return best if best.quality > SURE else None
