@@ -18,6 +18,7 @@ Image = NDArray[np.uint8]
 
 FALLBACK_FPS = 25.0  # for a single picture, or a file that tells no rate
 _SQUARE = 0.02  # pixels nearer to square than this are square: GIF rounds its ratio to 1/64
+_AGAIN = "copy it again from the camera, or re-encode it as H.264 MP4"
 _TEXT_AS_PICTURES = {"tty", "bin", "xbin", "idf", "adf"}  # FFmpeg draws text files as video
 _PACKETS_UNTIL_A_PICTURE = 1000
 _FOCAL_TAG = "focal_length.35mm_equivalent"
@@ -91,10 +92,7 @@ def probe(path: Path) -> VideoInfo:
         stream = picture_stream(container, path)
         frame = _first_frame(container, stream)
         if frame is None:
-            raise MocapError(
-                f"cannot read {path} as video: no frame of it can be decoded",
-                "copy it again from the camera, or re-encode it as H.264 MP4",
-            )
+            raise MocapError(f"no frame of {path} can be decoded", _AGAIN)
         return _info(path, container, stream, frame)
 
 
@@ -111,21 +109,14 @@ def open_container(path: Path) -> av.container.InputContainer:
         raise MocapError(f"{path} does not exist", "check the path") from error
     except PermissionError as error:
         raise MocapError(f"cannot read {path}: permission denied", "check its rights") from error
+    except av.InvalidDataError as error:
+        raise MocapError(f"{path} is not a video, or is cut off or damaged", _AGAIN) from error
     except (av.FFmpegError, OSError) as error:
-        raise MocapError(
-            f"cannot read {path} as video: {_reason(error)}",
-            "give a video file; if it is one, it is cut off or damaged: copy it again,"
-            " or re-encode it as H.264 MP4",
-        ) from error
+        raise MocapError(f"cannot read {path} as video: {error.strerror}", _AGAIN) from error
     if container.format.name in _TEXT_AS_PICTURES:
         container.close()
-        raise MocapError(f"{path} is not a video", "give a video file")
+        raise MocapError(f"{path} is a text, not a video", "give a video file")
     return container
-
-
-def _reason(error: Exception) -> str:
-    reason = getattr(error, "strerror", None) or str(error)
-    return reason[:1].lower() + reason[1:]
 
 
 def picture_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
