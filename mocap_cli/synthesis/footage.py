@@ -18,6 +18,7 @@ from mocap_cli.synthesis.looks import random_look
 from mocap_cli.synthesis.render import Layer, Surface, blended, render
 from mocap_cli.synthesis.scene import Scene
 from mocap_cli.synthesis.settings import random_scene
+from mocap_cli.synthesis.timing import at_times
 from mocap_cli.synthesis.view import View, look
 
 Float32 = NDArray[np.float32]
@@ -129,7 +130,9 @@ def film(shot: Shot, rng: Random) -> Iterator[Frame]:
         yield Frame(
             picture=shot.lens.take(layer.over(picture), rng),
             xy=xy.astype(np.float32),
-            visible=_visible(xy, -shot.view.to_camera(keypoints[t])[:, 2], layer, shot.view),
+            visible=visible_keypoints(
+                xy, -shot.view.to_camera(keypoints[t])[:, 2], layer, shot.view
+            ),
             joints=shot.view.to_camera(joints[t]).astype(np.float32),
             cover=cover,
             box=_box(layer),
@@ -162,7 +165,8 @@ def _exposed(shot: Shot, before: Float32, now: Float32) -> Layer:
     return blended(drawn) if len(drawn) > 1 else drawn[0]
 
 
-def _visible(xy: Floats, depth: Floats, layer: Layer, view: View) -> NDArray[np.bool_]:
+def visible_keypoints(xy: Floats, depth: Floats, layer: Layer, view: View) -> NDArray[np.bool_]:
+    """(K,) which keypoints are in the picture and not behind the body or a thing."""
     column, row = (np.nan_to_num(xy[:, i], nan=-1).astype(int) for i in range(2))
     inside = (column >= 0) & (row >= 0) & (column < view.width) & (row < view.height)
     height, width = layer.cover.shape
@@ -197,10 +201,10 @@ def _phenotype(rng: Random) -> dict[str, float]:
 
 def _moves(clip: Clip, body: Body, rng: Random) -> tuple[Float32, bool]:
     """Two to three seconds of the clip; some of them tumbling in mid-air."""
-    step = max(round(clip.fps / FPS), 1)
-    length = int(rng.integers(60, 91)) * step
-    start = int(rng.integers(max(len(clip.root) - length, 0) + 1))
-    moves = _turned(body.transforms(clip, slice(start, start + length, step)), body.heads[0], rng)
+    lasts = len(clip.root) / clip.fps
+    length = min(rng.uniform(2, 3), lasts)
+    times = rng.uniform(0, lasts - length) + np.arange(int(length * FPS)) / FPS
+    moves = _turned(body.transforms(at_times(clip, times, FPS)), body.heads[0], rng)
     if rng.random() > 0.2:
         return moves, False
     return _tumbled(moves, body.heads[0], rng), True

@@ -109,7 +109,7 @@ class Scene:
         low = vertices[:, 1] < 0.15
         whole = _shadow(surface, vertices, fall, view, self.softness)
         touch = _shadow(surface, vertices, np.array([0, 1, 0], np.float32), view, 0.03, low)
-        left = (1 - self.shadow * whole) * (1 - 0.6 * self.shadow * touch)
+        left = (1 - self.shadow * whole) * (1 - 0.8 * np.sqrt(self.shadow) * touch)
         rows, columns = np.nonzero(left.min(axis=1) < 1)[0], np.nonzero(left.min(axis=0) < 1)[0]
         if not len(rows):
             return picture

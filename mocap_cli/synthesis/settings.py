@@ -51,7 +51,7 @@ def gym(rng: Random) -> Scene:
     rectangles += [_rectangle(rng, 6, (2, 12)) for _ in range(rng.integers(3))]
     ground = marked(floor, rectangles, [colour(rng) for _ in rectangles])
     hall = _hall(rng, rng.uniform(6, 20), rng.uniform(5, 9))
-    return Scene(ground, _dark, (hall, *_clutter(rng)), lamps(rng), 0.35, 0.12)
+    return Scene(ground, _dark, (hall, *_clutter(rng)), lamps(rng), 0.4, 0.06)
 
 
 def room(rng: Random) -> Scene:
@@ -61,7 +61,7 @@ def room(rng: Random) -> Scene:
         step = (float(rng.uniform(0.1, 1.2)), float(rng.uniform(0.1, 0.6)))
         floor = lined(floor, rng, step, 0.008, colour(rng))
     hall = _hall(rng, rng.uniform(3.6, 6), rng.uniform(2.5, 3.4))
-    return Scene(floor, _dark, (hall, *_clutter(rng)), lamps(rng), 0.4, 0.1)
+    return Scene(floor, _dark, (hall, *_clutter(rng)), lamps(rng), 0.4, 0.05)
 
 
 def pool(rng: Random) -> Scene:
@@ -77,8 +77,34 @@ def pool(rng: Random) -> Scene:
 
     if rng.random() < 0.5:
         hall = _hall(rng, rng.uniform(12, 25), rng.uniform(5, 9))
-        return Scene(ground, _dark, (hall,), lamps(rng), 0.3, 0.1)
+        return Scene(ground, _dark, (hall,), lamps(rng), 0.35, 0.05)
     return Scene(ground, sky(rng, 0.08), (), sunlight(rng), 0.5, 0.03)
+
+
+def tower(rng: Random, height: float) -> Scene:
+    """A diving hall: water everywhere at Y = 0, and a platform that ends at X = 0."""
+    concrete = speckled(np.array([0.78, 0.78, 0.76], np.float32), rng, 0.5, 0.03)
+    tiles = lined(concrete, rng, (0.25, 0.25), 0.01, np.array([0.55, 0.6, 0.62], np.float32))
+    steel = speckled(np.array([0.75, 0.77, 0.8], np.float32), rng, 0.5, 0.01)
+    wall = lined(
+        speckled(np.array([0.8, 0.83, 0.84], np.float32), rng, 1.5, 0.02),
+        rng, (0.6, 0.3), 0.012, np.array([0.62, 0.68, 0.7], np.float32),
+    )  # fmt: skip
+    panes = [(x, 4.2, x + 1.5, 8.6) for x in np.arange(-13.0, 16, 1.9)]
+    band = [(-20.0, 1.4, 20.0, 1.75)]
+    glass = [np.array([0.93, 0.97, 1.0], np.float32)] * len(panes)
+    blue = np.array([0.12, 0.32, 0.62], np.float32)
+    boxes = (
+        Box((-14, -1, -9), (16, 11, 15), marked(wall, band + panes, [blue, *glass]), room=True),
+        Box((-14, -1, -9), (16, 0.3, -6.5), tiles),  # the far side of the pool
+        Box((-4, height - 0.22, -1.1), (0, height, 1.1), concrete),
+        Box((-3.4, -1, -0.7), (-2.3, height - 0.2, 0.7), concrete),
+        Box((-4, height + 0.95, -1.1), (-0.9, height + 1.0, -1.05), steel),
+        Box((-4, height + 0.95, 1.05), (-0.9, height + 1.0, 1.1), steel),
+        Box((-0.95, height, -1.1), (-0.9, height + 1.0, -1.05), steel),
+        Box((-0.95, height, 1.05), (-0.9, height + 1.0, 1.1), steel),
+    )
+    return Scene(water(rng, 1e3), _dark, boxes, lamps(rng), 0.0)
 
 
 def snow(rng: Random) -> Scene:
@@ -95,7 +121,7 @@ def stage(rng: Random) -> Scene:
     curtain = lined(speckled(cloth, rng, 0.4, 0.1), rng, (0.35, 50.0), 0.05, cloth * 0.5)
     half = float(rng.uniform(4, 8))
     hall = Box((-half, -1, -half), (half, 7, 30), curtain, room=True)
-    return Scene(floor, _dark, (hall,), lamps(rng, rng.uniform(0.7, 1.3)), 0.4, 0.1)
+    return Scene(floor, _dark, (hall,), lamps(rng, rng.uniform(0.7, 1.3)), 0.45, 0.06)
 
 
 def meadow(rng: Random) -> Scene:

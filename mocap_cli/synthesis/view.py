@@ -39,12 +39,23 @@ class View:
         """(..., 3) world to (..., 2) pixels; behind the camera is NaN."""
         return self.pinhole.project(self.to_camera(points))
 
+    def onto(self, other: "View") -> Float64:
+        """(3, 3) from pixels of this view to those of another that has only turned or zoomed."""
+        turn = other.world_from_camera[:, :3].T @ self.world_from_camera[:, :3]
+        return np.asarray(_lens(other.pinhole) @ turn @ np.linalg.inv(_lens(self.pinhole)))
+
     def rays(self, samples: int = 1) -> Float64:
         """World directions through a grid of samples: (height * samples, width * samples, 3)."""
         x = (np.arange(self.width * samples) + 0.5) / samples
         y = (np.arange(self.height * samples) + 0.5) / samples
         grid = np.stack(np.meshgrid(x, y), axis=-1)
         return np.asarray(self.pinhole.rays(grid) @ self.world_from_camera[:, :3].T)
+
+
+def _lens(pinhole: Pinhole) -> Float64:
+    """From camera axes to homogeneous pixels: Y turns down, and what is seen lies at -Z."""
+    (x, y), focal = pinhole.centre, pinhole.focal
+    return np.array([[focal, 0.0, -x], [0.0, -focal, -y], [0.0, 0.0, -1.0]])
 
 
 def look(position: ArrayLike, target: ArrayLike, roll: float = 0.0) -> Float64:
