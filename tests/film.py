@@ -17,8 +17,8 @@ def picture_of(number: int, width: int, height: int) -> NDArray[np.uint8]:
     bits = np.array([number >> bit & 1 for bit in reversed(range(COLUMNS * ROWS))])
     rows = np.arange(height) * ROWS // height
     columns = np.arange(width) * COLUMNS // width
-    blocks = np.where(bits, BRIGHT, DARK).reshape(ROWS, COLUMNS)[rows][:, columns]
-    return np.repeat(blocks[..., None], 3, axis=2).astype(np.uint8)
+    blocks = np.where(bits, BRIGHT, DARK).astype(np.uint8).reshape(ROWS, COLUMNS)
+    return np.repeat(blocks[rows][:, columns, None], 3, axis=2)
 
 
 def number_on(image: NDArray[np.uint8]) -> int:
@@ -54,7 +54,7 @@ def film(
     """
     with av.open(str(path), "w", options={"movflags": "use_metadata_tags"}) as container:
         container.metadata.update(metadata or {})
-        stream = container.add_stream(codec, rate=round(1 / time_base), options=options)
+        stream = container.add_stream(codec, rate=1 / time_base, options=options)
         stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
         stream.codec_context.time_base = time_base
         if ratio is not None:
