@@ -1,0 +1,62 @@
+"""Anatomy: what a body weighs where, and how its bones add up to a standing height.
+
+Masses and centres are those of Clauser, McConville and Young, "Weight, Volume, and Center of
+Mass of Segments of the Human Body" (1969), measured along the line between a segment's ends.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mocap_cli.body.skeleton import BODY
+
+Float64 = NDArray[np.float64]
+
+SEGMENTS: tuple[tuple[str, str, float, float], ...] = (
+    # from, to, share of the body's mass, where its centre lies on the way (0 from, 1 to)
+    ("head", "neck", 0.073, 0.466),
+    ("thorax", "pelvis", 0.507, 0.380),
+    ("left_shoulder", "left_elbow", 0.026, 0.513),
+    ("right_shoulder", "right_elbow", 0.026, 0.513),
+    ("left_elbow", "left_wrist", 0.023, 0.626),  # with the hand, which has no joint of its own
+    ("right_elbow", "right_wrist", 0.023, 0.626),
+    ("left_hip", "left_knee", 0.103, 0.372),
+    ("right_hip", "right_knee", 0.103, 0.372),
+    ("left_knee", "left_ankle", 0.043, 0.371),
+    ("right_knee", "right_ankle", 0.043, 0.371),
+    # 0.449 of heel to toe tip, which is half way between the two joints that the foot has here
+    ("left_ankle", "left_toe", 0.015, 0.5),
+    ("right_ankle", "right_toe", 0.015, 0.5),
+)
+
+UPRIGHT = ("head", "neck", "thorax", "spine", "pelvis")
+BONES_OF_HEIGHT = 0.963
+"""Crown to ankle along the bones, as a share of the standing height (mean of anny's bodies)."""
+
+ANKLE_HEIGHT = 0.043
+BALL_HEIGHT = 0.016
+"""How high a flat foot's ankle and ball are above the ground, as shares of the height."""
+
+
+def _mass_of_joints() -> Float64:
+    share = np.zeros(len(BODY))
+    for start, end, mass, way in SEGMENTS:
+        share[BODY.index(start)] += mass * (1 - way)
+        share[BODY.index(end)] += mass * way
+    return share / share.sum()  # the published shares add up to 0.999 by rounding
+
+
+MASS_OF_JOINTS = _mass_of_joints()
+"""(J,) weights whose mean of the joints is the centre of mass; they add up to 1."""
+
+
+def centre_of_mass(joints: ArrayLike) -> Float64:
+    """Where the body balances: (..., J, 3) to (..., 3)."""
+    return np.asarray(MASS_OF_JOINTS @ np.asarray(joints, np.float64), np.float64)
+
+
+def standing_height(lengths: ArrayLike) -> float:
+    """Crown to sole of a person whose bones have these lengths: one for each joint's bone."""
+    lengths = np.asarray(lengths, np.float64)  # (J,) from the joint to its parent
+    trunk = sum(lengths[BODY.index(name)] for name in UPRIGHT[:-1])
+    legs = [lengths[BODY.index(f"{s}_{n}")] for s in ("left", "right") for n in ("knee", "ankle")]
+    return float((trunk + sum(legs) / 2) / BONES_OF_HEIGHT)

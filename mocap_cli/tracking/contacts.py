@@ -1,0 +1,44 @@
+"""Contacts: when each foot is planted, by what the lifter guessed and what the foot then did."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap_cli.tracking.ground import CLEARANCE, FEET, Ground, speeds
+from mocap_cli.tracking.runs import latched, without_blips
+from mocap_cli.tracking.scene import Scene
+
+Float64 = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+
+SLOW = 0.35  # metres a second at which a foot is as likely planted as not
+SLOPE = 0.3  # metres a second that change the odds by e
+LOW, RISE = 0.08, 0.03  # metres over the floor, likewise
+SHORTEST, GAP = 0.05, 0.08  # seconds
+
+
+def refined(guess: Float64, scene: Scene, path: Float64, ground: Ground) -> Float64:
+    """(T, 2) how likely the left and the right foot is planted; above 0.5 it is held still.
+
+    `guess` is the lifter's opinion, `path` (T, 3) where the centre of mass seems to go.
+    """
+    odds = np.log(np.clip(guess, 0.02, 0.98) / (1 - np.clip(guess, 0.02, 0.98)))
+    joints = scene.joints(path)
+    for side, pair in enumerate(FEET):
+        speed = [speeds(joints[:, joint], scene) for joint in pair]
+        odds[:, side] += np.clip((SLOW - np.minimum(*speed)) / SLOPE, -4, 1)
+        over = [
+            ground.heights(joints[:, joint]) - share * scene.height
+            for joint, share in zip(pair, CLEARANCE, strict=True)
+        ]
+        odds[:, side] += np.clip((LOW - np.minimum(*over)) / RISE, -4, 0.5)
+    likely = 1 / (1 + np.exp(-odds))
+    for piece in scene.neighbours:
+        for side in range(2):
+            likely[piece, side] = _decided(likely[piece, side], scene.times[piece])
+    return np.asarray(likely)
+
+
+def _decided(likely: Float64, times: Float64) -> Float64:
+    """The same odds, on one side of a half for as long as a foot takes to change its mind."""
+    on = without_blips(latched(likely, 0.6, 0.4), times, SHORTEST, GAP)
+    return np.where(on, np.maximum(likely, 0.51), np.minimum(likely, 0.49))

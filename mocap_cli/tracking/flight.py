@@ -1,0 +1,102 @@
+"""Flight: what the centre of mass does by itself, and when it is left to itself.
+
+On the ground it changes its speed only as fast as legs can; in the air it falls with g. How large
+g looks tells how well the person's assumed size fits, so it is solved for and not forced.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap_cli.tracking.bones import unit
+from mocap_cli.tracking.equations import PathEquations
+from mocap_cli.tracking.ground import GRAVITY, SHARED, Ground
+from mocap_cli.tracking.runs import runs
+from mocap_cli.tracking.scene import Scene
+from mocap_cli.tracking.smooth import difference_coefficients
+
+Float64 = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+
+SIZE_DOUBT = 0.10  # share by which the assumed size, and with it all falling, may be off
+SHORTEST = 0.15  # seconds
+FEWEST = 4  # frames
+TOLERANCE = 0.35  # of g that a fall may seem off: the person's size is a guess, and so is up
+ROUGHNESS = 0.03  # metres that a fall may seem off its parabola
+EFFORT = 30.0  # (m/s^2)^2 s: how freely legs push the body about, across the view
+EFFORT_IN_DEPTH = 10.0  # the same towards the camera, where the picture says little
+DRAG = 0.05  # the same in flight, when nothing pushes
+
+
+def add_momentum(
+    equations: PathEquations, scene: Scene, path: Float64, ground: Ground, flying: Bool
+) -> None:
+    """Add that the centre of mass keeps its speed, or falls where it is `flying` (T,)."""
+    first = scene.successive(3)
+    if not len(first):
+        return
+    knots = np.stack([scene.times[first + k] for k in range(3)])
+    free = flying[first] & flying[first + 1] & flying[first + 2]
+    view = unit(path[first + 1])
+    along = view[:, :, None] * view[:, None]
+    pushed = np.eye(3) / EFFORT + (1 / EFFORT_IN_DEPTH - 1 / EFFORT) * along
+    weight = np.where(free[:, None, None], np.eye(3) / DRAG, pushed)
+    weight *= ((knots[2] - knots[0]) / 2)[:, None, None]
+    falls = np.where(free, 1.0, 0.0)[:, None]
+    border = np.zeros((3, SHARED))
+    border[:, :2], border[:, 3] = ground.fall * ground.basis(), ground.up
+    factors = difference_coefficients(knots).T  # (n, 3)
+    equations.add(
+        first, factors, weight, falls * ground.fall * ground.up, falls[..., None] * border
+    )
+    row = np.eye(SHARED)[3]
+    equations.add_shared(row, ground.fall - GRAVITY, 1 / (SIZE_DOUBT * GRAVITY) ** 2)
+
+
+def flights(scene: Scene, path: Float64, up: Float64, planted: Bool) -> list[slice]:
+    """Stretches in which no foot is planted and the centre of mass falls as a stone does.
+
+    Hands can carry a body too, so a stretch without feet may be no flight, or hold one.
+    """
+    heights = path @ up
+    found: list[slice] = []
+    for piece in scene.neighbours:
+        inside = np.zeros(len(path), np.bool_)
+        inside[piece] = True
+        for run in runs(inside & ~planted.any(axis=1)):
+            found += _falls(heights, scene.times, run)
+    return found
+
+
+def _falls(heights: Float64, times: Float64, run: slice) -> list[slice]:
+    """The longest fall within a run, and those before and after it."""
+    best = slice(run.start, run.start)
+    for start, stop in _windows(times, run):
+        if times[stop - 1] - times[start] <= times[best.stop - 1] - times[best.start]:
+            continue
+        if _is_fall(heights[start:stop], times[start:stop]):
+            best = slice(start, stop)
+    if best.stop == best.start:
+        return []
+    before, after = slice(run.start, best.start), slice(best.stop, run.stop)
+    return [*_falls(heights, times, before), best, *_falls(heights, times, after)]
+
+
+def _windows(times: Float64, run: slice, steps: int = 16) -> list[tuple[int, int]]:
+    """Windows of at least SHORTEST in a run, with ends on a grid of so many steps."""
+    frames = np.unique(np.linspace(run.start, run.stop, steps + 1).round().astype(int))
+    return [
+        (int(a), int(b))
+        for i, a in enumerate(frames)
+        for b in frames[i + 1 :]
+        if b - a >= FEWEST and times[b - 1] - times[a] >= SHORTEST
+    ]
+
+
+def _is_fall(heights: Float64, times: Float64) -> bool:
+    clock = times - times.mean()
+    basis = np.stack((np.ones_like(clock), clock, clock**2 / 2), axis=1)
+    fit = np.linalg.lstsq(basis, heights, rcond=None)[0]
+    fall = heights + GRAVITY * clock**2 / 2
+    straight = basis[:, :2] @ np.linalg.lstsq(basis[:, :2], fall, rcond=None)[0]
+    off = float(np.sqrt(np.mean((fall - straight) ** 2)))
+    return abs(fit[2] + GRAVITY) < TOLERANCE * GRAVITY and off < ROUGHNESS

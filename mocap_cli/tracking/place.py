@@ -1,0 +1,183 @@
+"""Place: from poses about the pelvis to a person of metric size who walks through the world."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap_cli.body.anatomy import centre_of_mass, standing_height
+from mocap_cli.camera.pinhole import Pinhole
+from mocap_cli.tracking.bones import unit, usual_lengths, with_lengths
+from mocap_cli.tracking.feet import hold_feet
+from mocap_cli.tracking.ground import GRAVITY, Ground
+from mocap_cli.tracking.path import Path, find_path
+from mocap_cli.tracking.runs import pieces
+from mocap_cli.tracking.scene import Scene
+from mocap_cli.tracking.sight import make_sight
+from mocap_cli.tracking.smooth import smooth_pose
+
+Float64 = NDArray[np.float64]
+
+DEFAULT_HEIGHT = 1.70  # metres, when the user does not tell
+TRUSTED = math.radians(12)  # doubt about up beyond which there is no world
+WORTH_A_WARNING = math.radians(7)
+SIZE_OFF = 0.15  # of the height, beyond which a fall contradicts it
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A person's joints in the world, or before the camera when up could not be told."""
+
+    joints: Float64  # (T, 19, 3) metres; NaN where nobody was seen
+    sigma: Float64  # (T, 19) metres
+    space: Literal["world", "camera"]
+    contacts: Float64  # (T, 2) how likely the left and the right foot is planted
+    world_from_camera: Float64  # (T, 3, 4); the first frame's axes in camera space
+    flights: tuple[slice, ...]  # frames in free fall
+    up_doubt: float  # radians that up may be off
+    warnings: tuple[str, ...]
+
+
+def place(
+    pose: Float64,  # (T, 19, 3) about the pelvis, in each frame's camera axes, of any size
+    sigma: Float64,  # (T, 19) expected errors, in the pose's unit
+    contacts: Float64,  # (T, 2) how likely the left and the right foot is planted
+    xy: Float64,  # (T, 21, 2) displayed pixels
+    score: Float64,  # (T, 21)
+    times: Float64,  # (T,) seconds
+    camera: Pinhole,
+    height: float | None = None,
+    camera_rotation: Float64 | None = None,  # (T, 3, 3) to the first frame's camera axes
+) -> Placed:
+    """Smooth, scale and place a person; frames with NaN in `pose` stay NaN."""
+    T = len(times)
+    rotation = np.tile(np.eye(3), (T, 1, 1)) if camera_rotation is None else camera_rotation
+    seen = np.asarray(np.isfinite(pose).all(axis=(1, 2)))
+    if not seen.any():
+        return _nowhere(pose, sigma, contacts, rotation)
+    turned = np.einsum("tij,tkj->tki", rotation, np.asarray(pose, np.float64))
+    smooth = smooth_pose(turned, sigma, times)
+    lengths = usual_lengths(smooth, sigma)
+    size = (height or DEFAULT_HEIGHT) / standing_height(lengths)  # metres a unit
+    body = with_lengths(smooth[seen], lengths) * size
+    scene = Scene(
+        body=body - centre_of_mass(body)[:, None],
+        times=times[seen],
+        neighbours=_closed_up(pieces(seen, times), seen),
+        rotation=rotation[seen],
+        height=height or DEFAULT_HEIGHT,
+    )
+    sight = make_sight(scene, xy[seen], score[seen], sigma[seen] * size, camera)
+    path = find_path(scene, sight, np.nan_to_num(contacts[seen]))
+    return _spread_out(_stand(scene, path, height), seen, sigma * size, rotation)
+
+
+def _closed_up(parts: list[slice], seen: NDArray[np.bool_]) -> tuple[slice, ...]:
+    """The same stretches, counted in seen frames."""
+    rank = np.concatenate(([0], np.cumsum(seen)))
+    return tuple(slice(int(rank[p.start]), int(rank[p.stop])) for p in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """The seen frames, placed."""
+
+    joints: Float64  # (N, 19, 3)
+    planted: Float64  # (N, 2)
+    flights: tuple[slice, ...]
+    world_from_first: Float64  # (3, 4)
+    space: Literal["world", "camera"]
+    up_doubt: float
+    warnings: tuple[str, ...]
+
+
+def _stand(scene: Scene, path: Path, height: float | None) -> _Standing:
+    """Turn the path upright and put the feet down, if up is known."""
+    joints = scene.joints(path.centre)
+    held = bool((path.planted > 0.5).any())
+    warnings = _size_warnings(path.ground, height)
+    if path.ground.doubt > TRUSTED or not (held or path.flights):
+        told = "up and the ground could not be told: nobody stands or falls long enough"
+        return _Standing(
+            joints, path.planted, path.flights, np.eye(3, 4), "camera", path.ground.doubt,
+            (*warnings, f"{told}; joints are in the camera's axes"),
+        )  # fmt: skip
+    world = world_from_first(path.ground, joints[0, 0])
+    joints = joints @ world[:, :3].T + world[:, 3]
+    if held:
+        joints = hold_feet(joints, scene, path.planted, path.flights)
+    rise = 0.0 if held else -float(joints[..., 1].min())
+    shift = np.array([-joints[0, 0, 0], rise, -joints[0, 0, 2]])
+    world[:, 3] += shift
+    if not held:
+        warnings += ("no foot was seen planted: the ground is put at the lowest point reached",)
+    if path.ground.doubt > WORTH_A_WARNING:
+        degrees = math.degrees(path.ground.doubt)
+        warnings += (f"which way is up is known to about {degrees:.0f} degrees only",)
+    return _Standing(
+        joints + shift, path.planted, path.flights, world, "world", path.ground.doubt, warnings
+    )
+
+
+def world_from_first(ground: Ground, start: Float64) -> Float64:
+    """(3, 4) from the first camera's axes: Y up from the floor below `start`, view towards -Z."""
+    ahead = np.array([0.0, 0.0, -1.0])
+    if abs(ahead @ ground.up) > 0.99:  # looking straight down: the picture's top is ahead
+        ahead = np.array([0.0, 1.0, 0.0])
+    back = -unit(ahead - (ahead @ ground.up) * ground.up)
+    turn = np.stack((np.cross(ground.up, back), ground.up, back))
+    below = start - ground.heights(start) * ground.up
+    return np.concatenate((turn, -(turn @ below)[:, None]), axis=1)
+
+
+def _size_warnings(ground: Ground, height: float | None) -> tuple[str, ...]:
+    """Falls measure metres: tell when they contradict a height that was only assumed."""
+    ratio = GRAVITY / ground.fall if ground.fall > 1 else 1.0
+    sure = ground.fall_doubt < SIZE_OFF / 3 * GRAVITY
+    if height is not None or not sure or abs(ratio - 1) < SIZE_OFF:
+        return ()
+    return (
+        f"the person falls as somebody of {ratio * DEFAULT_HEIGHT:.2f} m does, not of the "
+        f"{DEFAULT_HEIGHT:.2f} m assumed: give --height if you know it",
+    )
+
+
+def _spread_out(
+    standing: _Standing, seen: NDArray[np.bool_], sigma: Float64, rotation: Float64
+) -> Placed:
+    """Back to all frames, with NaN where nobody was seen."""
+    joints = np.full((len(seen), *standing.joints.shape[1:]), np.nan)
+    joints[seen] = standing.joints
+    contacts = np.full((len(seen), 2), np.nan)
+    contacts[seen] = standing.planted
+    frames = np.flatnonzero(seen)
+    turn, shift = standing.world_from_first[:, :3], standing.world_from_first[:, 3]
+    shifts = np.broadcast_to(shift[:, None], (len(seen), 3, 1))
+    return Placed(
+        joints=joints,
+        sigma=np.where(seen[:, None], sigma, np.nan),
+        space=standing.space,
+        contacts=contacts,
+        world_from_camera=np.concatenate((turn @ rotation, shifts), axis=-1),
+        flights=tuple(
+            slice(int(frames[f.start]), int(frames[f.stop - 1]) + 1) for f in standing.flights
+        ),
+        up_doubt=standing.up_doubt,
+        warnings=standing.warnings,
+    )
+
+
+def _nowhere(pose: Float64, sigma: Float64, contacts: Float64, rotation: Float64) -> Placed:
+    """Nobody was ever seen."""
+    return Placed(
+        joints=np.full(pose.shape, np.nan),
+        sigma=np.full(sigma.shape, np.nan),
+        space="camera",
+        contacts=np.full(contacts.shape, np.nan),
+        world_from_camera=np.pad(rotation, ((0, 0), (0, 0), (0, 1))),
+        flights=(),
+        up_doubt=math.inf,
+        warnings=("nobody was seen in any frame",),
+    )

@@ -1,0 +1,63 @@
+"""Runs: stretches of frames, found in a yes-or-no of time and mended by how long they last."""
+
+import itertools
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Bool = NDArray[np.bool_]
+Float64 = NDArray[np.float64]
+
+LONGEST_STEP = 0.5
+"""Seconds between two frames beyond which they are no longer neighbours."""
+
+
+def runs(yes: ArrayLike) -> list[slice]:
+    """The stretches where `yes` holds, in order."""
+    edges = np.diff(np.concatenate(([False], np.asarray(yes, np.bool_), [False])).astype(np.int8))
+    starts, stops = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    return [slice(int(a), int(b)) for a, b in zip(starts, stops, strict=True)]
+
+
+def pieces(seen: ArrayLike, times: Float64) -> list[slice]:
+    """The runs of frames that are seen, parted where the clock jumps as well."""
+    step = max(LONGEST_STEP, 4 * float(np.median(np.diff(times)))) if len(times) > 1 else 0.0
+    cuts = np.flatnonzero(np.diff(times) > step) + 1
+    parted: list[slice] = []
+    for run in runs(seen):
+        inside = [int(c) for c in cuts if run.start < c < run.stop]
+        ends = [run.start, *inside, run.stop]
+        parted += [slice(a, b) for a, b in itertools.pairwise(ends)]
+    return parted
+
+
+def durations(times: Float64) -> Float64:
+    """(T,) seconds that each frame stands for; a lone frame stands for a thirtieth."""
+    if len(times) < 2:
+        return np.full(len(times), 1 / 30)
+    return np.asarray(np.gradient(times))
+
+
+def latched(value: Float64, high: float, low: float) -> Bool:
+    """A switch that goes on above `high` and off below `low`, the same in both directions of time.
+
+    Any stretch that stays above `low` and somewhere passes `high` is on.
+    """
+    on = np.zeros(len(value), np.bool_)
+    for run in runs(value > low):
+        on[run] = bool(value[run].max() > high)
+    return on
+
+
+def without_blips(yes: Bool, times: Float64, shortest: float, gap: float) -> Bool:
+    """Fill gaps shorter than `gap` seconds, then drop runs shorter than `shortest`."""
+    lasting = durations(times)
+    mended = yes.copy()
+    for run in runs(~yes):
+        if run.start > 0 and run.stop < len(yes) and lasting[run].sum() < gap:
+            mended[run] = True
+    for run in runs(mended):
+        inner = run.start > 0 and run.stop < len(yes)
+        if inner and lasting[run].sum() < shortest:
+            mended[run] = False
+    return mended

@@ -1,0 +1,115 @@
+"""Sight: what the picture says about where the body is, given its pose.
+
+A keypoint's u is a plane through the camera's centre, and so is its v. A body of known pose is
+pulled to where its joints lie on their planes. Distances are metres across the view, so that the
+keypoints' errors and the pose's can be added up.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap_cli.body.skeleton import BODY, KEYPOINTS
+from mocap_cli.camera.pinhole import Pinhole
+from mocap_cli.tracking.bones import unit
+from mocap_cli.tracking.equations import PathEquations
+from mocap_cli.tracking.scene import Scene
+
+Float64 = NDArray[np.float64]
+
+NAMES = tuple(name for name in KEYPOINTS if name in BODY.names and not name.endswith("_toe"))
+JOINTS = [BODY.index(name) for name in NAMES]
+SPOTS = [KEYPOINTS.index(name) for name in NAMES]
+LEAST_SCORE = 0.1
+JITTER = 0.01  # of the height: the usual error of a keypoint that is sure of itself
+SKIN = {"hip": 0.05, "shoulder": 0.03}  # metres between what pictures show and joint centres
+ACROSS = 0.5  # of a joint's expected error lies across the view; the rest is depth, unseen here
+DEPTH = 0.04  # of the distance: what misjudged limbs make of it, beyond all counting of joints
+MEMORY = 0.15  # seconds for which the pose's errors stay alike, so that frames repeat each other
+OUTLYING = 3.0  # expected errors beyond which a keypoint loses its say
+NEAREST = 0.2  # metres in front of the camera
+TYPICAL = 5.0  # metres away, when nothing tells
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The planes of every frame's keypoints, in the axes of the first frame's camera."""
+
+    normals: Float64  # (T, K, 2, 3): normal @ point is how far off the plane a point is
+    ahead: Float64  # (T, 3) where each frame's camera looks
+    spread: Float64  # (T, K) metres of expected error, infinite where nothing was seen
+    repeats: Float64  # (T,) how much of a frame is news, 0..1
+
+    def offsets(self, points: Float64) -> Float64:
+        """(T, K, 3) points to (T, K, 2) metres off their planes."""
+        return np.asarray(np.einsum("tkri,tki->tkr", self.normals, points))
+
+    def depths(self, points: Float64) -> Float64:
+        """(T, K, 3) points to (T, K) metres in front of the camera."""
+        return np.maximum(np.einsum("tki,ti->tk", points, self.ahead), NEAREST)
+
+
+def make_sight(scene: Scene, xy: Float64, score: Float64, sigma: Float64, camera: Pinhole) -> Sight:
+    """Keypoints (T, 21, 2) with scores, and the (T, 19) errors expected of the pose, as planes."""
+    rays = camera.rays(xy[:, SPOTS])  # (T, K, 3), z is -1
+    one, zero = np.ones(rays.shape[:2]), np.zeros(rays.shape[:2])
+    planes = np.stack((one, zero, rays[..., 0], zero, one, rays[..., 1]), axis=-1)
+    planes = planes.reshape(*rays.shape[:2], 2, 3) @ scene.rotation.transpose(0, 2, 1)[:, None]
+    seen = (score[:, SPOTS] > LEAST_SCORE) & np.isfinite(rays).all(axis=-1)
+    skin = np.array([SKIN.get(name.split("_")[1], 0.0) for name in NAMES])
+    jitter = JITTER * scene.height / np.clip(score[:, SPOTS], LEAST_SCORE, 1)
+    spread = np.sqrt((ACROSS * sigma[:, JOINTS]) ** 2 + skin**2 + jitter**2)
+    return Sight(
+        normals=np.where(seen[..., None, None], planes, 0.0),
+        ahead=-scene.rotation[:, :, 2],
+        spread=np.where(seen, spread, np.inf),
+        repeats=scene.news(MEMORY),
+    )
+
+
+def add_sight(
+    equations: PathEquations, sight: Sight, body: Float64, path: Float64, *, near: bool = True
+) -> None:
+    """Pull each frame of `path` (T, 3) to where the joints `body` (T, 19, 3) about it are seen.
+
+    When the path is not yet `near` the truth, no keypoint is doubted.
+    """
+    points = path[:, None] + body[:, JOINTS]
+    off = sight.offsets(points)  # (T, K, 2)
+    size = np.linalg.norm(off, axis=-1) / sight.spread
+    weight = sight.repeats[:, None] / sight.spread**2 / (1 + near * (size / OUTLYING) ** 2) ** 2
+    # a plane drawn through a noisy pixel moves with depth: without this the body creeps nearer
+    tilt = near * (off / sight.depths(points)[..., None])[..., None] * sight.ahead[:, None, None]
+    rows = sight.normals - tilt
+    normal = np.einsum("tk,tkri,tkrj->tij", weight, rows, rows)
+    pull = np.einsum("tk,tkri,tkr->ti", weight, rows, off) - np.einsum("tij,tj->ti", normal, path)
+    view = unit(path)
+    along = np.einsum("tij,tj->ti", normal, view)
+    doubt = (DEPTH * np.linalg.norm(path, axis=1)) ** 2 / sight.repeats
+    share = 1 / (1 / doubt + np.einsum("ti,ti->t", along, view))
+    equations.blocks[0] += normal - share[:, None, None] * along[:, :, None] * along[:, None]
+    equations.right -= pull - (share * np.einsum("ti,ti->t", view, pull))[:, None] * along
+
+
+def first_path(sight: Sight, body: Float64) -> Float64:
+    """(T, 3) each frame's best place by itself; frames with too little to see get their
+    neighbours' place."""
+    start = TYPICAL * sight.ahead
+    path = start.copy()
+    for attempt in range(5):
+        equations = PathEquations(len(path), 1)
+        add_sight(equations, sight, body, path, near=attempt > 1)
+        sure = np.linalg.eigvalsh(equations.blocks[0])[:, 0] > 1.0  # better than a metre
+        block = equations.blocks[0] + np.eye(3) * 1e-9
+        path = np.linalg.solve(block, equations.right[..., None])[..., 0]
+        behind = np.einsum("ti,ti->t", path, sight.ahead) < 2 * NEAREST
+        path = np.where((behind | ~sure)[:, None], start, path)
+    return _filled(path, sure & ~behind)
+
+
+def _filled(path: Float64, sure: NDArray[np.bool_]) -> Float64:
+    if not sure.any():
+        return path
+    frames = np.arange(len(path))
+    return np.stack([np.interp(frames, frames[sure], axis[sure]) for axis in path.T], axis=1)
