@@ -20,10 +20,10 @@ from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.lifting.network import Lifted, Lifter, LifterConfig
 from mocap_cli.lifting.windows import Observed, features
 
-RATE = 27.0
+RATE = 20.0
 """Frames per second the lifter likes; faster videos are read as interleaved slower ones."""
-WINDOW = 48
-HOP = 16
+WINDOW = 32
+HOP = 12
 BATCH = 64
 _JOINT_SIDE, _POINT_SIDE = list(mirrored(BODY.names)), list(mirrored(KEYPOINTS))
 

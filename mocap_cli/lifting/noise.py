@@ -14,7 +14,7 @@ from mocap_cli.lifting.windows import Observed
 K = len(KEYPOINTS)
 ROUGH = torch.tensor(
     [
-        {"hip": 1.4, "wrist": 1.3, "ankle": 1.2, "elbow": 1.1, "heel": 1.5, "toe": 1.6}.get(
+        {"hip": 1.3, "wrist": 1.4, "ankle": 1.1, "elbow": 1.2, "heel": 1.8, "toe": 2.2}.get(
             name.rpartition("_")[2], 0.9
         )
         for name in KEYPOINTS
@@ -38,14 +38,22 @@ GROUPS = tuple(
 OTHER_SIDE = torch.tensor(mirrored(KEYPOINTS))
 
 
+def _pair(what: str) -> list[int]:
+    return [KEYPOINTS.index(f"left_{what}"), KEYPOINTS.index(f"right_{what}")]
+
+
+HIPS, SHOULDERS, HEELS, TOES = (_pair(w) for w in ("hip", "shoulder", "heel", "toe"))
+FEET = torch.tensor([name.endswith(("heel", "toe")) for name in KEYPOINTS])
+
+
 def observe(views: Views, times: Tensor, g: torch.Generator, *, clean: bool = False) -> Observed:
     """Keypoints with errors and scores, as seen through the lens that the tracker assumes."""
     B, T = times.shape
-    rays, score = views.rays, torch.full((B, T, K), 0.9)
+    rays, score = _as_seen(views.keypoints), torch.full((B, T, K), 0.7)
     valid = torch.ones(B, T, dtype=torch.bool)
     hint = torch.full((B, T, K, 3), torch.nan)
     if not clean:
-        rays, score = _errors(views, times, g)
+        rays, score = _errors(rays, views, times, g)
         rays, score = _swaps(rays, score, times, g)
         rays, score = _edges(rays, score, views.edge, g)
         gone = _bursts(B, 1, times, 0.08, g)[..., 0] > 0
@@ -53,6 +61,7 @@ def observe(views: Views, times: Tensor, g: torch.Generator, *, clean: bool = Fa
         valid = _cut(B, T, g)
         hint = _hints(views, times, g)
         hint = torch.where(gone[..., None, None], torch.nan, hint)
+        score = warped(score, g)
     return Observed(rays / views.lens[:, None, None, None], score, hint, times, valid)
 
 
@@ -78,7 +87,17 @@ def _bursts(batch: int, count: int, times: Tensor, chance: float, g: torch.Gener
     return ((t >= start[:, None]) & (t < (start + length)[:, None]) & on[:, None]).float()
 
 
-def _errors(views: Views, times: Tensor, g: torch.Generator) -> tuple[Tensor, Tensor]:
+def _as_seen(keypoints: Tensor) -> Tensor:
+    """Rays to where the networks put keypoints: hips and shoulders high, toes short."""
+    moved = keypoints.clone()
+    hips, shoulders = (keypoints[:, :, pair].mean(2, keepdim=True) for pair in (HIPS, SHOULDERS))
+    up = (shoulders - hips) / (shoulders - hips).norm(dim=-1, keepdim=True).clamp(min=1e-6)
+    moved[:, :, HIPS + SHOULDERS] += 0.012 * up
+    moved[:, :, TOES] = torch.lerp(keypoints[:, :, HEELS], keypoints[:, :, TOES], 0.85)
+    return moved[..., :2] / (-moved[..., 2:]).clamp(min=0.1)
+
+
+def _errors(rays: Tensor, views: Views, times: Tensor, g: torch.Generator) -> tuple[Tensor, Tensor]:
     B, T = times.shape
     level = torch.exp(0.5 * torch.randn(B, 1, 1, generator=g))
     rough = level * ROUGH
@@ -95,8 +114,15 @@ def _errors(views: Views, times: Tensor, g: torch.Generator) -> tuple[Tensor, Te
     depth = (-views.keypoints[..., 2:]).clamp(min=0.3)
     size = error.norm(dim=-1)
     doubt = 0.6 * sigma + 0.4 * size
-    score = 0.92 - 2.6 * doubt + 0.08 * torch.randn(B, T, K, generator=g)
-    return views.rays + error / depth, score.clamp(0.02, 0.98)
+    score = 0.88 * torch.exp(-doubt / 0.06) + 0.12 * torch.randn(B, T, K, generator=g)
+    blind = (torch.rand(B, 1, 1, generator=g) < 0.5) & FEET  # BlazePose is always sure of feet
+    score = torch.where(blind, 0.95, score).clamp(0.02, 0.99)
+    return rays + error / depth, score
+
+
+def warped(score: Tensor, g: torch.Generator) -> Tensor:
+    """Scores on another scale, so that the lifter trusts their order more than their size."""
+    return score ** torch.exp(0.3 * torch.randn(len(score), 1, 1, generator=g))
 
 
 def _swaps(rays: Tensor, score: Tensor, times: Tensor, g: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -130,10 +156,9 @@ def _cut(batch: int, frames: int, g: torch.Generator) -> Tensor:
 def _hints(views: Views, times: Tensor, g: torch.Generator) -> Tensor:
     """A single-frame network's guess at 3D: too flat, a little turned, wandering; or none."""
     B, T = times.shape
-    hips = [KEYPOINTS.index("left_hip"), KEYPOINTS.index("right_hip")]
-    body = views.keypoints - views.keypoints[:, :, hips].mean(2, keepdim=True)
+    body = views.keypoints - views.keypoints[:, :, HIPS].mean(2, keepdim=True)
     flat = torch.ones(B, 1, 1, 3)
-    flat[..., 2] = (0.75 + 0.15 * torch.randn(B, 1, 1, generator=g)).clamp(0.3, 1.1)
+    flat[..., 2] = (0.65 + 0.15 * torch.randn(B, 1, 1, generator=g)).clamp(0.3, 1.1)
     size = torch.exp(0.1 * torch.randn(B, 1, 1, 1, generator=g))
     wander = 0.06 * _slow((B, T, K, 3), times, 0.5, g)
     wander = wander * ROUGH[:, None] * torch.exp(0.4 * torch.randn(B, 1, 1, 1, generator=g))

@@ -15,12 +15,12 @@ from mocap_cli.synthesis.clips import PART_NAMES, PART_PARENTS, Clip
 
 RATE = 60.0
 """Frames per second that all motion capture is brought to."""
-UPPER = [
-    i
-    for i, name in enumerate(PART_NAMES)
-    if not name.endswith(LEGS := ("thigh", "shank", "foot", "toes")) and name != "pelvis"
-]
-ACROBATIC = ("85", "88", "90", "49", "deepmimic", "jumping", "131")
+LOWER = ("pelvis", "thigh", "shank", "foot", "toes")
+UPPER = [i for i, name in enumerate(PART_NAMES) if not name.endswith(LOWER)]
+ARM = ("collar", "upperarm", "forearm", "hand")
+ARMS = [i for i, name in enumerate(PART_NAMES) if name.endswith(ARM)]
+KEEN = {"85": 3.0, "88": 3.0, "49": 3.0, "deepmimic": 3.0, "jumping": 2.0, "13_": 1.5, "14_": 1.5}
+"""How much more often than others these are drawn: bodies upside down, sitting, squatting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def make_moves(clips: Sequence[Clip], body: Body) -> Moves:
         even = Clip(clip.name, RATE, turns[-1], clip.rest, root[-1])
         planted.append(_contacts(even, body))
     lengths = torch.tensor([len(r) for r in root])
-    keen = [3.0 if c.name.startswith(ACROBATIC) else 1.0 for c in clips]
+    keen = [next((k for n, k in KEEN.items() if c.name.startswith(n)), 1.0) for c in clips]
     return Moves(
         torch.tensor(np.concatenate(turns)),
         torch.tensor(np.concatenate(root)),
@@ -168,8 +168,10 @@ def draw_people(
     clip, turns, root, planted = _windows(moves, batch, frames, step, g)
     other, mixed, _, _ = _windows(moves, batch, frames, step, g)
     rest = moves.rest[clip]
-    blend = torch.rand(batch, generator=g) < 0.25
-    turns, rest = _blend(turns, mixed, rest, moves.rest[other], blend)
+    dice = torch.rand(batch, generator=g)
+    there = moves.rest[other]
+    turns, rest = _blend(turns, mixed, rest, there, dice < 0.2, UPPER, "pelvis")
+    turns, rest = _blend(turns, mixed, rest, there, (dice > 0.2) & (dice < 0.4), ARMS, "chest")
     points = _move(shapes, who, turns, rest, root)  # (B, T, J + K, 3)
     points = points * (HEIGHT / shapes.height[who])[:, None, None, None]
     joints, keypoints = points[:, :, : len(BODY)], points[:, :, len(BODY) :]
@@ -180,9 +182,9 @@ def draw_people(
 
 def _clock(batch: int, frames: int, g: torch.Generator) -> tuple[Tensor, Tensor]:
     """How many source frames a step is (a speed-up is part of it), and the times told."""
-    rate = 18 + 18 * torch.rand(batch, 1, generator=g)
-    slow = torch.rand(batch, 1, generator=g) < 0.08
-    rate = torch.where(slow, rate / 4, rate)
+    rate = 12 + 18 * torch.rand(batch, 1, generator=g)
+    slow = torch.rand(batch, 1, generator=g) < 0.06
+    rate = torch.where(slow, rate / 3, rate)
     speed = torch.exp(0.2 * torch.randn(batch, 1, generator=g)).clamp(0.6, 1.6)
     return speed * RATE / rate, torch.arange(frames)[None] / rate
 
@@ -209,15 +211,21 @@ def _windows(
 
 
 def _blend(
-    turns: Tensor, other: Tensor, rest: Tensor, other_rest: Tensor, chosen: Tensor
+    turns: Tensor,
+    other: Tensor,
+    rest: Tensor,
+    other_rest: Tensor,
+    chosen: Tensor,
+    parts: list[int],
+    on: str,
 ) -> tuple[Tensor, Tensor]:
-    """The upper body of `other` on the pelvis of `turns`, where chosen."""
-    carry = turns[:, :, :1] @ other[:, :, :1].transpose(-1, -2)
-    turns = turns.clone()
-    rest = rest.clone()
-    upper = carry @ other[:, :, UPPER]
-    turns[:, :, UPPER] = torch.where(chosen[:, None, None, None, None], upper, turns[:, :, UPPER])
-    rest[:, UPPER] = torch.where(chosen[:, None, None], other_rest[:, UPPER], rest[:, UPPER])
+    """Some parts of `other`, carried over on the part they hang on, where chosen."""
+    hinge = PART_NAMES.index(on)
+    carry = turns[:, :, hinge, None] @ other[:, :, hinge, None].transpose(-1, -2)
+    turns, rest = turns.clone(), rest.clone()
+    moved = carry @ other[:, :, parts]
+    turns[:, :, parts] = torch.where(chosen[:, None, None, None, None], moved, turns[:, :, parts])
+    rest[:, parts] = torch.where(chosen[:, None, None], other_rest[:, parts], rest[:, parts])
     return turns, rest
 
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirrored
 from mocap_cli.files import written_whole
 from mocap_cli.lifting.network import HEIGHT
+from mocap_cli.lifting.noise import warped
 from mocap_cli.lifting.windows import Observed
 from mocap_cli.synthesis.clips import Clip
 
@@ -100,9 +101,9 @@ def load_recorded(path: Path) -> Recorded:
 
 
 def draw_recorded(bank: Recorded, batch: int, frames: int, g: torch.Generator) -> Drawn:
-    """Random windows at 30 or 15 frames a second, half of them mirrored, some without hints."""
+    """Random windows at 30 or 15 frames a second, half mirrored, some without hints."""
     shot = torch.randint(len(bank.length), (batch,), generator=g)
-    step = torch.where(torch.rand(batch, generator=g) < 0.15, 2, 1)[:, None]
+    step = torch.where(torch.rand(batch, generator=g) < 0.6, 2, 1)[:, None]
     slack = (bank.length[shot][:, None] - frames * step).clamp(min=0)
     start = (torch.rand(batch, 1, generator=g) * (slack + 1)).long()
     at = start + step * torch.arange(frames)
@@ -112,7 +113,8 @@ def draw_recorded(bank: Recorded, batch: int, frames: int, g: torch.Generator) -
     no_hint = torch.rand(batch, generator=g) < 0.15
     hint = torch.where(no_hint[:, None, None, None], torch.nan, bank.hint[rows])
     times = torch.arange(frames)[None] * step / FPS
-    seen = Observed(bank.rays[rows] * lens, bank.score[rows], hint, times, valid & bank.known[rows])
+    score = warped(bank.score[rows], g)
+    seen = Observed(bank.rays[rows] * lens, score, hint, times, valid & bank.known[rows])
     flip = torch.rand(batch, generator=g) < 0.5
     return Drawn(*_mirrored(seen, bank.joints[rows], flip), bank.tumbling[shot])
 

@@ -20,6 +20,7 @@ from mocap_cli.lifting.metrics import mpjpe, n_mpjpe, p_mpjpe
 from mocap_cli.lifting.network import Lifted, Lifter, LifterConfig
 from mocap_cli.lifting.noise import observe
 from mocap_cli.lifting.people import Moves, Shapes, draw_people, make_moves, make_shapes, tumble
+from mocap_cli.lifting.recorded import Recorded, draw_recorded, load_recorded
 from mocap_cli.lifting.views import draw_views
 from mocap_cli.lifting.windows import Observed, features
 
@@ -30,9 +31,11 @@ class TrainConfig:
 
     seed: int = 1
     steps: int = 30_000
-    batch: int = 64
-    frames: int = 48  # of a window, about two seconds
-    rate: float = 1e-3
+    batch: int = 80
+    frames: int = 32  # of a window, one to three seconds
+    recorded: float = 0.35  # share of windows that real networks saw, where there are recordings
+    rate: float = 8e-4
+    cool_down: float = 0.35  # share of the steps in which the rate falls to nothing
     warm_up: int = 500
     weight_decay: float = 0.02
     tumbling: float = 0.3  # share of windows turned any way up
@@ -51,17 +54,38 @@ class Batch:
     tumbled: Tensor  # (B,) turned in space: contacts mean nothing there
 
 
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything that batches are drawn from."""
+
+    shapes: Shapes
+    moves: Moves
+    recorded: Recorded | None = None
+
+
 def make_batch(
-    shapes: Shapes, moves: Moves, config: TrainConfig, g: torch.Generator, *, clean: bool = False
+    world: World, config: TrainConfig, g: torch.Generator, *, clean: bool = False
 ) -> Batch:
-    """Random people before random cameras, seen by a network that errs."""
-    people = draw_people(shapes, moves, config.batch, config.frames, g)
+    """Random people before random cameras, seen by networks that err, drawn or recorded."""
+    real = round(config.batch * config.recorded) if world.recorded else 0
+    people = draw_people(world.shapes, world.moves, config.batch - real, config.frames, g)
     people, tumbled = tumble(people, config.tumbling, g)
     views = draw_views(people, g)
-    seen: Observed = observe(views, people.times, g, clean=clean)
+    seen = observe(views, people.times, g, clean=clean)
+    drawn = _batch(seen, views.joints, people.planted, tumbled)
+    if not (real and world.recorded):
+        return drawn
+    other = draw_recorded(world.recorded, real, config.frames, g)
+    unknown = torch.ones(real, dtype=torch.bool)
+    planted = torch.zeros(real, config.frames, 2)
+    both = (drawn, _batch(other.seen, other.joints, planted, unknown))
+    return Batch(*(torch.cat([getattr(b, name) for b in both]) for name in Batch.__slots__))
+
+
+def _batch(seen: Observed, joints: Tensor, planted: Tensor, tumbled: Tensor) -> Batch:
     shown, turn = features(seen)
-    joints = views.joints - views.joints[:, :, :1]
-    return Batch(shown, people.times, seen.valid, joints @ turn, people.planted, tumbled)
+    about = (joints - joints[:, :, :1]) @ turn
+    return Batch(shown, seen.times, seen.valid, about, planted, tumbled)
 
 
 def losses(lifted: Lifted, batch: Batch) -> dict[str, Tensor]:
@@ -89,16 +113,13 @@ def losses(lifted: Lifted, batch: Batch) -> dict[str, Tensor]:
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
-    """Up in a straight line, down along a cosine to a hundredth."""
-    if step < config.warm_up:
-        return config.rate * (step + 1) / config.warm_up
-    share = (step - config.warm_up) / max(1, config.steps - config.warm_up)
-    return config.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
+    """Up in a straight line, level, and down in a straight line."""
+    left = (config.steps - step) / (config.cool_down * config.steps)
+    return config.rate * min(1.0, (step + 1) / config.warm_up, left)
 
 
 def train(
-    shapes: Shapes,
-    moves: Moves,
+    world: World,
     size: LifterConfig,
     config: TrainConfig,
     folder: Path,
@@ -117,7 +138,7 @@ def train(
     for step in range(start, config.steps):
         g = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
         torch.manual_seed(config.seed * 1_000_003 + step)  # dropout
-        batch = _to(make_batch(shapes, moves, config, g), device)
+        batch = _to(make_batch(world, config, g), device)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, config)
         with torch.autocast(device, torch.bfloat16):  # 1.4 times as fast on recent CPUs too
@@ -184,7 +205,7 @@ def _resume(folder: Path, model: Lifter, averaged: Lifter, optimizer: torch.opti
 
 @torch.no_grad()
 def evaluate(
-    model: Lifter, shapes: Shapes, moves: Moves, config: TrainConfig, batches: int = 12
+    model: Lifter, world: World, config: TrainConfig, batches: int = 12
 ) -> dict[str, dict[str, float]]:
     """Millimetres on held-out people: clean and noisy, upright and tumbling apart."""
     from dataclasses import replace
@@ -200,8 +221,8 @@ def evaluate(
         rows: dict[str, list[Tensor]] = {"MPJPE": [], "N-MPJPE": [], "P-MPJPE": [], "inside": []}
         for i in range(batches):
             g = torch.Generator().manual_seed(77_000 + i)
-            case = replace(config, tumbling=tumbling)
-            b = _to(make_batch(shapes, moves, case, g, clean=clean), device)
+            case = replace(config, tumbling=tumbling, recorded=0.0)
+            b = _to(make_batch(world, case, g, clean=clean), device)
             lifted = model(b.features, b.times, b.valid)
             p, t = lifted.joints[b.valid], b.joints[b.valid]
             rows["MPJPE"].append(mpjpe(p, t).mean() * 1000)
@@ -232,6 +253,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("motion", type=Path, help="folder of motion capture")
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/lifter"))
+    parser.add_argument("--recorded", type=Path, help="what `lifting.recorded` wrote")
     parser.add_argument("--steps", type=int, default=TrainConfig().steps)
     parser.add_argument("--batch", type=int, default=TrainConfig().batch)
     parser.add_argument("--width", type=int, default=LifterConfig().width)
@@ -244,9 +266,14 @@ def main() -> None:
     size = LifterConfig(width=options.width, layers=options.layers)
     body = make_body(dict.fromkeys(("gender", "age", "muscle", "weight", "height"), 0.5))
     clips = read_library(options.motion, body)
-    shapes = make_shapes(config.bodies, config.seed)
-    moves = make_moves([c for c in clips if not held_out(c)], body)
-    test = make_moves([c for c in clips if held_out(c)], body)
+    world = World(
+        make_shapes(config.bodies, config.seed),
+        make_moves([c for c in clips if not held_out(c)], body),
+        load_recorded(options.recorded) if options.recorded else None,
+    )
+    test = World(
+        make_shapes(64, config.seed + 1), make_moves([c for c in clips if held_out(c)], body)
+    )
     options.output.mkdir(parents=True, exist_ok=True)
     log = (options.output / "log.jsonl").open("a")
     began = time.monotonic()
@@ -256,14 +283,11 @@ def main() -> None:
             row = {"step": step, "seconds": round(time.monotonic() - began, 1), **parts}
             print(json.dumps(row), file=log, flush=True)
 
-    model = train(
-        shapes, moves, size, config, options.output, on_step, options.device, options.minutes
-    )
-    fresh = make_shapes(64, config.seed + 1)
+    model = train(world, size, config, options.output, on_step, options.device, options.minutes)
     seeds = (torch.Generator().manual_seed(55_000 + i) for i in range(12))
-    calibrate(model, (make_batch(fresh, test, config, g) for g in seeds))
+    calibrate(model, (make_batch(test, config, g) for g in seeds))
     save_lifter(model, options.output / "lifter.safetensors")
-    table = evaluate(model, fresh, test, config)
+    table = evaluate(model, test, config)
     for name, row in table.items():
         print(name, {key: round(value, 2) for key, value in row.items()})
     (options.output / "table.json").write_text(json.dumps(table, indent=1))
