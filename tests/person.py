@@ -1,0 +1,86 @@
+"""A made-up person who stands before the camera: a Motion without any network."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mocap_cli.body.motion import Camera, Motion, Source
+from mocap_cli.body.skeleton import BODY, KEYPOINTS
+from mocap_cli.camera.pinhole import Pinhole
+from mocap_cli.video.reader import VideoInfo, open_video
+
+DISTANCE = 4.0
+# metres: x to the picture's right, y up; the person faces the camera, so left is on the right
+PLACES = {
+    "pelvis": (0, 0.95),
+    "spine": (0, 1.18),
+    "thorax": (0, 1.42),
+    "neck": (0, 1.52),
+    "head": (0, 1.72),
+    "nose": (0, 1.6),
+    "left_eye": (0.03, 1.63),
+    "left_ear": (0.07, 1.61),
+    "left_shoulder": (0.18, 1.4),
+    "left_elbow": (0.3, 1.15),
+    "left_wrist": (0.4, 0.92),
+    "left_hip": (0.1, 0.95),
+    "left_knee": (0.11, 0.5),
+    "left_ankle": (0.12, 0.08),
+    "left_heel": (0.12, 0.02),
+    "left_toe": (0.16, 0),
+}
+
+
+def place(name: str) -> tuple[float, float]:
+    """Where that joint or keypoint is; the right side mirrors the left."""
+    if name.startswith("right_"):
+        x, y = PLACES["left" + name.removeprefix("right")]
+        return -x, y
+    return PLACES[name]
+
+
+def standing(info: VideoInfo, times: np.ndarray, **changes: Any) -> Motion:
+    """Somebody who stands still in the middle of that video."""
+    T, J = len(times), len(BODY)
+    focal = info.height * DISTANCE / 2.2
+    camera = Pinhole(focal, (info.width / 2, info.height / 2))
+    world_from_camera = np.tile(np.eye(3, 4, dtype=np.float32), (T, 1, 1))
+    world_from_camera[:, :, 3] = 0, 0.9, DISTANCE
+    joints = np.array([(*place(name), 0) for name in BODY.names], np.float32)
+    keypoints = np.array([(*place(name), 0) for name in KEYPOINTS])
+    xy = camera.project(keypoints - (0, 0.9, DISTANCE)).astype(np.float32)
+    values = {
+        "source": Source(
+            file=info.path.name,
+            fps=info.fps,
+            width=info.width,
+            height=info.height,
+            frames=T,
+            rotation=info.rotation,
+        ),
+        "skeleton": BODY,
+        "space": "world",
+        "times": np.asarray(times, np.float64),
+        "joints": np.tile(joints, (T, 1, 1)),
+        "sigma": np.full((T, J), 0.03, np.float32),
+        "seen": np.ones(T, np.bool_),
+        "contacts": np.ones((T, 2), np.float32),
+        "xy": np.tile(xy, (T, 1, 1)),
+        "score": np.full((T, len(KEYPOINTS)), 0.9, np.float32),
+        "camera": Camera(
+            focal_pixels=focal, centre=camera.centre, world_from_camera=world_from_camera
+        ),
+    }
+    return Motion(**{**values, **changes})
+
+
+def stand(path: Path, options: Any, on_frame: Callable[[int], None] = lambda done: None) -> Motion:
+    """What `track` would give of a video whose subject stands still."""
+    with open_video(path, options.start, options.end) as video:
+        times = []
+        for frame in video:
+            times.append(frame.time)
+            on_frame(len(times))
+    return standing(video.info, np.array(times))

@@ -1,0 +1,133 @@
+"""The overlay: the right colours at the right places, the source's frames, times and sound."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from film import film, number_on
+from person import standing
+
+from mocap_cli.body.skeleton import KEYPOINTS
+from mocap_cli.errors import MocapError
+from mocap_cli.export.figure import LEFT, PLANTED, RIGHT, Figure, draw_figure
+from mocap_cli.export.overlay import seen_joints, write_overlay
+from mocap_cli.video.reader import open_video, probe
+
+GREY = 90
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("overlay")
+    return film(folder / "a.mp4", range(60), size=(640, 480), sound_seconds=3)
+
+
+@pytest.fixture(scope="module")
+def motion(video):
+    return standing(probe(video), np.arange(30, 51) / 30)
+
+
+def drawn(motion, **changes) -> np.ndarray:
+    values = {
+        "xy": motion.xy[0],
+        "score": motion.score[0],
+        "joints": np.full((19, 2), np.nan),
+        "contacts": motion.contacts[0],
+        "seen": True,
+    }
+    image = np.full((480, 640, 3), GREY, np.uint8)
+    draw_figure(image, Figure(**{**values, **changes}))
+    return image
+
+
+def between(motion, a: str, b: str) -> tuple[int, int]:
+    """(row, column) of the pixel half way between two keypoints."""
+    x, y = motion.xy[0, [KEYPOINTS.index(a), KEYPOINTS.index(b)]].mean(axis=0)
+    return int(y), int(x)
+
+
+@pytest.mark.parametrize("limb", [("shoulder", "elbow"), ("hip", "knee"), ("knee", "ankle")])
+@pytest.mark.parametrize(("side", "colour"), [("left", LEFT), ("right", RIGHT)])
+def test_each_side_has_its_colour_where_the_limb_is(motion, limb, side, colour):
+    a, b = (f"{side}_{end}" for end in limb)
+    found = drawn(motion)[between(motion, a, b)].astype(int)
+    # Scores of 0.9 are drawn opaque.
+    assert np.abs(found - colour).max() <= 3
+
+
+def test_the_less_sure_the_fainter_until_nothing_is_drawn(motion):
+    spot = between(motion, "left_hip", "left_knee")
+    distances = []
+    for score in (0.9, 0.5, 0.3, 0.1):
+        image = drawn(motion, score=np.full_like(motion.score[0], score))
+        distances.append(np.abs(image[spot].astype(int) - GREY).sum())
+    assert distances == sorted(distances, reverse=True)
+    assert distances[-1] == 0 < distances[-2]
+
+
+def test_only_planted_feet_are_green(motion):
+    def green(contacts):
+        image = drawn(motion, contacts=np.array(contacts, np.float32)).astype(int)
+        return (np.abs(image - PLANTED).max(axis=-1) <= 3).nonzero()[1]
+
+    assert len(green((0, 0))) == 0
+    assert green((1, 0)).min() > 320  # the person faces us: the left foot is on the right
+    assert green((0, 1)).max() < 320
+
+
+def test_nobody_is_drawn_where_nobody_is_known(motion):
+    nothing = np.full_like(motion.xy[0], np.nan)
+    assert (drawn(motion, xy=nothing, score=np.zeros(21, np.float32)) == GREY).all()
+
+
+@pytest.mark.parametrize("shift", [(-300, 0), (300, 0), (0, 260), (2000, 2000)])
+def test_people_half_or_wholly_out_of_the_picture_are_drawn_as_far_as_they_reach(motion, shift):
+    moved = motion.xy[0] + np.array(shift, np.float32)
+    image = drawn(motion, xy=moved)
+    assert (image == GREY).all() == (shift == (2000, 2000))
+
+
+@pytest.mark.parametrize("size", [(8, 8), (8, 480), (65, 49)])
+def test_the_smallest_pictures_take_a_figure(tmp_path, size):
+    info = probe(film(tmp_path / "b.mp4", range(2), size=size, pix_fmt="yuv444p"))
+    write_overlay(standing(info, np.arange(2) / 30), info.path, tmp_path / "c.mp4")
+    with open_video(tmp_path / "c.mp4") as video:
+        assert len(list(video)) == 2
+
+
+def test_the_3d_joints_fall_on_the_keypoints_that_show_them(motion):
+    joints = seen_joints(motion)
+    for name in ("left_hip", "right_wrist", "left_ankle"):
+        keypoint = motion.xy[:, KEYPOINTS.index(name)]
+        np.testing.assert_allclose(
+            joints[:, motion.skeleton.index(name)], keypoint, atol=1e-3, err_msg=name
+        )
+
+
+def test_the_overlay_has_the_tracked_span_with_its_times_and_sound(motion, video, tmp_path):
+    done: list[int] = []
+    write_overlay(motion, video, tmp_path / "b.mp4", done.append)
+    with open_video(tmp_path / "b.mp4") as overlay:
+        times = [frame.time for frame in overlay]
+    assert done == list(range(1, 22))
+    np.testing.assert_allclose(times, np.arange(21) / 30, atol=1e-6)
+    with av.open(str(tmp_path / "b.mp4")) as container:
+        (sound,) = container.streams.audio
+        assert float(sound.duration * sound.time_base) == pytest.approx(0.7, abs=0.05)
+
+
+def test_every_frame_of_the_overlay_is_its_own_frame_of_the_video(tmp_path):
+    info = probe(film(tmp_path / "a.mp4", range(90), size=(320, 240)))
+    motion = standing(info, np.arange(40, 80) / 30)
+    nobody = {"xy": motion.xy * np.nan, "joints": motion.joints * np.nan}
+    write_overlay(standing(info, motion.times, **nobody), info.path, tmp_path / "b.mp4")
+    with open_video(tmp_path / "b.mp4") as video:
+        assert [number_on(frame.image) for frame in video] == list(range(40, 80))
+
+
+def test_another_video_than_the_motions_own_is_refused(motion, tmp_path):
+    other = film(tmp_path / "other.mp4", range(60))
+    with pytest.raises(MocapError, match=r"64x48.*640x480"):
+        write_overlay(motion, other, tmp_path / "b.mp4")
+    assert not Path(tmp_path / "b.mp4").exists()
