@@ -60,7 +60,7 @@ class People:
 def make_shapes(count: int, seed: int) -> Shapes:
     """Bodies of all kinds; limbs are stretched beyond what the shape model knows."""
     rng = np.random.default_rng(seed)
-    return _stack([_stretched(make_body(_phenotype(rng)), rng) for _ in range(count)])
+    return stack([_stretched(make_body(_phenotype(rng)), rng) for _ in range(count)])
 
 
 def _phenotype(rng: np.random.Generator) -> dict[str, float]:
@@ -99,7 +99,9 @@ def _stretched(body: Body, rng: np.random.Generator) -> Body:
     )
 
 
-def _stack(bodies: Sequence[Body]) -> Shapes:
+def stack(bodies: Sequence[Body]) -> Shapes:
+    """Many bodies as one bank."""
+
     def anchors(body: Body) -> np.ndarray:
         place_, weight = (
             np.concatenate((getattr(body.joints, a), getattr(body.keypoints, a)))
