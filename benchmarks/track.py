@@ -1,0 +1,137 @@
+"""How near `mocap track` comes to the truth of rendered clips, beside mediapipe on the same frames.
+
+    python benchmarks/track.py [--peer peer/bin/python] [--motion FOLDER --shots 12]
+
+Takes examples/*.truth.json and, where a folder of motion capture is given, films random shots of
+held-out subjects. Prints a table for docs/benchmarks.md. Errors are millimetres over the twelve
+joints that both know, for people of 1.70 m; frames where one of the two saw nobody are counted,
+not compared.
+"""
+
+import argparse
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mocap_cli.body.motion import Motion
+from mocap_cli.body.skeleton import BODY
+from mocap_cli.lifting.metrics import mpjpe, n_mpjpe, p_mpjpe
+from mocap_cli.tracking.track import TrackOptions, track
+
+PEER = Path(__file__).with_name("peer_mediapipe.py")
+COMMON = tuple(
+    f"{side}_{name}"
+    for name in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+    for side in ("left", "right")
+)
+HIPS = [COMMON.index("left_hip"), COMMON.index("right_hip")]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A clip and what is true of it."""
+
+    video: Path
+    joints: np.ndarray  # (T, 19, 3) metres, any axes with Y up
+    height: float
+    focal: float
+
+
+def examples() -> Iterator[Case]:
+    """The rendered clips that come with the program."""
+    for truth in sorted(Path("examples").glob("*.truth.json")):
+        told = json.loads(truth.read_text())
+        video = truth.with_name(truth.name.replace(".truth.json", ".mp4"))
+        joints = np.array(told["joints"], np.float64)
+        yield Case(video, joints, float(told["height"]), float(told["camera"]["focal_pixels"]))
+
+
+def shots(motion: Path, count: int, folder: Path) -> Iterator[Case]:
+    """Random shots of subjects that nothing was trained on, as lossless video."""
+    import av
+
+    from mocap_cli.synthesis.bodies import make_body
+    from mocap_cli.synthesis.footage import FPS, film, random_shots
+    from mocap_cli.synthesis.library import held_out, read_library
+
+    rng = np.random.default_rng(99)
+    clips = [c for c in read_library(motion, make_body({})) if held_out(c)]
+    weights = np.array([min(len(c.root) / c.fps, 15.0) for c in clips])
+    for number, shot in zip(range(count), random_shots(clips, weights, rng), strict=False):
+        video, joints = folder / f"{number:02d}-{shot.name}.mkv", []
+        with av.open(str(video), "w") as file:
+            stream = file.add_stream("ffv1", rate=round(FPS))
+            stream.width, stream.height = shot.view.width, shot.view.height
+            stream.pix_fmt = "bgr0"
+            for frame in film(shot, rng):
+                joints.append(frame.joints)
+                file.mux(stream.encode(av.VideoFrame.from_ndarray(frame.picture, format="rgb24")))
+            file.mux(stream.encode())
+        yield Case(video, np.stack(joints), shot.body.height, shot.view.pinhole.focal)
+
+
+def common(joints: np.ndarray, names: tuple[str, ...]) -> torch.Tensor:
+    """The twelve joints about the middle of the hips, hips first as the metrics want it."""
+    twelve = joints[:, [names.index(name) for name in COMMON]]
+    about = np.concatenate((twelve[:, HIPS].mean(1, keepdims=True), twelve), axis=1)
+    return torch.from_numpy(about - about[:, :1])
+
+
+def camera_axes(motion: Motion) -> np.ndarray:
+    """Joints turned back into the axes of the camera."""
+    return np.einsum("tji,tkj->tki", motion.camera.world_from_camera[..., :3], motion.joints)
+
+
+def row(name: str, found: torch.Tensor, truth: torch.Tensor, seconds: float) -> str:
+    """A line of the table."""
+    good = found.isfinite().all(-1).all(-1)
+    p, t = found[good].double(), truth[good].double()
+    errors = (f"{1000 * float(f(p, t)[:, 1:].mean()):.0f}" for f in (mpjpe, n_mpjpe, p_mpjpe))
+    seen = f"{100 * float(good.double().mean()):.0f} %"
+    return f"| {name} | {' | '.join(errors)} | {seen} | {len(found) / seconds:.0f} |"
+
+
+def compare(case: Case, peer: Path | None) -> Iterator[str]:
+    """Ours, then the peer's."""
+    truth = common(case.joints, BODY.names) * (1.70 / case.height)
+    began = time.perf_counter()
+    motion = track(case.video, TrackOptions(focal=case.focal))
+    seconds = time.perf_counter() - began
+    ours = common(camera_axes(motion).astype(np.float64), BODY.names)
+    yield row(f"{case.video.name}: mocap", ours, truth[: len(ours)], seconds)
+    if peer:
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "peer.npz"
+            command = [str(peer), str(PEER), str(case.video), str(out)]
+            subprocess.run(command, check=True, capture_output=True)
+            with np.load(out) as file:
+                found = common(file["joints"], tuple(file["names"]))
+                yield row("mediapipe", found, truth[: len(found)], float(file["seconds"]))
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--peer", type=Path, help="a Python that has mediapipe")
+    parser.add_argument("--motion", type=Path, help="folder of motion capture")
+    parser.add_argument("--shots", type=int, default=12)
+    options = parser.parse_args()
+    print("| clip | MPJPE | N-MPJPE | P-MPJPE | seen | frames/s |\n|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        cases = [*examples()]
+        if options.motion:
+            cases += shots(options.motion, options.shots, Path(folder))
+        for case in cases:
+            for line in compare(case, options.peer):
+                print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
