@@ -1,7 +1,7 @@
 """Crop: a square of the picture around a body, turned so that the body stands upright in it."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -11,6 +11,9 @@ Image = NDArray[np.uint8]
 
 SIZE = 256
 """Pixels along a side of what the networks see."""
+
+TURNS = tuple(math.radians(d) for d in (45, -45, 180, 90, -90, 135, -135))
+"""How else a body may lie in a crop: the networks bear about 30 degrees."""
 
 _SHARP = 2.0  # a bilinear warp that shrinks further than this skips pixels and flickers
 
@@ -34,6 +37,10 @@ class Crop:
         """(2, 2) turns the crop's directions into the picture's."""
         c, s = math.cos(self.turn), math.sin(self.turn)
         return np.array([[c, -s], [s, c]])
+
+    def turned(self, turn: float) -> "Crop":
+        """The same place, turned further."""
+        return replace(self, turn=self.turn + turn)
 
     def to_picture(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """(..., 2) from the crop's pixels to the picture's."""

@@ -1,13 +1,14 @@
 """Pursuit: stay with one person from frame to frame."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from mocap_cli.keypoints.colours import likeness
 from mocap_cli.keypoints.course import Course
-from mocap_cli.keypoints.crop import Crop, Image
+from mocap_cli.keypoints.crop import TURNS, Crop, Image
 from mocap_cli.keypoints.networks import BodyNetworks
 from mocap_cli.keypoints.sighting import Sighting, crop_around, see, stature
 from mocap_cli.keypoints.subject import Finder
@@ -18,9 +19,8 @@ LOST, DOUBT, SURE = 0.1, 0.5, 0.6
 _TURNED = math.radians(30)
 _MOVED = 0.2  # of the side
 _SCALED = math.log(1.35)
-_OTHER_TURNS = tuple(math.radians(d) for d in (45, -45, 90, -90, 180))
 _NEIGHBOURHOOD = 2.5  # sides of the crop
-_AGAIN_SECONDS = 0.1  # looking again is dear: not more often than this
+_AGAIN_SECONDS = 0.05  # looking again is dear: not more often than this
 _SIDE_PER_STATURE = (0.8, 2.2)
 _STATURE_SECONDS = 4.0  # to forget how tall somebody was
 _COLOUR_RATE = 0.05
@@ -56,7 +56,8 @@ class Pursuit:
         crop = crop_around(sighting.xy, sighting.movenet_score)
         off = math.hypot(crop.x - expected.x, crop.y - expected.y) / expected.side
         size = math.log(max(stature(sighting.xy), 1) / self._stature)
-        near = math.exp(-((off / 0.4) ** 2) / 2 - (size / 0.6) ** 2 / 2)
+        # Limbs that point at the camera look short, but nothing makes them look long.
+        near = math.exp(-((off / 0.4) ** 2) / 2 - (size / (0.4 if size > 0 else 1.0)) ** 2 / 2)
         alike = 1 / (1 + math.exp((0.62 - likeness(sighting.colours, self.colours)) / 0.05))
         return sighting.quality * near * alike
 
@@ -70,13 +71,21 @@ class Pursuit:
         return self._best((seen, see(self._networks, image, wanted)), expected)
 
     def _look_around(self, image: Image, seen: Sighting, expected: Crop) -> Sighting:
-        """Turn the crop, and ask who else is near."""
-        crops = [replace(expected, turn=expected.turn + turn) for turn in _OTHER_TURNS]
-        near = replace(expected, side=expected.side * _NEIGHBOURHOOD)
-        people = self._finder.people(image, (near, replace(near, turn=0.0)))
-        crops += [p.crop for p in people[:3]]
-        best = self._best((seen, *(see(self._networks, image, c) for c in crops)), expected)
+        """Turn the crop, and ask who else is near, until the person is there."""
+        best = seen
+        for crop in self._elsewhere(image, expected):
+            best = self._best((best, see(self._networks, image, crop)), expected)
+            if self.belief(best, expected) > SURE:
+                break
         return self._better(image, best, expected)
+
+    def _elsewhere(self, image: Image, expected: Crop) -> Iterator[Crop]:
+        """Other crops to try, the likeliest first."""
+        for turn in TURNS:
+            yield expected.turned(turn)
+        near = replace(expected, side=expected.side * _NEIGHBOURHOOD)
+        for person in self._finder.people(image, (near, replace(near, turn=0.0)))[:3]:
+            yield person.crop
 
     def _best(self, sightings: tuple[Sighting, ...], expected: Crop) -> Sighting:
         return max(sightings, key=lambda s: self.belief(s, expected))

@@ -2,12 +2,12 @@
 
 import math
 
-from mocap_cli.keypoints.crop import Crop, Image
+from mocap_cli.keypoints.crop import TURNS, Crop, Image
 from mocap_cli.keypoints.networks import BodyNetworks
 from mocap_cli.keypoints.sighting import Sighting, crop_around, see
 from mocap_cli.keypoints.subject import Finder, Subject, other_views, whole_view
 
-SURE = 0.6
+SURE = 0.5
 """Quality from which a stranger is believed to be a person."""
 
 _VIEWS_PER_SECOND = 40.0
@@ -49,7 +49,16 @@ class Search:
         return [s for p in people if (s := self._confirmed(image, p.crop)) is not None]
 
     def _confirmed(self, image: Image, crop: Crop) -> Sighting | None:
+        """The person in the crop seen well; turned when upright is not the right way up."""
+        best = self._refined(image, crop)
+        if best.quality < SURE:
+            turned = [see(self._networks, image, crop.turned(turn)) for turn in TURNS]
+            upright = max(turned, key=lambda s: s.quality)
+            again = self._refined(image, crop_around(upright.xy, upright.movenet_score))
+            best = max(best, upright, again, key=lambda s: s.quality)
+        return best if best.quality > SURE else None
+
+    def _refined(self, image: Image, crop: Crop) -> Sighting:
         first = see(self._networks, image, crop)
         second = see(self._networks, image, crop_around(first.xy, first.movenet_score))
-        best = max(first, second, key=lambda s: s.quality)
-        return best if best.quality > SURE else None
+        return max(first, second, key=lambda s: s.quality)

@@ -15,7 +15,7 @@ from mocap_cli.weights import Device, open_network
 
 Subject = Literal["auto", "largest", "center"] | tuple[float, float]
 
-_SURE = 0.15
+_SURE = 0.12
 _SAME = 0.3  # of the smaller crop's side: nearer than this, two people are one
 _TURNS = (math.pi, math.pi / 2, -math.pi / 2)
 
