@@ -1,0 +1,117 @@
+"""The axes that elbows and knees bend about, also while the limb is straight and shows none.
+
+A bent limb shows its axis, the better the more it is bent; a straight one takes it from the frames
+before and after, and in the long run from how the limb hangs on the body in the T-pose. The axis
+is a unit complex number z(t) in a basis across the upper bone, where all this is least squares:
+    integral of  SEEN sin^2(bend) |z - seen|^2 + HABIT |z - 1|^2 + STEADY |dz/dt|^2.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solveh_banded
+
+from mocap_cli.body.rotation import swing, wrapped
+
+Float64 = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+
+SEEN = 2000.0  # per second: a limb bent by 45 degrees follows what it shows in 10 milliseconds
+HABIT = 0.5  # per second: of the axis in the T-pose, felt after half a second of a straight limb
+STEADY = 0.1  # seconds: a straight limb's axis turns by about 1 radian in 0.1 s at most
+SURE = (math.sin(math.radians(12)), math.sin(math.radians(25)))
+"""Bends that may be noise or overstretching, and such that surely tell the way the limb bends."""
+
+
+def hinge_axes(
+    upper: Float64, lower: Float64, rest: Float64, hinge: Float64, times: Float64
+) -> Float64:
+    """(T, 3) unit axes across `upper` about which a positive turn bends the limb.
+
+    `upper` and `lower` are the bones' directions, (T, 3), as the part that the limb hangs on sees
+    them; `rest` and `hinge` are the upper bone's direction and the axis in the T-pose.
+    """
+    basis = swing(rest, upper)
+    first = basis @ hinge
+    second = np.cross(upper, first)
+    bend = np.cross(upper, lower)
+    sine = np.linalg.norm(bend, axis=-1)
+    seen = np.arctan2(np.sum(bend * second, axis=-1), np.sum(bend * first, axis=-1))
+    habit = HABIT * (1 + upper @ rest) / 2  # opposite to its rest direction a limb has no habit
+    carry = _carry(upper, first, second)
+    gaps, spans = _gaps_and_spans(times)
+    trust = np.clip((sine - SURE[0]) / (SURE[1] - SURE[0]), 0, 1)
+    weights = (spans * SEEN * sine**2 * trust, spans * habit, STEADY / gaps)
+    rough = _path(_settle(seen, carry, *weights), carry)
+    angle = _refine(rough, seen, carry, trust, (spans * SEEN * sine**2, *weights[1:]))
+    return np.cos(angle)[:, None] * first + np.sin(angle)[:, None] * second
+
+
+def _carry(upper: Float64, first: Float64, second: Float64) -> Float64:
+    """(T - 1,) by what angle each frame's basis sees the one before, moved along with the bone."""
+    moved = (swing(upper[:-1], upper[1:]) @ first[:-1, :, None])[..., 0]
+    return np.arctan2(np.sum(moved * second[1:], axis=-1), np.sum(moved * first[1:], axis=-1))
+
+
+def _gaps_and_spans(times: Float64) -> tuple[Float64, Float64]:
+    """Seconds between frames, and seconds that each frame stands for."""
+    gaps = np.diff(times)
+    if len(gaps) == 0:
+        return gaps, np.ones(1)
+    return gaps, np.concatenate((gaps[:1], gaps[1:] + gaps[:-1], gaps[-1:])) / 2
+
+
+def _settle(
+    seen: Float64, carry: Float64, data: Float64, habit: Float64, steady: Float64
+) -> Complex:
+    """The axis as a complex number a frame, short where what is known of it disagrees."""
+    bands = np.zeros((2, len(seen)), np.complex128)  # lower form of a Hermitian matrix
+    bands[0] = data + habit + 1e-9
+    bands[0, 1:] += steady
+    bands[0, :-1] += steady
+    bands[1, :-1] = -steady * np.exp(1j * carry)
+    right = data * np.exp(1j * seen) + habit
+    return np.asarray(solveh_banded(bands, right, lower=True))
+
+
+def _path(axis: Complex, carry: Float64) -> Float64:
+    """The axis as an angle that goes on from frame to frame."""
+    angle = np.angle(axis)
+    steps = carry + wrapped(np.diff(angle) - carry)
+    return np.concatenate((angle[:1], angle[0] + np.cumsum(steps)))
+
+
+def _refine(
+    rough: Float64,
+    seen: Float64,
+    carry: Float64,
+    trust: Float64,
+    weights: tuple[Float64, Float64, Float64],
+) -> Float64:
+    """The same least squares on the angle itself, now with small bends of either sign.
+
+    A small bend against the way the limb bends is overstretching about the same axis. As an angle
+    the axis turns evenly, where the mean of two opposite complex numbers would turn at once.
+    """
+    data, habit, steady = weights
+    off = wrapped(seen - rough)
+    against = (np.abs(off) > math.pi / 2) & (trust < 1)
+    off = np.where(against, wrapped(off + math.pi), off)
+    data = data * np.where(trust < 1, np.cos(off) ** 2, 1.0)
+    bands = np.zeros((2, len(rough)))
+    bands[0] = data + habit + 1e-9
+    bands[0, 1:] += steady
+    bands[0, :-1] += steady
+    bands[1, :-1] = -steady
+    right = data * (rough + off) + habit * (rough + wrapped(-rough))
+    right[1:] += steady * carry
+    right[:-1] -= steady * carry
+    return np.asarray(solveh_banded(bands, right, lower=True))
+
+
+def turn_about(bone: Float64, axis: Float64, rest: Float64, hinge: Float64) -> Float64:
+    """(T, 3, 3) that carry a bone and its hinge from the T-pose to these unit directions."""
+    now = np.stack((bone, axis, np.cross(bone, axis)), axis=-1)
+    then = np.stack((rest, hinge, np.cross(rest, hinge)), axis=-1)
+    return np.asarray(now @ then.T)

@@ -1,0 +1,167 @@
+"""Rig: the bones of an animated figure, their lengths, and which joints of a person they carry."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap_cli.body.anatomy import ANKLE_HEIGHT, BALL_HEIGHT, standing_height
+from mocap_cli.body.rotation import frame, unit
+from mocap_cli.body.skeleton import BODY, mirrored
+
+Float64 = NDArray[np.float64]
+
+HAND = 0.108
+TOES = 0.04
+"""Wrist to fingertip and ball to tip of the toes, which no joint shows, as shares of the height."""
+
+STEP = 0.01
+"""Metres from Hips up to Spine. Both turn at the pelvis: the shorter the step, the less a sideways
+bend between them changes the distance from pelvis to spine, which is constant in the data. At no
+length at all importers would have to invent a direction for the bone."""
+
+SHORTEST = 1e-3  # metres; a bone of no length has no direction
+
+
+@dataclass(frozen=True, slots=True)
+class Rig:
+    """A tree of joints whose T-pose, all rotations zero, faces +Z with Y up and the arms out.
+
+    Joints without children are the ends of bones: they have a place and no rotation of their own.
+    """
+
+    names: tuple[str, ...]
+    parents: tuple[int, ...]  # parents[i] < i; the root's is -1
+    body: tuple[str, ...]  # the joint of BODY that is there, or ""
+    offsets: Float64  # (N, 3) metres from the parent in the T-pose; the root's is zero
+
+    def __post_init__(self) -> None:
+        N = len(self.names)
+        if not len(set(self.names)) == len(self.parents) == len(self.body) == N:
+            raise ValueError("give every joint one name of its own, one parent and one body joint")
+        if self.parents[0] != -1 or not all(0 <= p < i for i, p in enumerate(self.parents) if i):
+            raise ValueError("list joints parents first, the one root before all")
+        if self.offsets.shape != (N, 3) or not np.isfinite(self.offsets).all():
+            raise ValueError(f"offsets are {self.offsets.shape} or not finite, wanted {(N, 3)}")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def index(self, name: str) -> int:
+        """Where the joint of that name stands."""
+        return self.names.index(name)
+
+    def children(self, joint: int) -> tuple[int, ...]:
+        """The joints that hang on this one."""
+        return tuple(i for i, parent in enumerate(self.parents) if parent == joint)
+
+    def place(self, name: str) -> int:
+        """The first joint that is where that joint of BODY is."""
+        return self.body.index(name)
+
+    @property
+    def rest(self) -> Float64:
+        """(N, 3) where the joints are in the T-pose, the root at the origin."""
+        places = np.zeros((len(self), 3))
+        for joint, parent in enumerate(self.parents):
+            if parent >= 0:
+                places[joint] = places[parent] + self.offsets[joint]
+        return places
+
+    @property
+    def standing(self) -> float:
+        """How high the root is when the lowest point of the T-pose is on the ground, metres."""
+        return -float(self.rest[:, 1].min())
+
+
+_TRUNK = (  # name, parent, body joint, direction in the T-pose
+    ("Hips", "", "pelvis", (0, 0, 0)),
+    ("Spine", "Hips", "", (0, 1, 0)),
+    ("Spine1", "Spine", "spine", (0, 1, 0)),
+    ("Neck", "Spine1", "thorax", (0, 1, 0)),
+    ("Head", "Neck", "neck", (0, 0.943, 0.333)),  # a level head sits in front of the chest
+    ("HeadEnd", "Head", "head", (0, 1, 0)),
+)
+_LIMBS = (  # of the left side; x is mirrored on the right
+    ("Shoulder", "Spine1", "thorax", (0, 1, 0)),
+    ("Arm", "Shoulder", "shoulder", (0.883, -0.470, 0)),
+    ("ForeArm", "Arm", "elbow", (1, 0, 0)),
+    ("Hand", "ForeArm", "wrist", (1, 0, 0)),
+    ("HandEnd", "Hand", "", (1, 0, 0)),
+    ("UpLeg", "Hips", "hip", (1, 0, 0)),
+    ("Leg", "UpLeg", "knee", (0, -1, 0)),
+    ("Foot", "Leg", "ankle", (0, -1, 0)),
+    ("ToeBase", "Foot", "toe", (0, -0.310, 0.951)),
+    ("ToeBaseEnd", "ToeBase", "", (0, 0, 1)),
+)
+
+
+def _rows() -> list[tuple[str, str, str, tuple[float, ...]]]:
+    rows: list[tuple[str, str, str, tuple[float, ...]]] = list(_TRUNK)
+    for limb in (_LIMBS[:5], _LIMBS[5:]):
+        for side, mirror in (("Left", 1), ("Right", -1)):
+            for name, parent, joint, (x, y, z) in limb:
+                trunk = parent in ("Hips", "Spine1")
+                place = f"{side.lower()}_{joint}" if joint not in ("", "thorax") else joint
+                above = parent if trunk else side + parent
+                rows.append((side + name, above, place, (mirror * x, y, z)))
+    return rows
+
+
+def bone_lengths(joints: Float64) -> Float64:
+    """(J,) metres from each joint of BODY to its parent: the usual one, both sides alike."""
+    parents = np.array(BODY.parents)
+    length = np.median(np.linalg.norm(joints - joints[:, parents], axis=-1), axis=0)
+    return np.asarray((length + length[list(mirrored(BODY.names))]) / 2)
+
+
+def fit_rig(joints: Float64) -> Rig:
+    """The rig with the bone lengths of a person whose joints are (T, J, 3), without NaN."""
+    rows = _rows()
+    names = tuple(row[0] for row in rows)
+    parents = tuple(names.index(row[1]) if row[1] else -1 for row in rows)
+    body = tuple(row[2] for row in rows)
+    lengths = bone_lengths(joints)
+    height = standing_height(lengths)
+    offsets = unit([row[3] for row in rows])
+    for i, joint in enumerate(body):
+        if joint and i:
+            offsets[i] *= max(float(lengths[BODY.index(joint)]), SHORTEST)
+    ours = dict(zip(names, offsets, strict=True))  # views: writing to them writes to the array
+    _set_hips(ours, joints)
+    _set_spine(ours)
+    _set_tips(ours, max(height, 10 * SHORTEST))
+    return Rig(names, parents, body, offsets)
+
+
+def _set_hips(offsets: Mapping[str, Float64], joints: Float64) -> None:
+    """Where the hip joints are in the pelvis: by their distance, not by their way to its middle."""
+    at = {name: joints[:, BODY.index(name)] for name in ("pelvis", "spine")}
+    left, right = (joints[:, BODY.index(f"{side}_hip")] for side in ("left", "right"))
+    pelvis = frame(left - right, at["spine"] - at["pelvis"])
+    middle = ((left + right) / 2 - at["pelvis"])[:, None] @ pelvis  # seen from the pelvis
+    shift = np.median(middle[:, 0], axis=0)  # nothing, where the pelvis is their middle
+    half = float(np.median(np.linalg.norm(left - right, axis=-1))) / 2
+    for side, sign in (("Left", 1), ("Right", -1)):
+        offsets[f"{side}UpLeg"][:] = np.where(np.abs(shift) < SHORTEST, 0, shift)
+        offsets[f"{side}UpLeg"][0] = sign * max(half, SHORTEST)
+
+
+def _set_spine(offsets: Mapping[str, Float64]) -> None:
+    whole = float(offsets["Spine1"][1])
+    step = min(STEP, whole / 2)
+    offsets["Spine"][:] = (0, step, 0)
+    offsets["Spine1"][:] = (0, whole - step, 0)
+    for side in ("Left", "Right"):
+        offsets[f"{side}Shoulder"][:] = offsets["Neck"]
+
+
+def _set_tips(offsets: Mapping[str, Float64], height: float) -> None:
+    """The ends of hands and feet; the toes touch the ground that the ball is a little above."""
+    for side, sign in (("Left", 1), ("Right", -1)):
+        offsets[f"{side}HandEnd"][:] = (sign * HAND * height, 0, 0)
+        foot = offsets[f"{side}ToeBase"]
+        drop = min((ANKLE_HEIGHT - BALL_HEIGHT) * height, float(np.linalg.norm(foot)) / 2)
+        foot[1:] = -drop, np.sqrt(foot @ foot - drop**2)
+        offsets[f"{side}ToeBaseEnd"][:] = (0, -BALL_HEIGHT * height, TOES * height)
