@@ -9,7 +9,6 @@ not compared.
 """
 
 import argparse
-import json
 import subprocess
 import tempfile
 import time
@@ -20,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mocap_cli.body.motion import Motion
+from mocap_cli.body.motion import Motion, read_motion
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.lifting.metrics import mpjpe, n_mpjpe, p_mpjpe
 from mocap_cli.tracking.track import TrackOptions, track
@@ -39,18 +38,22 @@ class Case:
     """A clip and what is true of it."""
 
     video: Path
-    joints: np.ndarray  # (T, 19, 3) metres, any axes with Y up
+    joints: np.ndarray  # (T, 19, 3) metres, camera axes
     height: float
     focal: float
 
 
 def examples() -> Iterator[Case]:
     """The rendered clips that come with the program."""
-    for truth in sorted(Path("examples").glob("*.truth.json")):
-        told = json.loads(truth.read_text())
-        video = truth.with_name(truth.name.replace(".truth.json", ".mp4"))
-        joints = np.array(told["joints"], np.float64)
-        yield Case(video, joints, float(told["height"]), float(told["camera"]["focal_pixels"]))
+    for path in sorted(Path("examples").glob("*.truth.json")):
+        truth = read_motion(path)
+        height = float(truth.model["height_metres"])
+        yield Case(
+            path.with_name(truth.source.file),
+            camera_axes(truth).astype(np.float64),
+            height,
+            truth.camera.focal_pixels,
+        )
 
 
 def shots(motion: Path, count: int, folder: Path) -> Iterator[Case]:
