@@ -9,6 +9,7 @@ from typing import Literal
 
 from mocap_cli.body.motion import Motion, write_motion
 from mocap_cli.errors import MocapError
+from mocap_cli.export.bvh import write_bvh
 from mocap_cli.export.overlay import write_overlay
 from mocap_cli.video.probe import VideoInfo
 
@@ -35,8 +36,6 @@ class Format:
 
 
 def _bvh(motion: Motion, path: Path, options: WriteOptions) -> None:
-    from mocap_cli.export.bvh import write_bvh
-
     write_bvh(motion, path, units=options.units, fps=options.fps)
 
 
