@@ -3,12 +3,21 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mocap_cli.body.skeleton import KEYPOINTS
+from mocap_cli.body.skeleton import KEYPOINTS, mirrored
+from mocap_cli.keypoints.gaps import fill_gaps
 from mocap_cli.keypoints.keypoints import Keypoints
+from mocap_cli.keypoints.sides import swaps
 from mocap_cli.keypoints.sighting import COCO, Sighting
 
-_MOVENET_SHARE = np.array([0.7] * 5 + [0.7] * 2 + [0.85] * 4 + [0.4] * 2 + [0.8] * 4)[:, None]
+Floats = NDArray[np.float64]
+
+_MOVENET_SHARE = np.array([0.7] * 7 + [0.85] * 4 + [0.4] * 2 + [0.8] * 4 + [0.0] * 4)
+"""Of the mean of both networks, where they agree; measured on rendered bodies."""
+_MIRRORED = np.array(mirrored(KEYPOINTS))
+_ANKLES = [15, 16, 15, 16]  # of the heels and the toes
+_TORSO_OF_SIDE = 0.25
 
 
 def fuse(times: list[float], sightings: Sequence[Sighting | None], cut: list[bool]) -> Keypoints:
@@ -16,19 +25,60 @@ def fuse(times: list[float], sightings: Sequence[Sighting | None], cut: list[boo
     T, K = len(times), len(KEYPOINTS)
     xy, depth = np.full((T, K, 2), np.nan, np.float32), np.full((T, K), np.nan, np.float32)
     world, score = np.full((T, K, 3), np.nan, np.float32), np.zeros((T, K), np.float32)
-    for t, seen in enumerate(sightings):
-        if seen is not None:
-            xy[t] = seen.blazepose
-            xy[t, :COCO] += _MOVENET_SHARE * (seen.movenet - seen.blazepose[:COCO])
-            score[t] = seen.blazepose_score
-            score[t, :COCO] = seen.movenet_score
-            depth[t], world[t] = seen.depth, seen.world
-    return Keypoints(
+    seen = np.array([s is not None for s in sightings], np.bool_)
+    found = [s for s in sightings if s is not None]
+    if found:
+        xy[seen], score[seen], depth[seen], world[seen] = _fused(np.array(times)[seen], found)
+    keypoints = Keypoints(
         times=np.array(times, np.float64),
         xy=xy,
         score=score,
         depth=depth,
         world=world,
-        seen=np.array([s is not None for s in sightings], np.bool_),
+        seen=seen,
         cut=np.array(cut, np.bool_),
     )
+    return fill_gaps(keypoints, [s.crop if s else None for s in sightings])
+
+
+def _fused(times: Floats, found: list[Sighting]) -> tuple[Floats, Floats, Floats, Floats]:
+    blaze = _stacked([s.blazepose for s in found])
+    blaze_score = _stacked([s.blazepose_score for s in found])
+    depth, world = _stacked([s.depth for s in found]), _stacked([s.world for s in found])
+    move = np.concatenate((_stacked([s.movenet for s in found]), blaze[:, COCO:]), axis=1)
+    move[:, COCO:] += move[:, _ANKLES] - blaze[:, _ANKLES]  # it has no feet of its own
+    move_score = _stacked([s.movenet_score for s in found])
+    move_score = np.concatenate((move_score, blaze_score[:, COCO:]), axis=1)
+    body = _BodyAxes(found)
+    steps = np.diff(times)
+    swap_move, swap_blaze = swaps(body(move), body(blaze), move_score, steps)
+    move, move_score = (_swapped(a, swap_move) for a in (move, move_score))
+    blaze, blaze_score, depth, world = (
+        _swapped(a, swap_blaze) for a in (blaze, blaze_score, depth, world)
+    )
+    share = _MOVENET_SHARE[:, None]
+    mean = share * move + (1 - share) * blaze
+    return mean, move_score, depth, world
+
+
+def _stacked(arrays: list[NDArray[np.float32]]) -> Floats:
+    return np.asarray(np.stack(arrays), np.float64)
+
+
+class _BodyAxes:
+    """Carries pictures' pixels into axes that move and turn with the body, in torsos."""
+
+    def __init__(self, found: list[Sighting]) -> None:
+        crops = [s.crop for s in found]
+        self._middle = np.array([(c.x, c.y) for c in crops])[:, None]
+        self._axes = np.stack([c.axes for c in crops])
+        self._torso = np.array([c.side for c in crops])[:, None, None] * _TORSO_OF_SIDE
+
+    def __call__(self, xy: Floats) -> Floats:
+        return np.asarray((xy - self._middle) @ self._axes / self._torso)
+
+
+def _swapped(values: Floats, swap: NDArray[np.bool_]) -> Floats:
+    """(T, K, ...) with the other side's value where `swap` says so."""
+    chosen = swap.reshape(*swap.shape, *[1] * (values.ndim - 2))
+    return np.where(chosen, values[:, _MIRRORED], values)
