@@ -44,7 +44,7 @@ def track(
     """Track one person through a video; `on_frame` is told how many frames are done."""
     with open_video(path, options.start, options.end) as video:
         seen = follow(_counted(video, on_frame), options.subject, options.device)
-        info, corrupt = video.info, video.corrupt
+        info, damage = video.info, video.warnings
     if not seen.known.any():
         raise MocapError(
             f"nobody was found in {path.name} ({len(seen)} frames)",
@@ -56,7 +56,7 @@ def track(
     placed = place(
         pose.joints, pose.sigma, pose.planted, xy, score, seen.times, camera, options.height
     )
-    warnings = (*_warnings(seen, corrupt, options), *told, *placed.warnings)
+    warnings = (*damage, *_warnings(seen, options), *told, *placed.warnings)
     motion = _motion(info, seen, camera, placed, warnings)
     return resample(motion, options.fps) if options.fps else motion
 
@@ -77,10 +77,8 @@ def _camera(info: VideoInfo, focal: float | None) -> tuple[Pinhole, tuple[str, .
     return guess, (f"{said}; --focal sets it",)
 
 
-def _warnings(seen: Keypoints, corrupt: int, options: TrackOptions) -> tuple[str, ...]:
+def _warnings(seen: Keypoints, options: TrackOptions) -> tuple[str, ...]:
     said = []
-    if corrupt:
-        said.append(f"{corrupt} corrupt frames were skipped")
     if options.height is None:
         said.append("the person is taken to be 1.70 m tall; --height sets it")
     missing = len(seen) - int(seen.known.sum())
