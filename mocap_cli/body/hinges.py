@@ -7,6 +7,7 @@ is a unit complex number z(t) in a basis across the upper bone, where all this i
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +73,7 @@ def _settle(
     bands[0, :-1] += steady
     bands[1, :-1] = -steady * np.exp(1j * carry)
     right = data * np.exp(1j * seen) + habit
-    return np.asarray(solveh_banded(bands, right, lower=True))
+    return _solved(bands, right)
 
 
 def _path(axis: Complex, carry: Float64) -> Float64:
@@ -107,7 +108,12 @@ def _refine(
     right = data * (rough + off) + habit * (rough + wrapped(-rough))
     right[1:] += steady * carry
     right[:-1] -= steady * carry
-    return np.asarray(solveh_banded(bands, right, lower=True))
+    return _solved(bands, right)
+
+
+def _solved(bands: Any, right: Any) -> Any:
+    """The solution of a tridiagonal system; scipy's wants more than one row."""
+    return solveh_banded(bands, right, lower=True) if len(right) > 1 else right / bands[0]
 
 
 def turn_about(bone: Float64, axis: Float64, rest: Float64, hinge: Float64) -> Float64:

@@ -20,15 +20,16 @@ def steady_clock(times: Float64, fps: float | None) -> tuple[Float64, float]:
     if fps is not None:
         period = 1 / fps
     else:
-        period = float(times[-1] - times[0]) / (len(times) - 1)
-        beat = times[0] + period * np.arange(len(times))
+        count = np.arange(len(times)) - (len(times) - 1) / 2
+        period = float(count @ times / (count @ count))  # of the line nearest to the times
+        beat = times.mean() + period * count
         if np.abs(times - beat).max() <= max(STEADY * period, ROUNDED):
             return times, period
         gaps = np.diff(times)
         usual = np.median(gaps)
         period = float(gaps[np.abs(gaps - usual) <= 0.2 * usual].mean())
-    count = int((times[-1] - times[0]) / period + 1e-6) + 1
-    return times[0] + period * np.arange(count), period
+    steps = int((times[-1] - times[0]) / period + 1e-6)
+    return times[0] + period * np.arange(steps + 1), period
 
 
 def resample(
@@ -64,7 +65,7 @@ def _aligned(four: Float64) -> Float64:
 def _cubic(values: Float64, times: Float64, first: NDArray[np.intp], way: Float64) -> Float64:
     """Part of the way from frame `first` to the next, with speeds from three frames each."""
     flat = values.reshape(len(values), -1)
-    speed = np.gradient(flat, times, axis=0)
+    speed = np.gradient(flat, times, axis=0, edge_order=2 if len(times) > 2 else 1)
     gap, w = (times[first + 1] - times[first])[:, None], way[:, None]
     start, end = flat[first], flat[first + 1]
     eased = start + w**2 * (3 - 2 * w) * (end - start)

@@ -111,7 +111,7 @@ def _rows() -> list[tuple[str, str, str, tuple[float, ...]]]:
 
 def bone_lengths(joints: Float64) -> Float64:
     """(J,) metres from each joint of BODY to its parent: the usual one, both sides alike."""
-    parents = np.array(BODY.parents)
+    parents = np.maximum(BODY.parents, 0)  # the root's bone has no length
     length = np.median(np.linalg.norm(joints - joints[:, parents], axis=-1), axis=0)
     return np.asarray((length + length[list(mirrored(BODY.names))]) / 2)
 

@@ -17,6 +17,7 @@ from mocap_cli.files import written_whole
 Float64 = NDArray[np.float64]
 
 SCALE = {"cm": 100.0, "m": 1.0}
+STILL = 30.0  # frames per second of a single frame, when its source has no rate
 TURNS = "Zrotation Xrotation Yrotation"
 ROOT_CHANNELS = f"6 Xposition Yposition Zposition {TURNS}"
 """The root's OFFSET is zero: some programs add it to these positions and others do not."""
@@ -30,7 +31,7 @@ def write_bvh(motion: Motion, path: Path, *, units: str = "cm", fps: float | Non
     if units not in SCALE:
         raise MocapError(f"unknown units {units!r}", f"choose one of {', '.join(SCALE)}")
     if fps is not None and not 0 < fps <= 1000:
-        raise MocapError(f"cannot write {fps:g} frames per second", "give a rate of 1 to 1000")
+        raise MocapError(f"cannot write {fps:g} frames per second", "give a rate above 0, up to 1000")
     tracked = motion.tracked
     if not tracked.any():
         raise MocapError(f"{motion.source.file} shows nobody to write to {path}", "try --subject")
@@ -38,7 +39,7 @@ def write_bvh(motion: Motion, path: Path, *, units: str = "cm", fps: float | Non
     rig = fit_rig(joints)
     rotations, root = solve(rig, joints, times, motion.sigma[tracked].astype(np.float64))
     if fps is None and len(motion.times) == 1:
-        fps = motion.source.fps
+        fps = motion.source.fps if motion.source.fps > 0 else STILL
     clock, period = steady_clock(motion.times, fps)
     rotations, root = resample(rotations, root, times, clock)
     with written_whole(path) as aside:

@@ -1,0 +1,76 @@
+"""Other people's BVH readers behind one signature: (frames, joints by name) of a file."""
+
+import json
+import shutil
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+Places = dict[str, NDArray[np.float64]]  # name of a joint to (T, 3) in the file's units
+
+THREE = "0.187.0"
+
+
+def read_with_pybvh(path: Path) -> Places:
+    import pybvh
+
+    with warnings.catch_warnings():  # about which way is up in people who stand on their hands
+        warnings.simplefilter("ignore")
+        bvh = pybvh.read_bvh_file(path, world_up="+y")
+    places = bvh.node_positions()
+    return {name: places[:, i] for name, i in bvh.node_index.items()}
+
+
+def read_with_pymotion(path: Path) -> Places:
+    from pymotion.io.bvh import BVH
+    from pymotion.ops.skeleton import fk
+
+    bvh = BVH()
+    bvh.load(str(path))
+    rotations, positions, parents, offsets, _, _ = bvh.get_data()
+    places, _ = fk(rotations, positions[:, 0], offsets, parents)
+    return {str(name): places[:, i] for i, name in enumerate(bvh.data["names"])}
+
+
+def read_with_three(path: Path) -> Places:
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        pytest.skip("three.js needs node and npm, which are not installed here")
+    script = Path(__file__).parent / "three" / "read_bvh.mjs"
+    done = subprocess.run(
+        ["node", str(script), str(_three_modules()), str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    read = json.loads(done.stdout)
+    places = np.array(read["places"])
+    return {name: places[:, i] for i, name in enumerate(read["names"]) if name != "ENDSITE"}
+
+
+def _three_modules() -> Path:
+    """A node_modules folder with three.js, installed once for all runs on this machine."""
+    home = Path(tempfile.gettempdir()) / f"mocap-tests-three-{THREE}"
+    modules = home / "node_modules"
+    if not modules.exists():
+        with tempfile.TemporaryDirectory(dir=home.parent) as aside:
+            command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", aside]
+            subprocess.run([*command, f"three@{THREE}"], check=True, timeout=300)
+            home.mkdir(exist_ok=True)
+            if not modules.exists():
+                (Path(aside) / "node_modules").rename(modules)
+    return modules
+
+
+READERS: dict[str, Callable[[Path], Places]] = {
+    "pybvh": read_with_pybvh,
+    "pymotion": read_with_pymotion,
+    "three.js": read_with_three,
+}

@@ -1,0 +1,82 @@
+"""Poses at other times than they were seen at."""
+
+import math
+
+import numpy as np
+import pytest
+
+from mocap_cli.body.resample import resample, steady_clock
+from mocap_cli.body.rotation import matrix_from_vector, vector_from_matrix
+
+
+def tumble(times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(T, 2, 3, 3) rotations, one even and one not, and (T, 3) a thrown body's path."""
+    even = np.stack((0 * times, 9 * times, 0 * times), axis=-1)
+    uneven = np.stack((np.sin(6 * times), np.cos(4 * times), 0 * times), axis=-1)
+    path = np.stack((times, 1 + 5 * times - 4.9 * times**2, 0 * times), axis=-1)
+    return np.stack((matrix_from_vector(even), matrix_from_vector(uneven)), axis=1), path
+
+
+def off(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.linalg.norm(vector_from_matrix(np.swapaxes(a, -1, -2) @ b), axis=-1).max())
+
+
+@pytest.mark.parametrize("fps", [23.976, 25.0, 29.97, 59.94, 240.0])
+def test_an_even_beat_is_kept_frame_for_frame(fps):
+    times = 0.5 + np.arange(100) / fps
+    for seen in (times, np.round(times, 3)):  # some containers keep whole milliseconds
+        clock, period = steady_clock(seen, None)
+        np.testing.assert_array_equal(clock, seen)
+        assert period == pytest.approx(1 / fps, rel=2e-3 if seen is not times else 1e-9)
+
+
+def test_a_dropped_frame_keeps_the_camera_rate():
+    times = np.delete(np.arange(100) / 30, [20, 21, 60])
+    clock, period = steady_clock(times, None)
+    assert period == pytest.approx(1 / 30, rel=1e-6)
+    np.testing.assert_allclose(clock, np.arange(100) / 30, atol=1e-6)
+
+
+def test_another_rate_covers_the_same_span():
+    times = np.arange(61) / 30
+    for fps, frames in ((60.0, 121), (24.0, 49), (7.0, 15)):
+        clock, period = steady_clock(times, fps)
+        assert (len(clock), period) == (frames, 1 / fps)
+        assert times[-1] - period < clock[-1] <= times[-1] + 1e-9
+
+
+def test_frames_that_are_there_stay_as_they_are():
+    times = np.cumsum(np.random.default_rng(0).uniform(0.01, 0.05, 50))
+    rotations, root = tumble(times)
+    turned, moved = resample(rotations, root, times, times)
+    assert off(turned, rotations) < 1e-6
+    np.testing.assert_allclose(moved, root, atol=1e-12)
+
+
+def test_between_uneven_frames_a_tumbling_throw_is_followed():
+    rng = np.random.default_rng(1)
+    times = np.sort(np.arange(60) / 60 + rng.uniform(-0.004, 0.004, 60))
+    at = np.arange(1, 58) / 60
+    rotations, root = tumble(times)
+    turned, moved = resample(rotations, root, times, at)
+    wanted, path = tumble(at)
+    assert off(turned, wanted) < 0.002
+    np.testing.assert_allclose(moved, path, atol=1e-6)
+
+
+def test_long_gaps_are_crossed_straight_the_short_way_and_ends_hold_still():
+    times = np.array([0.0, 0.1, 0.2, 1.2, 1.3])
+    rotations = matrix_from_vector(np.array([0, 0, 1, 1 + math.pi - 0.2, 4])[:, None] * [0, 0, 1.0])
+    root = np.array([0.0, 1, 2, 4, 5])[:, None] * [1.0, 0, 0]
+    at = np.array([-1.0, 0.7, 2.0])
+    turned, moved = resample(rotations[:, None], root, times, at)
+    half = matrix_from_vector([0, 0, 1 + (math.pi - 0.2) / 2])
+    assert off(turned[:, 0], np.stack((rotations[0], half, rotations[-1]))) < 1e-6
+    np.testing.assert_allclose(moved[:, 0], [0, 3, 5], atol=1e-9)
+
+
+def test_a_single_frame_holds_for_all_time():
+    rotations, root = tumble(np.array([0.3]))
+    turned, moved = resample(rotations, root, np.array([0.3]), np.arange(4) / 30)
+    assert off(turned, np.repeat(rotations, 4, axis=0)) < 1e-6
+    np.testing.assert_array_equal(moved, np.repeat(root, 4, axis=0))
