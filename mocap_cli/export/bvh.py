@@ -31,7 +31,9 @@ def write_bvh(motion: Motion, path: Path, *, units: str = "cm", fps: float | Non
     if units not in SCALE:
         raise MocapError(f"unknown units {units!r}", f"choose one of {', '.join(SCALE)}")
     if fps is not None and not 0 < fps <= 1000:
-        raise MocapError(f"cannot write {fps:g} frames per second", "give a rate above 0, up to 1000")
+        raise MocapError(
+            f"cannot write {fps:g} frames per second", "give a rate above 0, up to 1000"
+        )
     tracked = motion.tracked
     if not tracked.any():
         raise MocapError(f"{motion.source.file} shows nobody to write to {path}", "try --subject")
