@@ -48,8 +48,8 @@ def _mp4(motion: Motion, path: Path, options: WriteOptions) -> None:
 
 
 FORMATS = {
-    ".bvh": Format("motion for Blender, MotionBuilder, Maya and games", _bvh, 1000),
-    ".json": Format("everything that is known, for programs", _json, 4500),
+    ".bvh": Format("motion for Blender, MotionBuilder, Maya and games", _bvh, 800),
+    ".json": Format("everything that is known, for programs", _json, 2000),
     ".mp4": Format("the video with the skeleton drawn in", _mp4, 0),
 }
 DEFAULT_SUFFIXES = (".bvh", ".json")
