@@ -22,7 +22,7 @@ class Keypoints:
 
     times: Float64  # (T,) seconds, strictly rising
     xy: Float32  # (T, K, 2) displayed pixels, Y down, a pixel's middle at +0.5
-    score: Float32  # (T, K) 0..1: about how likely the point is within a tenth of the torso
+    score: Float32  # (T, K) 0..1: 0.2 is a guess, 0.3 right two times in three, 0.5 nearly always
     depth: Float32  # (T, K) displayed pixels TOWARDS the camera, from the middle of the hips
     world: Float32  # (T, K, 3) metres from the middle of the hips; X right, Y up, Z to the viewer
     seen: NDArray[np.bool_]  # (T,) the networks saw the person in this frame
