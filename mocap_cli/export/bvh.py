@@ -60,7 +60,7 @@ def bvh_text(rig: Rig, rotations: Float64, root: Float64, period: float, scale: 
         *_hierarchy(rig, 0, scale, ""),
         "MOTION",
         f"Frames: {len(values)}",
-        f"Frame Time: {period:.9f}",
+        f"Frame Time: {period:.10f}",
     ]
     return "\n".join((*head, *(line % tuple(row) for row in values.tolist()), ""))
 
