@@ -62,10 +62,10 @@ def shots(motion: Path, count: int, folder: Path) -> Iterator[Case]:
 
     from mocap_cli.synthesis.bodies import make_body
     from mocap_cli.synthesis.footage import FPS, film, random_shots
-    from mocap_cli.synthesis.library import held_out, read_library
+    from mocap_cli.synthesis.recordings import held_out, read_recordings
 
     rng = np.random.default_rng(99)
-    clips = [c for c in read_library(motion, make_body({})) if held_out(c)]
+    clips = [c for c in read_recordings(motion, make_body({})) if held_out(c)]
     weights = np.array([min(len(c.root) / c.fps, 15.0) for c in clips])
     for number, shot in zip(range(count), random_shots(clips, weights, rng), strict=False):
         video, joints = folder / f"{number:02d}-{shot.name}.mkv", []

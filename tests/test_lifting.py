@@ -13,10 +13,10 @@ from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirrored
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.keypoints import Keypoints
+from mocap_cli.lifting.banks import Shapes, make_moves, stack
 from mocap_cli.lifting.lift import lift, load_lifter, save_lifter
 from mocap_cli.lifting.metrics import mpjpe, n_mpjpe, p_mpjpe
 from mocap_cli.lifting.network import Lifter, LifterConfig
-from mocap_cli.lifting.people import Shapes, make_moves, stack
 from mocap_cli.lifting.train import (
     TrainConfig,
     World,

@@ -135,7 +135,7 @@ def _mirrored(seen: Observed, joints: Tensor, chosen: Tensor) -> tuple[Observed,
 def main() -> None:
     """Record training and held-out shots into two files."""
     from mocap_cli.synthesis.bodies import make_body
-    from mocap_cli.synthesis.library import held_out, read_library
+    from mocap_cli.synthesis.recordings import held_out, read_recordings
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("motion", type=Path, help="folder of motion capture")
@@ -145,7 +145,7 @@ def main() -> None:
     parser.add_argument("--held-out", action="store_true", help="of the subjects kept for testing")
     options = parser.parse_args()
     body = make_body(dict.fromkeys(("gender", "age", "muscle", "weight", "height"), 0.5))
-    clips = read_library(options.motion, body)
+    clips = read_recordings(options.motion, body)
     clips = [clip for clip in clips if held_out(clip) == options.held_out]
     shots, began = [], time.monotonic()
     for shot in record(clips, options.shots, options.seed):

@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 
 from mocap_cli.files import written_whole
+from mocap_cli.lifting.banks import Moves, Shapes, make_moves, make_shapes
 from mocap_cli.lifting.lift import save_lifter
 from mocap_cli.lifting.metrics import mpjpe, n_mpjpe, p_mpjpe
 from mocap_cli.lifting.network import Lifted, Lifter, LifterConfig
 from mocap_cli.lifting.noise import observe
-from mocap_cli.lifting.people import Moves, Shapes, draw_people, make_moves, make_shapes, tumble
+from mocap_cli.lifting.people import draw_people, tumble
 from mocap_cli.lifting.recorded import Recorded, draw_recorded, load_recorded
 from mocap_cli.lifting.views import draw_views
 from mocap_cli.lifting.windows import Observed, features
@@ -33,7 +34,7 @@ class TrainConfig:
     steps: int = 30_000
     batch: int = 80
     frames: int = 32  # of a window, one to three seconds
-    recorded: float = 0.35  # share of windows that real networks saw, where there are recordings
+    recorded: float = 0.2  # share of windows that real networks saw, where there are recordings
     rate: float = 8e-4
     cool_down: float = 0.35  # share of the steps in which the rate falls to nothing
     warm_up: int = 500
@@ -151,7 +152,7 @@ def train(
         _average(averaged, model, min(0.999, (step + 1) / (step + 10)))
         on_step(step, {name: float(value.detach()) for name, value in parts.items()})
         late = (time.monotonic() - began) / 60 > minutes
-        if (step + 1) % 1000 == 0 or step + 1 == config.steps or late:
+        if (step + 1) % 200 == 0 or step + 1 == config.steps or late:
             _save(folder, step + 1, model, averaged, optimizer, size, config)
         if late:
             break
@@ -248,7 +249,7 @@ def calibrate(model: Lifter, batches: Iterable[Batch]) -> None:
 def main() -> None:
     """The recipe, from a folder of motion capture to a checkpoint and its table."""
     from mocap_cli.synthesis.bodies import make_body
-    from mocap_cli.synthesis.library import held_out, read_library
+    from mocap_cli.synthesis.recordings import held_out, read_recordings
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("motion", type=Path, help="folder of motion capture")
@@ -265,7 +266,7 @@ def main() -> None:
     config = TrainConfig(steps=options.steps, batch=options.batch, bodies=options.bodies)
     size = LifterConfig(width=options.width, layers=options.layers)
     body = make_body(dict.fromkeys(("gender", "age", "muscle", "weight", "height"), 0.5))
-    clips = read_library(options.motion, body)
+    clips = read_recordings(options.motion, body)
     world = World(
         make_shapes(config.bodies, config.seed),
         make_moves([c for c in clips if not held_out(c)], body),

@@ -1,4 +1,4 @@
-"""The motion library: every clip of a folder of recordings, floored and trimmed, and its split."""
+"""Recordings: every clip of a folder of recordings, floored and trimmed, and its split."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +19,7 @@ HELD_OUT = frozenset({"08", "12", "90", "135", "131"})
 """Subjects that are never trained on: walks, tai chi, flips and cartwheels, karate, daily acts."""
 
 
-def read_library(folder: Path, body: Body) -> list[Clip]:
+def read_recordings(folder: Path, body: Body) -> list[Clip]:
     """Every clip below `folder` (archives unpacked), standing on the floor; `body` measures it."""
     clips = [_floored(_trimmed(clip), body) for clip in _clips(folder)]
     if not clips:
