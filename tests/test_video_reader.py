@@ -14,8 +14,6 @@ import pytest
 from film import BRIGHT, DARK, film, number_on, picture_of
 
 from mocap_cli.errors import MocapError
-from mocap_cli.video.ahead import ahead
-from mocap_cli.video.clock import Clock
 from mocap_cli.video.reader import open_video, probe
 
 
@@ -180,80 +178,6 @@ def test_the_lens_is_read_from_a_phones_tag(tmp_path):
     assert probe(film(tmp_path / "b.mov", range(2))).focal_pixels is None
 
 
-def smashed(path: Path, places: range) -> Path:
-    data = bytearray(path.read_bytes())
-    for place in places:
-        data[place : place + 30] = bytes(255 - byte for byte in data[place : place + 30])
-    path.write_bytes(data)
-    return path
-
-
-def test_damaged_frames_are_left_out_counted_and_told_of_once(tmp_path):
-    whole = film(tmp_path / "a.mp4", range(120), size=(320, 240), options={"g": "12"})
-    size = whole.stat().st_size
-    frames, video = seen(smashed(whole, range(size // 4, size // 2, 400)))
-    assert 60 < len(frames) < 120
-    assert video.corrupt >= 1
-    (said,) = video.warnings
-    assert said.startswith(f"{video.corrupt} frame")
-    after = [(number, t) for number, t in frames if t > 3]
-    assert after == [(number, pytest.approx(number / 30)) for number in range(91, 120)]
-
-
-def cut_off(path: Path, share: float) -> Path:
-    data = path.read_bytes()
-    path.write_bytes(data[: round(len(data) * share)])
-    return path
-
-
-def test_a_cut_off_video_gives_what_is_there_and_says_so(tmp_path):
-    path = film(tmp_path / "a.mkv", range(120), options={"g": "12"})
-    frames, video = seen(cut_off(path, 0.5))
-    assert [number for number, _ in frames] == list(range(len(frames)))
-    assert 30 < len(frames) < 90
-    assert any("breaks off" in said for said in video.warnings)
-
-
-def test_a_whole_video_gives_no_warning(tmp_path):
-    _, video = seen(film(tmp_path / "a.mp4", range(60)))
-    assert video.warnings == ()
-    assert video.corrupt == 0
-
-
-def bad_file(folder: Path, kind: str) -> Path:
-    path = folder / "bad.mp4"
-    if kind == "empty":
-        path.touch()
-    elif kind == "a text":
-        path.write_text("no video\n" * 100)
-    elif kind == "noise":
-        path.write_bytes(np.random.default_rng(0).bytes(20_000))
-    elif kind == "a folder":
-        path.mkdir()
-    elif kind == "cut off before its index":
-        cut_off(film(path), 0.6)
-    elif kind == "only sound":
-        with av.open(str(path), "w") as container:
-            stream = container.add_stream("aac", rate=48000)
-            frame = av.AudioFrame.from_ndarray(np.zeros((1, 4800), np.float32), "fltp", "mono")
-            frame.sample_rate = 48000
-            container.mux([*stream.encode(frame), *stream.encode(None)])
-    return path
-
-
-@pytest.mark.parametrize(
-    "kind",
-    ["missing", "empty", "a text", "noise", "a folder", "cut off before its index", "only sound"],
-)
-def test_what_is_no_video_is_refused_by_name_with_a_way_out(tmp_path, kind):
-    path = bad_file(tmp_path, kind)
-    with pytest.raises(MocapError) as caught:
-        probe(path)
-    assert str(path) in caught.value.message
-    assert "\n" not in caught.value.message
-    assert caught.value.hint
-
-
 def test_a_colon_in_a_name_is_no_address(tmp_path):
     frames, _ = seen(film(tmp_path / "a.mp4", range(2)).rename(tmp_path / "clip:1 [b].mp4"))
     assert len(frames) == 2
@@ -273,44 +197,6 @@ def test_stopping_early_ends_the_decoding_thread(tmp_path):
 def test_a_reader_that_was_never_read_closes(tmp_path):
     open_video(film(tmp_path / "a.mp4", range(3))).close()
     assert decoding_threads() == 0
-
-
-def test_items_made_ahead_come_in_order_and_errors_at_their_place():
-    def items():
-        yield from range(5)
-        raise ValueError("the sixth")
-
-    made = ahead(items(), depth=2)
-    assert list(islice(made, 5)) == [0, 1, 2, 3, 4]
-    with pytest.raises(ValueError, match="the sixth"):
-        next(made)
-
-
-def test_no_more_is_made_ahead_than_was_asked_for():
-    made = []
-    numbers = ahead((made.append(n) or n for n in range(1000)), depth=3)
-    next(numbers)
-    threading.Event().wait(0.05)
-    assert len(made) <= 5  # one taken, three ready, one in hand
-    numbers.close()
-
-
-def test_missing_stamps_follow_at_the_mean_rate():
-    clock = Clock(Fraction(0), fps=10)
-    tick = Fraction(1, 100)
-    assert [clock.at(s, tick) for s in (0, None, None, 30)] == pytest.approx([0, 0.1, 0.2, 0.3])
-
-
-def test_a_doubled_stamp_moves_only_its_own_frame():
-    clock = Clock(Fraction(0), fps=10)
-    times = [clock.at(stamp, Fraction(1, 10)) for stamp in (0, 1, 1, 2, 3)]
-    assert times == pytest.approx([0, 0.1, 0.15, 0.2, 0.3])
-
-
-def test_stamps_that_begin_again_go_on_counting():
-    clock = Clock(Fraction(5), fps=10)
-    times = [clock.at(stamp, Fraction(1, 10)) for stamp in (50, 60, 0, 1, 2)]
-    assert times == pytest.approx([0, 1, 1.1, 1.2, 1.3])
 
 
 _PEAK = """

@@ -24,67 +24,79 @@ def _seconds(value: float | None) -> float | None:
     return value
 
 
+Videos = Annotated[
+    list[Path], typer.Argument(metavar="VIDEO", help="Videos, or folders of videos.")
+]
+Output = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="OUT",
+        help="A file whose suffix decides what is written: .bvh, .json, or .mp4 for the video"
+        " with the skeleton drawn in. Or a folder (out/) that gets VIDEO.bvh and VIDEO.json."
+        " Or only a suffix (.bvh) to choose what a folder gets. May be repeated.",
+        show_default="VIDEO.bvh and VIDEO.json in this folder",
+    ),
+]
+Overlay = Annotated[
+    bool, typer.Option("--overlay", help="Also write VIDEO.overlay.mp4, with sound.")
+]
+Who = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|largest|center|X,Y",
+        help="Whom to follow where there are several; X,Y is a point on the person in pixels.",
+    ),
+]
+Height = Annotated[
+    float | None,
+    typer.Option(
+        callback=_positive,
+        help="The person's height in metres; sets the scale.",
+        show_default="1.70",
+    ),
+]
+Focal = Annotated[
+    float | None,
+    typer.Option(
+        callback=_positive,
+        help="Focal length in pixels.",
+        show_default="from the file, else that of a phone",
+    ),
+]
+Start = Annotated[
+    float | None, typer.Option(callback=_seconds, help="Second of the video to begin at.")
+]
+End = Annotated[
+    float | None, typer.Option(callback=_seconds, help="Second of the video to end at.")
+]
+Fps = Annotated[
+    float | None,
+    typer.Option(
+        callback=_positive, help="Frames a second of the result.", show_default="the video's"
+    ),
+]
+Units = Annotated[Literal["cm", "m"], typer.Option(help="Units of the BVH.")]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where the networks run.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what goes wrong.")]
+
+
 def track(
-    videos: Annotated[
-        list[Path], typer.Argument(metavar="VIDEO", help="Videos, or folders of videos.")
-    ],
-    output: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="OUT",
-            help="A file whose suffix decides what is written: .bvh, .json, or .mp4 for the video"
-            " with the skeleton drawn in. Or a folder (out/) that gets VIDEO.bvh and VIDEO.json."
-            " Or only a suffix (.bvh) to choose what a folder gets. May be repeated.",
-            show_default="VIDEO.bvh and VIDEO.json in this folder",
-        ),
-    ] = None,
-    overlay: Annotated[
-        bool, typer.Option("--overlay", help="Also write VIDEO.overlay.mp4, with sound.")
-    ] = False,
-    subject: Annotated[
-        str,
-        typer.Option(
-            metavar="auto|largest|center|X,Y",
-            help="Whom to follow where there are several; X,Y is a point on the person in pixels.",
-        ),
-    ] = "auto",
-    height: Annotated[
-        float | None,
-        typer.Option(
-            callback=_positive,
-            help="The person's height in metres; sets the scale.",
-            show_default="1.70",
-        ),
-    ] = None,
-    focal: Annotated[
-        float | None,
-        typer.Option(
-            callback=_positive,
-            help="Focal length in pixels.",
-            show_default="from the file, else that of a phone",
-        ),
-    ] = None,
-    start: Annotated[
-        float | None, typer.Option(callback=_seconds, help="Second of the video to begin at.")
-    ] = None,
-    end: Annotated[
-        float | None, typer.Option(callback=_seconds, help="Second of the video to end at.")
-    ] = None,
-    fps: Annotated[
-        float | None,
-        typer.Option(
-            callback=_positive, help="Frames a second of the result.", show_default="the video's"
-        ),
-    ] = None,
-    units: Annotated[Literal["cm", "m"], typer.Option(help="Units of the BVH.")] = "cm",
-    device: Annotated[
-        Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where the networks run.")
-    ] = "auto",
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Say nothing but what goes wrong.")
-    ] = False,
+    videos: Videos,
+    output: Output = None,
+    overlay: Overlay = False,
+    subject: Who = "auto",
+    height: Height = None,
+    focal: Focal = None,
+    start: Start = None,
+    end: End = None,
+    fps: Fps = None,
+    units: Units = "cm",
+    device: Device = "auto",
+    quiet: Quiet = False,
 ) -> None:
     """Turn videos of one person into motion-capture files.
 
