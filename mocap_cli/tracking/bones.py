@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from mocap_cli.body.rotation import unit
 from mocap_cli.body.skeleton import BODY, mirrored
 
 Float64 = NDArray[np.float64]
@@ -73,9 +74,3 @@ def _pull(pose: Float64, lengths: Float64) -> None:
         else:
             pose[:, joint] -= excess / 2
             pose[:, parent] += excess / 2
-
-
-def unit(vectors: Float64) -> Float64:
-    """The directions of vectors along the last axis; of nothing, nothing."""
-    size = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.maximum(size, 1e-12))

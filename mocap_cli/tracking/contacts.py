@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap_cli.tracking.ground import CLEARANCE, FEET, Ground, speeds
+from mocap_cli.tracking.ground import CLEARANCE, FEET, Ground, seen_speeds
 from mocap_cli.tracking.runs import latched, without_blips
 from mocap_cli.tracking.scene import Scene
 
@@ -24,7 +24,7 @@ def refined(guess: Float64, scene: Scene, path: Float64, ground: Ground) -> Floa
     odds = np.log(np.clip(guess, 0.02, 0.98) / (1 - np.clip(guess, 0.02, 0.98)))
     joints = scene.joints(path)
     for side, pair in enumerate(FEET):
-        speed = [speeds(joints[:, joint], scene) for joint in pair]
+        speed = [seen_speeds(joints[:, joint], scene) for joint in pair]
         odds[:, side] += np.clip((SLOW - np.minimum(*speed)) / SLOPE, -4, 1)
         over = [
             ground.heights(joints[:, joint]) - share * scene.height

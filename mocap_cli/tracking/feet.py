@@ -7,9 +7,9 @@ bones keep their lengths. Y is up and the ground is at 0.
 import numpy as np
 from numpy.typing import NDArray
 
+from mocap_cli.body.rotation import unit
 from mocap_cli.body.skeleton import BODY
-from mocap_cli.tracking.bones import unit
-from mocap_cli.tracking.ground import CLEARANCE, FEET, speeds
+from mocap_cli.tracking.ground import CLEARANCE, FEET, velocities
 from mocap_cli.tracking.runs import latched, runs, without_blips
 from mocap_cli.tracking.scene import Scene
 from mocap_cli.tracking.smooth import penalised
@@ -18,7 +18,7 @@ Float64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
 BLEND = 0.1  # seconds in which a foot comes to rest and sets off again
-WANDER = 0.15  # metres a foot may seem to wander before it must have been put elsewhere
+WANDER = 0.2  # metres a foot may seem to wander before it must have been put elsewhere
 CALM = (-1.5, -2.0)  # unrest at which a joint of a planted foot comes to rest and sets off
 PAUSE = 0.15  # seconds of unrest that are noise
 LIFT = 0.06  # metres above a flat foot's joint at which that joint no longer rests
@@ -77,7 +77,7 @@ def _resting(joints: Float64, scene: Scene, planted: Bool, side: int) -> Bool:
     for run in runs(planted):
         base = float(np.median(over[run].min(axis=1)))
         over[run] -= base if base > STEP else 0  # on a box or a stair
-    speed = np.stack([speeds(joints[:, joint], scene) for joint in pair], axis=1)
+    speed = _size(np.stack([velocities(joints[:, joint], scene) for joint in pair], axis=1))
     unrest = speed / STEADY + np.maximum(over, 0) / LIFT  # (T, 2)
     rests = np.zeros(unrest.shape, np.bool_)
     for which in range(2):

@@ -7,7 +7,7 @@ g looks tells how well the person's assumed size fits, so it is solved for and n
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap_cli.tracking.bones import unit
+from mocap_cli.body.rotation import unit
 from mocap_cli.tracking.equations import PathEquations
 from mocap_cli.tracking.ground import GRAVITY, SHARED, Ground
 from mocap_cli.tracking.runs import runs
@@ -20,11 +20,12 @@ Bool = NDArray[np.bool_]
 SIZE_DOUBT = 0.10  # share by which the assumed size, and with it all falling, may be off
 SHORTEST = 0.15  # seconds
 FEWEST = 4  # frames
+PUSH = 0.05  # seconds at both ends that may not be flight yet, or no more
 TOLERANCE = 0.35  # of g that a fall may seem off: the person's size is a guess, and so is up
-ROUGHNESS = 0.03  # metres that a fall may seem off its parabola
+ROUGHNESS = 0.025  # metres that a fall may seem off its parabola
 EFFORT = 30.0  # (m/s^2)^2 s: how freely legs push the body about, across the view
 EFFORT_IN_DEPTH = 10.0  # the same towards the camera, where the picture says little
-DRAG = 0.05  # the same in flight, when nothing pushes
+DRAG = 0.2  # the same in flight, when nothing pushes
 
 
 def add_momentum(
@@ -63,8 +64,17 @@ def flights(scene: Scene, path: Float64, up: Float64, planted: Bool) -> list[sli
         inside = np.zeros(len(path), np.bool_)
         inside[piece] = True
         for run in runs(inside & ~planted.any(axis=1)):
-            found += _falls(heights, scene.times, run)
+            found += [_within(fall, scene.times) for fall in _falls(heights, scene.times, run)]
     return found
+
+
+def _within(fall: slice, times: Float64) -> slice:
+    """The fall without its very ends, where a foot may still push."""
+    clock = times[fall]
+    inner = np.flatnonzero((clock >= clock[0] + PUSH) & (clock <= clock[-1] - PUSH))
+    if len(inner) < FEWEST:
+        return fall
+    return slice(fall.start + int(inner[0]), fall.start + int(inner[-1]) + 1)
 
 
 def _falls(heights: Float64, times: Float64, run: slice) -> list[slice]:

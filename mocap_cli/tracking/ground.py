@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli.body.anatomy import ANKLE_HEIGHT, BALL_HEIGHT
+from mocap_cli.body.rotation import unit
 from mocap_cli.body.skeleton import BODY
-from mocap_cli.tracking.bones import unit
 from mocap_cli.tracking.equations import PathEquations
 from mocap_cli.tracking.runs import durations
 from mocap_cli.tracking.scene import Scene
@@ -31,10 +31,12 @@ LARGEST_TILT = 0.3  # radians that `up` may turn in one round
 ROLL, TILT = math.radians(4), math.radians(20)  # how level cameras are held, sideways and ahead
 BALANCE, TRUNK = math.radians(5), math.radians(12)  # how upright standing people are in all
 PLANE = 0.05  # metres a planted foot seems off the ground
-CREEP = 0.1  # metres per root second that a planted foot seems to wander
+CREEP = 0.1  # metres per root second that a planted foot seems to wander across the view
+CREEP_IN_DEPTH = 0.25  # the same towards the camera, where poses err most
 MEMORY = 0.5  # seconds for which a pose's errors stay alike
 SWAY = 0.7  # seconds after which a body leans anew
 WINDOW = 0.1  # seconds over which a speed is taken
+IN_DEPTH = 0.35  # share of a speed towards the camera that counts
 STILL = 0.4  # metres a second: a foot that seems faster is hardly planted
 NECK = BODY.index("neck")
 LEGS = tuple(
@@ -159,33 +161,46 @@ def add_feet(
         for joint, share in zip(pair, CLEARANCE, strict=True):
             foot = scene.body[:, joint]
             weight = planted[:, side] * _stillness(path + foot, scene)
-            _add_staying(equations, scene, foot, weight)
+            _add_staying(equations, scene, path, foot, weight)
             _add_floor(equations, ground, foot, path, weight * news, share * scene.height)
 
 
 def _stillness(points: Float64, scene: Scene) -> Float64:
     """(T,) near 1 for a foot that seems to rest."""
-    return np.asarray(1 / (1 + (speeds(points, scene) / STILL) ** 2) ** 2)
+    return np.asarray(1 / (1 + (seen_speeds(points, scene) / STILL) ** 2) ** 2)
 
 
-def speeds(points: Float64, scene: Scene) -> Float64:
-    """(T,) metres a second over a tenth of a second about each frame."""
-    speed = np.zeros(len(points))
+def seen_speeds(points: Float64, scene: Scene) -> Float64:
+    """(T,) metres a second, hardly counting what is towards the camera, where little is sure."""
+    velocity = velocities(points, scene)
+    view = unit(points)
+    towards = np.sum(velocity * view, axis=1, keepdims=True)
+    return np.asarray(np.linalg.norm(velocity - (1 - IN_DEPTH) * towards * view, axis=1))
+
+
+def velocities(points: Float64, scene: Scene) -> Float64:
+    """(T, 3) metres a second over a tenth of a second about each frame."""
+    velocity = np.zeros(points.shape)
     for piece in scene.neighbours:
         clock, path = scene.times[piece], points[piece]
         before = np.maximum(clock - WINDOW / 2, clock[0])
         after = np.minimum(clock + WINDOW / 2, clock[-1])
         step = [np.interp(after, clock, x) - np.interp(before, clock, x) for x in path.T]
-        speed[piece] = np.linalg.norm(step, axis=0) / np.maximum(after - before, 1e-3)
-    return speed
+        velocity[piece] = np.stack(step, axis=1) / np.maximum(after - before, 1e-3)[:, None]
+    return velocity
 
 
-def _add_staying(equations: PathEquations, scene: Scene, foot: Float64, weight: Float64) -> None:
+def _add_staying(
+    equations: PathEquations, scene: Scene, path: Float64, foot: Float64, weight: Float64
+) -> None:
     first = scene.successive(2)
     step = scene.times[first + 1] - scene.times[first]
-    both = np.minimum(weight[first], weight[first + 1]) / step / CREEP**2
+    view = unit(path + foot)[first]
+    along = view[:, :, None] * view[:, None]
+    certainty = np.eye(3) / CREEP**2 + (1 / CREEP_IN_DEPTH**2 - 1 / CREEP**2) * along
+    both = np.minimum(weight[first], weight[first + 1]) / step
     factors = np.broadcast_to([-1.0, 1.0], (len(first), 2))
-    equations.add(first, factors, both[:, None, None] * np.eye(3), foot[first + 1] - foot[first])
+    equations.add(first, factors, both[:, None, None] * certainty, foot[first + 1] - foot[first])
 
 
 def _add_floor(

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli.body.anatomy import centre_of_mass, standing_height
+from mocap_cli.body.rotation import unit
 from mocap_cli.camera.pinhole import Pinhole
-from mocap_cli.tracking.bones import unit, usual_lengths, with_lengths
+from mocap_cli.tracking.bones import usual_lengths, with_lengths
 from mocap_cli.tracking.feet import hold_feet
 from mocap_cli.tracking.ground import GRAVITY, Ground
 from mocap_cli.tracking.path import Path, find_path

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.camera.pinhole import Pinhole
-from mocap_cli.tracking.bones import unit
 from mocap_cli.tracking.equations import PathEquations
 from mocap_cli.tracking.scene import Scene
 
@@ -25,7 +24,6 @@ LEAST_SCORE = 0.1
 JITTER = 0.01  # of the height: the usual error of a keypoint that is sure of itself
 SKIN = {"hip": 0.05, "shoulder": 0.03}  # metres between what pictures show and joint centres
 ACROSS = 0.5  # of a joint's expected error lies across the view; the rest is depth, unseen here
-DEPTH = 0.04  # of the distance: what misjudged limbs make of it, beyond all counting of joints
 MEMORY = 0.15  # seconds for which the pose's errors stay alike, so that frames repeat each other
 OUTLYING = 3.0  # expected errors beyond which a keypoint loses its say
 NEAREST = 0.2  # metres in front of the camera
@@ -84,12 +82,8 @@ def add_sight(
     rows = sight.normals - tilt
     normal = np.einsum("tk,tkri,tkrj->tij", weight, rows, rows)
     pull = np.einsum("tk,tkri,tkr->ti", weight, rows, off) - np.einsum("tij,tj->ti", normal, path)
-    view = unit(path)
-    along = np.einsum("tij,tj->ti", normal, view)
-    doubt = (DEPTH * np.linalg.norm(path, axis=1)) ** 2 / sight.repeats
-    share = 1 / (1 / doubt + np.einsum("ti,ti->t", along, view))
-    equations.blocks[0] += normal - share[:, None, None] * along[:, :, None] * along[:, None]
-    equations.right -= pull - (share * np.einsum("ti,ti->t", view, pull))[:, None] * along
+    equations.blocks[0] += normal
+    equations.right -= pull
 
 
 def first_path(sight: Sight, body: Float64) -> Float64:

@@ -14,13 +14,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
-from scipy.spatial.transform import Rotation
 
+from mocap_cli.body.rotation import (
+    frame,
+    matrix_from_quaternion,
+    nearest_rotation,
+    quaternion_from_matrix,
+    unit,
+)
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.tracking.runs import durations, pieces
 
 Float64 = NDArray[np.float64]
 
+SPIKE = 0.15  # metres, or of a unit quaternion, that no part leaps out and back in three frames
 ORDER = 3  # derivative that is kept small; a third-order filter is flat where people move
 TRUNK = tuple(
     BODY.index(name)
@@ -74,18 +81,23 @@ def _trust(sigma: Float64) -> Float64:
 
 def _smooth_joint(path: Float64, trust: Float64, times: Float64, how: Smoothing) -> Float64:
     """One joint in the trunk's frame, (T, 3): faster where it is faster, deaf to spikes."""
-    trust = trust * _spike_weights(path - penalised(path, times, trust, how.most), times)
+    trust = trust * _unbroken(path, penalised(path, times, trust, how.most))
     rough = penalised(path, times, trust, (how.still + how.most) / 2)
     speed = np.linalg.norm(_rates(rough, times), axis=1)
     cutoff = np.minimum(how.still + how.speed * _widened(speed, times), how.most)
     return penalised(path, times, trust, cutoff)
 
 
-def _spike_weights(rest: Float64, times: Float64) -> Float64:
-    """(T,) near 1 for usual residuals, near 0 for frames that jump out and back."""
-    size = np.linalg.norm(rest, axis=1)
+def _unbroken(path: Float64, smooth: Float64) -> Float64:
+    """(T,) near 1 for frames in line with their neighbours, near 0 for those that jump out."""
+    size = np.linalg.norm(path - smooth, axis=1)
     usual = 1.4826 * np.median(size) + 1e-3
-    return np.asarray(1 / (1 + (size / (4 * usual)) ** 4))
+    weight = 1 / (1 + (size / (4 * usual)) ** 4)
+    if len(path) > 2:  # at low rates a single frame is all there is of a spike
+        sides = np.linalg.norm(path[2:] - path[:-2], axis=1)
+        out = np.linalg.norm(path[1:-1] - (path[2:] + path[:-2]) / 2, axis=1)
+        weight[1:-1][out > SPIKE + 3 * sides] = 1e-3
+    return np.asarray(weight)
 
 
 def _rates(path: Float64, times: Float64) -> Float64:
@@ -108,30 +120,21 @@ def trunk_turns(pose: Float64) -> Float64:
     """
     left = (pose[:, TRUNK[1]] - pose[:, TRUNK[0]]) + (pose[:, TRUNK[5]] - pose[:, TRUNK[4]])
     up = pose[:, TRUNK[3]] - pose[:, 0]
-    y = up / np.maximum(np.linalg.norm(up, axis=1, keepdims=True), 1e-9)
-    z = np.cross(left, y)
-    z /= np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-9)
-    first = np.stack((np.cross(y, z), y, z), axis=-1)
+    axes = frame(up, left)  # columns: up, left, and their normal
+    first = axes[..., [1, 0, 2]] * (1, 1, -1)
     usual = np.median(pose[:, TRUNK] @ first, axis=0)  # (6, 3) in the trunk's own frame
-    return _nearest_turns(np.einsum("tki,kj->tij", pose[:, TRUNK], usual))
-
-
-def _nearest_turns(matrices: Float64) -> Float64:
-    """The rotation nearest to each matrix (Kabsch)."""
-    u, _, v = np.linalg.svd(matrices)
-    u[:, :, 2] *= np.sign(np.linalg.det(u @ v))[:, None]
-    return np.asarray(u @ v)
+    return nearest_rotation(np.einsum("tki,kj->tij", pose[:, TRUNK], usual))
 
 
 def smooth_turns(turns: Float64, times: Float64, cutoff: float) -> Float64:
     """(T, 3, 3) rotations without their jitter; a steady spin comes out as it went in."""
-    four = Rotation.from_matrix(turns).as_quat()
+    four = quaternion_from_matrix(turns)
     flips = np.sum(four[1:] * four[:-1], axis=1) < 0  # q and -q are the same turn
     four[1:] *= np.where(np.cumsum(flips) % 2, -1.0, 1.0)[:, None]
     even = np.ones(len(times))
-    rest = four - penalised(four, times, even, 2 * cutoff)
-    smooth = penalised(four, times, _spike_weights(rest, times), cutoff)
-    return np.asarray(Rotation.from_quat(smooth).as_matrix())
+    sound = _unbroken(four, penalised(four, times, even, 2 * cutoff))
+    smooth = penalised(four, times, sound, cutoff)
+    return matrix_from_quaternion(unit(smooth))
 
 
 def penalised(
