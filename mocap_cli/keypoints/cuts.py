@@ -1,5 +1,6 @@
 """Cuts: notice when one shot ends and another begins."""
 
+import itertools
 from typing import Any
 
 import cv2
@@ -8,17 +9,20 @@ from numpy.typing import NDArray
 
 from mocap_cli.keypoints.crop import Image
 
-_SMALL = (32, 18)
+Floats = NDArray[np.float32]
+
+_SMALL = (48, 27)
 _CHANGE = 22.0  # of 255: the mean change of a small pixel that a cut has at least
-_SUDDEN = 3.0  # times more than the frames before
-_COLOURS_KEPT = 0.9  # a pan or a jolt keeps more of the picture's colours than this
+_SUDDEN = 2.5  # times more than in the frames before
+_COLOURS_KEPT = 0.95  # the picture of the same place keeps more of its colours than this
+_SHIFTS = tuple(itertools.product((0, -2, 2), (0, -1, 1, -2, 2, -4, 4, -7, 7, -11, 11)))
 
 
 class CutWatch:
     """Tells for each picture in turn whether it begins another shot."""
 
     def __init__(self) -> None:
-        self._picture: NDArray[np.float32] | None = None
+        self._picture: Floats | None = None
         self._colours = np.zeros(0, np.float32)
         self._usual = 0.0
 
@@ -31,14 +35,28 @@ class CutWatch:
         colours_before, self._colours = self._colours, colours
         if before is None:
             return False
-        change = float(np.abs(picture - before).mean())
+        change = _change(before, picture)
         kept = float((colours * colours_before).sum())
         cut = change > max(_CHANGE, _SUDDEN * self._usual) and kept < _COLOURS_KEPT
         self._usual = 0.0 if cut else self._usual + 0.3 * (change - self._usual)
         return cut
 
 
-def _colours(small: NDArray[Any]) -> NDArray[np.float32]:
+def _change(before: Floats, now: Floats) -> float:
+    """The mean difference of two pictures, where they fit best if a pan or a jolt moved them."""
+    least = float(np.abs(now - before).mean())
+    if least < _CHANGE:
+        return least
+    before, now = before - before.mean(axis=(0, 1)), now - now.mean(axis=(0, 1))
+    height, width = now.shape[:2]
+    for down, right in _SHIFTS:
+        part = now[max(down, 0) : height + min(down, 0), max(right, 0) : width + min(right, 0)]
+        old = before[max(-down, 0) : height - max(down, 0), max(-right, 0) : width - max(right, 0)]
+        least = min(least, float(np.abs(part - old).mean()))
+    return least
+
+
+def _colours(small: NDArray[Any]) -> Floats:
     """Square roots of the shares of 64 colours."""
     counts = cv2.calcHist([small], [0, 1, 2], None, [4, 4, 4], [0, 256] * 3).ravel()
     return np.asarray(np.sqrt(counts / counts.sum()), np.float32)

@@ -77,7 +77,8 @@ class Follower:
         seen: dict[int, Sighting] = {}
         if self._cast:
             seen = max(self._cast, key=self._claim).sightings
-        return fuse(self._times, [seen.get(i) for i in range(len(self._times))], self._cut)
+        sightings = [seen.get(i) for i in range(len(self._times))]
+        return fuse(self._times, sightings, self._cut, self._size)
 
     def _followed(self) -> list[Role]:
         return [role for role in self._cast if role.pursuit is not None]

@@ -18,13 +18,19 @@ _MOVENET_SHARE = np.array([0.85] * 5 + [0.65] * 2 + [0.8] * 4 + [0.4] * 2 + [0.8
 _AGREE, _CONFLICT = 0.1, 0.35
 """Torsos apart: MoveNet alone is believed where they conflict; it is right twice as often."""
 _DOUBT = 0.4  # how much of the score a conflict costs
+_RIM, _RIM_FAITH = 0.15, 0.4  # torsos from the rim to full faith; what is left on it
 _MIRRORED = np.array(mirrored(KEYPOINTS))
 _ANKLES = [15, 16, 15, 16]  # of the heels and the toes
 _TORSO_OF_SIDE = 0.25
 
 
-def fuse(times: list[float], sightings: Sequence[Sighting | None], cut: list[bool]) -> Keypoints:
-    """Keypoints of everything that was seen."""
+def fuse(
+    times: list[float],
+    sightings: Sequence[Sighting | None],
+    cut: list[bool],
+    size: tuple[int, int],
+) -> Keypoints:
+    """Keypoints of everything that was seen in pictures of that width and height."""
     T, K = len(times), len(KEYPOINTS)
     xy, depth = np.full((T, K, 2), np.nan, np.float32), np.full((T, K), np.nan, np.float32)
     world, score = np.full((T, K, 3), np.nan, np.float32), np.zeros((T, K), np.float32)
@@ -32,6 +38,7 @@ def fuse(times: list[float], sightings: Sequence[Sighting | None], cut: list[boo
     found = [s for s in sightings if s is not None]
     if found:
         xy[seen], score[seen], depth[seen], world[seen] = _fused(np.array(times)[seen], found)
+        score[seen] *= _inside(xy[seen], found, size)
     keypoints = Keypoints(
         times=np.array(times, np.float64),
         xy=xy,
@@ -68,6 +75,15 @@ def _fused(times: Floats, found: list[Sighting]) -> tuple[Floats, Floats, Floats
 
 def _stacked(arrays: list[NDArray[np.float32]]) -> Floats:
     return np.asarray(np.stack(arrays), np.float64)
+
+
+def _inside(
+    xy: NDArray[np.float32], found: list[Sighting], size: tuple[int, int]
+) -> NDArray[np.float32]:
+    """(T, K) factors on scores: the networks put what they cannot see at the picture's rim."""
+    margin = np.minimum(xy, np.array(size, np.float32) - xy).min(axis=-1)
+    torso = np.array([s.crop.side for s in found], np.float32)[:, None] * _TORSO_OF_SIDE
+    return np.clip(margin / (_RIM * torso), _RIM_FAITH, 1)
 
 
 class _BodyAxes:
