@@ -188,6 +188,16 @@ def test_an_overstretched_knee_is_no_knee_turned_about():
     assert (front @ [0, 0, 1] > 0.9).all()
 
 
+def test_straight_legs_turned_out_have_knees_that_point_where_the_feet_do():
+    out = np.tile((0, 1.0, 0), (120, 1))
+    joints = posed({"left_hip": out, "right_hip": -out}, np.tile((0, 0.88, 0), (120, 1)))
+    rig = fit_rig(joints)
+    rotations, _ = solve(rig, joints, TIMES)
+    for name, sign in (("LeftUpLeg", 1), ("RightUpLeg", -1)):
+        own = vector_from_matrix(rotations[:, rig.index(name)])
+        np.testing.assert_allclose(own, sign * out, atol=0.1)
+
+
 def test_an_axis_that_turns_over_while_straight_turns_over_evenly():
     bend = (0.9 * np.abs(np.cos(np.pi * TIMES / 2)) ** 0.5)[:, None]  # straight at one second
     over = np.where(TIMES < 1, 0, np.pi)[:, None] * X

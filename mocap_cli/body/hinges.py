@@ -1,9 +1,11 @@
 """The axes that elbows and knees bend about, also while the limb is straight and shows none.
 
-A bent limb shows its axis, the better the more it is bent; a straight one takes it from the frames
-before and after, and in the long run from how the limb hangs on the body in the T-pose. The axis
-is a unit complex number z(t) in a basis across the upper bone, where all this is least squares:
-    integral of  SEEN sin^2(bend) |z - seen|^2 + HABIT |z - 1|^2 + STEADY |dz/dt|^2.
+A bent limb shows its axis, the better the more it is bent. The axis of a straight leg is taken
+from its foot, and of any straight limb from the frames before and after and, in the long run, from
+how the limb hangs on the body in the T-pose. It is a unit complex number z(t) in a basis across the
+upper bone, that of the T-pose being 1, where all this is least squares:
+    integral of  SEEN sin^2(bend) |z - seen|^2 + HINT |z - foot|^2 + HABIT |z - 1|^2
+                 + STEADY |dz/dt|^2.
 """
 
 import math
@@ -19,6 +21,7 @@ Float64 = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
 SEEN = 2000.0  # per second: a limb bent by 45 degrees follows what it shows in 10 milliseconds
+HINT = 10.0  # per second: of the axis that the foot tells, as much as a bend of 4 degrees
 HABIT = 0.5  # per second: of the axis in the T-pose, felt after half a second of a straight limb
 STEADY = 0.1  # seconds: a straight limb's axis turns by about 1 radian in 0.1 s at most
 SURE = (math.sin(math.radians(12)), math.sin(math.radians(25)))
@@ -26,33 +29,37 @@ SURE = (math.sin(math.radians(12)), math.sin(math.radians(25)))
 
 
 def hinge_axes(
-    upper: Float64, lower: Float64, rest: Float64, hinge: Float64, times: Float64
+    upper: Float64, lower: Float64, hint: Float64, rest: Float64, hinge: Float64, times: Float64
 ) -> Float64:
     """(T, 3) unit axes across `upper` about which a positive turn bends the limb.
 
     `upper` and `lower` are the bones' directions, (T, 3), as the part that the limb hangs on sees
-    them; `rest` and `hinge` are the upper bone's direction and the axis in the T-pose.
+    them; `hint` is about where the axis might be, shorter than 1 where that is vague; `rest` and
+    `hinge` are the upper bone's direction and the axis in the T-pose.
     """
-    basis = swing(rest, upper)
-    first = basis @ hinge
+    first = swing(rest, upper) @ hinge
     second = np.cross(upper, first)
-    bend = np.cross(upper, lower)
-    sine = np.linalg.norm(bend, axis=-1)
-    seen = np.arctan2(np.sum(bend * second, axis=-1), np.sum(bend * first, axis=-1))
+    bend, foot = (_complex(v, first, second) for v in (np.cross(upper, lower), hint))
     habit = HABIT * (1 + upper @ rest) / 2  # opposite to its rest direction a limb has no habit
-    carry = _carry(upper, first, second)
     gaps, spans = _gaps_and_spans(times)
-    trust = np.clip((sine - SURE[0]) / (SURE[1] - SURE[0]), 0, 1)
-    weights = (spans * SEEN * sine**2 * trust, spans * habit, STEADY / gaps)
-    rough = _path(_settle(seen, carry, *weights), carry)
-    angle = _refine(rough, seen, carry, trust, (spans * SEEN * sine**2, *weights[1:]))
+    expected = spans * (habit + HINT * np.abs(foot) * foot)  # its size is its weight
+    carry = _carry(upper, first, second)
+    trust = np.clip((np.abs(bend) - SURE[0]) / (SURE[1] - SURE[0]), 0, 1)
+    shown = spans * SEEN * np.abs(bend) * bend
+    rough = _path(_settle(shown * trust, expected, carry, STEADY / gaps), carry)
+    angle = _refine(rough, trust, shown, expected, carry, STEADY / gaps)
     return np.cos(angle)[:, None] * first + np.sin(angle)[:, None] * second
+
+
+def _complex(vectors: Float64, first: Float64, second: Float64) -> Complex:
+    along, aside = np.sum(vectors * first, axis=-1), np.sum(vectors * second, axis=-1)
+    return np.asarray(along + 1j * aside)
 
 
 def _carry(upper: Float64, first: Float64, second: Float64) -> Float64:
     """(T - 1,) by what angle each frame's basis sees the one before, moved along with the bone."""
     moved = (swing(upper[:-1], upper[1:]) @ first[:-1, :, None])[..., 0]
-    return np.arctan2(np.sum(moved * second[1:], axis=-1), np.sum(moved * first[1:], axis=-1))
+    return np.angle(_complex(moved, first[1:], second[1:]))
 
 
 def _gaps_and_spans(times: Float64) -> tuple[Float64, Float64]:
@@ -63,17 +70,12 @@ def _gaps_and_spans(times: Float64) -> tuple[Float64, Float64]:
     return gaps, np.concatenate((gaps[:1], gaps[1:] + gaps[:-1], gaps[-1:])) / 2
 
 
-def _settle(
-    seen: Float64, carry: Float64, data: Float64, habit: Float64, steady: Float64
-) -> Complex:
+def _settle(shown: Complex, expected: Complex, carry: Float64, steady: Float64) -> Complex:
     """The axis as a complex number a frame, short where what is known of it disagrees."""
-    bands = np.zeros((2, len(seen)), np.complex128)  # lower form of a Hermitian matrix
-    bands[0] = data + habit + 1e-9
-    bands[0, 1:] += steady
-    bands[0, :-1] += steady
+    bands = np.zeros((2, len(shown)), np.complex128)  # lower form of a Hermitian matrix
+    bands[0] = _diagonal(np.abs(shown) + np.abs(expected), steady)
     bands[1, :-1] = -steady * np.exp(1j * carry)
-    right = data * np.exp(1j * seen) + habit
-    return _solved(bands, right)
+    return np.asarray(_solved(bands, shown + expected))
 
 
 def _path(axis: Complex, carry: Float64) -> Float64:
@@ -85,30 +87,36 @@ def _path(axis: Complex, carry: Float64) -> Float64:
 
 def _refine(
     rough: Float64,
-    seen: Float64,
-    carry: Float64,
     trust: Float64,
-    weights: tuple[Float64, Float64, Float64],
+    shown: Complex,
+    expected: Complex,
+    carry: Float64,
+    steady: Float64,
 ) -> Float64:
     """The same least squares on the angle itself, now with small bends of either sign.
 
     A small bend against the way the limb bends is overstretching about the same axis. As an angle
     the axis turns evenly, where the mean of two opposite complex numbers would turn at once.
     """
-    data, habit, steady = weights
-    off = wrapped(seen - rough)
+    off = wrapped(np.angle(shown) - rough)
     against = (np.abs(off) > math.pi / 2) & (trust < 1)
     off = np.where(against, wrapped(off + math.pi), off)
-    data = data * np.where(trust < 1, np.cos(off) ** 2, 1.0)
+    data = np.abs(shown) * np.where(trust < 1, np.cos(off) ** 2, 1.0)
+    guess = np.abs(expected)
     bands = np.zeros((2, len(rough)))
-    bands[0] = data + habit + 1e-9
-    bands[0, 1:] += steady
-    bands[0, :-1] += steady
+    bands[0] = _diagonal(data + guess, steady)
     bands[1, :-1] = -steady
-    right = data * (rough + off) + habit * (rough + wrapped(-rough))
+    right = data * (rough + off) + guess * (rough + wrapped(np.angle(expected) - rough))
     right[1:] += steady * carry
     right[:-1] -= steady * carry
-    return _solved(bands, right)
+    return np.asarray(_solved(bands, right))
+
+
+def _diagonal(weights: Float64, steady: Float64) -> Float64:
+    diagonal = weights + 1e-9
+    diagonal[1:] += steady
+    diagonal[:-1] += steady
+    return diagonal
 
 
 def _solved(bands: Any, right: Any) -> Any:

@@ -37,8 +37,8 @@ def first_turns(rig: Rig, joints: Float64, times: Float64) -> Float64:
         else:
             bone, rest = _bone(rig, joints, joint, end), unit(rig.offsets[end])
             if name in HINGES:
-                lower = _bone(rig, joints, end, rig.children(end)[0])
-                turns[:, joint] = _hinged_turns(above, bone, lower, rest, HINGES[name], times)
+                limb = _limb(rig, joints, joint)
+                turns[:, joint] = _hinged_turns(above, limb, rest, HINGES[name], times)
             else:
                 turns[:, joint] = swing(above @ rest, bone) @ above
     return turns
@@ -75,13 +75,23 @@ def _upright(up: Float64, side: Float64) -> Float64:
     return np.stack((turned[..., 1], turned[..., 0], -turned[..., 2]), axis=-1)
 
 
+def _limb(rig: Rig, joints: Float64, joint: int) -> list[Float64]:
+    """The directions of the bones from a joint outwards, as far as they are known."""
+    bones: list[Float64] = []
+    while (below := rig.children(joint)) and rig.body[below[0]]:
+        bones.append(_bone(rig, joints, joint, below[0]))
+        joint = below[0]
+    return bones
+
+
 def _hinged_turns(
-    above: Float64, upper: Float64, lower: Float64, rest: Float64, hinge: Float64, times: Float64
+    above: Float64, limb: list[Float64], rest: Float64, hinge: Float64, times: Float64
 ) -> Float64:
     """Turns of an upper arm or thigh, with the roll that its elbow or knee asks for."""
-    back = inverse(above)  # the limb as the part sees it that it hangs on
-    axes = hinge_axes(_turned(back, upper), _turned(back, lower), rest, hinge, times)
-    return turn_about(upper, _turned(above, axes), rest, hinge)
+    upper, lower, *foot = (_turned(inverse(above), bone) for bone in limb)  # as the trunk sees it
+    hint = np.cross(foot[0], lower) if foot else np.zeros_like(lower)
+    axes = hinge_axes(upper, lower, hint, rest, hinge, times)
+    return turn_about(limb[0], _turned(above, axes), rest, hinge)
 
 
 def _turned(turns: Float64, vectors: Float64) -> Float64:
