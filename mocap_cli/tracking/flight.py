@@ -22,7 +22,7 @@ SHORTEST = 0.15  # seconds
 FEWEST = 4  # frames
 PUSH = 0.05  # seconds at both ends that may not be flight yet, or no more
 TOLERANCE = 0.35  # of g that a fall may seem off: the person's size is a guess, and so is up
-ROUGHNESS = 0.025  # metres that a fall may seem off its parabola
+ROUGHNESS, ROUGHER = 0.02, 0.03  # metres that a fall may seem off its parabola, and per metre high
 EFFORT = 30.0  # (m/s^2)^2 s: how freely legs push the body about, across the view
 EFFORT_IN_DEPTH = 10.0  # the same towards the camera, where the picture says little
 DRAG = 0.2  # the same in flight, when nothing pushes
@@ -79,14 +79,15 @@ def _within(fall: slice, times: Float64) -> slice:
 
 def _falls(heights: Float64, times: Float64, run: slice) -> list[slice]:
     """The longest fall within a run, and those before and after it."""
-    best = slice(run.start, run.start)
-    for start, stop in _windows(times, run):
-        if times[stop - 1] - times[start] <= times[best.stop - 1] - times[best.start]:
-            continue
-        if _is_fall(heights[start:stop], times[start:stop]):
-            best = slice(start, stop)
-    if best.stop == best.start:
+    falls = [
+        (float(times[stop - 1] - times[start]), start, stop)
+        for start, stop in _windows(times, run)
+        if _is_fall(heights[start:stop], times[start:stop])
+    ]
+    if not falls:
         return []
+    _, start, stop = max(falls)
+    best = slice(start, stop)
     before, after = slice(run.start, best.start), slice(best.stop, run.stop)
     return [*_falls(heights, times, before), best, *_falls(heights, times, after)]
 
@@ -109,4 +110,15 @@ def _is_fall(heights: Float64, times: Float64) -> bool:
     fall = heights + GRAVITY * clock**2 / 2
     straight = basis[:, :2] @ np.linalg.lstsq(basis[:, :2], fall, rcond=None)[0]
     off = float(np.sqrt(np.mean((fall - straight) ** 2)))
-    return abs(fit[2] + GRAVITY) < TOLERANCE * GRAVITY and off < ROUGHNESS
+    allowed = ROUGHNESS + ROUGHER * GRAVITY * (clock[-1] - clock[0]) ** 2 / 8
+    return abs(fit[2] + GRAVITY) < TOLERANCE * GRAVITY and off < allowed
+
+
+def measured_fall(ground: Ground) -> tuple[float, float] | None:
+    """How fast things fell and its doubt, by the picture alone, without belief in g."""
+    believed = 1 / (SIZE_DOUBT * GRAVITY) ** 2
+    seen = 1 / ground.fall_doubt**2 - believed
+    if seen < 0.1 * believed:
+        return None
+    fall = (ground.fall / ground.fall_doubt**2 - GRAVITY * believed) / seen
+    return (fall, float(seen**-0.5)) if fall > 0 else None

@@ -12,6 +12,7 @@ from mocap_cli.body.rotation import unit
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.tracking.bones import usual_lengths, with_lengths
 from mocap_cli.tracking.feet import hold_feet
+from mocap_cli.tracking.flight import measured_fall
 from mocap_cli.tracking.ground import GRAVITY, Ground
 from mocap_cli.tracking.path import Path, find_path
 from mocap_cli.tracking.runs import pieces
@@ -22,7 +23,7 @@ from mocap_cli.tracking.smooth import smooth_pose
 Float64 = NDArray[np.float64]
 
 DEFAULT_HEIGHT = 1.70  # metres, when the user does not tell
-TRUSTED = math.radians(12)  # doubt about up beyond which there is no world
+TRUSTED = math.radians(15)  # doubt about up beyond which there is no world
 WORTH_A_WARNING = math.radians(7)
 SIZE_OFF = 0.15  # of the height, beyond which a fall contradicts it
 
@@ -59,16 +60,18 @@ def place(
     if not seen.any():
         return _nowhere(pose, sigma, contacts, rotation)
     turned = np.einsum("tij,tkj->tki", rotation, np.asarray(pose, np.float64))
-    smooth = smooth_pose(turned, sigma, times)
-    lengths = usual_lengths(smooth, sigma)
-    size = (height or DEFAULT_HEIGHT) / standing_height(lengths)  # metres a unit
-    body = with_lengths(smooth[seen], lengths) * size
+    tall = height or DEFAULT_HEIGHT
+    size = tall / standing_height(usual_lengths(turned, sigma))  # metres a unit
+    smooth = smooth_pose(turned * size, sigma * size, times)
+    lengths = usual_lengths(smooth, sigma * size)
+    lengths *= tall / standing_height(lengths)
+    body = with_lengths(smooth[seen], lengths)
     scene = Scene(
         body=body - centre_of_mass(body)[:, None],
         times=times[seen],
         neighbours=_closed_up(pieces(seen, times), seen),
         rotation=rotation[seen],
-        height=height or DEFAULT_HEIGHT,
+        height=tall,
     )
     sight = make_sight(scene, xy[seen], score[seen], sigma[seen] * size, camera)
     path = find_path(scene, sight, np.nan_to_num(contacts[seen]))
@@ -135,13 +138,15 @@ def world_from_first(ground: Ground, start: Float64) -> Float64:
 
 def _size_warnings(ground: Ground, height: float | None) -> tuple[str, ...]:
     """Falls measure metres: tell when they contradict a height that was only assumed."""
-    ratio = GRAVITY / ground.fall if ground.fall > 1 else 1.0
-    sure = ground.fall_doubt < SIZE_OFF / 3 * GRAVITY
-    if height is not None or not sure or abs(ratio - 1) < SIZE_OFF:
+    measured = measured_fall(ground)
+    if height is not None or measured is None:
+        return ()
+    fall, doubt = measured
+    if abs(GRAVITY / fall - 1) < SIZE_OFF or abs(fall - GRAVITY) < 2 * doubt:
         return ()
     return (
-        f"the person falls as somebody of {ratio * DEFAULT_HEIGHT:.2f} m does, not of the "
-        f"{DEFAULT_HEIGHT:.2f} m assumed: give --height if you know it",
+        f"the person falls as somebody of {DEFAULT_HEIGHT * GRAVITY / fall:.2f} m does, not of "
+        f"the {DEFAULT_HEIGHT:.2f} m assumed: give --height if you know it",
     )
 
 

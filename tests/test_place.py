@@ -1,0 +1,296 @@
+"""Placing: people of formulas, seen through cameras that are known, come back where they were."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from people import HEIGHT, Person, Shot, clock, diver, film, jumper, look, stander, walker
+
+from mocap_cli.body.anatomy import centre_of_mass
+from mocap_cli.body.skeleton import BODY
+from mocap_cli.tracking.bones import PARENTS
+from mocap_cli.tracking.place import Placed, place
+from mocap_cli.tracking.runs import runs
+
+SIDE = ((5.0, 1.4, 1.5), (0.0, 0.9, 1.5))  # eye and target: across the walk
+FRONT = ((1.5, 2.0, 9.0), (0.0, 0.8, 1.0))  # the walk comes towards the camera
+TOES = [BODY.index("left_toe"), BODY.index("right_toe")]
+ANKLES = [BODY.index("left_ankle"), BODY.index("right_ankle")]
+
+
+def placed(shot: Shot, height: float | None = HEIGHT) -> Placed:
+    return place(
+        shot.pose, shot.sigma, shot.contacts, shot.xy, shot.score, shot.times, shot.camera,
+        height, shot.rotation,
+    )  # fmt: skip
+
+
+def size(vectors):
+    return np.linalg.norm(vectors, axis=-1)
+
+
+def in_true_world(result: Placed, shot: Shot) -> np.ndarray:
+    """The result's joints, carried through the first camera into the true world."""
+    pose = result.world_from_camera[0]
+    in_camera = (result.joints - pose[:, 3]) @ pose[:, :3]
+    return in_camera @ shot.camera_from_world + shot.eye
+
+
+def tilt_degrees(result: Placed, shot: Shot) -> float:
+    up = shot.camera_from_world.T @ result.world_from_camera[0][:, :3].T @ (0, 1, 0)
+    return float(np.degrees(np.arccos(np.clip(up[1], -1, 1))))
+
+
+def slide(result: Placed, planted: np.ndarray) -> float:
+    """The furthest any toe moves along the ground while it is planted, metres."""
+    moves = [
+        np.ptp(result.joints[run, TOES[side]], axis=0)[[0, 2]].max()
+        for side in range(2)
+        for run in runs(planted[:, side] & (result.contacts[:, side] > 0.5))
+    ]
+    return float(max(moves))
+
+
+@pytest.mark.parametrize(("eye", "target"), [SIDE, FRONT])
+def test_a_clean_walk_comes_back_where_it_was(eye, target):
+    person = walker(clock(4, 30))
+    shot = film(person, eye, target, roll=0.03)
+    result = placed(shot)
+    assert result.space == "world"
+    assert result.warnings == ()
+    assert size(in_true_world(result, shot) - person.joints).mean() < 0.05
+    assert tilt_degrees(result, shot) < 1.5
+
+
+@pytest.mark.parametrize("fps", [12, 30, 60])
+@pytest.mark.parametrize(("eye", "target"), [SIDE, FRONT])
+def test_a_noisy_walk_stays_on_its_path(eye, target, fps):
+    person = walker(clock(4, fps))
+    shot = film(person, eye, target, noise=0.03, seed=fps)
+    result = placed(shot)
+    off = in_true_world(result, shot)[:, 0] - person.joints[:, 0]
+    assert size(off).mean() < 0.04 * 8  # of the distance
+    assert size(off - off.mean(axis=0)).mean() < 0.02 * 1.2 * 4 + 0.03
+    assert tilt_degrees(result, shot) < 5
+
+
+def test_planted_feet_stand_still_on_the_ground():
+    person = walker(clock(4, 30))
+    result = placed(film(person, *SIDE, noise=0.03))
+    inner = np.stack([_shrunk(side) for side in person.planted.T], axis=1)
+    assert slide(result, inner) < 0.005
+    heights = result.joints[:, TOES, 1][inner]
+    assert np.abs(heights - 0.016 * HEIGHT).max() < 0.005
+    assert result.joints[..., 1].min() > 0
+
+
+def _shrunk(yes: np.ndarray, by: int = 3) -> np.ndarray:
+    inner = np.zeros_like(yes)
+    for run in runs(yes):
+        inner[run.start + by : run.stop - by] = True
+    return inner
+
+
+def test_contacts_that_the_lifter_missed_are_found_by_what_feet_do():
+    person = walker(clock(4, 30))
+    shot = film(person, *SIDE, noise=0.01)
+    unsure = replace(shot, contacts=np.full((120, 2), 0.5))
+    found = placed(unsure).contacts > 0.5
+    assert (found == person.planted).mean() > 0.9
+
+
+def test_a_foot_that_moves_fast_is_not_planted_whatever_the_lifter_says():
+    person = walker(clock(4, 30))
+    shot = film(person, *SIDE, noise=0.01)
+    found = placed(replace(shot, contacts=np.full((120, 2), 0.8))).contacts > 0.5
+    swinging = np.stack([_shrunk(~side, 4) for side in person.planted.T], axis=1)
+    assert not found[swinging].any()
+
+
+def test_bones_keep_their_lengths_through_all_of_it():
+    result = placed(film(walker(clock(3, 30)), *SIDE, noise=0.04))
+    lengths = size(result.joints - result.joints[:, PARENTS])
+    assert np.ptp(lengths[:, 1:], axis=0).max() < 1e-9
+
+
+def test_the_person_is_as_tall_as_told_whatever_size_the_pose_has():
+    shot = film(walker(clock(3, 30)), *SIDE)
+    usual, small = placed(shot), placed(replace(shot, pose=0.6 * shot.pose, sigma=0.6 * shot.sigma))
+    np.testing.assert_allclose(small.joints, usual.joints, atol=1e-6)
+    np.testing.assert_allclose(small.sigma, usual.sigma, atol=1e-9)
+    child = placed(shot, height=HEIGHT / 2)
+    ratio = size(child.joints[0, 1:] - child.joints[0, :1]) / size(
+        usual.joints[0, 1:] - usual.joints[0, :1]
+    )
+    assert ratio.mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_person_on_one_spot_tells_up_by_standing():
+    shot = film(stander(clock(3, 30)), (2.0, 2.5, 4.0), (0.0, 0.9, 0.0), roll=-0.1, noise=0.02)
+    result = placed(shot)
+    assert result.space == "world"
+    assert tilt_degrees(result, shot) < 5
+    assert slide(result, np.ones((90, 2), np.bool_)) < 0.001
+
+
+def test_a_steep_camera_is_believed_when_the_feet_say_so():
+    person = walker(clock(4, 30))
+    shot = film(person, (4.0, 5.5, 1.0), (0.0, 0.8, 2.0))  # looks down by 45 degrees
+    assert tilt_degrees(placed(shot), shot) < 3
+
+
+def test_world_begins_under_the_first_position_and_the_camera_looks_ahead():
+    result = placed(film(walker(clock(2, 30)), *FRONT))
+    np.testing.assert_allclose(result.joints[0, 0, [0, 2]], 0, atol=1e-9)
+    ahead = result.world_from_camera[0, :, :3] @ (0, 0, -1)
+    assert ahead[2] < 0
+    assert ahead[0] == pytest.approx(0, abs=1e-9)
+    turn = result.world_from_camera[0, :, :3]
+    np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-12)
+    assert np.linalg.det(turn) == pytest.approx(1)
+    assert result.world_from_camera[0, 1, 3] == pytest.approx(FRONT[0][1], abs=0.1)
+
+
+def test_joints_in_the_world_fall_on_their_pixels():
+    person = walker(clock(3, 30))
+    shot = film(person, *SIDE)
+    result = placed(shot)
+    pose = result.world_from_camera[0]
+    pixels = shot.camera.project((result.joints - pose[:, 3]) @ pose[:, :3])
+    truth = shot.camera.project((person.joints - shot.eye) @ shot.camera_from_world.T)
+    assert size(pixels - truth).mean() < 6  # of about 500 that the person is tall
+
+
+def test_a_camera_that_follows_gives_the_same_walk():
+    person = walker(clock(4, 30))
+    shot = film(person, *SIDE, follow=True, noise=0.02)
+    result = placed(shot)
+    path = in_true_world(result, shot)[:, 0]
+    assert size(path - person.joints[:, 0]).mean() < 0.2
+    for t in (0, 60, 119):
+        pose = result.world_from_camera[t]
+        pixel = shot.camera.project((result.joints[t, 0] - pose[:, 3]) @ pose[:, :3])
+        assert size(pixel - (960, 540)) < 25  # it is aimed at the pelvis
+
+
+def test_a_jump_is_found_and_follows_a_parabola():
+    person = jumper(clock(2.4, 60))
+    shot = film(person, (3.5, 1.2, 4.0), (0, 1.0, 0), noise=0.02)
+    result = placed(shot)
+    flying = np.flatnonzero(~person.planted.any(axis=1))
+    assert len(result.flights) == 1
+    found = result.flights[0]
+    assert abs(found.start - flying[0]) < 7
+    assert abs(found.stop - 1 - flying[-1]) < 7
+    assert off_parabola(result, found) < 0.01
+    top = (
+        centre_of_mass(result.joints)[:, 1].max() - centre_of_mass(result.joints[:20])[:, 1].mean()
+    )
+    assert top == pytest.approx(np.ptp(centre_of_mass(person.joints)[flying, 1]), abs=0.08)
+
+
+def off_parabola(result: Placed, flight: slice) -> float:
+    """Root mean square metres between the centre of mass and the best fall with g."""
+    clock_ = np.arange(flight.stop - flight.start) / 60
+    path = centre_of_mass(result.joints[flight]) + np.outer(clock_**2, (0, 9.81 / 2, 0))
+    straight = np.stack((np.ones_like(clock_), clock_), axis=1)
+    rest = path - straight @ np.linalg.lstsq(straight, path, rcond=None)[0]
+    return float(np.sqrt((rest**2).sum(axis=1).mean()))
+
+
+@pytest.mark.parametrize("roll", [0.0, 0.15])
+def test_a_diver_tells_up_by_falling(roll):
+    person = diver(clock(1.1, 60))
+    shot = film(person, (9.0, 6.0, 6.0), (0.0, 6.0, 0.5), roll=roll, noise=0.02)
+    result = placed(shot)
+    assert result.space == "world"
+    assert tilt_degrees(result, shot) < 10
+    assert off_parabola(result, result.flights[0]) < 0.06
+    assert any("lowest point" in warning for warning in result.warnings)
+    assert result.joints[..., 1].min() == pytest.approx(0, abs=1e-9)
+    fell = centre_of_mass(result.joints)[:, 1]
+    truth = centre_of_mass(person.joints)[:, 1]
+    assert np.ptp(fell) == pytest.approx(np.ptp(truth), rel=0.1)
+
+
+def test_a_fall_tells_that_the_assumed_height_is_wrong():
+    child = diver(clock(1.1, 60), height=1.35)
+    shot = film(child, (9.0, 6.0, 6.0), (0.0, 6.0, 0.5), noise=0.01)
+    assert any("give --height" in warning for warning in placed(shot, None).warnings)
+    assert not any("--height" in warning for warning in placed(shot, 1.35).warnings)
+    grown = film(diver(clock(1.1, 60), height=1.72), (9.0, 6.0, 6.0), (0.0, 6.0, 0.5), noise=0.01)
+    assert not any("--height" in warning for warning in placed(grown, None).warnings)
+
+
+def test_without_feet_or_falls_the_joints_stay_before_the_camera():
+    person = stander(clock(2, 30))
+    shot = film(person, *SIDE, noise=0.01)
+    result = placed(replace(shot, contacts=np.full((60, 2), 0.01)))
+    if result.space == "world":
+        pytest.fail("nothing told which way is up")
+    assert any("could not be told" in warning for warning in result.warnings)
+    np.testing.assert_allclose(result.world_from_camera[7], np.eye(3, 4))
+    truth = (person.joints - shot.eye) @ shot.camera_from_world.T
+    assert size(result.joints - truth).mean() < 0.2
+
+
+def test_frames_without_anybody_stay_empty_and_part_the_clip():
+    person = walker(clock(4, 30))
+    shot = film(person, *SIDE, noise=0.01)
+    pose, contacts = shot.pose.copy(), shot.contacts.copy()
+    pose[50:62], contacts[50:62] = np.nan, np.nan
+    result = placed(replace(shot, pose=pose, contacts=contacts))
+    assert np.isnan(result.joints[50:62]).all()
+    assert np.isnan(result.contacts[50:62]).all()
+    assert np.isfinite(np.delete(result.joints, np.s_[50:62], axis=0)).all()
+    assert np.isfinite(result.world_from_camera).all()
+    off = in_true_world(result, shot)[:, 0] - person.joints[:, 0]
+    assert np.nanmean(size(off)) < 0.15
+
+
+def test_frames_at_uneven_times_give_the_same_walk():
+    times = np.sort(np.random.default_rng(0).choice(clock(4, 60), 130, replace=False))
+    person = walker(times)
+    shot = film(person, *SIDE, noise=0.01)
+    off = in_true_world(placed(shot), shot)[:, 0] - person.joints[:, 0]
+    assert size(off).mean() < 0.15
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 5])
+def test_a_few_frames_are_enough(frames):
+    person = walker(clock(frames / 30, 30))
+    shot = film(person, *SIDE)
+    result = placed(shot)
+    assert np.isfinite(result.joints).all()
+    truth = person.joints[:, 0]
+    assert size(in_true_world(result, shot)[:, 0] - truth).max() < 0.3
+
+
+def test_nobody_at_all_is_no_error():
+    shot = film(walker(clock(1, 30)), *SIDE)
+    nobody = replace(shot, pose=np.full_like(shot.pose, np.nan))
+    result = placed(nobody)
+    assert np.isnan(result.joints).all()
+    assert result.space == "camera"
+    assert result.warnings
+    assert result.world_from_camera.shape == (30, 3, 4)
+
+
+def test_keypoints_that_are_lost_or_wrong_do_not_carry_the_body_away():
+    person = walker(clock(3, 30))
+    shot = film(person, *SIDE, noise=0.01)
+    rng = np.random.default_rng(1)
+    xy, score = shot.xy.copy(), shot.score.copy()
+    wrong = rng.random(score.shape) < 0.05
+    xy[wrong] += 400 * rng.standard_normal((wrong.sum(), 2))
+    score[20:25] = 0
+    xy[20:25] = np.nan
+    off = in_true_world(placed(replace(shot, xy=xy, score=score)), shot)[:, 0] - person.joints[:, 0]
+    assert size(off).mean() < 0.15
+
+
+def test_the_camera_of_the_tests_is_a_rotation():
+    turn = look(np.array([1.0, 2, 3]), np.zeros(3), 0.3)
+    np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-12)
+    assert np.linalg.det(turn) == pytest.approx(1)
+    assert isinstance(walker(clock(1, 30)), Person)
