@@ -206,8 +206,19 @@ def _moves(clip: Clip, body: Body, rng: Random) -> tuple[Float32, bool]:
     times = rng.uniform(0, lasts - length) + np.arange(int(length * FPS)) / FPS
     moves = _turned(body.transforms(at_times(clip, times, FPS)), body.heads[0], rng)
     if rng.random() > 0.2:
-        return moves, False
+        return grounded(moves, body), False
     return _tumbled(moves, body.heads[0], rng), True
+
+
+def grounded(moves: Float32, body: Body) -> Float32:
+    """The same moves with the soles, or whatever is lowest, on the ground."""
+    if body.vertices is None:
+        raise ValueError("only a body with its mesh has soles")
+    some = moves[:: max(len(moves) // 24, 1)]
+    lowest = [place(body.vertices, some[t : t + 1])[0, :, 1].min() for t in range(len(some))]
+    result = moves.copy()
+    result[..., 1, 3] -= np.percentile(lowest, 15)
+    return result
 
 
 def _turned(moves: Float32, hinge: Float32, rng: Random) -> Float32:

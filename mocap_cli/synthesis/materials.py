@@ -10,8 +10,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap_cli.synthesis.patterns import noise
-
 Float32 = NDArray[np.float32]
 Material = Callable[[Float32, Float32], Float32]
 """Places (N, 2) in metres and the width (N,) of a pixel there to colours (N, 3), 0..1."""
@@ -23,9 +21,10 @@ _TABLE = 256
 
 def cloud(rng: np.random.Generator) -> Cloud:
     """Noise to look up anywhere in the plane."""
-    table = noise((_TABLE, _TABLE), 32, rng, 1)
-    table = table + np.roll(table, (128, 128), (0, 1))[::-1, ::-1]  # hides the edge of the table
-    table = (table / table.std()).astype(np.float32)
+    waves = np.fft.rfft2(rng.normal(size=(_TABLE, _TABLE)))
+    pace = np.hypot(np.fft.fftfreq(_TABLE)[:, None], np.fft.rfftfreq(_TABLE)[None]) * 8
+    table = np.fft.irfft2(waves * np.exp(-2 * pace**2))  # blobs of 8 cells that repeat seamlessly
+    tiled: Float32 = np.pad(table / table.std(), (0, 1), mode="wrap").astype(np.float32)
 
     def at(places: Float32, pixel: Float32, size: float) -> Float32:
         total = np.zeros(len(places), np.float32)
@@ -34,7 +33,8 @@ def cloud(rng: np.random.Generator) -> Cloud:
             fade = np.clip(blob / np.maximum(pixel, 1e-9) / 2 - 0.5, 0, 1)
             if fade.max() <= 0:
                 break
-            total += fade * _look_up(table, places * (8 / blob) + 37 * octave) / 1.6**octave
+            spots = places * np.float32(8 / blob) + np.float32(37 * octave)
+            total += fade * _look_up(tiled, spots) / np.float32(1.6**octave)
         return total * np.float32(0.7)
 
     return at
@@ -43,7 +43,7 @@ def cloud(rng: np.random.Generator) -> Cloud:
 def _look_up(table: Float32, places: Float32) -> Float32:
     span = 4096
     grid = np.zeros((2, (len(places) // span + 1) * span), np.float32)
-    grid[:, : len(places)] = np.mod(places.T, _TABLE - 1)
+    grid[:, : len(places)] = np.mod(places.T, _TABLE)
     x, y = grid.reshape(2, -1, span)
     found = cv2.remap(table, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(found, np.float32).ravel()[: len(places)]

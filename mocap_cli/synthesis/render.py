@@ -86,14 +86,17 @@ class Layer:
         h, w = self.cover.shape
         return slice(self.top, self.top + h), slice(self.left, self.left + w)
 
-    def behind(self, depth: Float32, murk: float = np.inf) -> "Layer":
+    def behind(self, depth: Float32, murk: Float32 | None = None) -> "Layer":
         """What is left of it when something stands at that depth of each pixel, (H, W) metres.
 
-        Clear water hides only the share `murk` of what is a metre behind its surface.
+        What stands there is solid, or water that takes the share (H, W) `murk` of the light a
+        metre.
         """
         drawn = np.where(np.isfinite(self.depth), self.depth, 0)
-        beyond = np.maximum(drawn - depth[self.box], 1e-6)
-        free = np.where(beyond > 1e-6, np.exp(-murk * beyond), 1).astype(np.float32)
+        beyond = np.maximum(drawn - depth[self.box], 0)
+        free = (beyond == 0).astype(np.float32)
+        if murk is not None:
+            free = np.maximum(free, (1 - murk[self.box]) ** beyond)
         light, cover = self.light * free[..., None], self.cover * free
         return Layer(self.left, self.top, light, cover, np.minimum(self.depth, depth[self.box]))
 

@@ -29,6 +29,7 @@ class Plate:
 
     picture: UInt8  # (H, W, 3)
     depth: Float32  # (H, W) metres along the view, inf in the sky
+    ground: NDArray[np.bool_]  # (H, W) where the ground is seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,9 @@ class Scene:
         shape = (view.height * samples, view.width * samples)
         light = np.clip(colours, 0, 1).reshape(*shape, 3) ** 2
         mean = cv2.resize(light, (view.width, view.height), interpolation=cv2.INTER_AREA)
-        depth = met[0].reshape(shape)[samples // 2 :: samples, samples // 2 :: samples]
-        return Plate(encoded(np.asarray(mean)), depth)
+        middle = slice(samples // 2, None, samples)
+        depth, owner = (met[i].reshape(shape)[middle, middle] for i in range(2))
+        return Plate(encoded(np.asarray(mean)), np.asarray(depth, np.float32), owner == GROUND)
 
     def _meet(self, origin: Float32, rays: Float32) -> Met:
         """The depth at which each ray ends, on what, and the axis across that surface."""
@@ -109,6 +111,7 @@ class Scene:
         low = vertices[:, 1] < 0.15
         whole = _shadow(surface, vertices, fall, view, self.softness)
         touch = _shadow(surface, vertices, np.array([0, 1, 0], np.float32), view, 0.03, low)
+        touch = np.minimum(2 * touch, 1)
         left = (1 - self.shadow * whole) * (1 - 0.8 * np.sqrt(self.shadow) * touch)
         rows, columns = np.nonzero(left.min(axis=1) < 1)[0], np.nonzero(left.min(axis=0) < 1)[0]
         if not len(rows):
@@ -148,6 +151,7 @@ def _shadow(
     small = np.zeros(half[::-1], np.float32)
     small.ravel()[hits.place] = 1
     width = int(blur * view.pinhole.focal / float(np.median(depth[depth > 0.1])) / 2) * 2 + 1
-    small = np.asarray(cv2.blur(cv2.blur(small, (width, width // 2 * 2 + 1)), (width, width)))
+    flat = (width, width // 4 * 2 + 1)  # the ground is seen aslant
+    small = np.asarray(cv2.blur(cv2.blur(small, flat), flat))
     large = cv2.resize(small, (half[0] * 2, half[1] * 2), interpolation=cv2.INTER_LINEAR)
     return np.asarray(large[: view.height, : view.width], np.float32)

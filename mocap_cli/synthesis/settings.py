@@ -51,7 +51,7 @@ def gym(rng: Random) -> Scene:
     rectangles += [_rectangle(rng, 6, (2, 12)) for _ in range(rng.integers(3))]
     ground = marked(floor, rectangles, [colour(rng) for _ in rectangles])
     hall = _hall(rng, rng.uniform(6, 20), rng.uniform(5, 9))
-    return Scene(ground, _dark, (hall, *_clutter(rng)), lamps(rng), 0.4, 0.06)
+    return Scene(ground, _dark, (hall, *_clutter(rng)), lamps(rng), 0.55, 0.06)
 
 
 def room(rng: Random) -> Scene:
@@ -61,7 +61,7 @@ def room(rng: Random) -> Scene:
         step = (float(rng.uniform(0.1, 1.2)), float(rng.uniform(0.1, 0.6)))
         floor = lined(floor, rng, step, 0.008, colour(rng))
     hall = _hall(rng, rng.uniform(3.6, 6), rng.uniform(2.5, 3.4))
-    return Scene(floor, _dark, (hall, *_clutter(rng)), lamps(rng), 0.4, 0.05)
+    return Scene(floor, _dark, (hall, *_clutter(rng)), lamps(rng), 0.5, 0.05)
 
 
 def pool(rng: Random) -> Scene:
@@ -87,12 +87,12 @@ def tower(rng: Random, height: float) -> Scene:
     tiles = lined(concrete, rng, (0.25, 0.25), 0.01, np.array([0.55, 0.6, 0.62], np.float32))
     steel = speckled(np.array([0.75, 0.77, 0.8], np.float32), rng, 0.5, 0.01)
     wall = lined(
-        speckled(np.array([0.8, 0.83, 0.84], np.float32), rng, 1.5, 0.02),
-        rng, (0.6, 0.3), 0.012, np.array([0.62, 0.68, 0.7], np.float32),
+        speckled(np.array([0.52, 0.6, 0.64], np.float32), rng, 1.5, 0.02),
+        rng, (0.6, 0.3), 0.012, np.array([0.42, 0.5, 0.54], np.float32),
     )  # fmt: skip
     panes = [(x, 4.2, x + 1.5, 8.6) for x in np.arange(-13.0, 16, 1.9)]
     band = [(-20.0, 1.4, 20.0, 1.75)]
-    glass = [np.array([0.93, 0.97, 1.0], np.float32)] * len(panes)
+    glass = [np.array([0.72, 0.84, 0.92], np.float32)] * len(panes)
     blue = np.array([0.12, 0.32, 0.62], np.float32)
     boxes = (
         Box((-14, -1, -9), (16, 11, 15), marked(wall, band + panes, [blue, *glass]), room=True),
