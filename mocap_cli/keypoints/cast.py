@@ -10,7 +10,7 @@ from mocap_cli.keypoints.pursuit import Pursuit
 from mocap_cli.keypoints.sighting import Sighting
 from mocap_cli.keypoints.subject import Subject
 
-ALIKE = 0.8
+ALIKE = 0.84
 """Likeness of clothes from which somebody found again is the same person."""
 
 

@@ -15,6 +15,8 @@ SIZE = 256
 TURNS = tuple(math.radians(d) for d in (45, -45, 180, 90, -90, 135, -135))
 """How else a body may lie in a crop: the networks bear about 30 degrees."""
 
+_SAME_PERSON = 0.3  # of the smaller crop's side
+_SMALL = 0.8  # somebody this small is seen better when enlarged without blurring
 _SHARP = 2.0  # a bilinear warp that shrinks further than this skips pixels and flickers
 
 
@@ -42,6 +44,11 @@ class Crop:
         """The same place, turned further."""
         return replace(self, turn=self.turn + turn)
 
+    def overlaps(self, other: "Crop") -> bool:
+        """Whether both are about one person."""
+        apart = math.hypot(self.x - other.x, self.y - other.y)
+        return apart < _SAME_PERSON * min(self.side, other.side)
+
     def to_picture(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """(..., 2) from the crop's pixels to the picture's."""
         return np.asarray((points - SIZE / 2) * self.scale @ self.axes.T + (self.x, self.y))
@@ -57,11 +64,12 @@ class Crop:
         linear = self.axes * (self.scale / shrunk)
         corner = (np.array((self.x - left, self.y - top))) / shrunk
         shift = corner + linear @ np.full(2, 0.5 - SIZE / 2) - 0.5
+        kernel = cv2.INTER_CUBIC if self.scale < _SMALL else cv2.INTER_LINEAR
         warped = cv2.warpAffine(
             image,
             np.column_stack((linear, shift)),
             (SIZE, SIZE),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            flags=kernel | cv2.WARP_INVERSE_MAP,
         )
         return np.asarray(warped, np.uint8)
 

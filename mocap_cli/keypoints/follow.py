@@ -16,6 +16,8 @@ from mocap_cli.keypoints.subject import Finder, Subject
 from mocap_cli.weights import Device
 
 _AUDITION_SECONDS = 1.0  # several people are followed that long before one is chosen
+_LOOK_SECONDS = 0.2  # between looks for more of them
+_CANDIDATES = 4
 _LOST_SECONDS = 0.4  # after which the whole picture is searched again
 _STRANGER_SECONDS = 2.0  # after which somebody else is followed, as another person
 
@@ -55,6 +57,7 @@ class Follower:
         self._cut: list[bool] = []
         self._size = (0, 0)
         self._chosen_at = 0.0  # when the audition ends
+        self._look_at = 0.0  # when to look for more people
         self._last_seen = 0.0  # anybody
 
     def see(self, image: Image, time: float) -> None:
@@ -65,8 +68,7 @@ class Follower:
         self._times.append(time)
         self._cut.append(cut)
         self._step(image, time, index, cut)
-        if len(self._followed()) > 1 and time >= self._chosen_at:
-            self._choose()
+        self._audition(image, time, index)
         if not self._followed():
             self._find(image, time, index)
         if any(index in role.sightings for role in self._cast):
@@ -94,9 +96,17 @@ class Follower:
             elif cut or time - pursuit.course.time > _LOST_SECONDS:
                 role.pursuit = None
 
-    def _choose(self) -> None:
-        chosen = max(self._followed(), key=self._claim)
-        self._cast = [r for r in self._cast if r is chosen or r.pursuit is None]
+    def _audition(self, image: Image, time: float, index: int) -> None:
+        """In the first second look for more people, then keep the one who is meant."""
+        followed = self._followed()
+        if time < self._chosen_at and time >= self._look_at:
+            known = [role.pursuit.course.crop for role in followed if role.pursuit]
+            for sighting in self._search.others(image, known)[: _CANDIDATES - len(known)]:
+                self._enter(sighting, time, index)
+            self._look_at = time + _LOOK_SECONDS
+        elif time >= self._chosen_at and len(followed) > 1:
+            chosen = max(followed, key=self._claim)
+            self._cast = [r for r in self._cast if r is chosen or r.pursuit is None]
 
     def _claim(self, role: Role) -> float:
         return claim(role, self._subject, *self._size)

@@ -11,7 +11,7 @@ from mocap_cli.keypoints.course import Course
 from mocap_cli.keypoints.crop import TURNS, Crop, Image
 from mocap_cli.keypoints.networks import BodyNetworks
 from mocap_cli.keypoints.sighting import Sighting, crop_around, see, stature
-from mocap_cli.keypoints.subject import Finder
+from mocap_cli.keypoints.subject import Finder, Person
 
 LOST, DOUBT, SURE = 0.1, 0.5, 0.6
 """Beliefs: below LOST nobody was seen, below DOUBT it is worth to look again."""
@@ -24,6 +24,9 @@ _AGAIN_SECONDS = 0.05  # looking again is dear: not more often than this
 _SIDE_PER_STATURE = (0.8, 2.2)
 _STATURE_SECONDS = 4.0  # to forget how tall somebody was
 _COLOUR_RATE = 0.05
+_LEAST_USUAL = 0.85
+_SAME_CLOTHES = 0.12  # below the usual likeness it is as likely somebody else
+_COUNT_SECONDS = 0.3  # between looks for other people near
 
 
 class Pursuit:
@@ -36,11 +39,16 @@ class Pursuit:
         self.course = Course(time, crop_around(first.xy, first.movenet_score))
         self.colours = first.colours
         self._stature = stature(first.xy)
-        self._again = -math.inf  # not before this time
+        self._company = False  # somebody else is near
+        self._usual = _LEAST_USUAL  # likeness of the person to themselves
+        self._again = self._count_at = -math.inf  # not before these times
 
     def step(self, image: Image, time: float) -> Sighting | None:
         """See the person in the next picture, or not."""
         expected = self.course.at(time)
+        if time >= self._count_at:
+            self._company = len(self._near(image, expected)) > 1
+            self._count_at = time + _COUNT_SECONDS
         best = self._better(image, see(self._networks, image, expected), expected)
         if self.belief(best, expected) < DOUBT and time >= self._again:
             best = self._look_around(image, best, expected)
@@ -58,8 +66,15 @@ class Pursuit:
         size = math.log(max(stature(sighting.xy), 1) / self._stature)
         # Limbs that point at the camera look short, but nothing makes them look long.
         near = math.exp(-((off / 0.4) ** 2) / 2 - (size / (0.4 if size > 0 else 1.0)) ** 2 / 2)
-        alike = 1 / (1 + math.exp((0.62 - likeness(sighting.colours, self.colours)) / 0.05))
-        return sighting.quality * near * alike
+        return sighting.quality * near * self._alike(sighting)
+
+    def _alike(self, sighting: Sighting) -> float:
+        """0..1: clothes look like the person's; where others are near they must look the same."""
+        if not self._company:
+            least, slope = 0.45, 0.05
+        else:
+            least, slope = self._usual - _SAME_CLOTHES, 0.025
+        return 1 / (1 + math.exp((least - likeness(sighting.colours, self.colours)) / slope))
 
     def _better(self, image: Image, seen: Sighting, expected: Crop) -> Sighting:
         """Once more where the body turns out to be, if that is elsewhere."""
@@ -83,9 +98,14 @@ class Pursuit:
         """Other crops to try, the likeliest first."""
         for turn in TURNS:
             yield expected.turned(turn)
-        near = replace(expected, side=expected.side * _NEIGHBOURHOOD)
-        for person in self._finder.people(image, (near, replace(near, turn=0.0)))[:3]:
+        for person in self._near(image, expected)[:3]:
             yield person.crop
+
+    def _near(self, image: Image, expected: Crop) -> list[Person]:
+        near = replace(expected, side=expected.side * _NEIGHBOURHOOD)
+        upright = replace(near, turn=0.0)
+        lying = abs(math.remainder(near.turn, 2 * math.pi)) > _TURNED
+        return self._finder.people(image, (near, upright) if lying else (upright,))
 
     def _best(self, sightings: tuple[Sighting, ...], expected: Crop) -> Sighting:
         return max(sightings, key=lambda s: self.belief(s, expected))
@@ -100,6 +120,8 @@ class Pursuit:
         if seen.quality > DOUBT:
             faded = self._stature * math.exp(-dt / _STATURE_SECONDS)
             self._stature = max(faded, min(stature(seen.xy), self._stature * (1.05 + 2 * dt)))
+            alike = max(likeness(seen.colours, self.colours), _LEAST_USUAL)
+            self._usual += _COLOUR_RATE * (alike - self._usual)
             mixed = self.colours + np.float16(_COLOUR_RATE) * (seen.colours - self.colours)
             self.colours = np.asarray(mixed, np.float16)
         self.course = self.course.seen(time, self._crop(seen))

@@ -1,6 +1,7 @@
 """Search: look over the picture for people, only so much of it in each frame."""
 
 import math
+from collections.abc import Sequence
 
 from mocap_cli.keypoints.crop import TURNS, Crop, Image
 from mocap_cli.keypoints.networks import BodyNetworks
@@ -37,6 +38,13 @@ class Search:
             found = self._seen(image, [others[i] for i in turn])
         self._last_time = time
         return found
+
+    def others(self, image: Image, known: Sequence[Crop]) -> list[Sighting]:
+        """People in plain view who are none of those known already."""
+        height, width = image.shape[:2]
+        people = self._finder.people(image, self._first_views(width, height))[:_AT_MOST]
+        new = [p.crop for p in people if not any(p.crop.overlaps(crop) for crop in known)]
+        return [s for crop in new if (s := self._confirmed(image, crop)) is not None]
 
     def _first_views(self, width: int, height: int) -> list[Crop]:
         views = [whole_view(width, height)]

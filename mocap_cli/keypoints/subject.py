@@ -16,7 +16,6 @@ from mocap_cli.weights import Device, open_network
 Subject = Literal["auto", "largest", "center"] | tuple[float, float]
 
 _SURE = 0.12
-_SAME = 0.3  # of the smaller crop's side: nearer than this, two people are one
 _TURNS = (math.pi, math.pi / 2, -math.pi / 2)
 
 
@@ -39,7 +38,7 @@ class Finder:
         found = [person for view in views for person in self._look(image, view)]
         people: list[Person] = []
         for person in sorted(found, key=lambda p: -p.score):
-            if not any(_same(person.crop, other.crop) for other in people):
+            if not any(person.crop.overlaps(other.crop) for other in people):
                 people.append(person)
         return people
 
@@ -52,10 +51,6 @@ def _person(row: NDArray[np.float32], view: Crop) -> Person:
     marks = row[:51].reshape(17, 3)
     crop = crop_around(view.to_picture(marks[:, 1::-1] * SIZE), marks[:, 2])
     return Person(crop, float(row[55]))
-
-
-def _same(a: Crop, b: Crop) -> bool:
-    return math.hypot(a.x - b.x, a.y - b.y) < _SAME * min(a.side, b.side)
 
 
 def whole_view(width: int, height: int) -> Crop:
