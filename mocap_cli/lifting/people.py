@@ -40,6 +40,7 @@ def draw_people(
     there = moves.rest[other]
     turns, rest = _blend(turns, mixed, rest, there, dice < 0.2, UPPER, "pelvis")
     turns, rest = _blend(turns, mixed, rest, there, (dice > 0.2) & (dice < 0.4), ARMS, "chest")
+    turns = _straighten(turns, rest, 0.4 * torch.rand(batch, generator=g) - 0.1)
     points = _move(shapes, who, turns, rest, root)  # (B, T, J + K, 3)
     points = points * (HEIGHT / shapes.height[who])[:, None, None, None]
     joints, keypoints = points[:, :, : len(BODY)], points[:, :, len(BODY) :]
@@ -95,6 +96,26 @@ def _blend(
     turns[:, :, parts] = torch.where(chosen[:, None, None, None, None], moved, turns[:, :, parts])
     rest[:, parts] = torch.where(chosen[:, None, None], other_rest[:, parts], rest[:, parts])
     return turns, rest
+
+
+def _straighten(turns: Tensor, rest: Tensor, amount: Tensor) -> Tensor:
+    """Knees less bent by up to `amount` (B,) radians, the leg's direction kept.
+
+    Recordings fitted to rigs with too long legs stand with bent knees more often than people do.
+    """
+    turns = turns.clone()
+    for side in ("left", "right"):
+        thigh, shank = (PART_NAMES.index(f"{side}_{part}") for part in ("thigh", "shank"))
+        upper, lower = (_carry(turns[:, :, part], rest[:, part]) for part in (thigh, shank))
+        axis = torch.linalg.cross(upper, lower)
+        bend = torch.atan2(axis.norm(dim=-1), (upper * lower).sum(-1))  # (B, T)
+        axis = axis / axis.norm(dim=-1, keepdim=True).clamp(min=1e-6)
+        fade = (1.6 - bend).clamp(0, 1)  # far bent knees are bent on purpose
+        less = torch.minimum(amount.clamp(min=0)[:, None] * fade, bend)
+        half = matrix_from_vector(axis * less[..., None] / 2)
+        turns[:, :, thigh] = half @ turns[:, :, thigh]
+        turns[:, :, shank] = half.mT @ turns[:, :, shank]
+    return turns
 
 
 def _move(shapes: Shapes, who: Tensor, turns: Tensor, rest: Tensor, root: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import argparse
 import itertools
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,17 @@ def load_recorded(path: Path) -> Recorded:
     length = arrays["length"]
     arrays["first"] = length.cumsum(0) - length
     return Recorded(**arrays)
+
+
+def every_other(bank: Recorded, begin: int) -> Recorded:
+    """Half of the shots: the even ones (`begin` 0) or the odd ones (1)."""
+    chosen = slice(begin, None, 2)
+    return replace(
+        bank,
+        first=bank.first[chosen],
+        length=bank.length[chosen],
+        tumbling=bank.tumbling[chosen],
+    )
 
 
 def draw_recorded(bank: Recorded, batch: int, frames: int, g: torch.Generator) -> Drawn:

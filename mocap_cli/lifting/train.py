@@ -8,7 +8,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -21,7 +21,7 @@ from mocap_cli.lifting.metrics import mpjpe, n_mpjpe, p_mpjpe
 from mocap_cli.lifting.network import Lifted, Lifter, LifterConfig
 from mocap_cli.lifting.noise import observe
 from mocap_cli.lifting.people import draw_people, tumble
-from mocap_cli.lifting.recorded import Recorded, draw_recorded, load_recorded
+from mocap_cli.lifting.recorded import Recorded, draw_recorded, every_other, load_recorded
 from mocap_cli.lifting.views import draw_views
 from mocap_cli.lifting.windows import Observed, features
 
@@ -209,8 +209,6 @@ def evaluate(
     model: Lifter, world: World, config: TrainConfig, batches: int = 12
 ) -> dict[str, dict[str, float]]:
     """Millimetres on held-out people: clean and noisy, upright and tumbling apart."""
-    from dataclasses import replace
-
     table: dict[str, dict[str, float]] = {}
     device = next(model.parameters()).device.type
     for name, tumbling, clean in (
@@ -255,6 +253,7 @@ def main() -> None:
     parser.add_argument("motion", type=Path, help="folder of motion capture")
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/lifter"))
     parser.add_argument("--recorded", type=Path, help="what `lifting.recorded` wrote")
+    parser.add_argument("--held-out", type=Path, help="the same of held-out subjects")
     parser.add_argument("--steps", type=int, default=TrainConfig().steps)
     parser.add_argument("--batch", type=int, default=TrainConfig().batch)
     parser.add_argument("--width", type=int, default=LifterConfig().width)
@@ -273,7 +272,9 @@ def main() -> None:
         load_recorded(options.recorded) if options.recorded else None,
     )
     test = World(
-        make_shapes(64, config.seed + 1), make_moves([c for c in clips if held_out(c)], body)
+        make_shapes(64, config.seed + 1),
+        make_moves([c for c in clips if held_out(c)], body),
+        every_other(load_recorded(options.held_out), 0) if options.held_out else None,
     )
     options.output.mkdir(parents=True, exist_ok=True)
     log = (options.output / "log.jsonl").open("a")
@@ -286,7 +287,7 @@ def main() -> None:
 
     model = train(world, size, config, options.output, on_step, options.device, options.minutes)
     seeds = (torch.Generator().manual_seed(55_000 + i) for i in range(12))
-    calibrate(model, (make_batch(test, config, g) for g in seeds))
+    calibrate(model, (make_batch(test, replace(config, recorded=0.5), g) for g in seeds))
     save_lifter(model, options.output / "lifter.safetensors")
     table = evaluate(model, test, config)
     for name, row in table.items():

@@ -15,6 +15,8 @@ from mocap_cli.synthesis.sources import read_amc, read_bvh, read_deepmimic
 ACCLAIM_RIG = {"05": "01.asf", "88": "08.asf", "90": "08.asf"}
 ACCLAIM_FPS = {"05": 120.0, "88": 48.0, "90": 48.0}
 """AMC files do not say their rate: what flies in 88_01 and 90_08 falls with 9.8 m/s2 at 48."""
+BENT = "91_"
+"""Positions from the rig that stands bent, without the angles to put it right."""
 HELD_OUT = frozenset({"08", "12", "90", "135", "131"})
 """Subjects that are never trained on: walks, tai chi, flips and cartwheels, karate, daily acts."""
 
@@ -50,6 +52,8 @@ def _clips(folder: Path) -> Iterator[Clip]:
     for path in sorted(folder.rglob("cmu_acrobatics*.npz")):
         with np.load(path) as recordings:
             for name in sorted(set(recordings.files) - names):
+                if name.startswith(BENT):
+                    continue
                 yield clip_from_positions(recordings[name], name, 30.0)
 
 

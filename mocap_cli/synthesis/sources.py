@@ -61,6 +61,19 @@ def _rest_directions(starts: dict[str, Array], ends: dict[str, Array]) -> NDArra
     return rest
 
 
+def _straightened(rest: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Limbs whose lower half continues the upper one.
+
+    The conversions to BVH keep the recorded angles on rigs that are drawn with knees bent by 8 and
+    elbows by 17 degrees; beside the originals (AMC) everybody would stand bent by as much.
+    """
+    for side in ("left", "right"):
+        for upper, lower in (("upperarm", "forearm"), ("thigh", "shank")):
+            source = PART_NAMES.index(f"{side}_{upper}")
+            rest[PART_NAMES.index(f"{side}_{lower}")] = rest[source]
+    return rest
+
+
 def _next_part(part: str) -> str:
     side, _, what = part.partition("_")
     follow = {"upperarm": "forearm", "forearm": "hand", "thigh": "shank", "shank": "foot"}
@@ -126,7 +139,7 @@ def read_bvh(path: Path, name: str) -> Clip:
     scale = _leg_scale(at)
     chosen = np.stack([turns[names.index(roles[part])] for part in PART_NAMES], axis=1)
     pelvis = (root + chosen[:, 0] @ hips) * scale
-    rest = _rest_directions(at, ends)
+    rest = _straightened(_rest_directions(at, ends))
     return Clip(name, 1 / frame_time, chosen.astype(np.float32), rest, pelvis.astype(np.float32))
 
 
