@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.synthesis.clips import PART_NAMES, Clip
+from mocap_cli.synthesis.lens import Lens
 from mocap_cli.synthesis.render import Light
 from mocap_cli.synthesis.scene import Box, Scene
 from mocap_cli.synthesis.settings import random_scene
@@ -137,3 +138,13 @@ def test_half_way_between_two_turns_is_as_far_from_both():
     middle = between(first[None], second[None], 0.5)[0]
     away = [Rotation.from_matrix(end.T @ middle).magnitude() for end in (first, second)]
     assert away[0] == pytest.approx(away[1], abs=1e-6)
+
+
+def test_a_perfect_lens_changes_nothing_and_a_bad_one_keeps_the_mean():
+    rng = np.random.default_rng(0)
+    picture = rng.integers(60, 200, (48, 64, 3), dtype=np.uint8)
+    perfect = Lens(gain=1.0, tint=(1.0, 1.0, 1.0), blur=0.0, grain=0.0, quality=0)
+    assert (perfect.take(picture, rng) == picture).all()
+    bad = replace(perfect, blur=1.2, grain=6.0, quality=60).take(picture, rng)
+    assert bad.shape == picture.shape
+    assert abs(float(bad.mean()) - float(picture.mean())) < 2
