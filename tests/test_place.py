@@ -294,3 +294,15 @@ def test_the_camera_of_the_tests_is_a_rotation():
     np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-12)
     assert np.linalg.det(turn) == pytest.approx(1)
     assert isinstance(walker(clock(1, 30)), Person)
+
+
+def test_who_steps_down_from_the_ground_keeps_the_legs_under_the_body():
+    times = clock(4, 30)
+    person = stander(times)
+    down = np.clip((times - 1.8) / 0.4, 0, 1)
+    joints = person.joints - np.stack((0 * down, 1.0 * down, 0 * down), axis=1)[:, None]
+    shot = film(replace(person, joints=joints), (1.0, 0.8, 6.0), (0.0, 0.3, 0.0), noise=0.01)
+    result = placed(shot)
+    tall = (result.joints[:, 0] - result.joints[:, TOES].mean(axis=1))[:, 1]
+    assert abs(tall[-1] - tall[0]) < 0.06
+    assert result.joints[-1, 0, 1] - result.joints[0, 0, 1] == pytest.approx(-1, abs=0.1)

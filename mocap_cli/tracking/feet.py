@@ -29,6 +29,7 @@ FOLLOW, FLY = (
     2.0,
     0.3,
 )  # hertz: how fast the body gives way to the feet, on the ground and in flight
+SHALLOW = 0.1  # metres below the ground that are a mistake; twice as much is a lower floor
 SUNK = 0.6  # share of the flat foot's clearance that a turned foot keeps
 STRETCH = 0.999  # of a leg's length that may be used
 LEGS = tuple(
@@ -150,12 +151,10 @@ def _move_leg(joints: Float64, places: Float64, scene: Scene, side: int) -> None
     pull_ankle, hold_ankle = _blended(places[:, 0] - joints[:, ankle], scene)
     pull_toe, hold_toe = _blended(places[:, 1] - joints[:, toe], scene)
     foot = _size(joints[:, toe] - joints[:, ankle])[:, None]
-    low = scene.height * SUNK * np.array(CLEARANCE)
     new_ankle = joints[:, ankle] + pull_ankle + (1 - hold_ankle) * pull_toe
     new_toe = joints[:, toe] + pull_toe + (1 - hold_toe) * pull_ankle
-    new_ankle[:, 1], new_toe[:, 1] = (
-        np.maximum(new_ankle[:, 1], low[0]), np.maximum(new_toe[:, 1], low[1])
-    )  # fmt: skip
+    for points, share in zip((new_ankle, new_toe), CLEARANCE, strict=True):
+        points[:, 1] += _lift(SUNK * share * scene.height - points[:, 1])
     by_toe = (hold_toe >= hold_ankle)[:, 0]
     along = foot * unit(new_toe - new_ankle)
     new_ankle[by_toe] = (new_toe - along)[by_toe]
@@ -163,6 +162,14 @@ def _move_leg(joints: Float64, places: Float64, scene: Scene, side: int) -> None
         joints[:, hip], joints[:, knee], joints[:, ankle], new_ankle, along
     )
     joints[:, knee], joints[:, ankle], joints[:, toe] = new_knee, new_ankle, new_ankle + along
+
+
+def _lift(depth: Float64) -> Float64:
+    """How far to raise what is `depth` below the ground: all of a little, nothing of a lot.
+
+    Whoever is far below has stepped down from the ground that was found.
+    """
+    return np.clip(depth, 0, np.clip(2 * SHALLOW - depth, 0, None))
 
 
 def _blended(asked: Float64, scene: Scene) -> tuple[Float64, Float64]:

@@ -40,8 +40,8 @@ class Smoothing:
     """Cut-offs in hertz: what is slower is motion, what is faster is jitter."""
 
     turn: float = 8.0  # of the trunk's turn; a spin of 3 turns a second is at 1.5 in quaternions
-    still: float = 4.0  # of a joint at rest, where nothing but jitter is fast
-    speed: float = 4.0  # added for each metre a second that the joint moves: kicks stay kicks
+    still: float = 4.5  # of a joint at rest, where nothing but jitter is fast
+    speed: float = 1.5  # added for each metre a second that the joint moves: kicks stay kicks
     most: float = 16.0
 
 
