@@ -65,7 +65,6 @@ def observed(seen: Keypoints) -> Observed:
     return Observed(
         torch.from_numpy(rays),
         torch.from_numpy(seen.score)[None],
-        torch.from_numpy(seen.world)[None],
         torch.from_numpy(seen.times.astype(np.float32))[None],
         torch.ones(1, T, dtype=torch.bool),
     )

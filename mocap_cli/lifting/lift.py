@@ -107,7 +107,6 @@ def _observe(seen: Keypoints, camera: Pinhole, windows: list[NDArray[np.int64]])
     return Observed(
         torch.from_numpy(rays[rows]),
         torch.from_numpy(seen.score[rows]),
-        torch.from_numpy(seen.world[rows]),
         torch.from_numpy(times.astype(np.float32)),
         torch.from_numpy(valid),
     )
@@ -142,7 +141,6 @@ def _mirror(seen: Observed) -> Observed:
     return Observed(
         seen.rays[:, :, _POINT_SIDE] * torch.tensor([-1.0, 1]),
         seen.score[:, :, _POINT_SIDE],
-        seen.hint[:, :, _POINT_SIDE] * torch.tensor([-1.0, 1, 1]),
         seen.times,
         seen.valid,
     )

@@ -16,8 +16,8 @@ from mocap_cli.body.skeleton import BODY, KEYPOINTS
 J, K = len(BODY), len(KEYPOINTS)
 HEIGHT = 1.70
 """Metres that the lifter takes everybody to be tall; the tracker scales its answer."""
-FEATURES = K * 3 + K * 3 + 1 + 3
-"""x, y, score; a hint at 3D and whether there is one; the centre's path and the size."""
+FEATURES = K * 3 + 3
+"""x, y and score of every keypoint; the centre's path and the size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

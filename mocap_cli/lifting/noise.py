@@ -51,7 +51,6 @@ def observe(views: Views, times: Tensor, g: torch.Generator, *, clean: bool = Fa
     B, T = times.shape
     rays, score = _as_seen(views.keypoints), torch.full((B, T, K), 0.7)
     valid = torch.ones(B, T, dtype=torch.bool)
-    hint = torch.full((B, T, K, 3), torch.nan)
     if not clean:
         rays, score = _errors(rays, views, times, g)
         rays, score = _swaps(rays, score, times, g)
@@ -59,10 +58,8 @@ def observe(views: Views, times: Tensor, g: torch.Generator, *, clean: bool = Fa
         gone = _bursts(B, 1, times, 0.08, g)[..., 0] > 0
         score = torch.where(gone[..., None], 0.0, score)
         valid = _cut(B, T, g)
-        hint = _hints(views, times, g)
-        hint = torch.where(gone[..., None, None], torch.nan, hint)
         score = warped(score, g)
-    return Observed(rays / views.lens[:, None, None, None], score, hint, times, valid)
+    return Observed(rays / views.lens[:, None, None, None], score, times, valid)
 
 
 def _slow(shape: tuple[int, ...], times: Tensor, memory: float, g: torch.Generator) -> Tensor:
@@ -151,17 +148,3 @@ def _cut(batch: int, frames: int, g: torch.Generator) -> Tensor:
     length = torch.randint(1, frames + 1, (batch,), generator=g)
     length = torch.where(short, length, frames)
     return torch.arange(frames)[None] < length[:, None]
-
-
-def _hints(views: Views, times: Tensor, g: torch.Generator) -> Tensor:
-    """A single-frame network's guess at 3D: too flat, a little turned, wandering; or none."""
-    B, T = times.shape
-    body = views.keypoints - views.keypoints[:, :, HIPS].mean(2, keepdim=True)
-    flat = torch.ones(B, 1, 1, 3)
-    flat[..., 2] = (0.65 + 0.15 * torch.randn(B, 1, 1, generator=g)).clamp(0.3, 1.1)
-    size = torch.exp(0.1 * torch.randn(B, 1, 1, 1, generator=g))
-    wander = 0.06 * _slow((B, T, K, 3), times, 0.5, g)
-    wander = wander * ROUGH[:, None] * torch.exp(0.4 * torch.randn(B, 1, 1, 1, generator=g))
-    none = torch.rand(B, generator=g) < 0.4
-    hint = body * flat * size + wander
-    return torch.where(none[:, None, None, None], torch.nan, hint)

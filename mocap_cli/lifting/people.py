@@ -40,7 +40,7 @@ def draw_people(
     there = moves.rest[other]
     turns, rest = _blend(turns, mixed, rest, there, dice < 0.2, UPPER, "pelvis")
     turns, rest = _blend(turns, mixed, rest, there, (dice > 0.2) & (dice < 0.4), ARMS, "chest")
-    turns = _straighten(turns, rest, 0.4 * torch.rand(batch, generator=g) - 0.1)
+    turns = _straighten(turns, rest, 0.6 * torch.rand(batch, generator=g) - 0.1)
     points = _move(shapes, who, turns, rest, root)  # (B, T, J + K, 3)
     points = points * (HEIGHT / shapes.height[who])[:, None, None, None]
     joints, keypoints = points[:, :, : len(BODY)], points[:, :, len(BODY) :]

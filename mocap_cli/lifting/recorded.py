@@ -24,7 +24,7 @@ from mocap_cli.lifting.windows import Observed
 from mocap_cli.synthesis.clips import Clip
 
 FPS = 30.0
-FIELDS = ("rays", "score", "hint", "known", "true_rays", "visible", "joints")
+FIELDS = ("rays", "score", "known", "true_rays", "visible", "joints")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,6 @@ class Recorded:
 
     rays: Tensor  # (F, K, 2) tangents of what was seen, true lens
     score: Tensor  # (F, K)
-    hint: Tensor  # (F, K, 3)
     known: Tensor  # (F,)
     true_rays: Tensor  # (F, K, 2)
     visible: Tensor  # (F, K)
@@ -73,7 +72,6 @@ def record(clips: Sequence[Clip], shots: int, seed: int) -> Iterator[dict[str, A
         yield {
             "rays": camera.rays(seen.xy)[..., :2].astype(np.float32),
             "score": seen.score,
-            "hint": seen.world,
             "known": seen.known,
             "true_rays": camera.rays(xy)[..., :2].astype(np.float32),
             "visible": visible,
@@ -94,7 +92,7 @@ def save_recorded(shots: Sequence[dict[str, Any]], path: Path) -> None:
 def load_recorded(path: Path) -> Recorded:
     """Read what `save_recorded` wrote."""
     with np.load(path) as file:
-        arrays = {name: torch.from_numpy(file[name]) for name in file.files}
+        arrays = {name: torch.from_numpy(file[name]) for name in (*FIELDS, "length", "tumbling")}
     length = arrays["length"]
     arrays["first"] = length.cumsum(0) - length
     return Recorded(**arrays)
@@ -112,7 +110,7 @@ def every_other(bank: Recorded, begin: int) -> Recorded:
 
 
 def draw_recorded(bank: Recorded, batch: int, frames: int, g: torch.Generator) -> Drawn:
-    """Random windows at 30 or 15 frames a second, half mirrored, some without hints."""
+    """Random windows at 30 or 15 frames a second, half of them mirrored."""
     shot = torch.randint(len(bank.length), (batch,), generator=g)
     step = torch.where(torch.rand(batch, generator=g) < 0.6, 2, 1)[:, None]
     slack = (bank.length[shot][:, None] - frames * step).clamp(min=0)
@@ -121,11 +119,9 @@ def draw_recorded(bank: Recorded, batch: int, frames: int, g: torch.Generator) -
     valid = at < bank.length[shot][:, None]
     rows = bank.first[shot][:, None] + torch.minimum(at, bank.length[shot][:, None] - 1)
     lens = torch.exp(0.15 * torch.randn(batch, 1, 1, 1, generator=g))
-    no_hint = torch.rand(batch, generator=g) < 0.15
-    hint = torch.where(no_hint[:, None, None, None], torch.nan, bank.hint[rows])
     times = torch.arange(frames)[None] * step / FPS
     score = warped(bank.score[rows], g)
-    seen = Observed(bank.rays[rows] * lens, score, hint, times, valid & bank.known[rows])
+    seen = Observed(bank.rays[rows] * lens, score, times, valid & bank.known[rows])
     flip = torch.rand(batch, generator=g) < 0.5
     return Drawn(*_mirrored(seen, bank.joints[rows], flip), bank.tumbling[shot])
 
@@ -136,7 +132,6 @@ def _mirrored(seen: Observed, joints: Tensor, chosen: Tensor) -> tuple[Observed,
     swapped = Observed(
         torch.where(w, seen.rays[:, :, side] * sign[:2], seen.rays),
         torch.where(w[..., 0], seen.score[:, :, side], seen.score),
-        torch.where(w, seen.hint[:, :, side] * sign, seen.hint),
         seen.times,
         seen.valid,
     )

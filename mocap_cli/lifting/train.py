@@ -34,7 +34,7 @@ class TrainConfig:
     steps: int = 30_000
     batch: int = 80
     frames: int = 32  # of a window, one to three seconds
-    recorded: float = 0.2  # share of windows that real networks saw, where there are recordings
+    recorded: float = 0.15  # share of windows that real networks saw, where there are recordings
     rate: float = 8e-4
     cool_down: float = 0.35  # share of the steps in which the rate falls to nothing
     warm_up: int = 500

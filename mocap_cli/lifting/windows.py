@@ -24,7 +24,6 @@ class Observed:
 
     rays: Tensor  # (B, T, K, 2) tangents, right and up of the optical axis
     score: Tensor  # (B, T, K) 0..1
-    hint: Tensor  # (B, T, K, 3) metres about the hips, looking at the person; NaN where none
     times: Tensor  # (B, T) seconds
     valid: Tensor  # (B, T) frames that exist
 
@@ -42,14 +41,10 @@ def features(seen: Observed) -> tuple[Tensor, Tensor]:
     xy = torch.where(sure[..., None], flat / size, 0.0).clamp(-4, 4)
     middle = _median(centre, seen.valid)
     path = ((centre - middle) / size[..., 0]).clamp(-8, 8)
-    has_hint = torch.isfinite(seen.hint).all(-1).all(-1)[..., None]
-    hint = torch.where(has_hint[..., None], seen.hint.nan_to_num(), 0.0)
     B, T, K = seen.score.shape
     parts = (
         xy.reshape(B, T, K * 2),
         weight,
-        hint.reshape(B, T, K * 3),
-        has_hint.to(xy.dtype),
         path,
         size[..., 0].log().expand(B, T, 1),
     )
