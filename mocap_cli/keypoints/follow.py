@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from mocap_cli.keypoints.cast import ALIKE, Role, claim
+from mocap_cli.keypoints.cast import ALIKE, Role, lead, whole_part
 from mocap_cli.keypoints.crop import Image
 from mocap_cli.keypoints.cuts import CutWatch
 from mocap_cli.keypoints.fusion import fuse
@@ -16,10 +16,10 @@ from mocap_cli.keypoints.subject import Finder, Subject
 from mocap_cli.weights import Device
 
 _AUDITION_SECONDS = 1.0  # several people are followed that long before one is chosen
-_LOOK_SECONDS = 0.2  # between looks for more of them
 _CANDIDATES = 4
+_LOOK_SECONDS = 0.2  # between looks for somebody better
 _LOST_SECONDS = 0.4  # after which the whole picture is searched again
-_STRANGER_SECONDS = 2.0  # after which somebody else is followed, as another person
+_STRANGER_SECONDS = 2.0  # after which somebody else is followed meanwhile
 
 
 class Picture(Protocol):
@@ -56,79 +56,84 @@ class Follower:
         self._times: list[float] = []
         self._cut: list[bool] = []
         self._size = (0, 0)
-        self._chosen_at = 0.0  # when the audition ends
-        self._look_at = 0.0  # when to look for more people
-        self._last_seen = 0.0  # anybody
+        self._chosen_at = self._look_at = self._last_seen = 0.0  # seconds
 
     def see(self, image: Image, time: float) -> None:
         """Follow on into the next picture."""
         self._size = image.shape[1], image.shape[0]
-        cut = self._cuts.is_cut(image)
         index = len(self._times)
         self._times.append(time)
-        self._cut.append(cut)
-        self._step(image, time, index, cut)
-        self._audition(image, time, index)
+        self._cut.append(self._cuts.is_cut(image))
+        for role in self._followed():
+            self._step(role, image, time, index)
         if not self._followed():
             self._find(image, time, index)
-        if any(index in role.sightings for role in self._cast):
-            self._last_seen = time
+        elif time < self._chosen_at or all(role.stranger for role in self._followed()):
+            self._look_for_better(image, time, index)
+        elif len(self._followed()) > 1:
+            chosen = self._lead(self._followed())
+            self._cast = [r for r in self._cast if r is chosen or r.pursuit is None]
 
     def keypoints(self) -> Keypoints:
         """What was seen of the subject in all pictures so far."""
-        seen: dict[int, Sighting] = {}
-        if self._cast:
-            seen = max(self._cast, key=self._claim).sightings
+        seen = whole_part(self._cast, self._lead(self._cast)) if self._cast else {}
         sightings = [seen.get(i) for i in range(len(self._times))]
         return fuse(self._times, sightings, self._cut, self._size)
 
     def _followed(self) -> list[Role]:
         return [role for role in self._cast if role.pursuit is not None]
 
-    def _step(self, image: Image, time: float, index: int, cut: bool) -> None:
-        for role in self._followed():
-            pursuit = role.pursuit
-            assert pursuit is not None
-            sighting = pursuit.step(image, time)
-            if sighting is not None:
-                role.sightings[index] = sighting
-                role.colours = pursuit.colours
-            elif cut or time - pursuit.course.time > _LOST_SECONDS:
-                role.pursuit = None
+    def _lead(self, cast: list[Role]) -> Role:
+        return lead(cast, self._subject, *self._size)
 
-    def _audition(self, image: Image, time: float, index: int) -> None:
-        """In the first second look for more people, then keep the one who is meant."""
-        followed = self._followed()
-        if time < self._chosen_at and time >= self._look_at:
-            known = [role.pursuit.course.crop for role in followed if role.pursuit]
-            for sighting in self._search.others(image, known)[: _CANDIDATES - len(known)]:
-                self._enter(sighting, time, index)
-            self._look_at = time + _LOOK_SECONDS
-        elif time >= self._chosen_at and len(followed) > 1:
-            chosen = max(followed, key=self._claim)
-            self._cast = [r for r in self._cast if r is chosen or r.pursuit is None]
-
-    def _claim(self, role: Role) -> float:
-        return claim(role, self._subject, *self._size)
+    def _step(self, role: Role, image: Image, time: float, index: int) -> None:
+        pursuit = role.pursuit
+        assert pursuit is not None
+        sighting = pursuit.step(image, time)
+        if sighting is not None:
+            role.add(index, sighting, *self._size)
+            self._last_seen = time
+        elif self._cut[-1] or time - pursuit.course.time > _LOST_SECONDS:
+            role.pursuit = None
 
     def _find(self, image: Image, time: float, index: int) -> None:
+        """Nobody is followed: take everybody at first, later who looks like the subject."""
         people = self._search.people(image, time)
         if not self._cast:
-            for sighting in people:
-                self._enter(sighting, time, index)
             self._chosen_at = time + _AUDITION_SECONDS
-            return
-        again = [(role.resemblance(s), role, s) for role in self._cast for s in people]
-        best = max(again, key=lambda found: found[0], default=None)
-        if best is not None and best[0] > ALIKE:
-            self._enter(best[2], time, index, best[1])
-        elif people and self._subject == "auto" and time - self._last_seen > _STRANGER_SECONDS:
-            self._enter(people[0], time, index)
+            for sighting in people[:_CANDIDATES]:
+                self._enter(sighting, time, index)
+        elif people:
+            best = max(people, key=self._lead(self._cast).resembles)
+            alike = self._lead(self._cast).resembles(best) > ALIKE
+            if alike or time - self._last_seen > _STRANGER_SECONDS:
+                self._enter(best, time, index)
 
-    def _enter(self, sighting: Sighting, time: float, index: int, role: Role | None = None) -> None:
-        if role is None:
-            first = crop_around(sighting.xy, sighting.movenet_score)
-            role = Role(None, sighting.colours, first)
-            self._cast.append(role)
-        role.pursuit = Pursuit(self._networks, self._finder, time, sighting)
-        role.sightings[index] = sighting
+    def _look_for_better(self, image: Image, time: float, index: int) -> None:
+        """In the first second for more people, later for the subject while it is away."""
+        if time < self._look_at:
+            return
+        self._look_at = time + _LOOK_SECONDS
+        followed, chosen = self._followed(), self._lead(self._cast)
+        known = [role.pursuit.course.crop for role in followed if role.pursuit]
+        for sighting in self._search.others(image, known):
+            if time < self._chosen_at and len(self._followed()) < _CANDIDATES:
+                self._enter(sighting, time, index)
+            elif time >= self._chosen_at and chosen.resembles(sighting) > ALIKE:
+                for role in followed:
+                    role.pursuit = None
+                self._enter(sighting, time, index)
+                return
+
+    def _enter(self, sighting: Sighting, time: float, index: int) -> None:
+        late = time > self._chosen_at
+        role = Role(
+            pursuit=Pursuit(self._networks, self._finder, time, sighting),
+            colours=sighting.colours,
+            first=crop_around(sighting.xy, sighting.movenet_score),
+            late=late,
+            stranger=late and self._lead(self._cast).resembles(sighting) < ALIKE,
+        )
+        role.add(index, sighting, *self._size)
+        self._cast.append(role)
+        self._last_seen = time
