@@ -248,6 +248,30 @@ def test_frames_without_anybody_stay_empty_and_part_the_clip():
     assert np.nanmean(size(off)) < 0.15
 
 
+def test_nothing_moves_across_a_cut():
+    person = walker(clock(3, 30))
+    shot = film(person, *SIDE)
+    other = film(person, (6.0, 1.4, 2.5), (0.0, 0.9, 2.5))
+    cut = np.arange(90) == 45
+    edited = {
+        name: np.where(_after(cut, getattr(shot, name)), getattr(other, name), getattr(shot, name))
+        for name in ("pose", "xy")
+    }
+    both = replace(shot, **edited)
+    told = place(
+        both.pose, both.sigma, both.contacts, both.xy, both.score, both.times, both.camera,
+        HEIGHT, None, cut,
+    )  # fmt: skip
+    speed = size(np.diff(told.joints[:, 0], axis=0)) * 30
+    assert speed[44] > 10  # the jump stays a jump
+    assert np.delete(speed, 44).max() < 2.5
+
+
+def _after(cut: np.ndarray, like: np.ndarray) -> np.ndarray:
+    late = np.cumsum(cut) > 0
+    return late.reshape(-1, *[1] * (like.ndim - 1))
+
+
 def test_frames_at_uneven_times_give_the_same_walk():
     times = np.sort(np.random.default_rng(0).choice(clock(4, 60), 130, replace=False))
     person = walker(times)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mocap_cli.body.rotation import unit
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.tracking.ground import CLEARANCE, FEET, velocities
-from mocap_cli.tracking.runs import latched, runs, without_blips
+from mocap_cli.tracking.runs import in_any, latched, runs, without_blips
 from mocap_cli.tracking.scene import Scene
 from mocap_cli.tracking.smooth import penalised
 
@@ -42,9 +42,7 @@ def hold_feet(
     joints: Float64, scene: Scene, planted: Float64, flights: tuple[slice, ...]
 ) -> Float64:
     """(T, 19, 3) joints whose planted feet (T, 2) stay where they are put down."""
-    flying = np.zeros(len(joints), np.bool_)
-    for flight in flights:
-        flying[flight] = True
+    flying = in_any(flights, len(joints))
     places = _places(joints, scene, planted > 0.5)
     joints = joints + _common_shift(joints, places, scene, flying)[:, None]
     joints = joints + _within_reach(joints, places, scene)[:, None]
@@ -60,9 +58,7 @@ def _places(joints: Float64, scene: Scene, planted: Bool) -> Float64:
         rests = _resting(joints, scene, planted[:, side], side)
         for which, (joint, share) in enumerate(zip(pair, CLEARANCE, strict=True)):
             for piece in scene.neighbours:
-                inside = np.zeros(len(joints), np.bool_)
-                inside[piece] = rests[piece, which]
-                for run in runs(inside):
+                for run in runs(rests[:, which] & in_any([piece], len(joints))):
                     for part in _stays(joints[:, joint], run):
                         spot = _spot(joints[part, joint], share * scene.height)
                         places[part, side, which] = spot

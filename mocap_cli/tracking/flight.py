@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mocap_cli.body.rotation import unit
 from mocap_cli.tracking.equations import PathEquations
 from mocap_cli.tracking.ground import GRAVITY, SHARED, Ground
-from mocap_cli.tracking.runs import runs
+from mocap_cli.tracking.runs import in_any, runs
 from mocap_cli.tracking.scene import Scene
 from mocap_cli.tracking.smooth import difference_coefficients
 
@@ -61,9 +61,7 @@ def flights(scene: Scene, path: Float64, up: Float64, planted: Bool) -> list[sli
     heights = path @ up
     found: list[slice] = []
     for piece in scene.neighbours:
-        inside = np.zeros(len(path), np.bool_)
-        inside[piece] = True
-        for run in runs(inside & ~planted.any(axis=1)):
+        for run in runs(in_any([piece], len(path)) & ~planted.any(axis=1)):
             found += [_within(fall, scene.times) for fall in _falls(heights, scene.times, run)]
     return found
 

@@ -23,6 +23,7 @@ from mocap_cli.tracking.ground import (
     add_upright,
     upright_witnesses,
 )
+from mocap_cli.tracking.runs import in_any
 from mocap_cli.tracking.scene import Scene
 from mocap_cli.tracking.sight import Sight, add_sight, first_path
 
@@ -43,23 +44,22 @@ class Path:
     flights: tuple[slice, ...]  # frames in free fall
 
 
-def find_path(scene: Scene, sight: Sight, guess: Float64) -> Path:
-    """The path that fits best, starting from the lifter's (T, 2) `guess` at planted feet."""
+def find_path(scene: Scene, sight: Sight, guess: Float64, attempts: int) -> Path:
+    """The path that fits best, starting from the lifter's (T, 2) `guess` at planted feet.
+
+    Each attempt after the first knows better which feet are planted, and what falls.
+    """
     centre = first_path(sight, scene.body)
-    falling: list[slice] = []
-    planted = guess
     ground = Ground(np.array([0.0, 1.0, 0.0]), -CAMERA_HEIGHT)
-    for attempt in range(3):
-        certain = (
-            np.clip((planted - 0.3) / 0.4, 0, 1) if attempt == 0 else planted * (planted > 0.5)
-        )
-        flying = np.zeros(len(centre), np.bool_)
-        for fall in falling:
-            flying[fall] = True
-        centre, ground = _settle(scene, sight, centre, ground, certain, flying)
-        planted = refined(guess, scene, centre, ground) if attempt < 2 else planted
-        falling = flights(scene, centre, ground.up, planted > 0.5) if attempt < 2 else falling
-    return Path(centre, ground, planted, tuple(falling))
+    planted, sure = guess, np.clip((guess - 0.3) / 0.4, 0, 1)
+    falls: list[slice] = []
+    for attempt in range(attempts):
+        if attempt > 0:
+            planted = refined(guess, scene, centre, ground)
+            sure = np.where(planted > 0.5, planted, 0)
+            falls = flights(scene, centre, ground.up, planted > 0.5)
+        centre, ground = _settle(scene, sight, centre, ground, sure, in_any(falls, len(centre)))
+    return Path(centre, ground, planted, tuple(falls))
 
 
 def _settle(

@@ -12,6 +12,7 @@ from mocap_cli.body.rotation import unit
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.tracking.bones import usual_lengths, with_lengths
 from mocap_cli.tracking.feet import hold_feet
+from mocap_cli.tracking.fit import fitted
 from mocap_cli.tracking.flight import measured_fall
 from mocap_cli.tracking.ground import GRAVITY, Ground
 from mocap_cli.tracking.path import Path, find_path
@@ -52,6 +53,7 @@ def place(
     camera: Pinhole,
     height: float | None = None,
     camera_rotation: Float64 | None = None,  # (T, 3, 3) to the first frame's camera axes
+    cut: NDArray[np.bool_] | None = None,  # (T,) frames before which nothing moves on
 ) -> Placed:
     """Smooth, scale and place a person; frames with NaN in `pose` stay NaN."""
     T = len(times)
@@ -62,19 +64,22 @@ def place(
     turned = np.einsum("tij,tkj->tki", rotation, np.asarray(pose, np.float64))
     tall = height or DEFAULT_HEIGHT
     size = tall / standing_height(usual_lengths(turned, sigma))  # metres a unit
-    smooth = smooth_pose(turned * size, sigma * size, times)
+    smooth = smooth_pose(turned * size, sigma * size, times, cut)
     lengths = usual_lengths(smooth, sigma * size)
     lengths *= tall / standing_height(lengths)
     body = with_lengths(smooth[seen], lengths)
     scene = Scene(
         body=body - centre_of_mass(body)[:, None],
         times=times[seen],
-        neighbours=_closed_up(pieces(seen, times), seen),
+        neighbours=_closed_up(pieces(seen, times, cut), seen),
         rotation=rotation[seen],
         height=tall,
     )
     sight = make_sight(scene, xy[seen], score[seen], sigma[seen] * size, camera)
-    path = find_path(scene, sight, np.nan_to_num(contacts[seen]))
+    guess = np.nan_to_num(contacts[seen])
+    rough = find_path(scene, sight, guess, attempts=1)
+    scene = fitted(scene, sight, rough.centre, lengths)
+    path = find_path(scene, sight, guess, attempts=3)
     return _spread_out(_stand(scene, path, height), seen, sigma * size, rotation)
 
 

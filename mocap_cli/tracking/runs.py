@@ -1,6 +1,7 @@
 """Runs: stretches of frames, found in a yes-or-no of time and mended by how long they last."""
 
 import itertools
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,10 +20,19 @@ def runs(yes: ArrayLike) -> list[slice]:
     return [slice(int(a), int(b)) for a, b in zip(starts, stops, strict=True)]
 
 
-def pieces(seen: ArrayLike, times: Float64) -> list[slice]:
-    """The runs of frames that are seen, parted where the clock jumps as well."""
+def in_any(stretches: Iterable[slice], T: int) -> Bool:
+    """(T,) the frames that lie in any of the stretches: `runs` backwards."""
+    inside = np.zeros(T, np.bool_)
+    for stretch in stretches:
+        inside[stretch] = True
+    return inside
+
+
+def pieces(seen: ArrayLike, times: Float64, cut: Bool | None = None) -> list[slice]:
+    """The runs of frames that are seen, parted where the clock jumps or another shot begins."""
     step = max(LONGEST_STEP, 4 * float(np.median(np.diff(times)))) if len(times) > 1 else 0.0
-    cuts = np.flatnonzero(np.diff(times) > step) + 1
+    parted_at = np.diff(times, prepend=times[:1]) > step
+    cuts = np.flatnonzero(parted_at if cut is None else parted_at | cut)
     parted: list[slice] = []
     for run in runs(seen):
         inside = [int(c) for c in cuts if run.start < c < run.stop]

@@ -41,7 +41,7 @@ class Sight:
 
     def offsets(self, points: Float64) -> Float64:
         """(T, K, 3) points to (T, K, 2) metres off their planes."""
-        return np.asarray(np.einsum("tkri,tki->tkr", self.normals, points))
+        return np.asarray((self.normals @ points[..., None])[..., 0])
 
     def depths(self, points: Float64) -> Float64:
         """(T, K, 3) points to (T, K) metres in front of the camera."""
@@ -79,11 +79,11 @@ def add_sight(
     weight = sight.repeats[:, None] / sight.spread**2 / (1 + near * (size / OUTLYING) ** 2) ** 2
     # a plane drawn through a noisy pixel moves with depth: without this the body creeps nearer
     tilt = near * (off / sight.depths(points)[..., None])[..., None] * sight.ahead[:, None, None]
-    rows = sight.normals - tilt
-    normal = np.einsum("tk,tkri,tkrj->tij", weight, rows, rows)
-    pull = np.einsum("tk,tkri,tkr->ti", weight, rows, off) - np.einsum("tij,tj->ti", normal, path)
+    rows = (sight.normals - tilt).reshape(len(path), -1, 3)  # (T, 2K, 3)
+    weighted = (rows * np.repeat(weight, 2, axis=1)[..., None]).transpose(0, 2, 1)
+    normal = weighted @ rows
     equations.blocks[0] += normal
-    equations.right -= pull
+    equations.right += (normal @ path[..., None] - weighted @ off.reshape(len(path), -1, 1))[..., 0]
 
 
 def first_path(sight: Sight, body: Float64) -> Float64:

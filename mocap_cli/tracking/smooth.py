@@ -49,16 +49,20 @@ DEFAULT = Smoothing()
 
 
 def smooth_pose(
-    pose: Float64, sigma: Float64, times: Float64, smoothing: Smoothing = DEFAULT
+    pose: Float64,
+    sigma: Float64,
+    times: Float64,
+    cut: NDArray[np.bool_] | None = None,
+    how: Smoothing = DEFAULT,
 ) -> Float64:
     """(T, J, 3) joints about the pelvis with (T, J) expected errors, without their jitter.
 
-    Stretches parted by NaN are smoothed each for itself.
+    Stretches parted by NaN, or by a `cut` (T,) before a frame, are smoothed each for itself.
     """
     smooth = np.array(pose, np.float64)
     seen = np.isfinite(smooth).all(axis=(1, 2))
-    for piece in pieces(seen, times):
-        smooth[piece] = _smooth_piece(smooth[piece], sigma[piece], times[piece], smoothing)
+    for piece in pieces(seen, times, cut):
+        smooth[piece] = _smooth_piece(smooth[piece], sigma[piece], times[piece], how)
     return smooth
 
 
