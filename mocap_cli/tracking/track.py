@@ -54,8 +54,9 @@ def track(
     pose = lift(seen, camera, load_lifter(weight_path(LIFTER)))
     xy, score = seen.xy.astype(np.float64), seen.score.astype(np.float64)
     placed = place(
-        pose.joints, pose.sigma, pose.planted, xy, score, seen.times, camera, options.height
-    )
+        pose.joints, pose.sigma, pose.planted, xy, score, seen.times, camera, options.height,
+        cut=seen.cut,
+    )  # fmt: skip
     warnings = (*damage, *_warnings(seen, options), *told, *placed.warnings)
     motion = _motion(info, seen, camera, placed, warnings)
     return resample(motion, options.fps) if options.fps else motion
