@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,9 @@ from mocap_cli.errors import MocapError
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
-THREADS = 2  # more gain nothing for networks this small, and the decoder wants a core as well
+THREADS = max(1, min(4, (os.cpu_count() or 2) // 2))
+"""For each network: two of them work side by side, and more gain nothing."""
+
 _SUMS = "SHA256SUMS"
 _PACKAGE = Path(__file__).parent
 _FOLDERS = (_PACKAGE / "_weights", _PACKAGE.parent / "weights")  # in a wheel, in a checkout

@@ -44,7 +44,7 @@ class Role:
         self.colours = np.asarray(mixed, np.float16)
         crop, across = sighting.crop, math.hypot(width, height)
         off = math.hypot(crop.x - width / 2, crop.y - height / 2) / across
-        self.presence += sighting.quality * math.sqrt(crop.side / across) * (1 - off)
+        self.presence += math.sqrt(sighting.quality) * crop.side / across * (1 - off)
         last, self._last = self._last or crop, crop
         self.travel += math.hypot(crop.x - last.x, crop.y - last.y) / crop.side
 

@@ -26,7 +26,7 @@ _STATURE_SECONDS = 4.0  # to forget how tall somebody was
 _COLOUR_RATE = 0.05
 _LEAST_USUAL = 0.85
 _SAME_CLOTHES = 0.12  # below the usual likeness it is as likely somebody else
-_COUNT_SECONDS = 0.3  # between looks for other people near
+_COUNT_SECONDS = 0.5  # between looks for other people near
 
 
 class Pursuit:

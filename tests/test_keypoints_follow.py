@@ -1,0 +1,173 @@
+"""Following a person, on the rendered examples whose keypoints are known."""
+
+import functools
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from mocap_cli.body.motion import read_motion
+from mocap_cli.body.skeleton import KEYPOINTS, mirrored
+from mocap_cli.errors import MocapError
+from mocap_cli.keypoints.crop import SIZE, Crop
+from mocap_cli.keypoints.follow import follow
+from mocap_cli.keypoints.networks import BodyNetworks
+from mocap_cli.keypoints.subject import parse_subject
+from mocap_cli.video.reader import open_video
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+MIRROR = list(mirrored(KEYPOINTS))
+BODY = slice(5, 17)
+
+
+@functools.cache
+def example(name, count, start=0.0):
+    """The first frames of an example, and the keypoints that are true in them."""
+    with open_video(EXAMPLES / f"{name}.mp4", start) as video:
+        frames = [frame for frame, _ in zip(video, range(count), strict=False)]
+    truth = read_motion(EXAMPLES / f"{name}.truth.json")
+    rows = [int(np.abs(truth.times - frame.time).argmin()) for frame in frames]
+    return frames, truth.xy[rows]
+
+
+def changed(frames, change):
+    return [
+        SimpleNamespace(time=f.time, image=np.ascontiguousarray(change(f.image))) for f in frames
+    ]
+
+
+def off(found, true):
+    """(T,) mean distance of the body's points, in torsos."""
+    torso = np.linalg.norm(true[:, [5, 6]].mean(1) - true[:, [11, 12]].mean(1), axis=1)
+    distance = np.linalg.norm(found - true, axis=2)[:, BODY]
+    return distance.mean(axis=1) / np.percentile(torso, 90)
+
+
+def test_a_walker_is_followed_in_every_frame_to_a_fraction_of_the_torso():
+    frames, true = example("walk", 20)
+    found = follow(frames, device="cpu")
+    assert found.seen.all()
+    assert np.array_equal(found.times, [f.time for f in frames])
+    assert off(found.xy, true).max() < 0.1
+    assert np.median(found.score[:, BODY]) > 0.5
+
+
+def test_a_somersault_is_followed_head_down():
+    frames, true = example("dive", 40, 1.0)
+    upside_down = true[:, [5, 6], 1].mean(1) > true[:, [11, 12], 1].mean(1)
+    assert upside_down.any()
+    found = follow(frames, device="cpu")
+    assert found.known.mean() > 0.9
+    assert np.nanmedian(off(found.xy, true)[upside_down]) < 0.2
+
+
+def test_a_picture_upside_down_gives_the_same_body_upside_down():
+    frames, true = example("walk", 8)
+    height, width = frames[0].image.shape[:2]
+    found = follow(changed(frames, lambda image: image[::-1, ::-1]), device="cpu")
+    assert off((width, height) - found.xy, true).max() < 0.1
+    known = follow(frames, device="cpu")
+    assert np.abs(found.world[..., :2] + known.world[..., :2]).mean() < 0.05
+    assert np.abs(found.world[..., 2] - known.world[..., 2]).mean() < 0.08
+    assert np.corrcoef(found.depth.ravel(), known.depth.ravel())[0, 1] > 0.9
+
+
+def test_a_mirrored_person_has_left_and_right_exchanged():
+    frames, true = example("walk", 8)
+    width = frames[0].image.shape[1]
+    found = follow(changed(frames, lambda image: image[:, ::-1]), device="cpu")
+    there = (width, 0) + found.xy[:, MIRROR] * (-1, 1)
+    assert off(there, true).max() < 0.1
+
+
+def test_depth_is_positive_towards_the_camera():
+    frames, _ = example("walk", 8)
+    truth = read_motion(EXAMPLES / "walk.truth.json")
+    found = follow(frames, device="cpu")
+    names = [f"{side}_{joint}" for joint in ("wrist", "elbow") for side in ("left", "right")]
+    joints = truth.joints[: len(frames), [truth.skeleton.index(name) for name in names]]
+    towards_camera = truth.camera.world_from_camera[: len(frames), :, 2]
+    nearer = np.einsum("tji,ti->tj", joints, towards_camera)
+    depth = found.depth[:, [KEYPOINTS.index(name) for name in names]]
+    both = np.corrcoef(
+        (nearer - nearer.mean(axis=1, keepdims=True)).ravel(),
+        (depth - depth.mean(axis=1, keepdims=True)).ravel(),
+    )
+    assert both[0, 1] > 0.5
+
+
+def test_where_nobody_is_nothing_is_seen():
+    rng = np.random.default_rng(1)
+    noise = [rng.integers(0, 255, (240, 320, 3)).astype(np.uint8) for _ in range(3)]
+    grey = [np.full((8, 8, 3), 99, np.uint8)] * 2
+    for pictures in (noise, grey):
+        frames = [SimpleNamespace(time=i / 30, image=p) for i, p in enumerate(pictures)]
+        found = follow(frames, device="cpu")
+        assert not found.known.any()
+        assert not found.score.any()
+        assert np.isnan(found.world).all()
+    assert len(follow([], device="cpu")) == 0
+
+
+def test_somebody_who_leaves_and_comes_back_is_found_again_and_the_gap_is_empty():
+    frames, true = example("walk", 24)
+    empty = np.full_like(frames[0].image, 120)
+    shown = [
+        SimpleNamespace(time=i * 0.1, image=empty if 8 <= i < 16 else frame.image)
+        for i, frame in enumerate(frames)
+    ]
+    found = follow(shown, device="cpu")
+    assert not found.known[8:16].any()
+    assert found.known[:8].all()
+    assert off(found.xy[17:], true[17:]).max() < 0.1
+    assert found.cut[[8, 16]].all()
+    assert found.cut.sum() == 2
+
+
+def test_of_two_people_the_one_that_is_pointed_at_is_followed():
+    frames, true = example("walk", 6)
+    half = cv2.resize(frames[0].image, None, fx=0.5, fy=0.5).shape[1]
+
+    def two(image):  # the same person once more, smaller, to the right
+        small = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        other = np.zeros((image.shape[0], half, 3), np.uint8)
+        other[: small.shape[0]] = small
+        return np.concatenate((image, other), axis=1)
+
+    both = changed(frames, two)
+    width = frames[0].image.shape[1]
+    right = true / 2 + (width, 0)
+    point = tuple(float(v) for v in right[0, [11, 12]].mean(axis=0))
+    assert off(follow(both, "largest", "cpu").xy, true).max() < 0.1
+    assert off(follow(both, point, "cpu").xy, right).max() < 0.15
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.4])
+def test_keypoints_stay_where_they_are_when_the_crop_moves_by_fractions_of_a_pixel(turn):
+    frames, true = example("walk", 1)
+    networks, (x, y) = BodyNetworks("cpu"), true[0, [11, 12]].mean(axis=0)
+    shifts = np.linspace(-3, 3, 13)  # of the crop's pixels
+    places = []
+    for shift in shifts:
+        crop = Crop(x + shift * 1.5, y + shift * 0.75, 1.5 * SIZE, turn)
+        reading = networks.look(crop.cut_out(frames[0].image))
+        places.append((crop.to_picture(reading.movenet), crop.to_picture(reading.blazepose[:33])))
+    for network in zip(*places, strict=True):
+        middles = np.array(network).mean(axis=1) / 1.5
+        slope = np.polyfit(shifts, middles, 1)[0]  # 1 if they stuck to the crop
+        assert np.abs(slope).max() < 0.25
+        assert np.abs(middles - middles.mean(axis=0)).mean() < 0.3
+
+
+@pytest.mark.parametrize("text", ["auto", "largest", "center"])
+def test_a_subject_is_a_word(text):
+    assert parse_subject(text) == text
+
+
+def test_a_subject_is_a_point_or_a_clear_error():
+    assert parse_subject("640, 360.5") == (640.0, 360.5)
+    for wrong in ("smallest", "1", "1,2,3", "nan,1", "1;2", ""):
+        with pytest.raises(MocapError, match="--subject"):
+            parse_subject(wrong)
