@@ -1,7 +1,7 @@
 """Render the example clips and their true joints: python examples/make.py MOTION_FOLDER.
 
 The folder holds the recordings that examples/README.md names; the `synthesis` extra is needed.
-Everything is seeded: two runs give the same pictures.
+Everything is seeded: two runs draw the same pictures, which H.264 may then pack a bit differently.
 """
 
 import argparse
