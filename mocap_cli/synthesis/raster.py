@@ -38,7 +38,7 @@ def rasterise(points: Float32, depth: Float32, faces: Int32, size: tuple[int, in
     """
     corners = np.ascontiguousarray(faces.T)  # (3, F): sums over corners are fast along rows
     x, y = points[:, 0][corners], points[:, 1][corners]
-    near = 1 / depth[corners]
+    near = np.float32(1) / depth[corners]
     kept = _facing(x, y, near, size)
     x, y, near = x[:, kept], y[:, kept], near[:, kept]
     triangle, row = _rows(y, size[1])
