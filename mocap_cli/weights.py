@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,8 +13,8 @@ from mocap_cli.errors import MocapError
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
-THREADS = max(1, min(4, (os.cpu_count() or 2) // 2))
-"""For each network: two of them work side by side, and more gain nothing."""
+THREADS = 2
+"""More gain little for networks this small, and the video decoder wants a core as well."""
 
 _SUMS = "SHA256SUMS"
 _PACKAGE = Path(__file__).parent
@@ -28,9 +27,9 @@ _REINSTALL = "install mocap-cli again, or get the weights/ folder of this versio
 class Network:
     """One ONNX network: arrays in, arrays out, in the order of its inputs and outputs."""
 
-    def __init__(self, path: Path, providers: list[str]) -> None:
+    def __init__(self, path: Path, providers: list[str], threads: int = THREADS) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = THREADS
+        options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _ONLY_FATAL
         # Waiting threads must not spin: the core belongs to the video decoder meanwhile.
@@ -47,9 +46,9 @@ class Network:
         return outputs
 
 
-def open_network(name: str, device: Device = "auto") -> Network:
+def open_network(name: str, device: Device = "auto", threads: int = THREADS) -> Network:
     """Open `weights/NAME.onnx`, verified, on the device asked for."""
-    return Network(weight_path(f"{name}.onnx"), _providers(device))
+    return Network(weight_path(f"{name}.onnx"), _providers(device), threads)
 
 
 def weight_path(name: str) -> Path:

