@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mocap_cli import __version__
+from mocap_cli.commands.export import export
 from mocap_cli.commands.track import track
 from mocap_cli.errors import MocapError
 
@@ -19,6 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(track)
+app.command()(export)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,4 +1,4 @@
-"""Destinations: which video gives which files, from the arguments of a command."""
+"""Destinations: which input gives which files, from the arguments of a command."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,10 +18,23 @@ OVERLAY = ".overlay.mp4"
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One video and the files to make from it."""
+class Kind:
+    """What a command takes, and how it is told from the other files of a folder."""
 
-    video: Path
+    plural: str
+    suffixes: frozenset[str]
+    ours: str  # how the names of files end that are made from it, and never taken for it
+
+
+VIDEOS = Kind("videos", VIDEO_SUFFIXES, OVERLAY)
+MOTIONS = Kind("motions", frozenset((".json",)), ".coco.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One input, a video or a motion, and the files to make from it."""
+
+    source: Path
     outputs: tuple[Path, ...]
 
 
@@ -47,24 +60,26 @@ class Wish:
         folder = folders[0] if folders else Path()
         return Wish(tuple(dict.fromkeys(files)), tuple(dict.fromkeys(suffixes)), folder)
 
-    def outputs(self, video: Path, overlay: bool) -> tuple[Path, ...]:
-        """The files to make from one video."""
-        made = [*self.files, *(self.folder / _name(video.stem, s) for s in self.suffixes)]
+    def outputs(self, source: Path, overlay: bool) -> tuple[Path, ...]:
+        """The files to make from one input."""
+        made = [*self.files, *(self.folder / _name(source.stem, s) for s in self.suffixes)]
         if overlay and not any(path.suffix.lower() == ".mp4" for path in made):
             made.append(made[0].with_name(_name(made[0].stem, ".mp4")))
         return tuple(made)
 
 
-def plan(videos: Sequence[Path], wish: Wish, overlay: bool) -> list[Job]:
-    """One job for every video, those in folders included; no two write the same file."""
-    found = [path for video in videos for path in _videos(video)]
-    if wish.files and (len(found) > 1 or any(video.is_dir() for video in videos)):
+def plan(
+    sources: Sequence[Path], wish: Wish, *, kind: Kind = VIDEOS, overlay: bool = False
+) -> list[Job]:
+    """One job for every input, those in folders included; no two write the same file."""
+    found = [path for source in sources for path in _inputs(source, kind)]
+    if wish.files and (len(found) > 1 or any(source.is_dir() for source in sources)):
         raise typer.BadParameter(
-            f"{wish.files[0]} is one file, but there may be several videos;"
+            f"{wish.files[0]} is one file, but there may be several {kind.plural};"
             " give a folder (out/), suffixes (.bvh), or both",
             param_hint="-o",
         )
-    jobs = [Job(video, wish.outputs(video, overlay)) for video in dict.fromkeys(found)]
+    jobs = [Job(source, wish.outputs(source, overlay)) for source in dict.fromkeys(found)]
     _refuse_collisions(jobs)
     return jobs
 
@@ -78,27 +93,27 @@ def _name(stem: str, suffix: str) -> str:
     return stem + (OVERLAY if suffix == ".mp4" else suffix)
 
 
-def _videos(path: Path) -> list[Path]:
+def _inputs(path: Path, kind: Kind) -> list[Path]:
     if not path.is_dir():
         return [path]
-    found = sorted(p for p in path.iterdir() if _is_video(p))
+    found = sorted(p for p in path.iterdir() if _is_of(p, kind))
     if not found:
-        raise MocapError(f"{path} holds no videos", "give a folder with video files in it")
+        raise MocapError(f"{path} holds no {kind.plural}", f"give a folder with {kind.plural}")
     return found
 
 
-def _is_video(path: Path) -> bool:
-    hidden, ours = path.name.startswith("."), path.name.endswith(OVERLAY)
-    return path.suffix.lower() in VIDEO_SUFFIXES and path.is_file() and not (hidden or ours)
+def _is_of(path: Path, kind: Kind) -> bool:
+    hidden, ours = path.name.startswith("."), path.name.lower().endswith(kind.ours)
+    return path.suffix.lower() in kind.suffixes and path.is_file() and not (hidden or ours)
 
 
 def _refuse_collisions(jobs: Sequence[Job]) -> None:
     maker: dict[Path, Path] = {}
     for job in jobs:
         for output in job.outputs:
-            other = maker.setdefault(output.absolute(), job.video)
-            if other != job.video:
+            other = maker.setdefault(output.absolute(), job.source)
+            if other != job.source:
                 raise MocapError(
-                    f"{other} and {job.video} would both write {output}",
-                    "rename one of them, or track them one by one",
+                    f"{other} and {job.source} would both write {output}",
+                    "rename one of them, or give them one by one",
                 )

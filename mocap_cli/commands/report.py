@@ -1,4 +1,4 @@
-"""The report after a video: what was followed, what is in doubt, what was written, what next."""
+"""The reports: what was followed, what is in doubt, what was written, what to do next."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,15 +23,35 @@ def report(
         f"{source.file}: {summary.frames} frames, {summary.seconds:.2f} s at {summary.fps:.2f}"
         f" fps, {source.width}x{source.height}, tracked at {summary.frames / seconds:.0f} frames/s"
     )
-    lines = [
-        ("followed", _followed(summary)),
-        ("in doubt", _doubts(summary.doubtful)),
-        ("space", _SPACES[motion.space]),
-        *(("warning", warning) for warning in motion.warnings),
-        *(("wrote", f"{path} ({_size(path)})") for path in outputs),
-    ]
+    return _lines(
+        head,
+        [
+            ("followed", _followed(summary)),
+            ("in doubt", _doubts(summary.doubtful)),
+            ("space", _SPACES[motion.space]),
+            *(("warning", warning) for warning in motion.warnings),
+            *_written(outputs, units),
+        ],
+    )
+
+
+def export_report(
+    motion: Motion, source: Path, outputs: Sequence[Path], units: Literal["cm", "m"]
+) -> Text:
+    """What was written from a motion, as lines for the screen."""
+    summary = summarise(motion)
+    head = f"{source}: {summary.frames} frames, {summary.seconds:.2f} s at {summary.fps:.2f} fps"
+    return _lines(head, _written(outputs, units))
+
+
+def _written(outputs: Sequence[Path], units: Literal["cm", "m"]) -> list[tuple[str, str]]:
+    lines = [("wrote", f"{path} ({_size(path)})") for path in outputs]
     if any(path.suffix.lower() == ".bvh" for path in outputs):
         lines.append(("Blender", _blender(units)))
+    return lines
+
+
+def _lines(head: str, lines: Sequence[tuple[str, str]]) -> Text:
     text = Text(head, style="bold")
     for label, line in lines:
         style = "yellow" if label == "warning" else "cyan"

@@ -33,10 +33,10 @@ def show_error(error: MocapError) -> None:
         console().print(Text.assemble(("hint: ", "cyan"), error.hint))
 
 
-def show_failures(failures: Mapping[Path, str], jobs: int) -> None:
-    """A table of the videos that gave nothing, and why."""
-    table = Table(title=f"{len(failures)} of {jobs} videos failed", title_justify="left")
-    table.add_column("video", overflow="fold")
+def show_failures(failures: Mapping[Path, str], jobs: int, plural: str) -> None:
+    """A table of the inputs that gave nothing, and why."""
+    table = Table(title=f"{len(failures)} of {jobs} {plural} failed", title_justify="left")
+    table.add_column(plural.removesuffix("s"), overflow="fold")
     table.add_column("why", overflow="fold")
     for video, why in failures.items():
         table.add_row(Text(str(video)), Text(why))

@@ -1,27 +1,15 @@
 """`mocap track`: from videos to motion-capture files."""
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mocap_cli.commands.options import End, Fps, Quiet, Start, Units, positive, refuse_backwards
 from mocap_cli.errors import MocapError
 
 if TYPE_CHECKING:  # heavy: `mocap --help` must not wait for it
     from mocap_cli.keypoints.subject import Subject
-
-
-def _positive(value: float | None) -> float | None:
-    if value is not None and not (math.isfinite(value) and value > 0):
-        raise typer.BadParameter("give a number above 0")
-    return value
-
-
-def _seconds(value: float | None) -> float | None:
-    if value is not None and not (math.isfinite(value) and value >= 0):
-        raise typer.BadParameter("give seconds from the beginning of the video")
-    return value
 
 
 Videos = Annotated[
@@ -52,7 +40,7 @@ Who = Annotated[
 Height = Annotated[
     float | None,
     typer.Option(
-        callback=_positive,
+        callback=positive,
         help="The person's height in metres; sets the scale.",
         show_default="1.70",
     ),
@@ -60,28 +48,14 @@ Height = Annotated[
 Focal = Annotated[
     float | None,
     typer.Option(
-        callback=_positive,
+        callback=positive,
         help="Focal length in pixels.",
         show_default="from the file, else that of a phone",
     ),
 ]
-Start = Annotated[
-    float | None, typer.Option(callback=_seconds, help="Second of the video to begin at.")
-]
-End = Annotated[
-    float | None, typer.Option(callback=_seconds, help="Second of the video to end at.")
-]
-Fps = Annotated[
-    float | None,
-    typer.Option(
-        callback=_positive, help="Frames a second of the result.", show_default="the video's"
-    ),
-]
-Units = Annotated[Literal["cm", "m"], typer.Option(help="Units of the BVH.")]
 Device = Annotated[
     Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where the networks run.")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what goes wrong.")]
 
 
 def track(
@@ -102,13 +76,13 @@ def track(
 
     Example: mocap track dive.mp4 -o dive.bvh -o dive.json --overlay
     """
-    if start is not None and end is not None and end <= start:
-        raise typer.BadParameter(f"{end:g} s is not after --start {start:g} s", param_hint="--end")
+    refuse_backwards(start, end)
     from mocap_cli.commands.batch import run
     from mocap_cli.commands.destinations import Wish, plan
     from mocap_cli.export.formats import DEFAULT_SUFFIXES, FORMATS
 
-    jobs = plan(videos, Wish.of(output or [], tuple(FORMATS), DEFAULT_SUFFIXES), overlay)
+    wish = Wish.of(output or [], tuple(FORMATS), DEFAULT_SUFFIXES)
+    jobs = plan(videos, wish, overlay=overlay)
     from mocap_cli.tracking.track import TrackOptions
 
     options = TrackOptions(

@@ -2,8 +2,8 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +11,6 @@ from mocap_cli.body.motion import Motion, write_motion
 from mocap_cli.errors import MocapError
 from mocap_cli.export.bvh import write_bvh
 from mocap_cli.export.overlay import write_overlay
-from mocap_cli.video.probe import VideoInfo
 
 Units = Literal["cm", "m"]
 
@@ -20,10 +19,14 @@ Units = Literal["cm", "m"]
 class WriteOptions:
     """What a format may need besides the motion."""
 
-    video: Path  # the overlay is drawn over it
+    video: Path | None = None  # the overlay is drawn over it
     units: Units = "cm"  # of the BVH
     fps: float | None = None  # of the BVH; None is the video's own
     on_frame: Callable[[int], None] = lambda done: None
+
+    def telling(self, on_frame: Callable[[int], None]) -> "WriteOptions":
+        """The same, but somebody else is told how far the work is."""
+        return replace(self, on_frame=on_frame)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ def _json(motion: Motion, path: Path, options: WriteOptions) -> None:
 
 
 def _mp4(motion: Motion, path: Path, options: WriteOptions) -> None:
+    if options.video is None:
+        raise MocapError(f"{path} needs the video {motion.source.file}", "give it with --video")
     write_overlay(motion, options.video, path, options.on_frame)
 
 
@@ -61,9 +66,16 @@ def write(motion: Motion, path: Path, options: WriteOptions) -> None:
     format_of(path).write(motion, path, options)
 
 
+def suffix_of(path: Path) -> str:
+    """How the name ends, in small letters: the longest that is known, else the last part."""
+    name = path.name.lower()
+    known = [suffix for suffix in FORMATS if name.endswith(suffix)]
+    return max(known, key=len, default=path.suffix.lower())
+
+
 def format_of(path: Path) -> Format:
     """The format of the suffix, or an error that names the ones there are."""
-    suffix = path.suffix.lower()
+    suffix = suffix_of(path)
     if suffix not in FORMATS:
         raise MocapError(
             f"cannot write {path}: {suffix or 'no suffix'} is not a known format",
@@ -72,24 +84,21 @@ def format_of(path: Path) -> Format:
     return FORMATS[suffix]
 
 
-def check_output(path: Path, video: VideoInfo) -> None:
-    """Refuse, before the long work, what could not be written after it."""
-    format_of(path)
+def check_output(path: Path, inputs: Mapping[str, Path], frames: int) -> None:
+    """Refuse, before the long work, what could not be written after it.
+
+    `inputs` are the files it is made from, by what they are: "video", "motion".
+    """
+    known = format_of(path)
     if path.is_dir():
         raise MocapError(f"{path} is a folder", "give the name of a file, or remove the folder")
-    if path.resolve() == video.path.resolve() or (path.exists() and path.samefile(video.path)):
-        raise MocapError(f"{path} is the video itself", "choose another name with -o")
-    folder = next(p for p in (path.absolute().parents) if p.exists())
-    try:
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(bytes(_PROBE_BYTES))
-            file.flush()
-        free = shutil.disk_usage(folder).free
-    except OSError as error:
-        raise MocapError(
-            f"cannot write {path}: {error.strerror}", "choose another place with -o"
-        ) from error
-    needed = _needed(path, video)
+    for what, given in inputs.items():
+        if path.resolve() == given.resolve() or (path.exists() and path.samefile(given)):
+            raise MocapError(f"{path} is the {what} itself", "choose another name with -o")
+    free = _free_beside(path)
+    needed = known.bytes_a_frame * frames
+    if not needed and "video" in inputs:
+        needed = inputs["video"].stat().st_size
     if needed > free:
         raise MocapError(
             f"cannot write {path}: it needs about {needed >> 20} MB and {free >> 20} MB are free",
@@ -97,6 +106,15 @@ def check_output(path: Path, video: VideoInfo) -> None:
         )
 
 
-def _needed(path: Path, video: VideoInfo) -> int:
-    bytes_a_frame = format_of(path).bytes_a_frame
-    return bytes_a_frame * (video.frames or 0) or video.path.stat().st_size
+def _free_beside(path: Path) -> int:
+    """Bytes that are free where the file is to be, after a trial."""
+    folder = next(p for p in (path.absolute().parents) if p.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_PROBE_BYTES))
+            file.flush()
+        return shutil.disk_usage(folder).free
+    except OSError as error:
+        raise MocapError(
+            f"cannot write {path}: {error.strerror}", "choose another place with -o"
+        ) from error

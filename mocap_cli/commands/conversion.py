@@ -1,0 +1,61 @@
+"""Convert one motion or many into other files, going on past those that cannot be converted."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mocap_cli.body.motion import Motion, read_motion
+from mocap_cli.commands.destinations import Job
+from mocap_cli.commands.report import export_report
+from mocap_cli.commands.screen import Bars, bars
+from mocap_cli.commands.several import do_all, leave_with
+from mocap_cli.errors import MocapError
+from mocap_cli.export.changes import Changes, changed
+from mocap_cli.export.formats import Units, WriteOptions, check_output, suffix_of, write
+
+
+def run(
+    jobs: Sequence[Job], changes: Changes, *, video: Path | None, units: Units, quiet: bool
+) -> None:
+    """Convert every motion; one alone raises its error, of several those that failed are listed."""
+    with bars(quiet) as screen:
+
+        def check(job: Job) -> Path | None:
+            return _check(job, video)
+
+        def do(job: Job, found: Path | None, number: str) -> None:
+            options = WriteOptions(video=found, units=units, fps=changes.fps)
+            _convert(job, changes, options, screen, number)
+
+        failures = do_all(jobs, check, do)
+    leave_with(failures, len(jobs), "motions")
+
+
+def _check(job: Job, video: Path | None) -> Path | None:
+    """Refuse, before anything is written, what cannot be; the video where one is needed."""
+    motion = read_motion(job.source)
+    inputs = {"motion": job.source}
+    found = None
+    if any(suffix_of(output) == ".mp4" for output in job.outputs):
+        found = inputs["video"] = find_video(job.source, motion, video)
+    for output in job.outputs:
+        check_output(output, inputs, len(motion.times))
+    return found
+
+
+def find_video(source: Path, motion: Motion, given: Path | None) -> Path:
+    """The video that was given, or the one of that name in the folder that was, or beside it."""
+    place = source.parent if given is None else given
+    found = place / motion.source.file if place.is_dir() else place
+    if not found.is_file():
+        raise MocapError(
+            f"cannot find {found}, the video of {source}", "say where it is with --video"
+        )
+    return found
+
+
+def _convert(job: Job, changes: Changes, options: WriteOptions, screen: Bars, number: str) -> None:
+    motion = changed(read_motion(job.source), changes)
+    for output in job.outputs:
+        with screen.bar(f"{number}{output.name}", len(motion.times)) as bar:
+            write(motion, output, options.telling(bar))
+    screen.show(export_report(motion, job.source, job.outputs, options.units))

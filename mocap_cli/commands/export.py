@@ -1,0 +1,66 @@
+"""`mocap export`: from a motion to the files that other programs and people open."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mocap_cli.commands.options import End, Fps, Quiet, Start, Units, refuse_backwards
+
+Motions = Annotated[
+    list[Path],
+    typer.Argument(metavar="MOTION", help="JSON files of `mocap track`, or folders of them."),
+]
+Output = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="OUT",
+        help="A file whose suffix decides what is written: .bvh, .json, or .mp4 for the video with"
+        " the skeleton drawn in. Or a folder (out/)."
+        " Or only a suffix (.csv) to choose what a folder gets. May be repeated.",
+        show_default="MOTION.bvh in this folder",
+    ),
+]
+Video = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="VIDEO",
+        help="What .mp4 is drawn over: the video, or the folder it is in.",
+        show_default="beside MOTION",
+    ),
+]
+Mirror = Annotated[bool, typer.Option("--mirror", help="Swap left and right.")]
+InPlace = Annotated[
+    bool, typer.Option("--in-place", help="Keep the pelvis above the origin; heights stay.")
+]
+
+
+def export(
+    motions: Motions,
+    output: Output = None,
+    video: Video = None,
+    start: Start = None,
+    end: End = None,
+    fps: Fps = None,
+    mirror: Mirror = False,
+    in_place: InPlace = False,
+    units: Units = "cm",
+    quiet: Quiet = False,
+) -> None:
+    """Turn motions into the files that other programs open.
+
+    Example: mocap export dive.json -o dive.bvh -o dive.csv
+    """
+    refuse_backwards(start, end)
+    from mocap_cli.commands.conversion import run
+    from mocap_cli.commands.destinations import MOTIONS, Wish, plan
+    from mocap_cli.export.changes import Changes
+    from mocap_cli.export.formats import FORMATS, suffix_of
+
+    jobs = plan(motions, Wish.of(output or [], tuple(FORMATS), (".bvh",)), kind=MOTIONS)
+    if mirror and any(suffix_of(path) == ".mp4" for job in jobs for path in job.outputs):
+        raise typer.BadParameter("the video cannot be mirrored with it; leave .mp4 out")
+    changes = Changes(start=start, end=end, fps=fps, mirror=mirror, in_place=in_place)
+    run(jobs, changes, video=video, units=units, quiet=quiet)

@@ -1,0 +1,47 @@
+"""Options that more than one command has, and what their values must be."""
+
+import math
+from typing import Annotated, Literal
+
+import typer
+
+FASTEST = 1000.0  # frames a second; more is a slip of the finger and fills the disk
+
+
+def positive(value: float | None) -> float | None:
+    """Refuse what is not above zero."""
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise typer.BadParameter("give a number above 0")
+    return value
+
+
+def _rate(value: float | None) -> float | None:
+    if (value := positive(value)) is not None and value > FASTEST:
+        raise typer.BadParameter(f"give at most {FASTEST:g} frames a second")
+    return value
+
+
+def _seconds(value: float | None) -> float | None:
+    if value is not None and not (math.isfinite(value) and value >= 0):
+        raise typer.BadParameter("give seconds from the beginning of the video")
+    return value
+
+
+Start = Annotated[
+    float | None, typer.Option(callback=_seconds, help="Second of the video to begin at.")
+]
+End = Annotated[
+    float | None, typer.Option(callback=_seconds, help="Second of the video to end at.")
+]
+Fps = Annotated[
+    float | None,
+    typer.Option(callback=_rate, help="Frames a second of the result.", show_default="the video's"),
+]
+Units = Annotated[Literal["cm", "m"], typer.Option(help="Units of the BVH.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what goes wrong.")]
+
+
+def refuse_backwards(start: float | None, end: float | None) -> None:
+    """The end must come after the start."""
+    if start is not None and end is not None and end <= start:
+        raise typer.BadParameter(f"{end:g} s is not after --start {start:g} s", param_hint="--end")

@@ -1,0 +1,55 @@
+"""Do the same to one input or many, going on past those that fail."""
+
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import typer
+
+from mocap_cli.commands.destinations import Job
+from mocap_cli.commands.screen import show_failures
+from mocap_cli.errors import MocapError
+
+Checked = TypeVar("Checked")
+
+
+def do_all(
+    jobs: Sequence[Job],
+    check: Callable[[Job], Checked],
+    do: Callable[[Job, Checked, str], None],
+) -> dict[Path, str]:
+    """Check all, then do all that can be; those that failed and why.
+
+    One job alone raises its error. `do` is told which of how many it is, to show beside its bar.
+    """
+    if len(jobs) == 1:
+        do(jobs[0], check(jobs[0]), "")
+        return {}
+    failures: dict[Path, str] = {}
+    ready: list[tuple[Job, Checked]] = []
+    for job in jobs:
+        try:
+            ready.append((job, check(job)))
+        except MocapError as error:
+            failures[job.source] = _why(error)
+    for number, (job, found) in enumerate(ready, 1):
+        try:
+            do(job, found, f"{number}/{len(ready)} ")
+        except MocapError as error:
+            failures[job.source] = _why(error)
+        except Exception as error:  # a bug; it must not cost the night's other inputs
+            traceback.print_exc()
+            failures[job.source] = f"stopped by a bug: {error!r}"
+    return failures
+
+
+def leave_with(failures: dict[Path, str], jobs: int, plural: str) -> None:
+    """Exit with 1 after a table of what failed, if anything did."""
+    if failures:
+        show_failures(failures, jobs, plural)
+        raise typer.Exit(1)
+
+
+def _why(error: MocapError) -> str:
+    return f"{error.message}\n{error.hint}" if error.hint else error.message

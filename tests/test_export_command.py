@@ -1,0 +1,166 @@
+"""`mocap export` as a user types it."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from film import film
+from person import standing
+from poses import dance, motion_of
+
+from mocap_cli import cli
+from mocap_cli.body.motion import read_motion, write_motion
+from mocap_cli.body.skeleton import BODY, KEYPOINTS
+from mocap_cli.export.changes import Changes, changed, mirror
+from mocap_cli.export.formats import FORMATS
+from mocap_cli.export.overlay import seen_joints
+from mocap_cli.video.reader import probe
+
+TIMES = np.arange(30) / 30
+
+
+@pytest.fixture
+def mocap(monkeypatch, capsys, tmp_path):
+    """Run what a user types after `mocap` beside the motion a.json: exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    write_motion(motion_of(dance(TIMES), TIMES), Path("a.json"))
+
+    def run(typed: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["mocap", *shlex.split(typed)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        out, err = capsys.readouterr()
+        return int(left.value.code or 0), out, err
+
+    return run
+
+
+def files() -> list[str]:
+    return sorted(p.as_posix() for p in Path().rglob("*") if p.is_file())
+
+
+def filmed(name: str) -> None:
+    """The film NAME.mp4 and NAME.json of somebody who stands in it."""
+    film(Path(f"{name}.mp4"))
+    write_motion(standing(probe(Path(f"{name}.mp4")), TIMES), Path(f"{name}.json"))
+
+
+def test_the_suffix_decides_what_is_written_and_may_be_given_several_times(mocap):
+    code, out, err = mocap("export a.json -o b.bvh -o out/c.JSON")
+    assert (code, out) == (0, "")
+    assert files() == ["a.json", "b.bvh", "out/c.JSON"]
+    assert "a.json: 30 frames, 1.00 s at 30.00 fps" in err
+    assert "wrote     b.bvh" in err
+
+
+def test_exporting_json_to_json_without_changes_gives_the_same_bytes(mocap):
+    assert mocap("export a.json -o b.json")[0] == 0
+    assert Path("b.json").read_bytes() == Path("a.json").read_bytes()
+
+
+def test_the_overlay_finds_its_video_beside_the_motion_or_where_it_is_said_to_be(mocap):
+    filmed("v")
+    assert mocap("export v.json -o .mp4")[0] == 0
+    assert probe(Path("v.overlay.mp4")).frames == 30
+    Path("films").mkdir()
+    Path("v.mp4").rename("films/v.mp4")
+    code, _, err = mocap("export v.json -o b.mp4")
+    assert code == 1
+    assert err.splitlines()[0] == "error: cannot find v.mp4, the video of v.json"
+    assert mocap("export v.json -o b.mp4 --video films")[0] == 0
+    assert mocap("export v.json -o c.mp4 --video films/v.mp4")[0] == 0
+    assert {"b.mp4", "c.mp4"} < set(files())
+
+
+def test_a_folder_in_gives_a_folder_out_past_bad_files(mocap):
+    Path("in").mkdir()
+    for name in ("one", "two[b]"):
+        Path(f"in/{name}.json").write_bytes(Path("a.json").read_bytes())
+    Path("in/bad.json").write_text("{}")
+    Path("in/one.coco.json").write_text("{}")
+    Path("in/notes.txt").write_text("no motion")
+    code, _, err = mocap("export in -o out/")
+    assert code == 1
+    assert [f for f in files() if f.startswith("out")] == ["out/one.bvh", "out/two[b].bvh"]
+    assert "1 of 3 motions failed" in err
+    assert "is not a motion of format 1" in err
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("nothing.json", "cannot read nothing.json"),
+        ("a.json -o b.foo", ".foo is not a known format"),
+        ("a.json -o a.json", "a.json is the motion itself"),
+        ("a.json -o b.bvh --start 9", "a.mp4 has no frame between these seconds"),
+        ("a.json -o b.mp4", "cannot find a.mp4, the video of a.json"),
+        ("empty", "empty holds no motions"),
+    ],
+)
+def test_what_can_be_mended_is_one_line_and_a_hint_and_writes_nothing(mocap, typed, said):
+    Path("empty").mkdir()
+    code, out, err = mocap(f"export {typed}")
+    assert (code, out) == (1, "")
+    assert said in err.splitlines()[0]
+    assert err.splitlines()[1].startswith("hint: ")
+    assert files() == ["a.json"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["", "a.json a.json b.json -o c.bvh", "a.json --fps 1e9", "a.json --start 2 --end 1",
+     "a.json -o b.mp4 --mirror", "a.json -o one/ -o two/"],
+)  # fmt: skip
+def test_bad_usage_leaves_with_2_and_writes_nothing(mocap, options):
+    code, out, err = mocap(f"export {options}")
+    assert (code, out) == (2, "")
+    assert "Usage: mocap" in err
+    assert files() == ["a.json"]
+
+
+def test_the_help_names_every_suffix(mocap):
+    _, out, _ = mocap("export --help")
+    words = set(out.replace(",", " ").replace(".\n", " ").split())
+    assert set(FORMATS) <= words
+    assert "Example: mocap export dive.json" in out
+
+
+def test_start_end_and_rate_choose_the_frames(mocap):
+    assert mocap("export a.json -o b.json --start 0.2 --end 0.5")[0] == 0
+    part, whole = read_motion(Path("b.json")), read_motion(Path("a.json"))
+    np.testing.assert_array_equal(part.times, whole.times[6:16])
+    np.testing.assert_array_equal(part.joints, whole.joints[6:16])
+    assert part.source.frames == 10
+    assert mocap("export a.json -o c.json --start 0.2 --end 0.5 --fps 120")[0] == 0
+    np.testing.assert_allclose(read_motion(Path("c.json")).times, 0.2 + np.arange(37) / 120)
+
+
+def test_a_mirrored_motion_is_what_the_camera_would_see_of_a_mirrored_video(tmp_path):
+    motion = standing(probe(film(tmp_path / "v.mp4")), TIMES)
+    moved = motion.joints + np.array((0.3, 0, 0), np.float32)
+    moved[:, BODY.index("left_wrist"), 1] += 0.5
+    motion = motion_of(moved, TIMES, camera=motion.camera, source=motion.source)
+    mirrored = mirror(motion)
+    seen, other = seen_joints(motion), seen_joints(mirrored)
+    left, right = (BODY.index(f"{side}_wrist") for side in ("left", "right"))
+    wanted = np.stack((motion.source.width - seen[:, left, 0], seen[:, left, 1]), axis=-1)
+    np.testing.assert_allclose(other[:, right], wanted, atol=1e-3)
+    assert mirrored.xy.shape == (30, len(KEYPOINTS), 2)
+    again = mirror(mirrored)
+    np.testing.assert_array_equal(again.joints, motion.joints)
+    np.testing.assert_allclose(again.xy, motion.xy, atol=1e-4)
+
+
+def test_in_place_the_pelvis_only_rises_and_falls_and_the_camera_sees_the_same(tmp_path):
+    motion = standing(probe(film(tmp_path / "v.mp4")), TIMES)
+    way = np.stack((TIMES, 0.1 * TIMES, 0 * TIMES), axis=-1)[:, None]
+    joints = (motion.joints + way).astype(np.float32)
+    joints[7:9] = np.nan
+    motion = motion_of(joints, TIMES, camera=motion.camera, source=motion.source)
+    still = changed(motion, Changes(in_place=True))
+    pelvis = still.joints[still.tracked, BODY.index("pelvis")]
+    np.testing.assert_allclose(pelvis[:, [0, 2]], 0, atol=1e-6)
+    np.testing.assert_array_equal(pelvis[:, 1], joints[still.tracked, BODY.index("pelvis"), 1])
+    np.testing.assert_allclose(seen_joints(still), seen_joints(motion), atol=1e-3)
