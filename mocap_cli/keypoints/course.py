@@ -11,6 +11,7 @@ REACH_SECONDS = 0.25
 _TRUST = 0.6  # in the newest velocity, against those before
 _GROWTH_TRUST = 0.3
 _SPIN_LIMIT = 30.0  # radians per second: nobody turns faster, so such a jump is a mistake
+_GROWTH_LIMIT = 2.0  # per second: nor comes so near so fast
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +43,20 @@ class Course:
         if not 0 < dt <= REACH_SECONDS:
             return Course(time, now)
         spin = (now.turn - old.turn) / dt
+        growth = math.log(now.side / old.side) / dt
         return Course(
             time,
             now,
             vx=_mixed(self.vx, (now.x - old.x) / dt, _TRUST),
             vy=_mixed(self.vy, (now.y - old.y) / dt, _TRUST),
-            growth=_mixed(self.growth, math.log(now.side / old.side) / dt, _GROWTH_TRUST),
-            spin=_mixed(self.spin, min(max(spin, -_SPIN_LIMIT), _SPIN_LIMIT), _TRUST),
+            growth=_mixed(self.growth, _within(growth, _GROWTH_LIMIT), _GROWTH_TRUST),
+            spin=_mixed(self.spin, _within(spin, _SPIN_LIMIT), _TRUST),
         )
 
 
 def _mixed(old: float, new: float, trust: float) -> float:
     return old + trust * (new - old)
+
+
+def _within(value: float, limit: float) -> float:
+    return min(max(value, -limit), limit)

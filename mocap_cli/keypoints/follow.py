@@ -19,7 +19,7 @@ _AUDITION_SECONDS = 1.0  # several people are followed that long before one is c
 _CANDIDATES = 4
 _LOOK_SECONDS = 0.2  # between looks for somebody better
 _LOST_SECONDS = 0.4  # after which the whole picture is searched again
-_STRANGER_SECONDS = 2.0  # after which somebody else is followed meanwhile
+_STRANGER_SECONDS = 0.8  # after which somebody else is followed meanwhile
 
 
 class Picture(Protocol):

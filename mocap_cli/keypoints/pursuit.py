@@ -26,6 +26,7 @@ _STATURE_SECONDS = 4.0  # to forget how tall somebody was
 _COLOUR_RATE = 0.05
 _LEAST_USUAL = 0.85
 _SAME_CLOTHES = 0.12  # below the usual likeness it is as likely somebody else
+_JUMP, _JUMP_SPEED = 0.15, 1.0  # sides, and sides per second since last seen
 _COUNT_SECONDS = 0.5  # between looks for other people near
 
 
@@ -39,6 +40,7 @@ class Pursuit:
         self.course = Course(time, crop_around(first.xy, first.movenet_score))
         self.colours = first.colours
         self._stature = stature(first.xy)
+        self._reach = _JUMP  # sides by which the course may be wrong
         self._company = False  # somebody else is near
         self._usual = _LEAST_USUAL  # likeness of the person to themselves
         self._again = self._count_at = -math.inf  # not before these times
@@ -47,8 +49,10 @@ class Pursuit:
         """See the person in the next picture, or not."""
         expected = self.course.at(time)
         if time >= self._count_at:
-            self._company = len(self._near(image, expected)) > 1
+            near = self._near(image, expected)
+            self._company = not all(p.crop.overlaps(expected) for p in near)
             self._count_at = time + _COUNT_SECONDS
+        self._reach = _JUMP + _JUMP_SPEED * (time - self.course.time)
         best = self._better(image, see(self._networks, image, expected), expected)
         if self.belief(best, expected) < DOUBT and time >= self._again:
             best = self._look_around(image, best, expected)
@@ -65,7 +69,7 @@ class Pursuit:
         off = math.hypot(crop.x - expected.x, crop.y - expected.y) / expected.side
         size = math.log(max(stature(sighting.xy), 1) / self._stature)
         # Limbs that point at the camera look short, but nothing makes them look long.
-        near = math.exp(-((off / 0.4) ** 2) / 2 - (size / (0.4 if size > 0 else 1.0)) ** 2 / 2)
+        near = math.exp(-((off / self._reach) ** 2 + (size / (0.4 if size > 0 else 1.0)) ** 2) / 2)
         return sighting.quality * near * self._alike(sighting)
 
     def _alike(self, sighting: Sighting) -> float:
