@@ -9,8 +9,11 @@ from typing import Literal
 
 from mocap_cli.body.motion import Motion, write_motion
 from mocap_cli.errors import MocapError
+from mocap_cli.export.arrays import write_csv, write_npz
 from mocap_cli.export.bvh import write_bvh
+from mocap_cli.export.coco import write_coco
 from mocap_cli.export.overlay import write_overlay
+from mocap_cli.export.trc import write_trc
 
 Units = Literal["cm", "m"]
 
@@ -42,19 +45,24 @@ def _bvh(motion: Motion, path: Path, options: WriteOptions) -> None:
     write_bvh(motion, path, units=options.units, fps=options.fps)
 
 
-def _json(motion: Motion, path: Path, options: WriteOptions) -> None:
-    write_motion(motion, path)
-
-
 def _mp4(motion: Motion, path: Path, options: WriteOptions) -> None:
     if options.video is None:
         raise MocapError(f"{path} needs the video {motion.source.file}", "give it with --video")
     write_overlay(motion, options.video, path, options.on_frame)
 
 
+def _plain(write: Callable[[Motion, Path], None]) -> Callable[[Motion, Path, WriteOptions], None]:
+    """What needs no options."""
+    return lambda motion, path, options: write(motion, path)
+
+
 FORMATS = {
     ".bvh": Format("motion for Blender, MotionBuilder, Maya and games", _bvh, 800),
-    ".json": Format("everything that is known, for programs", _json, 2000),
+    ".json": Format("everything that is known, for programs", _plain(write_motion), 2000),
+    ".csv": Format("a table of joints for spreadsheets and statistics", _plain(write_csv), 1400),
+    ".npz": Format("arrays for NumPy", _plain(write_npz), 900),
+    ".trc": Format("markers for OpenSim and Visual3D", _plain(write_trc), 600),
+    ".coco.json": Format("2D keypoints for vision programs", _plain(write_coco), 1100),
     ".mp4": Format("the video with the skeleton drawn in", _mp4, 0),
 }
 DEFAULT_SUFFIXES = (".bvh", ".json")

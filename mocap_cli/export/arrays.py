@@ -1,0 +1,54 @@
+"""CSV and NPZ: a Motion as a table for spreadsheets and statistics, and as arrays for NumPy."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap_cli.body.motion import Motion
+from mocap_cli.body.skeleton import KEYPOINTS
+from mocap_cli.files import written_whole
+
+COLUMNS = ("time", "joint", "x", "y", "z", "sigma", "seen")
+
+
+def write_csv(motion: Motion, path: Path) -> None:
+    """One row for every joint in every frame; what is not known is an empty cell."""
+    with written_whole(path) as aside, aside.open("w", encoding="ascii", newline="") as file:
+        file.write(",".join(COLUMNS) + "\n")
+        file.writelines(_rows(motion))
+
+
+def _rows(motion: Motion) -> Iterator[str]:
+    numbers = np.concatenate((motion.joints, motion.sigma[..., None]), axis=-1)  # (T, J, 4)
+    for time, joints, seen in zip(motion.times.tolist(), numbers, motion.seen, strict=True):
+        last = "true" if seen else "false"
+        for name, values in zip(motion.skeleton.names, joints.tolist(), strict=True):
+            cells = ",".join("" if v != v else f"{v:.6f}" for v in values)
+            yield f"{time:.6f},{name},{cells},{last}\n"
+
+
+def write_npz(motion: Motion, path: Path) -> None:
+    """Every array of the motion under its own name, compressed; opens without pickle."""
+    arrays: dict[str, NDArray[Any]] = {
+        "times": motion.times,
+        "joints": motion.joints,
+        "sigma": motion.sigma,
+        "seen": motion.seen,
+        "contacts": motion.contacts,
+        "xy": motion.xy,
+        "score": motion.score,
+        "joint_names": np.array(motion.skeleton.names),
+        "parents": np.array(motion.skeleton.parents),
+        "keypoint_names": np.array(KEYPOINTS),
+        "focal_pixels": np.array(motion.camera.focal_pixels),
+        "centre": np.array(motion.camera.centre),
+        "world_from_camera": motion.camera.world_from_camera,
+        "size_pixels": np.array((motion.source.width, motion.source.height)),
+        "space": np.array(motion.space),
+        "source": np.array(motion.source.file),
+    }
+    with written_whole(path) as aside, aside.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)

@@ -1,0 +1,122 @@
+"""Tables, arrays, markers and annotations as somebody else's reader finds them."""
+
+import contextlib
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+import trc
+from poses import dance, motion_of
+from pycocotools.coco import COCO
+
+from mocap_cli.body.skeleton import BODY, KEYPOINTS
+from mocap_cli.export.arrays import write_csv, write_npz
+from mocap_cli.export.coco import write_coco
+from mocap_cli.export.trc import write_trc
+
+TIMES = 0.5 + np.arange(40) / 60
+T, J, K = len(TIMES), len(BODY), len(KEYPOINTS)
+
+
+@pytest.fixture
+def motion():
+    """Somebody who dances and is out of sight in frames 10 to 12."""
+    joints = dance(TIMES)
+    joints[10:13] = np.nan
+    rng = np.random.default_rng(0)
+    xy = rng.uniform(5, 40, (T, K, 2)).astype(np.float32)
+    xy[10:13] = xy[20, 4] = np.nan
+    score = rng.uniform(0, 1, (T, K)).astype(np.float32)
+    return motion_of(joints, TIMES, xy=xy, score=score)
+
+
+def test_pandas_reads_one_row_for_every_joint_in_every_frame(tmp_path, motion):
+    write_csv(motion, tmp_path / "a.csv")
+    table = pd.read_csv(tmp_path / "a.csv")
+    assert list(table.columns) == ["time", "joint", "x", "y", "z", "sigma", "seen"]
+    assert table["seen"].dtype == bool
+    wide = table.pivot(index="time", columns="joint", values=["x", "y", "z"])
+    np.testing.assert_allclose(wide.index, TIMES, atol=1e-6)
+    for j, name in enumerate(BODY.names):
+        read = wide.xs(name, axis=1, level="joint").to_numpy()
+        np.testing.assert_allclose(read, motion.joints[:, j], atol=1e-6)
+    assert table.groupby("time")["seen"].all().to_numpy().tolist() == motion.seen.tolist()
+
+
+def test_numpy_reads_every_array_without_pickle(tmp_path, motion):
+    write_npz(motion, tmp_path / "a.npz")
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as read:
+        for name in ("times", "joints", "sigma", "seen", "contacts", "xy", "score"):
+            np.testing.assert_array_equal(read[name], getattr(motion, name))
+            assert read[name].dtype == getattr(motion, name).dtype
+        assert tuple(read["joint_names"]) == BODY.names
+        assert tuple(read["keypoint_names"]) == KEYPOINTS
+        assert read["space"] == "world"
+
+
+def markers(path) -> tuple[trc.TRCData, np.ndarray]:
+    """The file's header and its (T, J, 3) markers in millimetres."""
+    data = trc.TRCData()
+    data.load(str(path))
+    return data, np.array([data[name] for name in data["Markers"]]).transpose(1, 0, 2)
+
+
+def test_markers_are_the_joints_in_millimetres_at_the_rate_of_the_video(tmp_path, motion):
+    write_trc(motion, tmp_path / "a.trc")
+    header, places = markers(tmp_path / "a.trc")
+    assert tuple(header["Markers"]) == BODY.names
+    assert (header["Units"], header["NumFrames"], header["NumMarkers"]) == ("mm", T, J)
+    assert header["DataRate"] == header["CameraRate"] == pytest.approx(60)
+    np.testing.assert_allclose(header["Time"], TIMES, atol=1e-6)
+    np.testing.assert_allclose(places, 1000 * motion.joints, atol=1e-3)
+
+
+def test_markers_of_an_uneven_video_keep_their_pace_at_an_even_rate(tmp_path):
+    times = np.sort(TIMES + np.random.default_rng(0).uniform(-0.005, 0.005, T))
+    write_trc(motion_of(dance(times), times), tmp_path / "a.trc")
+    header, places = markers(tmp_path / "a.trc")
+    np.testing.assert_allclose(np.diff(header["Time"]), 1 / header["DataRate"], atol=2e-6)
+    # dance() draws its sines for given times, so the same dance at other times
+    wanted = dance(np.array(header["Time"]))
+    assert np.median(np.abs(places / 1000 - wanted)) < 2e-3
+
+
+def test_a_single_frame_is_a_file_of_one_line_of_markers(tmp_path):
+    write_trc(motion_of(dance(TIMES)[:1], TIMES[:1]), tmp_path / "a.trc")
+    header, places = markers(tmp_path / "a.trc")
+    assert (len(places), header["DataRate"]) == (1, 60)
+
+
+def test_the_reader_of_coco_finds_the_person_in_every_frame_that_shows_it(tmp_path, motion):
+    write_coco(motion, tmp_path / "a.coco.json")
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO(tmp_path / "a.coco.json")
+    (person,) = coco.loadCats(coco.getCatIds())
+    assert tuple(person["keypoints"]) == KEYPOINTS[:17]
+    images = coco.loadImgs(sorted(coco.getImgIds()))
+    np.testing.assert_array_equal([image["time"] for image in images], TIMES)
+    for t, image in enumerate(images):
+        found = coco.loadAnns(coco.getAnnIds(imgIds=image["id"]))
+        assert len(found) == motion.seen[t]
+        if found:
+            read = np.array(found[0]["keypoints"]).reshape(17, 3)
+            known = np.isfinite(motion.xy[t, :17, 0])
+            np.testing.assert_allclose(read[known, :2], motion.xy[t, :17][known], atol=1e-3)
+            np.testing.assert_array_equal(read[known, 2] == 2, motion.score[t, :17][known] >= 0.5)
+            assert (read[~known] == 0).all()
+            assert found[0]["num_keypoints"] == known.sum()
+            x, y, width, height = found[0]["bbox"]
+            assert (read[known, :2] >= np.array((x, y)) - 0.01).all()
+            assert (read[known, :2] <= np.array((x + width, y + height)) + 0.01).all()
+
+
+def test_limbs_of_coco_join_neighbours(tmp_path, motion):
+    write_coco(motion, tmp_path / "a.coco.json")
+    with contextlib.redirect_stdout(io.StringIO()):
+        person = COCO(tmp_path / "a.coco.json").cats[1]
+    joined = {tuple(KEYPOINTS[i - 1] for i in limb) for limb in person["skeleton"]}
+    assert {("left_ankle", "left_knee"), ("right_shoulder", "right_elbow")} < joined
+    across = {limb for limb in joined if {n.split("_")[0] for n in limb} == {"left", "right"}}
+    parts = {frozenset(name.split("_")[1] for name in limb) for limb in across}
+    assert parts == {frozenset((part,)) for part in ("hip", "shoulder", "eye")}
