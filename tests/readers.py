@@ -7,6 +7,7 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 Places = dict[str, NDArray[np.float64]]  # name of a joint to (T, 3) in the file's units
 
 THREE = "0.187.0"
+VALIDATOR = "2.0.0-dev.3.10"  # of Khronos; it has only ever had versions of this kind
 
 
 def read_with_pybvh(path: Path) -> Places:
@@ -39,30 +41,35 @@ def read_with_pymotion(path: Path) -> Places:
 
 
 def read_with_three(path: Path) -> Places:
+    read = run_node("read_bvh.mjs", f"three@{THREE}", path)
+    places = np.array(read["places"])
+    return {name: places[:, i] for i, name in enumerate(read["names"]) if name != "ENDSITE"}
+
+
+def run_node(script: str, package: str, path: Path) -> dict[str, Any]:
+    """What a script of tests/three prints about a file, with an npm package at its hand."""
     if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("three.js needs node and npm, which are not installed here")
-    script = Path(__file__).parent / "three" / "read_bvh.mjs"
+        pytest.skip(f"{package} needs node and npm, which are not installed here")
+    command = ["node", str(Path(__file__).parent / "three" / script)]
     done = subprocess.run(
-        ["node", str(script), str(_three_modules()), str(path)],
+        [*command, str(_modules(package)), str(path)],
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    read = json.loads(done.stdout)
-    places = np.array(read["places"])
-    return {name: places[:, i] for i, name in enumerate(read["names"]) if name != "ENDSITE"}
+    return json.loads(done.stdout)
 
 
-def _three_modules() -> Path:
-    """A node_modules folder with three.js, installed once for all runs on this machine."""
-    home = Path(tempfile.gettempdir()) / f"mocap-tests-three-{THREE}"
+def _modules(package: str) -> Path:
+    """A node_modules folder with that package, installed once for all runs on this machine."""
+    home = Path(tempfile.gettempdir()) / f"mocap-tests-{package.replace('@', '-')}"
     modules = home / "node_modules"
     if not modules.exists():
         with tempfile.TemporaryDirectory(dir=home.parent) as aside:
             command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", aside]
-            subprocess.run([*command, f"three@{THREE}"], check=True, timeout=300)
+            subprocess.run([*command, package], check=True, timeout=300)
             home.mkdir(exist_ok=True)
             if not modules.exists():
                 (Path(aside) / "node_modules").rename(modules)

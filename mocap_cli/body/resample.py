@@ -46,7 +46,7 @@ def resample(
     gaps = np.diff(times)
     way = np.clip((at - times[first]) / gaps[first], 0, 1)
     near = gaps[first] <= BRIDGED * np.median(gaps)
-    four = _aligned(quaternion_from_matrix(rotations))
+    four = aligned(quaternion_from_matrix(rotations))
     turns = matrix_from_quaternion(unit(_cubic(four, times, first, way)))
     straight = slerp(rotations[first[~near]], rotations[first[~near] + 1], way[~near, None])
     turns[~near] = straight
@@ -55,10 +55,10 @@ def resample(
     return turns, np.where(near[:, None], path, line)
 
 
-def _aligned(four: Float64) -> Float64:
+def aligned(four: Float64) -> Float64:
     """The same turns with the signs of quaternions, which are free, going on over time."""
     flips = np.sum(four[1:] * four[:-1], axis=-1) < 0
-    odd = np.concatenate((np.zeros_like(flips[:1]), np.cumsum(flips, axis=0) % 2 == 1))
+    odd = np.concatenate((np.zeros_like(four[:1, ..., 0], bool), np.cumsum(flips, axis=0) % 2 == 1))
     return np.where(odd[..., None], -four, four)
 
 

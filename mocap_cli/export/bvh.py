@@ -6,46 +6,29 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap_cli.body.kinematics import solve
 from mocap_cli.body.motion import Motion
-from mocap_cli.body.resample import resample, steady_clock
-from mocap_cli.body.rig import Rig, fit_rig
+from mocap_cli.body.rig import Rig
 from mocap_cli.body.rotation import steady_zxy
 from mocap_cli.errors import MocapError
+from mocap_cli.export.animation import animate
 from mocap_cli.files import written_whole
 
 Float64 = NDArray[np.float64]
 
 SCALE = {"cm": 100.0, "m": 1.0}
-STILL = 30.0  # frames per second of a single frame, when its source has no rate
 TURNS = "Zrotation Xrotation Yrotation"
 ROOT_CHANNELS = f"6 Xposition Yposition Zposition {TURNS}"
 """The root's OFFSET is zero: some programs add it to these positions and others do not."""
 
 
 def write_bvh(motion: Motion, path: Path, *, units: str = "cm", fps: float | None = None) -> None:
-    """Write the person as a rig of constant bones, at the motion's own rate or at `fps`.
-
-    Frames without a person are filled from their neighbours; uneven times are made even.
-    """
+    """Write the person as a rig of constant bones, at the motion's own rate or at `fps`."""
     if units not in SCALE:
         raise MocapError(f"unknown units {units!r}", f"choose one of {', '.join(SCALE)}")
-    if fps is not None and not 0 < fps <= 1000:
-        raise MocapError(
-            f"cannot write {fps:g} frames per second", "give a rate above 0, up to 1000"
-        )
-    tracked = motion.tracked
-    if not tracked.any():
-        raise MocapError(f"{motion.source.file} shows nobody to write to {path}", "try --subject")
-    joints, times = motion.joints[tracked].astype(np.float64), motion.times[tracked]
-    rig = fit_rig(joints)
-    rotations, root = solve(rig, joints, times, motion.sigma[tracked].astype(np.float64))
-    if fps is None and len(motion.times) == 1:
-        fps = motion.source.fps if motion.source.fps > 0 else STILL
-    clock, period = steady_clock(motion.times, fps)
-    rotations, root = resample(rotations, root, times, clock)
+    made = animate(motion, fps)
+    text = bvh_text(made.rig, made.rotations, made.root, made.period, SCALE[units])
     with written_whole(path) as aside:
-        aside.write_text(bvh_text(rig, rotations, root, period, SCALE[units]), encoding="ascii")
+        aside.write_text(text, encoding="ascii")
 
 
 def bvh_text(rig: Rig, rotations: Float64, root: Float64, period: float, scale: float) -> str:

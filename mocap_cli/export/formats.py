@@ -12,6 +12,7 @@ from mocap_cli.errors import MocapError
 from mocap_cli.export.arrays import write_csv, write_npz
 from mocap_cli.export.bvh import write_bvh
 from mocap_cli.export.coco import write_coco
+from mocap_cli.export.glb import write_glb
 from mocap_cli.export.overlay import write_overlay
 from mocap_cli.export.trc import write_trc
 
@@ -24,7 +25,7 @@ class WriteOptions:
 
     video: Path | None = None  # the overlay is drawn over it
     units: Units = "cm"  # of the BVH
-    fps: float | None = None  # of the BVH; None is the video's own
+    fps: float | None = None  # of the BVH and the GLB; None is the video's own
     on_frame: Callable[[int], None] = lambda done: None
 
     def telling(self, on_frame: Callable[[int], None]) -> "WriteOptions":
@@ -51,6 +52,10 @@ def _mp4(motion: Motion, path: Path, options: WriteOptions) -> None:
     write_overlay(motion, options.video, path, options.on_frame)
 
 
+def _glb(motion: Motion, path: Path, options: WriteOptions) -> None:
+    write_glb(motion, path, fps=options.fps)
+
+
 def _plain(write: Callable[[Motion, Path], None]) -> Callable[[Motion, Path, WriteOptions], None]:
     """What needs no options."""
     return lambda motion, path, options: write(motion, path)
@@ -58,6 +63,7 @@ def _plain(write: Callable[[Motion, Path], None]) -> Callable[[Motion, Path, Wri
 
 FORMATS = {
     ".bvh": Format("motion for Blender, MotionBuilder, Maya and games", _bvh, 800),
+    ".glb": Format("a skinned body for Blender, Unity, Unreal and the web", _glb, 600),
     ".json": Format("everything that is known, for programs", _plain(write_motion), 2000),
     ".csv": Format("a table of joints for spreadsheets and statistics", _plain(write_csv), 1400),
     ".npz": Format("arrays for NumPy", _plain(write_npz), 900),

@@ -7,11 +7,11 @@ import numpy as np
 
 from mocap_cli.body.motion import Motion
 from mocap_cli.body.resample import steady_clock
+from mocap_cli.export.animation import STILL
 from mocap_cli.files import written_whole
 from mocap_cli.tracking.resample import resample
 
 MM = 1000.0
-STILL = 30.0  # frames per second of a single frame, when its source has no rate
 
 
 def write_trc(motion: Motion, path: Path) -> None:

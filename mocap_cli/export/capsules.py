@@ -1,0 +1,70 @@
+"""Capsules: a body for a rig, one rounded limb for every bone, each moved by one joint."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import trimesh
+from numpy.typing import NDArray
+
+from mocap_cli.body.rig import Rig
+from mocap_cli.body.rotation import swing, unit
+
+Float64 = NDArray[np.float64]
+Side = Literal["left", "right", "middle"]
+
+SHORTEST = 0.02  # metres; the rig's small steps are no limbs
+ROUND = (10, 12)  # rings and spokes of a capsule: round enough, and light
+RADIUS = {  # of the limb that ends in that joint of the rig, as a share of the body's height
+    "Spine1": 0.068, "Neck": 0.062, "Head": 0.030, "HeadEnd": 0.050,
+    "Arm": 0.034, "ForeArm": 0.026, "Hand": 0.021, "HandEnd": 0.019,
+    "UpLeg": 0.050, "Leg": 0.044, "Foot": 0.031, "ToeBase": 0.023, "ToeBaseEnd": 0.018,
+}  # fmt: skip
+THIN = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Limb:
+    """The skin of one bone in the T-pose."""
+
+    joint: int  # of the rig, that moves it
+    side: Side
+    points: Float64  # (V, 3) metres, the rig's root at the origin
+    normals: Float64  # (V, 3)
+    faces: NDArray[np.int64]  # (F, 3)
+
+
+def limbs_of(rig: Rig) -> list[Limb]:
+    """A capsule from joint to joint wherever there is a bone to cover."""
+    height = float(np.ptp(rig.rest[:, 1]))
+    long = np.linalg.norm(rig.offsets, axis=-1) >= SHORTEST
+    # Both shoulders begin at the neck, which has a limb already.
+    chosen = [i for i, name in enumerate(rig.names) if long[i] and not name.endswith("Shoulder")]
+    return [_limb(rig, joint, height) for joint in chosen]
+
+
+def _limb(rig: Rig, joint: int, height: float) -> Limb:
+    side, part = _side(rig.names[joint])
+    start, bone = rig.rest[rig.parents[joint]], rig.offsets[joint]
+    length = float(np.linalg.norm(bone))
+    radius = min(RADIUS.get(part, THIN) * height, length)
+    if not rig.children(joint):  # the crown and the tips are where the skin ends
+        length = max(length - radius, SHORTEST / 2)
+    capsule = trimesh.creation.capsule(height=length, radius=radius, count=list(ROUND))
+    turn = swing((0.0, 0.0, 1.0), unit(bone))
+    middle = start + unit(bone) * length / 2
+    return Limb(
+        rig.parents[joint],
+        side,
+        capsule.vertices @ turn.T + middle,
+        unit(capsule.vertex_normals @ turn.T),
+        capsule.faces,
+    )
+
+
+def _side(name: str) -> tuple[Side, str]:
+    if name.startswith("Left"):
+        return "left", name.removeprefix("Left")
+    if name.startswith("Right"):
+        return "right", name.removeprefix("Right")
+    return "middle", name
