@@ -10,9 +10,9 @@ from mocap_cli.tracking.scene import Scene
 Float64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
-SLOW = 0.35  # metres a second at which a foot is as likely planted as not
-SLOPE = 0.3  # metres a second that change the odds by e
-LOW, RISE = 0.08, 0.03  # metres over the floor, likewise
+SLOW = 0.5  # metres a second at which a foot is as likely planted as not
+SLOPE = 0.25  # metres a second that change the odds by e
+LOW, RISE = 0.12, 0.03  # metres over the floor, likewise
 SHORTEST, GAP = 0.05, 0.08  # seconds
 
 

@@ -15,7 +15,7 @@ from mocap_cli.body.anatomy import ANKLE_HEIGHT, BALL_HEIGHT
 from mocap_cli.body.rotation import unit
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.tracking.equations import PathEquations
-from mocap_cli.tracking.runs import durations
+from mocap_cli.tracking.runs import durations, runs
 from mocap_cli.tracking.scene import Scene
 
 Float64 = NDArray[np.float64]
@@ -29,11 +29,11 @@ GRAVITY = 9.81
 SHARED = 4  # numbers of the ground that are solved for: two tilts, its level, how things fall
 LARGEST_TILT = 0.3  # radians that `up` may turn in one round
 ROLL, TILT = math.radians(4), math.radians(20)  # how level cameras are held, sideways and ahead
-BALANCE, TRUNK = math.radians(5), math.radians(12)  # how upright standing people are in all
-PLANE = 0.05  # metres a planted foot seems off the ground
+BALANCE, TRUNK = math.radians(4), math.radians(18)  # how upright standing people are in all
+PLANE = 0.03  # metres a planted foot seems off the ground
 CREEP = 0.1  # metres per root second that a planted foot seems to wander across the view
-CREEP_IN_DEPTH = 0.25  # the same towards the camera, where poses err most
-MEMORY = 0.5  # seconds for which a pose's errors stay alike
+CREEP_IN_DEPTH = 0.2  # the same towards the camera, where poses err most
+MEMORY = 0.5  # seconds of standing that say all there is to say about the floor
 SWAY = 0.7  # seconds after which a body leans anew
 WINDOW = 0.1  # seconds over which a speed is taken
 IN_DEPTH = 0.35  # share of a speed towards the camera that counts
@@ -94,7 +94,15 @@ def _principal(directions: Float64) -> Float64:
     return np.asarray((axes * np.sqrt(np.maximum(size, 0))).T)
 
 
-def add_upright(equations: PathEquations, ground: Ground, witnesses: list["Witness"]) -> None:
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """One opinion of which way is up."""
+
+    up: Float64  # (3,) unit
+    doubt: float  # radians
+
+
+def add_upright(equations: PathEquations, ground: Ground, witnesses: list[Witness]) -> None:
     """Add what standing bodies say about up; who disagrees much is believed less."""
     basis = ground.basis()
     for witness in witnesses:
@@ -102,14 +110,6 @@ def add_upright(equations: PathEquations, ground: Ground, witnesses: list["Witne
         weight = 1 / witness.doubt**2 / (1 + (angle / (2 * witness.doubt)) ** 2)
         for row, offset in zip(np.eye(2, SHARED), -basis.T @ witness.up, strict=True):
             equations.add_shared(row, float(offset), weight)
-
-
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """One opinion of which way is up."""
-
-    up: Float64  # (3,) unit
-    doubt: float  # radians
 
 
 def upright_witnesses(scene: Scene, planted: Float64) -> list[Witness]:
@@ -156,13 +156,21 @@ def add_feet(
     equations: PathEquations, scene: Scene, path: Float64, ground: Ground, planted: Float64
 ) -> None:
     """Add that planted feet stay where they are, and that where they are is the floor."""
-    news = scene.news(MEMORY)
     for side, pair in enumerate(FEET):
+        news = _news_of_stances(planted[:, side], scene)
         for joint, share in zip(pair, CLEARANCE, strict=True):
             foot = scene.body[:, joint]
             weight = planted[:, side] * _stillness(path + foot, scene)
             _add_staying(equations, scene, path, foot, weight)
             _add_floor(equations, ground, foot, path, weight * news, share * scene.height)
+
+
+def _news_of_stances(planted: Float64, scene: Scene) -> Float64:
+    """(T,) how much of a frame is new: a foot that stands for long says the same all the time."""
+    news = scene.news(MEMORY)
+    for run in runs(planted > 0):
+        news[run] /= max(1.0, float(news[run].sum()))
+    return news
 
 
 def _stillness(points: Float64, scene: Scene) -> Float64:
