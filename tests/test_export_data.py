@@ -10,8 +10,9 @@ import trc
 from poses import dance, motion_of
 from pycocotools.coco import COCO
 
+from mocap_cli.body.angles import joint_angles
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
-from mocap_cli.export.arrays import write_csv, write_npz
+from mocap_cli.export.arrays import write_angles, write_csv, write_npz
 from mocap_cli.export.coco import write_coco
 from mocap_cli.export.trc import write_trc
 
@@ -42,6 +43,15 @@ def test_pandas_reads_one_row_for_every_joint_in_every_frame(tmp_path, motion):
         read = wide.xs(name, axis=1, level="joint").to_numpy()
         np.testing.assert_allclose(read, motion.joints[:, j], atol=1e-6)
     assert table.groupby("time")["seen"].all().to_numpy().tolist() == motion.seen.tolist()
+
+
+def test_pandas_reads_one_column_of_degrees_for_every_angle(tmp_path, motion):
+    write_angles(motion, tmp_path / "a.angles.csv")
+    table = pd.read_csv(tmp_path / "a.angles.csv")
+    np.testing.assert_allclose(table.pop("time"), TIMES, atol=1e-6)
+    angles = joint_angles(motion)
+    assert list(table.columns) == list(angles)
+    np.testing.assert_allclose(table.to_numpy(), np.stack(list(angles.values()), 1), atol=1e-4)
 
 
 def test_numpy_reads_every_array_without_pickle(tmp_path, motion):

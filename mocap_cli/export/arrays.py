@@ -1,4 +1,4 @@
-"""CSV and NPZ: a Motion as a table for spreadsheets and statistics, and as arrays for NumPy."""
+"""CSV and NPZ: joints and angles as tables for spreadsheets and statistics; arrays for NumPy."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mocap_cli.body.angles import joint_angles
 from mocap_cli.body.motion import Motion
 from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.files import written_whole
@@ -28,6 +29,17 @@ def _rows(motion: Motion) -> Iterator[str]:
         for name, values in zip(motion.skeleton.names, joints.tolist(), strict=True):
             cells = ",".join("" if v != v else f"{v:.6f}" for v in values)
             yield f"{time:.6f},{name},{cells},{last}\n"
+
+
+def write_angles(motion: Motion, path: Path) -> None:
+    """One row for every frame and one column for every angle, in degrees."""
+    angles = joint_angles(motion)
+    table = np.stack(tuple(angles.values()), axis=-1)  # (T, A)
+    with written_whole(path) as aside, aside.open("w", encoding="ascii", newline="") as file:
+        file.write(",".join(("time", *angles)) + "\n")
+        for time, row in zip(motion.times.tolist(), table.tolist(), strict=True):
+            cells = ",".join("" if v != v else f"{v:.4f}" for v in row)
+            file.write(f"{time:.6f},{cells}\n")
 
 
 def write_npz(motion: Motion, path: Path) -> None:

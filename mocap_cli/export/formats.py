@@ -9,7 +9,7 @@ from typing import Literal
 
 from mocap_cli.body.motion import Motion, write_motion
 from mocap_cli.errors import MocapError
-from mocap_cli.export.arrays import write_csv, write_npz
+from mocap_cli.export.arrays import write_angles, write_csv, write_npz
 from mocap_cli.export.bvh import write_bvh
 from mocap_cli.export.coco import write_coco
 from mocap_cli.export.glb import write_glb
@@ -66,6 +66,7 @@ FORMATS = {
     ".glb": Format("a skinned body for Blender, Unity, Unreal and the web", _glb, 600),
     ".json": Format("everything that is known, for programs", _plain(write_motion), 2000),
     ".csv": Format("a table of joints for spreadsheets and statistics", _plain(write_csv), 1400),
+    ".angles.csv": Format("a table of joint angles", _plain(write_angles), 200),
     ".npz": Format("arrays for NumPy", _plain(write_npz), 900),
     ".trc": Format("markers for OpenSim and Visual3D", _plain(write_trc), 600),
     ".coco.json": Format("2D keypoints for vision programs", _plain(write_coco), 1100),
