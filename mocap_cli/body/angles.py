@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mocap_cli.body.motion import Motion
 from mocap_cli.body.posture import HINGES, first_turns
 from mocap_cli.body.rig import Rig, fit_rig
-from mocap_cli.body.rotation import inverse, unit
+from mocap_cli.body.rotation import frame, inverse, unit
 from mocap_cli.body.skeleton import BODY
 
 Float64 = NDArray[np.float64]
@@ -29,6 +29,7 @@ ANGLES = (
 )  # fmt: skip
 """Their names in order; docs/formats.md says what each one means."""
 
+_TRUNK = ("pelvis", "thorax", "right_hip", "left_hip")
 _X, _Y = np.array((1.0, 0.0, 0.0)), np.array((0.0, 1.0, 0.0))
 
 
@@ -48,17 +49,18 @@ def _measured(joints: Float64, times: Float64) -> dict[str, Float64]:
     rig = fit_rig(joints)
     turns = first_turns(rig, joints, times)
     seen = {name: turns[:, rig.index(name)] for name in rig.names}
-    trunk = joints[:, BODY.index("thorax")] - joints[:, BODY.index("pelvis")]
+    pelvis, thorax, right, left = (joints[:, BODY.index(name)] for name in _TRUNK)
+    trunk = frame(left - right, thorax - pelvis)
     flexion, right_bend, left_turn = _parted(inverse(seen["Hips"]) @ seen["Spine1"])
     made = {
-        "trunk_inclination": np.arccos(np.clip(unit(trunk)[:, 1], -1, 1)),
+        "trunk_inclination": np.arccos(np.clip(unit(thorax - pelvis)[:, 1], -1, 1)),
         "trunk_flexion": flexion,
         "trunk_left_bend": -right_bend,
         "trunk_left_turn": left_turn,
         "neck_flexion": _bend(seen["Spine1"], seen["Head"], _Y, _X),
     }
     for side, sign in (("Left", 1.0), ("Right", -1.0)):
-        limbs = {**_arm(seen, side, sign), **_leg(seen, rig, side, sign)}
+        limbs = {**_arm(seen, side, sign), **_leg(seen, trunk, rig, side, sign)}
         made |= {f"{side.lower()}_{name}": angle for name, angle in limbs.items()}
     return made
 
@@ -73,9 +75,12 @@ def _arm(seen: dict[str, Float64], side: str, sign: float) -> dict[str, Float64]
     }
 
 
-def _leg(seen: dict[str, Float64], rig: Rig, side: str, sign: float) -> dict[str, Float64]:
+def _leg(
+    seen: dict[str, Float64], trunk: Float64, rig: Rig, side: str, sign: float
+) -> dict[str, Float64]:
+    """Of one leg; the hip against the whole `trunk`, since no joint shows how the pelvis tilts."""
     thigh, shank = seen[f"{side}UpLeg"], seen[f"{side}Leg"]
-    back, left, inwards = _parted(inverse(seen["Hips"]) @ thigh)
+    back, left, inwards = _parted(inverse(trunk) @ thigh)
     sole = unit(rig.offsets[rig.index(f"{side}ToeBase")])
     return {
         "hip_flexion": -back,
