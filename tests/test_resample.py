@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from poses import dance, motion_of
 
-from mocap_cli.body.resample import resample, steady_clock
+from mocap_cli.body.resample import resample, resample_motion, steady_clock, steady_motion
 from mocap_cli.body.rotation import matrix_from_vector, vector_from_matrix
 
 
@@ -80,3 +81,39 @@ def test_a_single_frame_holds_for_all_time():
     turned, moved = resample(rotations, root, np.array([0.3]), np.arange(4) / 30)
     assert off(turned, np.repeat(rotations, 4, axis=0)) < 1e-6
     np.testing.assert_array_equal(moved, np.repeat(root, 4, axis=0))
+
+
+def test_a_motion_at_a_finer_rate_is_the_same_dance():
+    times = np.arange(60) / 60
+    finer = resample_motion(motion_of(dance(times[::2]), times[::2]), 60.0)
+    wanted = dance(times)[: len(finer.times)]  # its sines are drawn for given times
+    miss = np.linalg.norm(finer.joints - wanted, axis=-1)
+    assert np.median(miss) < 1e-3
+    assert miss.max() < 0.02
+    np.testing.assert_allclose(finer.joints[::2], dance(times[::2]), atol=1e-6)
+
+
+def test_what_is_missing_stays_missing_at_another_rate():
+    times = np.arange(30) / 30
+    joints = dance(times)
+    joints[10:13] = joints[20] = np.nan
+    finer = resample_motion(motion_of(joints, times), 120.0)
+    lost = ((finer.times > 9.01 / 30) & (finer.times < 12.99 / 30)) | (
+        np.abs(finer.times - 20 / 30) < 0.99 / 30
+    )
+    np.testing.assert_array_equal(finer.tracked, ~lost)
+
+
+def test_nothing_is_made_up_where_the_clock_jumps():
+    times = np.concatenate((np.arange(10), 40 + np.arange(10))) / 30
+    even, rate = steady_motion(motion_of(dance(times), times))
+    assert rate == pytest.approx(30)
+    np.testing.assert_array_equal(even.tracked, (even.times < 0.301) | (even.times > 1.332))
+
+
+@pytest.mark.parametrize("seen", [0, 1])
+def test_hardly_anybody_at_another_rate_is_hardly_anybody(seen):
+    times = np.arange(5) / 30
+    joints = dance(times)
+    joints[seen:] = np.nan
+    assert resample_motion(motion_of(joints, times), 60.0).tracked.sum() == seen

@@ -8,10 +8,10 @@ import torch
 from film import film
 
 from mocap_cli.body.motion import Motion, read_motion, write_motion
+from mocap_cli.body.resample import resample_motion
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.errors import MocapError
 from mocap_cli.lifting.metrics import p_mpjpe
-from mocap_cli.tracking.resample import resample
 from mocap_cli.tracking.track import TrackOptions, track
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -87,10 +87,10 @@ def test_expected_errors_are_told_and_are_no_fantasy(tracked):
 
 def test_another_frame_rate_keeps_span_and_poses(tracked, tmp_path):
     _, found, _ = tracked
-    other = resample(found, 50.0)
+    other = resample_motion(found, 50.0)
     assert np.allclose(np.diff(other.times), 0.02)
     assert other.times[-1] == pytest.approx(found.times[-1], abs=0.02)
-    back = resample(other, found.source.fps)
+    back = resample_motion(other, found.source.fps)
     both = back.tracked & found.tracked[: len(back.times)]
     gap = np.linalg.norm(back.joints[both] - found.joints[: len(back.times)][both], axis=-1)
     assert np.median(gap) < 0.005

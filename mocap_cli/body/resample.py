@@ -1,8 +1,11 @@
 """Poses at other times than they were seen at: steady clocks, missing frames, other rates."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
+from mocap_cli.body.motion import Motion
 from mocap_cli.body.rotation import matrix_from_quaternion, quaternion_from_matrix, slerp, unit
 
 Float64 = NDArray[np.float64]
@@ -10,6 +13,8 @@ Float64 = NDArray[np.float64]
 STEADY = 0.05  # of a period: times that stray no further from an even beat are on it
 ROUNDED = 0.6e-3  # seconds: some containers keep whole milliseconds, which is no uneven beat
 BRIDGED = 3.0  # periods: across longer gaps nothing is known of speeds, and lines are straight
+STILL = 30.0  # frames per second of a single frame, when its source has no rate
+HAIR = 1e-6  # of a gap: that close to a frame it is that frame
 
 
 def steady_clock(times: Float64, fps: float | None) -> tuple[Float64, float]:
@@ -32,6 +37,69 @@ def steady_clock(times: Float64, fps: float | None) -> tuple[Float64, float]:
     return times[0] + period * np.arange(steps + 1), period
 
 
+def resample_motion(motion: Motion, fps: float) -> Motion:
+    """The motion at a constant rate: joints along cubics, what is measured along straight lines.
+
+    What is missing stays missing: joints are made up only between two frames that have some.
+    """
+    old = motion.times
+    times, _ = steady_clock(old, fps)
+    nearest = np.searchsorted((old[1:] + old[:-1]) / 2, times)
+
+    def straight(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        flat = values.reshape(len(old), -1)
+        each = [np.interp(times, old, column) for column in flat.T]
+        return np.stack(each, 1).reshape(len(times), *values.shape[1:]).astype(values.dtype)
+
+    return replace(
+        motion,
+        source=replace(motion.source, fps=fps),
+        times=times,
+        joints=_joints_at(motion, times),
+        sigma=straight(motion.sigma),
+        seen=motion.seen[nearest],
+        contacts=straight(motion.contacts),
+        xy=straight(motion.xy),
+        score=straight(motion.score),
+        camera=replace(motion.camera, world_from_camera=motion.camera.world_from_camera[nearest]),
+    )
+
+
+def steady_motion(motion: Motion) -> tuple[Motion, float]:
+    """The motion on an even beat, which many formats demand, and its frames per second."""
+    if len(motion.times) == 1:
+        return motion, motion.source.fps if motion.source.fps > 0 else STILL
+    clock, period = steady_clock(motion.times, None)
+    return (motion if clock is motion.times else resample_motion(motion, 1 / period)), 1 / period
+
+
+def _joints_at(motion: Motion, times: Float64) -> NDArray[np.float32]:
+    """(T', J, 3) where the joints are then, NaN where they are not known on both sides."""
+    made = np.full((len(times), *motion.joints.shape[1:]), np.nan, np.float32)
+    old, tracked = motion.times, motion.tracked
+    if len(old) == 1 or not tracked.any():
+        made[:] = motion.joints[:1]
+        return made
+    first, way, near = _between(old, times)
+    known = (tracked[first] & tracked[first + 1] & near) | (tracked[first] & (way < HAIR))
+    known |= tracked[first + 1] & (way > 1 - HAIR)
+    seen, joints = old[tracked], motion.joints[tracked].astype(np.float64)
+    if len(seen) == 1:
+        made[known] = joints
+    else:
+        first, way, _ = _between(seen, times[known])
+        made[known] = _cubic(joints, seen, first, way)
+    return made
+
+
+def _between(times: Float64, at: Float64) -> tuple[NDArray[np.intp], Float64, NDArray[np.bool_]]:
+    """The frame before each time, the part of the way to the next one, and if it is near."""
+    first = np.clip(np.searchsorted(times, at, side="right") - 1, 0, len(times) - 2)
+    gaps = np.diff(times)
+    way = np.clip((at - times[first]) / gaps[first], 0, 1)
+    return first, way, gaps[first] <= BRIDGED * np.median(gaps)
+
+
 def resample(
     rotations: Float64, root: Float64, times: Float64, at: Float64
 ) -> tuple[Float64, Float64]:
@@ -42,10 +110,7 @@ def resample(
     """
     if len(times) == 1:
         return np.repeat(rotations, len(at), axis=0), np.repeat(root, len(at), axis=0)
-    first = np.clip(np.searchsorted(times, at, side="right") - 1, 0, len(times) - 2)
-    gaps = np.diff(times)
-    way = np.clip((at - times[first]) / gaps[first], 0, 1)
-    near = gaps[first] <= BRIDGED * np.median(gaps)
+    first, way, near = _between(times, at)
     four = aligned(quaternion_from_matrix(rotations))
     turns = matrix_from_quaternion(unit(_cubic(four, times, first, way)))
     straight = slerp(rotations[first[~near]], rotations[first[~near] + 1], way[~near, None])

@@ -7,13 +7,12 @@ from numpy.typing import NDArray
 
 from mocap_cli.body.kinematics import solve
 from mocap_cli.body.motion import Motion
-from mocap_cli.body.resample import resample, steady_clock
+from mocap_cli.body.resample import STILL, resample, steady_clock
 from mocap_cli.body.rig import Rig, fit_rig
 from mocap_cli.errors import MocapError
 
 Float64 = NDArray[np.float64]
 
-STILL = 30.0  # frames per second of a single frame, when its source has no rate
 FASTEST = 1000.0
 
 

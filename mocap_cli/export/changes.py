@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mocap_cli.body.motion import Motion
+from mocap_cli.body.resample import resample_motion
 from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirrored
 from mocap_cli.errors import MocapError
-from mocap_cli.tracking.resample import resample
 
 _HAIR = 1e-6  # seconds: keeps rounding from dropping the first or the last frame
 _MIRROR = np.diag((-1.0, 1.0, 1.0)).astype(np.float32)
@@ -29,7 +29,7 @@ def changed(motion: Motion, changes: Changes) -> Motion:
     if changes.start is not None or changes.end is not None:
         motion = between(motion, changes.start, changes.end)
     if changes.fps is not None:
-        motion = resample(motion, changes.fps)
+        motion = resample_motion(motion, changes.fps)
     if changes.mirror:
         motion = mirror(motion)
     return in_place(motion) if changes.in_place else motion

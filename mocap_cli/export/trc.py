@@ -6,27 +6,17 @@ from pathlib import Path
 import numpy as np
 
 from mocap_cli.body.motion import Motion
-from mocap_cli.body.resample import steady_clock
-from mocap_cli.export.animation import STILL
+from mocap_cli.body.resample import steady_motion
 from mocap_cli.files import written_whole
-from mocap_cli.tracking.resample import resample
 
 MM = 1000.0
 
 
 def write_trc(motion: Motion, path: Path) -> None:
     """Write every joint as a marker at a constant rate; frames without a person are empty."""
-    motion, rate = _steady(motion)
+    motion, rate = steady_motion(motion)
     with written_whole(path) as aside:
         aside.write_text("".join(_lines(motion, rate, path.name)), encoding="utf-8", newline="\r\n")
-
-
-def _steady(motion: Motion) -> tuple[Motion, float]:
-    """The motion on an even beat, which the format demands, and frames per second."""
-    if len(motion.times) == 1:
-        return motion, motion.source.fps if motion.source.fps > 0 else STILL
-    clock, period = steady_clock(motion.times, None)
-    return (motion if clock is motion.times else resample(motion, 1 / period)), 1 / period
 
 
 def _lines(motion: Motion, rate: float, name: str) -> Iterator[str]:

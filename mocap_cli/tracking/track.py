@@ -8,6 +8,7 @@ import numpy as np
 
 from mocap_cli import __version__
 from mocap_cli.body.motion import Camera, Motion, Source
+from mocap_cli.body.resample import resample_motion
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.errors import MocapError
@@ -16,7 +17,6 @@ from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.subject import Subject
 from mocap_cli.lifting.lift import lift, load_lifter
 from mocap_cli.tracking.place import Placed, place
-from mocap_cli.tracking.resample import resample
 from mocap_cli.video.probe import VideoInfo
 from mocap_cli.video.reader import Frame, VideoReader, open_video
 from mocap_cli.weights import Device, weight_hash, weight_path
@@ -59,7 +59,7 @@ def track(
     )  # fmt: skip
     warnings = (*damage, *_warnings(seen, options), *told, *placed.warnings)
     motion = _motion(info, seen, camera, placed, warnings)
-    return resample(motion, options.fps) if options.fps else motion
+    return resample_motion(motion, options.fps) if options.fps else motion
 
 
 def _counted(video: VideoReader, on_frame: Callable[[int], None]) -> Iterator[Frame]:
