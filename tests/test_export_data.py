@@ -3,6 +3,8 @@
 import contextlib
 import io
 
+import c3d
+import ezc3d
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from pycocotools.coco import COCO
 from mocap_cli.body.angles import joint_angles
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.export.arrays import write_angles, write_csv, write_npz
+from mocap_cli.export.c3d import write_c3d
 from mocap_cli.export.coco import write_coco
 from mocap_cli.export.trc import write_trc
 
@@ -96,6 +99,53 @@ def test_a_single_frame_is_a_file_of_one_line_of_markers(tmp_path):
     write_trc(motion_of(dance(TIMES)[:1], TIMES[:1]), tmp_path / "a.trc")
     header, places = markers(tmp_path / "a.trc")
     assert (len(places), header["DataRate"]) == (1, 60)
+
+
+def test_ezc3d_reads_the_joints_in_millimetres_at_the_rate_of_the_video(tmp_path, motion):
+    write_c3d(motion, tmp_path / "a.c3d")
+    read = ezc3d.c3d(str(tmp_path / "a.c3d"))
+    point = {
+        name: entry["value"]
+        for name, entry in read["parameters"]["POINT"].items()
+        if "value" in entry
+    }
+    assert tuple(point["LABELS"]) == BODY.names
+    assert (point["UNITS"], point["X_SCREEN"], point["Y_SCREEN"]) == (["mm"], ["+X"], ["+Y"])
+    assert point["RATE"] == read["header"]["points"]["frame_rate"] == 60
+    assert read["header"]["points"]["first_frame"] == 30  # counted from 0: half a second
+    places = read["data"]["points"][:3].transpose(2, 1, 0)
+    np.testing.assert_allclose(places, 1000 * motion.joints, atol=1e-3)
+    residuals = read["data"]["meta_points"]["residuals"][0].T
+    np.testing.assert_array_equal(residuals, np.where(motion.tracked, 0, -1)[:, None] + [0] * J)
+
+
+@pytest.mark.filterwarnings("ignore:No analog data")
+def test_another_reader_of_c3d_finds_the_same(tmp_path, motion):
+    write_c3d(motion, tmp_path / "a.c3d")
+    with (tmp_path / "a.c3d").open("rb") as file:
+        reader = c3d.Reader(file)
+        frames = [(number, points) for number, points, _ in reader.read_frames()]
+    assert tuple(label.strip() for label in reader.point_labels) == BODY.names
+    assert (reader.point_rate, reader.first_frame, reader.last_frame) == (60, 31, 70)
+    assert [number for number, _ in frames] == list(range(31, 71))
+    points = np.array([points for _, points in frames])
+    np.testing.assert_array_equal(
+        points[..., 3], np.where(motion.tracked, 0, -1)[:, None] + [0] * J
+    )
+    known = motion.tracked
+    np.testing.assert_allclose(points[known, :, :3], 1000 * motion.joints[known], atol=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore:No analog data")
+@pytest.mark.parametrize(("frames", "begin"), [(1, 0.0), (66_000, 0.0), (10, 2000.0)])
+def test_c3d_of_a_single_frame_and_of_more_than_its_header_counts(tmp_path, frames, begin):
+    times = begin + np.arange(frames) / 60
+    write_c3d(motion_of(np.ones((frames, J, 3)), times), tmp_path / "a.c3d")
+    read = ezc3d.c3d(str(tmp_path / "a.c3d"))
+    assert read["data"]["points"].shape == (4, J, frames)
+    with (tmp_path / "a.c3d").open("rb") as file:
+        reader = c3d.Reader(file)
+        assert (reader.frame_count, reader.point_rate) == (frames, 60)
 
 
 def test_the_reader_of_coco_finds_the_person_in_every_frame_that_shows_it(tmp_path, motion):

@@ -18,7 +18,7 @@ Output = Annotated[
         "--output",
         metavar="OUT",
         help="A file whose suffix decides what is written: .bvh, .glb, .csv,"
-        " .angles.csv (joint angles), .npz, .trc, .json,"
+        " .angles.csv (joint angles), .npz, .trc, .c3d, .json,"
         " .coco.json (2D keypoints), or .mp4 for the video with"
         " the skeleton drawn in. Or a folder (out/)."
         " Or only a suffix (.csv) to choose what a folder gets. May be repeated.",

@@ -11,6 +11,7 @@ from mocap_cli.body.motion import Motion, write_motion
 from mocap_cli.errors import MocapError
 from mocap_cli.export.arrays import write_angles, write_csv, write_npz
 from mocap_cli.export.bvh import write_bvh
+from mocap_cli.export.c3d import write_c3d
 from mocap_cli.export.coco import write_coco
 from mocap_cli.export.glb import write_glb
 from mocap_cli.export.overlay import write_overlay
@@ -69,6 +70,7 @@ FORMATS = {
     ".angles.csv": Format("a table of joint angles", _plain(write_angles), 200),
     ".npz": Format("arrays for NumPy", _plain(write_npz), 900),
     ".trc": Format("markers for OpenSim and Visual3D", _plain(write_trc), 600),
+    ".c3d": Format("markers for Visual3D, Vicon's and MATLAB's readers", _plain(write_c3d), 310),
     ".coco.json": Format("2D keypoints for vision programs", _plain(write_coco), 1100),
     ".mp4": Format("the video with the skeleton drawn in", _mp4, 0),
 }
