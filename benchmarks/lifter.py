@@ -40,8 +40,6 @@ def shots(bank: Recorded, *, perfect: bool) -> list[tuple[Keypoints, torch.Tenso
             times=np.arange(len(rays)) / FPS,
             xy=np.where(known[:, None, None], rays * (1, -1), np.nan).astype(np.float32),
             score=score,
-            depth=np.full(score.shape, np.nan, np.float32),
-            world=np.full((*score.shape, 3), np.nan, np.float32),
             seen=known,
             cut=np.zeros(len(rays), np.bool_),
         )

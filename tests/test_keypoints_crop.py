@@ -82,8 +82,6 @@ def still(times, seen, cut=None):
         times=np.asarray(times, float),
         xy=xy,
         score=np.where(gone[:, None], 0, np.full((T, K), 0.8)).astype(np.float32),
-        depth=np.where(gone[:, None], np.nan, np.zeros((T, K))).astype(np.float32),
-        world=np.where(gone[:, None, None], np.nan, np.zeros((T, K, 3))).astype(np.float32),
         seen=np.asarray(seen),
         cut=np.zeros(T, bool) if cut is None else np.asarray(cut),
     )
@@ -99,7 +97,6 @@ def test_a_short_gap_is_filled_along_the_turn_and_marked_as_unsure():
     assert not filled.seen[8:13].any()
     assert (filled.score[8:13] < 0.3).all()
     assert (filled.score[8:13] > 0).all()
-    assert np.isnan(filled.depth[8:13]).all()
 
 
 def test_a_long_gap_and_a_gap_with_a_cut_in_it_stay_empty():

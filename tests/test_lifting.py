@@ -52,8 +52,6 @@ def keypoints(fps: float = 30.0, seconds: float = 2.0, camera_turn=None) -> Keyp
         times=np.arange(T) / fps,
         xy=Pinhole(900, (640, 360)).project(points).astype(np.float32),
         score=np.full((T, K), 0.8, np.float32),
-        depth=np.full((T, K), np.nan, np.float32),
-        world=np.full((T, K, 3), np.nan, np.float32),
         seen=np.ones(T, np.bool_),
         cut=np.zeros(T, np.bool_),
     )

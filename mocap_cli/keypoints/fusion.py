@@ -32,29 +32,25 @@ def fuse(
 ) -> Keypoints:
     """Keypoints of everything that was seen in pictures of that width and height."""
     T, K = len(times), len(KEYPOINTS)
-    xy, depth = np.full((T, K, 2), np.nan, np.float32), np.full((T, K), np.nan, np.float32)
-    world, score = np.full((T, K, 3), np.nan, np.float32), np.zeros((T, K), np.float32)
+    xy, score = np.full((T, K, 2), np.nan, np.float32), np.zeros((T, K), np.float32)
     seen = np.array([s is not None for s in sightings], np.bool_)
     found = [s for s in sightings if s is not None]
     if found:
-        xy[seen], score[seen], depth[seen], world[seen] = _fused(np.array(times)[seen], found)
+        xy[seen], score[seen] = _fused(np.array(times)[seen], found)
         score[seen] *= _inside(xy[seen], found, size)
     keypoints = Keypoints(
         times=np.array(times, np.float64),
         xy=xy,
         score=score,
-        depth=depth,
-        world=world,
         seen=seen,
         cut=np.array(cut, np.bool_),
     )
     return fill_gaps(keypoints, [s.crop if s else None for s in sightings])
 
 
-def _fused(times: Floats, found: list[Sighting]) -> tuple[Floats, Floats, Floats, Floats]:
+def _fused(times: Floats, found: list[Sighting]) -> tuple[Floats, Floats]:
     blaze = _stacked([s.blazepose for s in found])
     blaze_score = _stacked([s.blazepose_score for s in found])
-    depth, world = _stacked([s.depth for s in found]), _stacked([s.world for s in found])
     move = np.concatenate((_stacked([s.movenet for s in found]), blaze[:, COCO:]), axis=1)
     move[:, COCO:] += move[:, _ANKLES] - blaze[:, _ANKLES]  # it has no feet of its own
     move_score = _stacked([s.movenet_score for s in found])
@@ -63,14 +59,12 @@ def _fused(times: Floats, found: list[Sighting]) -> tuple[Floats, Floats, Floats
     steps = np.diff(times)
     swap_move, swap_blaze = swaps(body(move), body(blaze), move_score, steps)
     move, move_score = (_swapped(a, swap_move) for a in (move, move_score))
-    blaze, blaze_score, depth, world = (
-        _swapped(a, swap_blaze) for a in (blaze, blaze_score, depth, world)
-    )
+    blaze = _swapped(blaze, swap_blaze)
     apart = np.linalg.norm(body(move) - body(blaze), axis=-1)  # (T, K) torsos
     conflict = np.clip((apart - _AGREE) / (_CONFLICT - _AGREE), 0, 1)
     share = (_MOVENET_SHARE + (1 - _MOVENET_SHARE) * conflict)[..., None]
     mean = share * move + (1 - share) * blaze
-    return mean, move_score * (1 - _DOUBT * conflict), depth, world
+    return mean, move_score * (1 - _DOUBT * conflict)
 
 
 def _stacked(arrays: list[NDArray[np.float32]]) -> Floats:

@@ -15,29 +15,19 @@ Float64 = NDArray[np.float64]
 class Keypoints:
     """The 21 keypoints of the followed person over time; K counts as in `KEYPOINTS`.
 
-    Frames where nobody was found hold NaN in `xy`, `depth` and `world` and a score of 0. Short
-    gaps between seen frames are filled from their neighbours: `seen` is False, `xy` is finite
-    and the score is low; `depth` and `world` stay NaN there.
+    Frames where nobody was found hold NaN in `xy` and a score of 0. Short gaps between seen
+    frames are filled from their neighbours: `seen` is False, `xy` is finite and the score is low.
     """
 
     times: Float64  # (T,) seconds, strictly rising
     xy: Float32  # (T, K, 2) displayed pixels, Y down, a pixel's middle at +0.5
     score: Float32  # (T, K) 0..1: 0.2 is a guess, 0.3 right two times in three, 0.5 nearly always
-    depth: Float32  # (T, K) displayed pixels TOWARDS the camera, from the middle of the hips
-    world: Float32  # (T, K, 3) metres from the middle of the hips; X right, Y up, Z to the viewer
     seen: NDArray[np.bool_]  # (T,) the networks saw the person in this frame
     cut: NDArray[np.bool_]  # (T,) this frame begins another shot: nothing moves across it
 
     def __post_init__(self) -> None:
         T, K = len(self.times), len(KEYPOINTS)
-        wanted = {
-            "xy": (T, K, 2),
-            "score": (T, K),
-            "depth": (T, K),
-            "world": (T, K, 3),
-            "seen": (T,),
-            "cut": (T,),
-        }
+        wanted = {"xy": (T, K, 2), "score": (T, K), "seen": (T,), "cut": (T,)}
         for name, shape in wanted.items():
             if getattr(self, name).shape != shape:
                 raise ValueError(f"{name} is {getattr(self, name).shape}, wanted {shape}")

@@ -10,7 +10,6 @@ from mocap_cli.weights import Device, open_network
 
 Floats = NDArray[np.float32]
 
-_Y_UP = np.array((1, -1, -1), np.float32)  # BlazePose: Y down, Z away from the viewer
 _MOVENET_SHIFT = np.float32(0.33)  # pixels; a picture and its mirror image show that much
 _SIGMOID_LIMIT = 30.0  # keeps exp() within a float
 
@@ -23,9 +22,6 @@ class Reading:
     movenet_score: Floats  # (17,) 0..1
     blazepose: Floats  # (39, 2), BlazePose's order, the last six help to place the next crop
     blazepose_score: Floats  # (39,) 0..1: it lies in the crop and nothing hides it
-    depth: Floats  # (39,) the crop's pixels TOWARDS the camera from the middle of the hips
-    world: Floats  # (39, 3) metres from the middle of the hips; X right, Y up, Z to the viewer
-    person: float  # 0..1: BlazePose thinks that there is a person
 
 
 class BodyNetworks:
@@ -38,16 +34,12 @@ class BodyNetworks:
     def look(self, crop: Image) -> Reading:
         """See the body in a (SIZE, SIZE, 3) crop."""
         (found,) = self._movenet(crop[None].astype(np.int32))
-        marks, person, world = self._blazepose(crop[None].astype(np.float32) / 255)
-        marks, world = marks.reshape(39, 5), world.reshape(39, 3)
+        marks = self._blazepose(crop[None].astype(np.float32) / 255)[0].reshape(39, 5)
         return Reading(
             movenet=found[0, 0, :, 1::-1] * SIZE + _MOVENET_SHIFT,
             movenet_score=found[0, 0, :, 2],
             blazepose=marks[:, :2],
             blazepose_score=_sigmoid(marks[:, 3]) * _sigmoid(marks[:, 4]),
-            depth=-marks[:, 2],
-            world=world * _Y_UP,
-            person=float(person[0, 0]),
         )
 
 

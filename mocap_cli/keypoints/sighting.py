@@ -29,8 +29,6 @@ class Sighting:
     movenet_score: Floats  # (17,)
     blazepose: Floats  # (K, 2)
     blazepose_score: Floats  # (K,)
-    depth: Floats  # (K,) see Keypoints
-    world: Floats  # (K, 3) see Keypoints
     colours: Colours
     crop: Crop  # where the networks looked
     quality: float  # 0..1: how likely most of the body is seen right
@@ -46,15 +44,11 @@ def see(networks: BodyNetworks, image: Image, crop: Crop) -> Sighting:
     picture = crop.cut_out(image)
     reading = networks.look(picture)
     blazepose = reading.blazepose[_BLAZEPOSE]
-    upright = np.eye(3)
-    upright[:2, :2] = crop.axes  # acts on rows; Y is up, so the turn goes the other way round
     return Sighting(
         movenet=crop.to_picture(reading.movenet).astype(np.float32),
         movenet_score=reading.movenet_score,
         blazepose=crop.to_picture(blazepose).astype(np.float32),
         blazepose_score=reading.blazepose_score[_BLAZEPOSE],
-        depth=reading.depth[_BLAZEPOSE] * np.float32(crop.scale),
-        world=(reading.world[_BLAZEPOSE] @ upright).astype(np.float32),
         colours=colours_on(picture, (reading.movenet + blazepose[:COCO]) / 2),
         crop=crop,
         quality=_quality(reading, blazepose),
