@@ -1,0 +1,1 @@
+"""Learning from unlabelled clips: the networks, their losses and the loop that trains them."""
