@@ -93,6 +93,7 @@ def test_a_folder_in_gives_a_folder_out_past_bad_files(mocap):
     [
         ("nothing.json", "cannot read nothing.json"),
         ("a.json -o b.foo", ".foo is not a known format"),
+        ("a.json -o b.fbx", "no free program but Blender writes FBX"),
         ("a.json -o a.json", "a.json is the motion itself"),
         ("a.json -o b.bvh --start 9", "a.mp4 has no frame between these seconds"),
         ("a.json -o b.mp4", "cannot find a.mp4, the video of a.json"),
@@ -111,7 +112,7 @@ def test_what_can_be_mended_is_one_line_and_a_hint_and_writes_nothing(mocap, typ
 @pytest.mark.parametrize(
     "options",
     ["", "a.json a.json b.json -o c.bvh", "a.json --fps 1e9", "a.json --start 2 --end 1",
-     "a.json -o b.mp4 --mirror", "a.json -o one/ -o two/"],
+     "a.json -o b.mp4 --mirror", "a.json -o one/ -o two/", "a.json --rig maya"],
 )  # fmt: skip
 def test_bad_usage_leaves_with_2_and_writes_nothing(mocap, options):
     code, out, err = mocap(f"export {options}")

@@ -11,10 +11,17 @@ from mocap_cli.commands.several import do_all, leave_with
 from mocap_cli.errors import MocapError
 from mocap_cli.export.changes import Changes, changed
 from mocap_cli.export.formats import Units, WriteOptions, check_output, suffix_of, write
+from mocap_cli.export.rigs import RigNames
 
 
 def run(
-    jobs: Sequence[Job], changes: Changes, *, video: Path | None, units: Units, quiet: bool
+    jobs: Sequence[Job],
+    changes: Changes,
+    *,
+    video: Path | None,
+    units: Units,
+    rig: RigNames,
+    quiet: bool,
 ) -> None:
     """Convert every motion; one alone raises its error, of several those that failed are listed."""
     with bars(quiet) as screen:
@@ -23,7 +30,7 @@ def run(
             return _check(job, video)
 
         def do(job: Job, found: Path | None, number: str) -> None:
-            options = WriteOptions(video=found, units=units, fps=changes.fps)
+            options = WriteOptions(video=found, units=units, rig=rig, fps=changes.fps)
             _convert(job, changes, options, screen, number)
 
         failures = do_all(jobs, check, do)

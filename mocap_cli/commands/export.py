@@ -1,7 +1,7 @@
 """`mocap export`: from a motion to the files that other programs and people open."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -33,6 +33,10 @@ Video = Annotated[
         show_default="beside MOTION",
     ),
 ]
+Rig = Annotated[
+    Literal["default", "mixamo", "rokoko"],
+    typer.Option(help="Whose names the joints of .bvh and .glb get."),
+]
 Mirror = Annotated[bool, typer.Option("--mirror", help="Swap left and right.")]
 InPlace = Annotated[
     bool, typer.Option("--in-place", help="Keep the pelvis above the origin; heights stay.")
@@ -49,6 +53,7 @@ def export(
     mirror: Mirror = False,
     in_place: InPlace = False,
     units: Units = "cm",
+    rig: Rig = "default",
     quiet: Quiet = False,
 ) -> None:
     """Turn motions into the files that other programs open.
@@ -65,4 +70,4 @@ def export(
     if mirror and any(suffix_of(path) == ".mp4" for job in jobs for path in job.outputs):
         raise typer.BadParameter("the video cannot be mirrored with it; leave .mp4 out")
     changes = Changes(start=start, end=end, fps=fps, mirror=mirror, in_place=in_place)
-    run(jobs, changes, video=video, units=units, quiet=quiet)
+    run(jobs, changes, video=video, units=units, rig=rig, quiet=quiet)

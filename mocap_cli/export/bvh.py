@@ -11,6 +11,7 @@ from mocap_cli.body.rig import Rig
 from mocap_cli.body.rotation import steady_zxy
 from mocap_cli.errors import MocapError
 from mocap_cli.export.animation import animate
+from mocap_cli.export.rigs import RigNames, named
 from mocap_cli.files import written_whole
 
 Float64 = NDArray[np.float64]
@@ -21,12 +22,19 @@ ROOT_CHANNELS = f"6 Xposition Yposition Zposition {TURNS}"
 """The root's OFFSET is zero: some programs add it to these positions and others do not."""
 
 
-def write_bvh(motion: Motion, path: Path, *, units: str = "cm", fps: float | None = None) -> None:
+def write_bvh(
+    motion: Motion,
+    path: Path,
+    *,
+    units: str = "cm",
+    fps: float | None = None,
+    rig: RigNames = "default",
+) -> None:
     """Write the person as a rig of constant bones, at the motion's own rate or at `fps`."""
     if units not in SCALE:
         raise MocapError(f"unknown units {units!r}", f"choose one of {', '.join(SCALE)}")
     made = animate(motion, fps)
-    text = bvh_text(made.rig, made.rotations, made.root, made.period, SCALE[units])
+    text = bvh_text(named(made.rig, rig), made.rotations, made.root, made.period, SCALE[units])
     with written_whole(path) as aside:
         aside.write_text(text, encoding="ascii")
 

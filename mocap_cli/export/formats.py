@@ -15,6 +15,7 @@ from mocap_cli.export.c3d import write_c3d
 from mocap_cli.export.coco import write_coco
 from mocap_cli.export.glb import write_glb
 from mocap_cli.export.overlay import write_overlay
+from mocap_cli.export.rigs import RigNames
 from mocap_cli.export.trc import write_trc
 
 Units = Literal["cm", "m"]
@@ -26,6 +27,7 @@ class WriteOptions:
 
     video: Path | None = None  # the overlay is drawn over it
     units: Units = "cm"  # of the BVH
+    rig: RigNames = "default"  # how the BVH and the GLB call their joints
     fps: float | None = None  # of the BVH and the GLB; None is the video's own
     on_frame: Callable[[int], None] = lambda done: None
 
@@ -44,7 +46,7 @@ class Format:
 
 
 def _bvh(motion: Motion, path: Path, options: WriteOptions) -> None:
-    write_bvh(motion, path, units=options.units, fps=options.fps)
+    write_bvh(motion, path, units=options.units, fps=options.fps, rig=options.rig)
 
 
 def _mp4(motion: Motion, path: Path, options: WriteOptions) -> None:
@@ -54,7 +56,7 @@ def _mp4(motion: Motion, path: Path, options: WriteOptions) -> None:
 
 
 def _glb(motion: Motion, path: Path, options: WriteOptions) -> None:
-    write_glb(motion, path, fps=options.fps)
+    write_glb(motion, path, fps=options.fps, rig=options.rig)
 
 
 def _plain(write: Callable[[Motion, Path], None]) -> Callable[[Motion, Path, WriteOptions], None]:
@@ -93,6 +95,11 @@ def suffix_of(path: Path) -> str:
 def format_of(path: Path) -> Format:
     """The format of the suffix, or an error that names the ones there are."""
     suffix = suffix_of(path)
+    if suffix == ".fbx":
+        raise MocapError(
+            f"cannot write {path}: no free program but Blender writes FBX that others read well",
+            "write .glb, import it in Blender, and export it from there: File > Export > FBX",
+        )
     if suffix not in FORMATS:
         raise MocapError(
             f"cannot write {path}: {suffix or 'no suffix'} is not a known format",

@@ -15,6 +15,7 @@ from mocap_cli.body.rotation import quaternion_from_matrix
 from mocap_cli.export.animation import Animation, animate
 from mocap_cli.export.capsules import Limb, limbs_of
 from mocap_cli.export.figure import LEFT, MIDDLE, RIGHT
+from mocap_cli.export.rigs import RigNames, named
 from mocap_cli.files import written_whole
 
 COLOURS = {"left": LEFT, "right": RIGHT, "middle": MIDDLE}
@@ -22,13 +23,14 @@ _SHAPES = {1: gltf.SCALAR, 3: gltf.VEC3, 4: gltf.VEC4, 16: gltf.MAT4}
 _KINDS = {"float32": gltf.FLOAT, "uint16": gltf.UNSIGNED_SHORT, "uint8": gltf.UNSIGNED_BYTE}
 
 
-def write_glb(motion: Motion, path: Path, *, fps: float | None = None) -> None:
+def write_glb(
+    motion: Motion, path: Path, *, fps: float | None = None, rig: RigNames = "default"
+) -> None:
     """Write the person as a skinned body whose joints carry the animation; metres, Y up."""
     document = _Document()
     made = animate(motion, fps)
-    rig = made.rig
-    document.add_rig(rig)
-    document.add_body(rig, limbs_of(rig))
+    document.add_rig(named(made.rig, rig))
+    document.add_body(made.rig, limbs_of(made.rig))
     document.add_animation(made, Path(motion.source.file).stem)
     with written_whole(path) as aside:
         aside.write_bytes(document.to_bytes())
