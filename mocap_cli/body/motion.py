@@ -101,8 +101,11 @@ class Motion:
         )
 
 
-def write_motion(motion: Motion, path: Path) -> None:
-    """Write the JSON of docs/formats.md; reading it back gives the same numbers."""
+def write_motion(motion: Motion, path: Path, quality: Mapping[str, Any] | None = None) -> None:
+    """Write the JSON of docs/formats.md; reading it back gives the same numbers.
+
+    `quality` is what was measured of it, for those who read the file: it follows from the rest.
+    """
     document = {
         "mocap": FORMAT,
         "source": motion.source,
@@ -118,6 +121,7 @@ def write_motion(motion: Motion, path: Path) -> None:
         "camera": motion.camera,
         "model": dict(motion.model),
         "warnings": motion.warnings,
+        **({} if quality is None else {"quality": quality}),
     }
     with written_whole(path) as aside:
         aside.write_bytes(orjson.dumps(document, _contiguous, orjson.OPT_SERIALIZE_NUMPY))

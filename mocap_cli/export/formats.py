@@ -15,6 +15,7 @@ from mocap_cli.export.c3d import write_c3d
 from mocap_cli.export.coco import write_coco
 from mocap_cli.export.glb import write_glb
 from mocap_cli.export.overlay import write_overlay
+from mocap_cli.export.quality import measure
 from mocap_cli.export.rigs import RigNames
 from mocap_cli.export.trc import write_trc
 
@@ -59,6 +60,10 @@ def _glb(motion: Motion, path: Path, options: WriteOptions) -> None:
     write_glb(motion, path, fps=options.fps, rig=options.rig)
 
 
+def _json(motion: Motion, path: Path, options: WriteOptions) -> None:
+    write_motion(motion, path, measure(motion).block())
+
+
 def _plain(write: Callable[[Motion, Path], None]) -> Callable[[Motion, Path, WriteOptions], None]:
     """What needs no options."""
     return lambda motion, path, options: write(motion, path)
@@ -67,7 +72,7 @@ def _plain(write: Callable[[Motion, Path], None]) -> Callable[[Motion, Path, Wri
 FORMATS = {
     ".bvh": Format("motion for Blender, MotionBuilder, Maya and games", _bvh, 800),
     ".glb": Format("a skinned body for Blender, Unity, Unreal and the web", _glb, 600),
-    ".json": Format("everything that is known, for programs", _plain(write_motion), 2000),
+    ".json": Format("everything that is known, for programs", _json, 2000),
     ".csv": Format("a table of joints for spreadsheets and statistics", _plain(write_csv), 1400),
     ".angles.csv": Format("a table of joint angles", _plain(write_angles), 200),
     ".npz": Format("arrays for NumPy", _plain(write_npz), 900),

@@ -1,0 +1,198 @@
+"""Quality: what a motion is worth, in numbers, and the reasons not to use it.
+
+Nothing here knows the truth: these are the faults that a result shows by itself.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap_cli.body.motion import Motion
+from mocap_cli.body.resample import steady_clock
+from mocap_cli.body.skeleton import BODY
+from mocap_cli.tracking.runs import runs
+from mocap_cli.tracking.summary import UNSURE, Stretch, summarise
+
+Float64 = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+
+PLANTED = 0.5  # contacts above it are feet that stand
+STANCE = 0.1  # seconds over which a planted foot is watched
+BEAT = 1 / 60  # seconds: frames nearer to each other have been smoothed as one
+DEEP = 0.2  # metres below the floor at which a foot stands on something lower
+_MEDIAN_OF_CHI2 = 2.366  # of three squared standard normals
+_FEET = tuple(
+    (BODY.index(f"{side}_ankle"), BODY.index(f"{side}_toe")) for side in ("left", "right")
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """The faults of one motion; None where nothing tells."""
+
+    frames: int
+    seconds: float
+    fps: float
+    even: bool  # the frames have a steady beat
+    longest_step: float  # seconds from one frame to the next, at most
+    coverage: float  # share of the frames that have joints
+    filled: float  # share of the frames whose joints were filled in from their neighbours
+    longest_gap: float  # seconds in which nobody was seen between two sightings, at most
+    unsure: float  # share of the tracked time in which half of the joints may be 10 cm off
+    doubtful: tuple[Stretch, ...]  # where to look, longest first
+    jitter: float | None  # metres: noise of a joint's coordinates from frame to frame
+    foot_slide: float | None  # metres per second of feet that are said to stand
+    bone_drift: float | None  # metres by which the least constant bone changes its length
+    below_floor: float | None  # metres below 0 that planted feet reach
+
+    def block(self) -> dict[str, Any]:
+        """The same as plain data, for the JSON."""
+        return asdict(self)
+
+
+def measure(motion: Motion) -> Quality:
+    """Find what can be found without knowing the truth."""
+    summary = summarise(motion)
+    joints, times = motion.joints.astype(np.float64), motion.times
+    unsure = sum(s.end - s.start + 1 / summary.fps for s in summary.doubtful if s.reason == UNSURE)
+    known = max(summary.seen + summary.filled, 1) / summary.fps
+    world = motion.space == "world"
+    return Quality(
+        frames=summary.frames,
+        seconds=summary.seconds,
+        fps=summary.fps,
+        even=len(times) < 3 or len(steady_clock(times, None)[0]) == len(times),
+        longest_step=float(np.diff(times).max(initial=0.0)),
+        coverage=summary.coverage,
+        filled=summary.filled / summary.frames,
+        longest_gap=longest_gap(motion),
+        unsure=min(unsure / known, 1.0),
+        doubtful=summary.doubtful,
+        jitter=jitter(joints, times),
+        foot_slide=foot_slide(joints, motion.contacts, times) if world else None,
+        bone_drift=bone_drift(joints),
+        below_floor=below_floor(joints, motion.contacts) if world else None,
+    )
+
+
+def longest_gap(motion: Motion) -> float:
+    """Seconds of the longest stretch between two frames in which the person was seen."""
+    seen = np.flatnonzero(motion.seen & motion.tracked)
+    apart = np.flatnonzero(np.diff(seen) > 1)
+    gaps = motion.times[seen[apart + 1]] - motion.times[seen[apart]]
+    return float(gaps.max(initial=0.0))
+
+
+def jitter(joints: Float64, times: Float64) -> float | None:
+    """Standard deviation of the noise in a coordinate (T, J, 3), by the calmer half of the frames.
+
+    Four points in a row are weighted so that any parabola cancels: what is left is noise. Speed
+    and steady acceleration do not count, and the median leaves out kicks.
+    """
+    beat = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    stride = max(1, round(BEAT / beat)) if beat else 1
+    first = np.arange(len(times) - 3 * stride)
+    four = first[:, None] + stride * np.arange(4)  # (N, 4) frames
+    near = times[four[:, -1]] - times[four[:, 0]] < 6 * stride * beat if len(first) else first > 0
+    four = four[near & np.isfinite(joints[four]).all(axis=(1, 2, 3))]
+    if not len(four):
+        return None
+    clock = times[four]
+    away = clock[:, :, None] - clock[:, None] + np.eye(4)
+    weight = 1 / away.prod(axis=-1)
+    weight /= np.linalg.norm(weight, axis=1, keepdims=True)
+    left = np.einsum("nk,nkji->nji", weight, joints[four])
+    square = np.median(np.sum(left**2, axis=-1), axis=0) / _MEDIAN_OF_CHI2  # (J,)
+    return float(np.sqrt(square.mean()))
+
+
+def foot_slide(joints: Float64, contacts: NDArray[np.float32], times: Float64) -> float | None:
+    """Mean speed along the floor of planted feet, of their ankle or ball, whichever rests more.
+
+    Seen over a tenth of a second, so that noise is no speed.
+    """
+    way = lasted = 0.0
+    for side, pair in enumerate(_FEET):
+        planted = (contacts[:, side] > PLANTED) & np.isfinite(joints).all(axis=(1, 2))
+        for run in runs(planted):
+            clock, foot = times[run], joints[run][:, pair][..., [0, 2]]  # (n, 2, 2)
+            later = np.searchsorted(clock, clock + STANCE - 1e-6)
+            there = later < len(clock)
+            moved = foot[later[there]] - foot[there]
+            way += float(np.linalg.norm(moved, axis=-1).min(axis=-1).sum())
+            lasted += float((clock[later[there]] - clock[there]).sum())
+    return way / lasted if lasted > 0 else None
+
+
+def bone_drift(joints: Float64) -> float | None:
+    """By how much the least constant bone changes: between its shortest and longest, less 5 %."""
+    joints = joints[np.isfinite(joints).all(axis=(1, 2))]
+    if not len(joints):
+        return None
+    parents, children = np.array(BODY.bones).T
+    lengths = np.linalg.norm(joints[:, children] - joints[:, parents], axis=-1)
+    low, high = np.percentile(lengths, (2.5, 97.5), axis=0)
+    return float((high - low).max())
+
+
+def below_floor(joints: Float64, contacts: NDArray[np.float32]) -> float | None:
+    """How deep planted feet sink, less the worst 5 %; what is far below stands on a lower floor."""
+    depths = []
+    for side, pair in enumerate(_FEET):
+        planted = (contacts[:, side] > PLANTED) & np.isfinite(joints).all(axis=(1, 2))
+        depths.append(-joints[planted][:, pair, 1].min(axis=-1))
+    depth = np.concatenate(depths)
+    depth = np.maximum(depth[depth < DEEP], 0)
+    return float(np.percentile(depth, 95)) if len(depth) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How good one number must be for a result to be used unseen."""
+
+    name: str  # of the number in Quality
+    label: str
+    says: Callable[[float], str]  # the number as a person reads it
+    bound: float
+    at_least: bool = False  # the bound is a floor, not a ceiling
+
+    def kept(self, value: float | None) -> bool:
+        """Whether the number is good enough; what is not known is no fault."""
+        if value is None:
+            return True
+        return value >= self.bound if self.at_least else value <= self.bound
+
+    def reason(self, value: float) -> str:
+        """Why the result is unfit."""
+        most = "at least" if self.at_least else "at most"
+        return f"{self.label} is {self.says(value)}, {most} {self.says(self.bound)} is wanted"
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.0f} %"
+
+
+def _millimetres(value: float) -> str:
+    return f"{1000 * value:.0f} mm"
+
+
+LIMITS = (
+    Limit("coverage", "coverage", _share, 0.70, at_least=True),
+    Limit("filled", "share of filled-in frames", _share, 0.25),
+    Limit("longest_gap", "longest gap", lambda s: f"{s:.1f} s", 1.0),
+    Limit("unsure", "unsure share", _share, 0.60),
+    Limit("jitter", "jitter", _millimetres, 0.015),
+    Limit("foot_slide", "foot slide", lambda v: f"{100 * v:.0f} cm/s", 0.15),
+    Limit("bone_drift", "bone-length drift", _millimetres, 0.030),
+    Limit("below_floor", "depth of feet below the floor", _millimetres, 0.050),
+)
+"""What `mocap export --check` asks for; docs/formats.md says why."""
+
+
+def faults(quality: Quality) -> tuple[str, ...]:
+    """One line for every reason not to use the result without looking; none when it is fit."""
+    found = [(limit, getattr(quality, limit.name)) for limit in LIMITS]
+    return tuple(limit.reason(value) for limit, value in found if not limit.kept(value))

@@ -1,0 +1,154 @@
+"""Quality: each number against motions whose fault is known, and the reasons it gives."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from poses import dance, motion_of, somersault, t_pose, wobbling
+
+from mocap_cli.body.motion import read_motion, write_motion
+from mocap_cli.body.skeleton import BODY
+from mocap_cli.export.quality import faults, measure
+
+TIMES = np.arange(90) / 30
+SCHEMA = Path(__file__).parent.parent / "docs" / "motion.schema.json"
+STANDING = np.ones((90, 2), np.float32)
+
+
+def gliding(speed: float, depth: float = 0.0) -> np.ndarray:
+    """Somebody who stands `depth` metres in the floor and is pushed along X."""
+    joints = t_pose(len(TIMES))
+    lowest = joints[..., 1].min()
+    return joints + np.stack((speed * TIMES, 0 * TIMES - lowest - depth, 0 * TIMES), -1)[:, None]
+
+
+def test_a_clean_motion_has_no_faults():
+    quality = measure(motion_of(gliding(0), TIMES, contacts=STANDING))
+    assert faults(quality) == ()
+    assert (quality.coverage, quality.filled, quality.longest_gap, quality.unsure) == (1, 0, 0, 0)
+    assert quality.doubtful == ()
+    assert quality.even
+    assert (quality.jitter, quality.foot_slide, quality.bone_drift) == pytest.approx((0, 0, 0))
+
+
+@pytest.mark.parametrize("size", [0.003, 0.02])
+@pytest.mark.parametrize("fps", [12, 30, 240])
+def test_jitter_is_the_standard_deviation_of_the_noise_at_any_rate(size, fps):
+    times = np.arange(300) / fps
+    joints = wobbling(t_pose(300), size=size)
+    assert measure(motion_of(joints, times)).jitter == pytest.approx(size, rel=0.1)
+
+
+def test_falling_and_a_constant_speed_are_no_jitter_even_when_frames_are_uneven():
+    rng = np.random.default_rng(0)
+    times = np.cumsum(rng.uniform(0.02, 0.06, 90))
+    way = np.stack((7 * times, 5 * times - 4.9 * times**2, 0 * times), axis=-1)
+    quality = measure(motion_of(t_pose(90) + way[:, None], times))
+    assert quality.jitter < 1e-5
+    assert not quality.even
+    assert quality.longest_step == pytest.approx(np.diff(times).max())
+
+
+def test_somersaults_hardly_count_as_jitter():
+    times = np.arange(60) / 60
+    assert measure(motion_of(somersault(times), times)).jitter < 0.002
+
+
+def test_frames_before_and_after_a_gap_are_not_compared():
+    joints = gliding(0)
+    joints[40:] += 5
+    motion = motion_of(joints, TIMES + 10 * (np.arange(90) >= 40))
+    assert measure(motion).jitter == pytest.approx(0)
+
+
+@pytest.mark.parametrize("speed", [0.02, 0.5])
+def test_the_foot_slide_is_the_speed_at_which_planted_feet_move(speed):
+    motion = motion_of(gliding(speed), TIMES, contacts=STANDING)
+    assert measure(motion).foot_slide == pytest.approx(speed, rel=1e-3)
+    assert measure(replace(motion, contacts=0 * STANDING)).foot_slide is None
+
+
+def test_a_foot_that_rolls_over_its_ball_does_not_slide():
+    joints = gliding(0)
+    joints[:, BODY.index("left_ankle"), 0] += np.sin(TIMES)
+    joints[:, BODY.index("right_toe"), 0] += np.sin(TIMES)
+    motion = motion_of(joints, TIMES, contacts=STANDING)
+    assert measure(motion).foot_slide == pytest.approx(0)
+
+
+def test_bone_drift_finds_the_one_bone_that_breathes():
+    joints = dance(TIMES)
+    clean = measure(motion_of(joints, TIMES)).bone_drift
+    hand, elbow = BODY.index("left_wrist"), BODY.index("left_elbow")
+    longer = 1 + 0.2 * np.linspace(0, 1, 90)[:, None]
+    joints[:, hand] = joints[:, elbow] + longer * (joints[:, hand] - joints[:, elbow])
+    assert clean == pytest.approx(0, abs=1e-6)
+    assert measure(motion_of(joints, TIMES)).bone_drift == pytest.approx(0.05 * 0.95, rel=0.01)
+
+
+@pytest.mark.parametrize(("depth", "found"), [(0.0, 0.0), (0.07, 0.07), (1.0, None)])
+def test_feet_in_the_floor_are_told_from_feet_on_a_lower_one(depth, found):
+    motion = motion_of(gliding(0, depth), TIMES, contacts=STANDING)
+    wanted = found if found is None else pytest.approx(found, abs=1e-6)
+    assert measure(motion).below_floor == wanted
+
+
+def test_where_the_ground_is_not_known_nothing_is_said_of_it():
+    quality = measure(motion_of(gliding(1, 0.1), TIMES, contacts=STANDING, space="camera"))
+    assert (quality.foot_slide, quality.below_floor) == (None, None)
+
+
+def test_gaps_and_fillings_are_counted():
+    joints = gliding(0)
+    joints[80:] = np.nan
+    seen = np.isfinite(joints).all(axis=(1, 2))
+    seen[10:25] = False
+    quality = measure(motion_of(joints, TIMES, seen=seen))
+    assert quality.coverage == pytest.approx(80 / 90)
+    assert quality.filled == pytest.approx(15 / 90)
+    assert quality.longest_gap == pytest.approx(16 / 30)
+    assert [s.reason for s in quality.doubtful] == ["filled in", "nobody found"]
+
+
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [
+        (lambda j: np.where(np.arange(90)[:, None, None] < 60, np.nan, j), "coverage is 33 %"),
+        (lambda j: wobbling(j, size=0.03), "jitter is 3"),
+        (lambda j: j + TIMES[:, None, None] * (1.0, 0, 0), "foot slide is 100 cm/s"),
+        (lambda j: j - np.array((0, 0.1, 0)), "depth of feet below the floor is 100 mm"),
+        (lambda j: j * np.linspace(1, 1.5, 90)[:, None, None], "bone-length drift is"),
+    ],
+)
+def test_every_fault_is_one_line_with_the_number_and_the_limit(broken, says):
+    found = faults(measure(motion_of(broken(gliding(0)), TIMES, contacts=STANDING)))
+    (line,) = [line for line in found if says in line]
+    assert "wanted" in line
+    assert "\n" not in line
+
+
+def test_nobody_at_all_is_a_fault_and_no_crash():
+    motion = motion_of(np.full((5, 19, 3), np.nan), TIMES[:5])
+    quality = measure(motion)
+    assert faults(quality)[0].startswith("coverage is 0 %")
+    assert (quality.jitter, quality.bone_drift) == (None, None)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 4])
+def test_the_shortest_motions_are_measured(frames):
+    assert faults(measure(motion_of(gliding(0)[:frames], TIMES[:frames]))) == ()
+
+
+def test_the_block_in_the_json_fits_the_schema_and_is_passed_over_when_read(tmp_path):
+    joints = gliding(0)
+    joints[80:] = np.nan
+    motion = motion_of(joints, TIMES, space="camera")
+    write_motion(motion, tmp_path / "a.json", measure(motion).block())
+    document = json.loads((tmp_path / "a.json").read_text())
+    jsonschema.validate(document, json.loads(SCHEMA.read_text()))
+    assert document["quality"]["coverage"] == pytest.approx(80 / 90)
+    assert document["quality"]["doubtful"][0]["reason"] == "nobody found"
+    np.testing.assert_array_equal(read_motion(tmp_path / "a.json").joints, motion.joints)
