@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from film import film
 from person import standing
-from poses import dance, motion_of
+from poses import dance, motion_of, wobbling
 
 from mocap_cli import cli
 from mocap_cli.body.motion import read_motion, write_motion
@@ -137,6 +137,32 @@ def test_start_end_and_rate_choose_the_frames(mocap):
     assert part.source.frames == 10
     assert mocap("export a.json -o c.json --start 0.2 --end 0.5 --fps 120")[0] == 0
     np.testing.assert_allclose(read_motion(Path("c.json")).times, 0.2 + np.arange(37) / 120)
+
+
+def test_check_leaves_with_0_and_writes_nothing_of_its_own_when_a_motion_is_fit(mocap):
+    code, out, err = mocap("export a.json --check")
+    assert (code, out) == (0, "")
+    assert "quality   fit (coverage 100 %" in err
+    assert files() == ["a.json"]
+    assert mocap("export a.json --check -o b.csv")[0] == 0
+    assert files() == ["a.json", "b.csv"]
+
+
+def test_check_gives_one_line_a_reason_and_writes_nothing_of_an_unfit_motion(mocap):
+    joints = wobbling(dance(TIMES), size=0.03)
+    joints[5:] = np.nan
+    write_motion(motion_of(joints, TIMES), Path("bad.json"))
+    code, out, err = mocap("export bad.json --check -o b.csv")
+    assert (code, out) == (1, "")
+    lines = err.splitlines()
+    assert lines[0] == "error: bad.json is unfit for use:"
+    assert lines[1] == "  coverage: 17 %, wanted at least 70 %"
+    assert any(line.startswith("  jitter: ") for line in lines)
+    assert files() == ["a.json", "bad.json"]
+    code, _, err = mocap("export a.json bad.json --check -o .csv")
+    assert code == 1
+    assert "1 of 2 motions failed" in err
+    assert files() == ["a.csv", "a.json", "bad.json"]
 
 
 def test_a_mirrored_motion_is_what_the_camera_would_see_of_a_mirrored_video(tmp_path):

@@ -116,11 +116,17 @@ def test_gaps_and_fillings_are_counted():
 @pytest.mark.parametrize(
     ("broken", "says"),
     [
-        (lambda j: np.where(np.arange(90)[:, None, None] < 60, np.nan, j), "coverage is 33 %"),
-        (lambda j: wobbling(j, size=0.03), "jitter is 3"),
-        (lambda j: j + TIMES[:, None, None] * (1.0, 0, 0), "foot slide is 100 cm/s"),
-        (lambda j: j - np.array((0, 0.1, 0)), "depth of feet below the floor is 100 mm"),
-        (lambda j: j * np.linspace(1, 1.5, 90)[:, None, None], "bone-length drift is"),
+        (
+            lambda j: np.where(np.arange(90)[:, None, None] < 60, np.nan, j),
+            "coverage: 33 %, wanted at least 70 %",
+        ),
+        (lambda j: wobbling(j, size=0.03), "jitter: 3"),
+        (
+            lambda j: j + TIMES[:, None, None] * (1.0, 0, 0),
+            "foot slide: 100 cm/s, wanted at most 15 cm/s",
+        ),
+        (lambda j: j - np.array((0, 0.1, 0)), "below floor: 100 mm"),
+        (lambda j: j * np.linspace(1, 1.5, 90)[:, None, None], "bone drift: "),
     ],
 )
 def test_every_fault_is_one_line_with_the_number_and_the_limit(broken, says):
@@ -133,7 +139,7 @@ def test_every_fault_is_one_line_with_the_number_and_the_limit(broken, says):
 def test_nobody_at_all_is_a_fault_and_no_crash():
     motion = motion_of(np.full((5, 19, 3), np.nan), TIMES[:5])
     quality = measure(motion)
-    assert faults(quality)[0].startswith("coverage is 0 %")
+    assert faults(quality)[0].startswith("coverage: 0 %")
     assert (quality.jitter, quality.bone_drift) == (None, None)
 
 

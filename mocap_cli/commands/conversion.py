@@ -11,6 +11,7 @@ from mocap_cli.commands.several import do_all, leave_with
 from mocap_cli.errors import MocapError
 from mocap_cli.export.changes import Changes, changed
 from mocap_cli.export.formats import Units, WriteOptions, check_output, suffix_of, write
+from mocap_cli.export.quality import faults, measure
 from mocap_cli.export.rigs import RigNames
 
 
@@ -21,9 +22,13 @@ def run(
     video: Path | None,
     units: Units,
     rig: RigNames,
+    only_fit: bool,
     quiet: bool,
 ) -> None:
-    """Convert every motion; one alone raises its error, of several those that failed are listed."""
+    """Convert every motion; one alone raises its error, of several those that failed are listed.
+
+    With `only_fit` a motion that is unfit for use fails, and nothing is written of it.
+    """
     with bars(quiet) as screen:
 
         def check(job: Job) -> Path | None:
@@ -31,7 +36,10 @@ def run(
 
         def do(job: Job, found: Path | None, number: str) -> None:
             options = WriteOptions(video=found, units=units, rig=rig, fps=changes.fps)
-            _convert(job, changes, options, screen, number)
+            motion = changed(read_motion(job.source), changes)
+            if only_fit:
+                refuse_unfit(motion, job.source)
+            _write(job, motion, options, screen, number)
 
         failures = do_all(jobs, check, do)
     leave_with(failures, len(jobs), "motions")
@@ -60,8 +68,17 @@ def find_video(source: Path, motion: Motion, given: Path | None) -> Path:
     return found
 
 
-def _convert(job: Job, changes: Changes, options: WriteOptions, screen: Bars, number: str) -> None:
-    motion = changed(read_motion(job.source), changes)
+def refuse_unfit(motion: Motion, source: Path) -> None:
+    """Raise every reason not to use a motion without looking at it, one a line."""
+    if reasons := faults(measure(motion)):
+        lines = "".join(f"\n  {reason}" for reason in reasons)
+        raise MocapError(
+            f"{source} is unfit for use:{lines}",
+            f"look at it: mocap export {source} -o .html",
+        )
+
+
+def _write(job: Job, motion: Motion, options: WriteOptions, screen: Bars, number: str) -> None:
     for output in job.outputs:
         with screen.bar(f"{number}{output.name}", len(motion.times)) as bar:
             write(motion, output, options.telling(bar))

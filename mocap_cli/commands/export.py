@@ -37,6 +37,14 @@ Rig = Annotated[
     Literal["default", "mixamo", "rokoko"],
     typer.Option(help="Whose names the joints of .bvh and .glb get."),
 ]
+Check = Annotated[
+    bool,
+    typer.Option(
+        "--check",
+        help="Leave with 1, one line a reason, when a motion is unfit for use without a look at"
+        " it; then nothing is written of it.",
+    ),
+]
 Mirror = Annotated[bool, typer.Option("--mirror", help="Swap left and right.")]
 InPlace = Annotated[
     bool, typer.Option("--in-place", help="Keep the pelvis above the origin; heights stay.")
@@ -54,6 +62,7 @@ def export(
     in_place: InPlace = False,
     units: Units = "cm",
     rig: Rig = "default",
+    check: Check = False,
     quiet: Quiet = False,
 ) -> None:
     """Turn motions into the files that other programs open.
@@ -66,8 +75,9 @@ def export(
     from mocap_cli.export.changes import Changes
     from mocap_cli.export.formats import FORMATS, suffix_of
 
-    jobs = plan(motions, Wish.of(output or [], tuple(FORMATS), (".bvh",)), kind=MOTIONS)
+    usual = () if check else (".bvh",)
+    jobs = plan(motions, Wish.of(output or [], tuple(FORMATS), usual), kind=MOTIONS)
     if mirror and any(suffix_of(path) == ".mp4" for job in jobs for path in job.outputs):
         raise typer.BadParameter("the video cannot be mirrored with it; leave .mp4 out")
     changes = Changes(start=start, end=end, fps=fps, mirror=mirror, in_place=in_place)
-    run(jobs, changes, video=video, units=units, rig=rig, quiet=quiet)
+    run(jobs, changes, video=video, units=units, rig=rig, only_fit=check, quiet=quiet)

@@ -7,6 +7,7 @@ from typing import Literal
 from rich.text import Text
 
 from mocap_cli.body.motion import Motion
+from mocap_cli.export.quality import Quality, faults, measure, readings
 from mocap_cli.tracking.summary import Stretch, Summary, summarise
 
 _MOST_STRETCHES = 5
@@ -41,7 +42,14 @@ def export_report(
     """What was written from a motion, as lines for the screen."""
     summary = summarise(motion)
     head = f"{source}: {summary.frames} frames, {summary.seconds:.2f} s at {summary.fps:.2f} fps"
-    return _lines(head, _written(outputs, units))
+    quality = [("quality", _quality(measure(motion)))]
+    return _lines(head, [*quality, *_written(outputs, units)])
+
+
+def _quality(quality: Quality) -> str:
+    """Fit or not, and the numbers behind it, as far as they are known."""
+    numbers = [f"{label} {value}" for label, value, _ in readings(quality) if value]
+    return f"{'unfit' if faults(quality) else 'fit'} ({', '.join(numbers)})"
 
 
 def _written(outputs: Sequence[Path], units: Literal["cm", "m"]) -> list[tuple[str, str]]:

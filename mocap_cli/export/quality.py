@@ -168,7 +168,7 @@ class Limit:
     def reason(self, value: float) -> str:
         """Why the result is unfit."""
         most = "at least" if self.at_least else "at most"
-        return f"{self.label} is {self.says(value)}, {most} {self.says(self.bound)} is wanted"
+        return f"{self.label}: {self.says(value)}, wanted {most} {self.says(self.bound)}"
 
 
 def _share(value: float) -> str:
@@ -181,15 +181,24 @@ def _millimetres(value: float) -> str:
 
 LIMITS = (
     Limit("coverage", "coverage", _share, 0.70, at_least=True),
-    Limit("filled", "share of filled-in frames", _share, 0.25),
+    Limit("filled", "filled in", _share, 0.25),
     Limit("longest_gap", "longest gap", lambda s: f"{s:.1f} s", 1.0),
-    Limit("unsure", "unsure share", _share, 0.60),
+    Limit("unsure", "unsure", _share, 0.60),
     Limit("jitter", "jitter", _millimetres, 0.015),
     Limit("foot_slide", "foot slide", lambda v: f"{100 * v:.0f} cm/s", 0.15),
-    Limit("bone_drift", "bone-length drift", _millimetres, 0.030),
-    Limit("below_floor", "depth of feet below the floor", _millimetres, 0.050),
+    Limit("bone_drift", "bone drift", _millimetres, 0.030),
+    Limit("below_floor", "below floor", _millimetres, 0.050),
 )
 """What `mocap export --check` asks for; docs/formats.md says why."""
+
+
+def readings(quality: Quality) -> list[tuple[str, str, bool]]:
+    """(label, the number as a person reads it, whether it is good enough) of all limits."""
+    made = []
+    for limit in LIMITS:
+        value = getattr(quality, limit.name)
+        made.append((limit.label, "" if value is None else limit.says(value), limit.kept(value)))
+    return made
 
 
 def faults(quality: Quality) -> tuple[str, ...]:
