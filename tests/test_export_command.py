@@ -11,7 +11,9 @@ from person import standing
 from poses import dance, motion_of, wobbling
 
 from mocap_cli import cli
+from mocap_cli.body.anatomy import standing_height
 from mocap_cli.body.motion import read_motion, write_motion
+from mocap_cli.body.rig import bone_lengths
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.export.changes import Changes, changed, mirror
 from mocap_cli.export.formats import FORMATS
@@ -113,7 +115,8 @@ def test_what_can_be_mended_is_one_line_and_a_hint_and_writes_nothing(mocap, typ
 @pytest.mark.parametrize(
     "options",
     ["", "a.json a.json b.json -o c.bvh", "a.json --fps 1e9", "a.json --start 2 --end 1",
-     "a.json -o b.mp4 --mirror", "a.json -o one/ -o two/", "a.json --rig maya"],
+     "a.json -o b.mp4 --mirror", "a.json -o one/ -o two/",
+     "a.json --rig maya", "a.json --smooth 0", "a.json --height -1"],
 )  # fmt: skip
 def test_bad_usage_leaves_with_2_and_writes_nothing(mocap, options):
     code, out, err = mocap(f"export {options}")
@@ -163,6 +166,24 @@ def test_check_gives_one_line_a_reason_and_writes_nothing_of_an_unfit_motion(moc
     assert code == 1
     assert "1 of 2 motions failed" in err
     assert files() == ["a.csv", "a.json", "bad.json"]
+
+
+def test_clean_up_options_change_the_motion_in_every_file_that_is_written(mocap):
+    typed = "--smooth 6 --height 2 --floor --foot-lock --in-place --fps 60 --rig mixamo"
+    assert mocap(f"export a.json {typed} -o b.json -o b.bvh -o b.angles.csv -o b.c3d")[0] == 0
+    made = read_motion(Path("b.json"))
+    assert len(made.times) == 59
+    lengths = bone_lengths(made.joints.astype(float))
+    assert standing_height(lengths) == pytest.approx(2.0, abs=1e-3)
+    assert "ROOT mixamorig:Hips" in Path("b.bvh").read_text()
+    assert len(Path("b.angles.csv").read_text().splitlines()) == 60
+
+
+def test_a_dance_that_ends_facing_elsewhere_is_no_loop_and_a_standing_person_is(mocap):
+    code, _, err = mocap("export a.json --loop -o b.bvh")
+    assert (code, "which is no loop" in err) == (1, True)
+    filmed("v")
+    assert mocap("export v.json --loop -o b.bvh")[0] == 0
 
 
 def test_a_mirrored_motion_is_what_the_camera_would_see_of_a_mirrored_video(tmp_path):

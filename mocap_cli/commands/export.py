@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from mocap_cli.commands.options import End, Fps, Quiet, Start, Units, refuse_backwards
+from mocap_cli.commands.options import End, Fps, Quiet, Start, Units, positive, refuse_backwards
 
 Motions = Annotated[
     list[Path],
@@ -45,6 +45,23 @@ Check = Annotated[
         " it; then nothing is written of it.",
     ),
 ]
+Smooth = Annotated[
+    float | None,
+    typer.Option(
+        metavar="HERTZ",
+        callback=positive,
+        help="Take out what is faster: 6 calms walking, 12 leaves kicks as they are.",
+    ),
+]
+Height = Annotated[
+    float | None,
+    typer.Option(metavar="METRES", callback=positive, help="Make the person that tall."),
+]
+Floor = Annotated[
+    bool, typer.Option("--floor", help="Put the ground at 0 below planted feet, and no foot in it.")
+]
+FootLock = Annotated[bool, typer.Option("--foot-lock", help="Planted feet do not move at all.")]
+Loop = Annotated[bool, typer.Option("--loop", help="Let the end go on as the beginning.")]
 Mirror = Annotated[bool, typer.Option("--mirror", help="Swap left and right.")]
 InPlace = Annotated[
     bool, typer.Option("--in-place", help="Keep the pelvis above the origin; heights stay.")
@@ -58,6 +75,11 @@ def export(
     start: Start = None,
     end: End = None,
     fps: Fps = None,
+    smooth: Smooth = None,
+    height: Height = None,
+    floor: Floor = False,
+    foot_lock: FootLock = False,
+    loop: Loop = False,
     mirror: Mirror = False,
     in_place: InPlace = False,
     units: Units = "cm",
@@ -79,5 +101,16 @@ def export(
     jobs = plan(motions, Wish.of(output or [], tuple(FORMATS), usual), kind=MOTIONS)
     if mirror and any(suffix_of(path) == ".mp4" for job in jobs for path in job.outputs):
         raise typer.BadParameter("the video cannot be mirrored with it; leave .mp4 out")
-    changes = Changes(start=start, end=end, fps=fps, mirror=mirror, in_place=in_place)
+    changes = Changes(
+        start=start,
+        end=end,
+        fps=fps,
+        smooth=smooth,
+        height=height,
+        floor=floor,
+        foot_lock=foot_lock,
+        loop=loop,
+        mirror=mirror,
+        in_place=in_place,
+    )
     run(jobs, changes, video=video, units=units, rig=rig, only_fit=check, quiet=quiet)

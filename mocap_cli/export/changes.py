@@ -1,4 +1,4 @@
-"""Changes on the way out: a part of a motion, another rate, the other side, on the spot."""
+"""Changes on the way out: a part of a motion, another rate, cleaned up, the other side."""
 
 from dataclasses import dataclass, replace
 
@@ -8,6 +8,8 @@ from mocap_cli.body.motion import Motion
 from mocap_cli.body.resample import resample_motion
 from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirrored
 from mocap_cli.errors import MocapError
+from mocap_cli.export.cleanup import lock_feet, put_on_floor, scale_to, smooth
+from mocap_cli.export.loop import loop
 
 _HAIR = 1e-6  # seconds: keeps rounding from dropping the first or the last frame
 _MIRROR = np.diag((-1.0, 1.0, 1.0)).astype(np.float32)
@@ -20,6 +22,11 @@ class Changes:
     start: float | None = None  # seconds of the video
     end: float | None = None
     fps: float | None = None
+    smooth: float | None = None  # hertz; what is faster is jitter
+    height: float | None = None  # metres
+    floor: bool = False
+    foot_lock: bool = False
+    loop: bool = False
     mirror: bool = False
     in_place: bool = False
 
@@ -30,9 +37,19 @@ def changed(motion: Motion, changes: Changes) -> Motion:
         motion = between(motion, changes.start, changes.end)
     if changes.fps is not None:
         motion = resample_motion(motion, changes.fps)
-    if changes.mirror:
-        motion = mirror(motion)
-    return in_place(motion) if changes.in_place else motion
+    if changes.smooth is not None:
+        motion = smooth(motion, changes.smooth)
+    if changes.height is not None:
+        motion = scale_to(motion, changes.height)
+    for wanted, change in (
+        (changes.floor, put_on_floor),
+        (changes.foot_lock, lock_feet),
+        (changes.loop, loop),
+        (changes.mirror, mirror),
+        (changes.in_place, in_place),
+    ):
+        motion = change(motion) if wanted else motion
+    return motion
 
 
 def between(motion: Motion, start: float | None, end: float | None) -> Motion:

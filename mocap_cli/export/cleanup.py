@@ -1,0 +1,121 @@
+"""Clean-up on the way out: less jitter, another height, feet that stand still on the ground.
+
+Bones keep the lengths they have; what feet are made to do the legs make up for.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap_cli.body.anatomy import centre_of_mass, standing_height
+from mocap_cli.body.motion import Motion
+from mocap_cli.errors import MocapError
+from mocap_cli.tracking.bones import usual_lengths, with_lengths
+from mocap_cli.tracking.feet import hold_feet
+from mocap_cli.tracking.flight import flights
+from mocap_cli.tracking.ground import CLEARANCE, FEET
+from mocap_cli.tracking.runs import pieces
+from mocap_cli.tracking.scene import Scene
+from mocap_cli.tracking.smooth import Smoothing, penalised, smooth_pose
+
+Float64 = NDArray[np.float64]
+
+UP = np.array((0.0, 1.0, 0.0))
+PLANTED = 0.5
+
+
+def smooth(motion: Motion, hertz: float) -> Motion:
+    """The motion without what is faster than `hertz`; spikes of single frames go altogether."""
+    joints, sigma = motion.joints.astype(np.float64), motion.sigma.astype(np.float64)
+    if not motion.tracked.any():
+        return motion
+    pose = joints - joints[:, :1]
+    how = Smoothing(turn=hertz, still=hertz, speed=0.0, most=hertz)
+    lengths = usual_lengths(pose, sigma)
+    pose = with_lengths(smooth_pose(pose, sigma, motion.times, how=how), lengths)
+    path = centre_of_mass(joints)
+    for piece in pieces(motion.tracked, motion.times):
+        even = np.ones(piece.stop - piece.start)
+        path[piece] = penalised(path[piece], motion.times[piece], even, hertz)
+    return _with_joints(motion, pose + (path - centre_of_mass(pose))[:, None])
+
+
+def scale_to(motion: Motion, height: float) -> Motion:
+    """The person that tall, and everything about them as much larger; the camera sees the same."""
+    if not motion.tracked.any():
+        return motion
+    size = np.float32(height / _standing(motion))
+    pose = motion.camera.world_from_camera.copy()
+    pose[..., 3] *= size
+    return replace(
+        motion,
+        joints=motion.joints * size,
+        sigma=motion.sigma * size,
+        camera=replace(motion.camera, world_from_camera=pose),
+    )
+
+
+def put_on_floor(motion: Motion) -> Motion:
+    """The ground at 0 where feet are planted, and no foot in it; the camera goes along.
+
+    Where no foot is planted the lowest joint touches the ground.
+    """
+    _demand_ground(motion)
+    if not motion.tracked.any():
+        return motion
+    over = motion.joints[:, FEET, 1] - np.array(CLEARANCE) * _standing(motion)  # (T, 2, 2)
+    planted = (motion.contacts > PLANTED) & motion.tracked[:, None]
+    lowest = over.min(axis=-1)[planted] if planted.any() else np.nanmin(motion.joints[..., 1])
+    level = np.float32(np.median(lowest))
+    pose = motion.camera.world_from_camera.copy()
+    pose[:, 1, 3] -= level
+    motion = replace(motion, camera=replace(motion.camera, world_from_camera=pose))
+    joints = motion.joints - level * UP.astype(np.float32)
+    return _held(_with_joints(motion, joints), np.zeros(planted.shape))
+
+
+def lock_feet(motion: Motion) -> Motion:
+    """Planted feet stay exactly where they were put down, by two-bone inverse kinematics."""
+    _demand_ground(motion)
+    return _held(motion, motion.contacts.astype(np.float64)) if motion.tracked.any() else motion
+
+
+def _held(motion: Motion, planted: Float64) -> Motion:
+    tracked = motion.tracked
+    joints = motion.joints[tracked].astype(np.float64)
+    path, planted = centre_of_mass(joints), np.nan_to_num(planted[tracked])
+    rank: NDArray[np.int64] = np.cumsum(tracked) - tracked  # of each frame among those with joints
+    stretches = pieces(tracked, motion.times)
+    scene = Scene(
+        body=joints - path[:, None],
+        times=motion.times[tracked],
+        neighbours=tuple(
+            slice(int(rank[p.start]), int(rank[p.start]) + p.stop - p.start) for p in stretches
+        ),
+        rotation=np.tile(np.eye(3), (len(joints), 1, 1)),
+        height=_standing(motion),
+    )
+    airborne = tuple(flights(scene, path, UP, planted > PLANTED))
+    made = np.full(motion.joints.shape, np.nan)
+    made[tracked] = hold_feet(joints, scene, planted, airborne)
+    return _with_joints(motion, made)
+
+
+def _standing(motion: Motion) -> float:
+    """How tall the person is, metres."""
+    joints, sigma = motion.joints.astype(np.float64), motion.sigma.astype(np.float64)
+    return standing_height(usual_lengths(joints - joints[:, :1], sigma))
+
+
+def _with_joints(motion: Motion, joints: NDArray[np.floating]) -> Motion:
+    return replace(motion, joints=joints.astype(np.float32))
+
+
+def _demand_ground(motion: Motion) -> None:
+    if motion.space != "world":
+        raise MocapError(
+            f"{motion.source.file} was tracked without finding the ground, so feet cannot be put"
+            " on it",
+            "leave out --floor and --foot-lock, or track a part in which the person stands",
+        )
