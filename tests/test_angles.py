@@ -34,6 +34,7 @@ POSES = [  # turns about X left, Y up, Z front of the part above, and the angles
     ({"right_knee": (140, 0, 0)}, {"right_knee_flexion": 140, "left_knee_flexion": 0}),
     ({"left_knee": (-6, 0, 0)}, {"left_knee_flexion": -6}),
     ({"left_hip": (-100, 0, 0)}, {"left_hip_flexion": 100, "left_hip_abduction": 0}),
+    ({"left_hip": (-190, 0, 0)}, {"left_hip_flexion": 190}),  # a fold that a tracker may see
     ({"right_hip": (20, 0, 0)}, {"right_hip_flexion": -20}),
     ({"left_hip": (0, 0, 40)}, {"left_hip_abduction": 40, "left_hip_flexion": 0}),
     ({"right_hip": (0, 0, -40)}, {"right_hip_abduction": 40}),

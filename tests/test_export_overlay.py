@@ -1,5 +1,6 @@
 """The overlay: the right colours at the right places, the source's frames, times and sound."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -11,7 +12,8 @@ from person import standing
 from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.errors import MocapError
 from mocap_cli.export.figure import LEFT, PLANTED, RIGHT, Figure, draw_figure
-from mocap_cli.export.overlay import seen_joints, write_overlay
+from mocap_cli.export.overlay import Extras, draw_trail, seen_joints, write_overlay
+from mocap_cli.export.panel import Panel
 from mocap_cli.video.reader import open_video, probe
 
 GREY = 90
@@ -131,3 +133,76 @@ def test_another_video_than_the_motions_own_is_refused(motion, tmp_path):
     with pytest.raises(MocapError, match=r"64x48.*640x480"):
         write_overlay(motion, other, tmp_path / "b.mp4")
     assert not Path(tmp_path / "b.mp4").exists()
+
+
+def test_beside_the_video_is_the_panel_and_the_video_is_as_without_it(motion, video, tmp_path):
+    write_overlay(motion, video, tmp_path / "b.mp4")
+    write_overlay(motion, video, tmp_path / "c.mp4", extras=Extras(panel=True))
+    with open_video(tmp_path / "b.mp4") as plain, open_video(tmp_path / "c.mp4") as wide:
+        pairs = list(zip(plain, wide, strict=True))
+    for one, other in pairs:
+        assert other.image.shape == (480, 640 + 216, 3)
+        assert one.time == other.time
+        apart = np.abs(one.image[:, :620].astype(int) - other.image[:, :620])
+        assert apart.mean() < 2  # H.264 is lossy
+    with av.open(str(tmp_path / "c.mp4")) as container:
+        assert len(container.streams.audio) == 1
+
+
+def colours_in(image: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+    """(row, column) of the pixels of that colour."""
+    return np.argwhere(np.abs(image.astype(int) - colour).max(axis=-1) <= 3)
+
+
+def test_the_panel_shows_left_and_right_where_they_are(motion):
+    panel = Panel(motion, 1080)
+    image = panel.draw(0)
+    side, above = image[: round(0.44 * 1080)], image[round(0.44 * 1080) : round(0.74 * 1080)]
+    # The person faces the camera, which is at the bottom of the view from above.
+    assert colours_in(above, LEFT)[:, 1].min() > colours_in(above, RIGHT)[:, 1].max()
+    assert np.ptp(colours_in(above, LEFT)[:, 0]) < 30  # the made-up person is flat
+    # From the camera's right the nearer arm and leg, the left ones, hide the others.
+    assert len(colours_in(side, RIGHT)) < len(colours_in(side, LEFT))
+    head, feet = (
+        colours_in(side, (240, 240, 240))[:, 0].min(),
+        colours_in(side, PLANTED)[:, 0].max(),
+    )
+    scale = len(image[0]) / (1.3 * 1.7)
+    assert feet - head == pytest.approx(1.72 * scale, rel=0.05)
+
+
+def test_the_panel_plots_an_angle_where_it_is_known(motion):
+    joints = motion.joints.copy()
+    joints[10:] = np.nan
+    panel = Panel(replace(motion, joints=joints), 1080)
+    rows = slice(round(0.74 * 1080), 1080)
+    known, unknown = (panel.draw(t)[rows, :110] for t in (5, 15))
+    assert len(colours_in(known, LEFT)) > 20 < len(colours_in(known, RIGHT))
+    assert len(colours_in(unknown, LEFT)) == 0 == len(colours_in(unknown, RIGHT))
+
+
+def test_the_trail_is_where_the_centre_of_mass_was(motion):
+    way = np.linspace(0, 0.8, len(motion.times), dtype=np.float32)
+    joints = motion.joints + way[:, None, None] * np.array((1, 0, 0), np.float32)
+    moving = replace(motion, joints=joints)
+    image = np.full((480, 640, 3), GREY, np.uint8)
+    draw_trail(image, moving, 20)
+    row, column = (np.abs(image.astype(int) - GREY).max(axis=-1) > 20).nonzero()
+    focal, x = motion.camera.focal_pixels, 320
+    assert column.min() == pytest.approx(x, abs=8)
+    assert column.max() == pytest.approx(x + focal * 0.8 / 4, abs=8)
+    assert np.ptp(row) < 20
+    nobody = replace(motion, joints=joints * np.nan)
+    blank = np.full((480, 640, 3), GREY, np.uint8)
+    draw_trail(blank, nobody, 20)
+    assert (blank == GREY).all()
+
+
+@pytest.mark.parametrize("size", [(8, 8), (65, 49)])
+def test_the_smallest_pictures_take_all_extras(tmp_path, size):
+    info = probe(film(tmp_path / "b.mp4", range(2), size=size, pix_fmt="yuv444p"))
+    motion = standing(info, np.arange(2) / 30)
+    extras = Extras(trail=True, panel=True)
+    write_overlay(motion, info.path, tmp_path / "c.mp4", extras=extras)
+    with open_video(tmp_path / "c.mp4") as video:
+        assert len(list(video)) == 2

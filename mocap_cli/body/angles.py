@@ -5,6 +5,8 @@ that they hang on, by the turns of `posture.first_turns`: a knee bends about the
 foot show, so that overstretching is negative and not a bend the other way.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,6 +30,9 @@ ANGLES = (
     ),
 )  # fmt: skip
 """Their names in order; docs/formats.md says what each one means."""
+
+FURTHEST_BACK = math.radians(-120)
+"""No hip, knee or elbow is overstretched that far: such an angle is a bend beyond 180 degrees."""
 
 _TRUNK = ("pelvis", "thorax", "right_hip", "left_hip")
 _X, _Y = np.array((1.0, 0.0, 0.0)), np.array((0.0, 1.0, 0.0))
@@ -71,7 +76,7 @@ def _arm(seen: dict[str, Float64], side: str, sign: float) -> dict[str, Float64]
     return {
         "shoulder_elevation": np.arccos(np.clip(-up, -1, 1)),
         "shoulder_plane": np.arctan2(ahead, sign * outwards),
-        "elbow_flexion": _bend(upper, seen[f"{side}ForeArm"], out, HINGES[f"{side}Arm"]),
+        "elbow_flexion": _folded(_bend(upper, seen[f"{side}ForeArm"], out, HINGES[f"{side}Arm"])),
     }
 
 
@@ -83,10 +88,10 @@ def _leg(
     back, left, inwards = _parted(inverse(trunk) @ thigh)
     sole = unit(rig.offsets[rig.index(f"{side}ToeBase")])
     return {
-        "hip_flexion": -back,
+        "hip_flexion": _folded(-back),
         "hip_abduction": sign * left,
         "hip_internal_rotation": -sign * inwards,
-        "knee_flexion": _bend(thigh, shank, -_Y, HINGES[f"{side}UpLeg"]),
+        "knee_flexion": _folded(_bend(thigh, shank, -_Y, HINGES[f"{side}UpLeg"])),
         "ankle_dorsiflexion": _bend(shank, seen[f"{side}Foot"], sole, -_X),
     }
 
@@ -106,3 +111,7 @@ def _bend(above: Float64, below: Float64, bone: Float64, axis: Float64) -> Float
     """How far `below` turned its bone away from where it is in the T-pose, about an axis."""
     now = inverse(above) @ below @ bone
     return np.arctan2(now @ np.cross(axis, bone), now @ bone)
+
+
+def _folded(angle: Float64) -> Float64:
+    return np.where(angle < FURTHEST_BACK, angle + 2 * math.pi, angle)

@@ -107,7 +107,7 @@ def draw_figure(image: Image, figure: Figure) -> None:
     size = float(np.linalg.norm(high - low))
     width = line_width(image, size)
     margin = 0.08 * size + 2 * width
-    corner, far = _within(image, low - margin - width, high + margin + width)
+    corner, far = within(image, low - margin - width, high + margin + width)
     if far[0] <= corner[0] or far[1] <= corner[1]:
         return
     layer = Layer(image, corner, far)
@@ -123,7 +123,8 @@ def line_width(image: Image, size: float) -> int:
     return max(1, round(min(min(image.shape[:2]) / 130, size / 45)))
 
 
-def _within(image: Image, low: Point, high: Point) -> tuple[tuple[int, int], tuple[int, int]]:
+def within(image: Image, low: Point, high: Point) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The corners of what the picture shows of a box."""
     height, width = image.shape[:2]
     left, top = np.floor(np.clip(low, 0, (width, height))).astype(int).tolist()
     right, bottom = np.ceil(np.clip(high, 0, (width, height))).astype(int).tolist()
@@ -158,7 +159,7 @@ def _draw_limbs(layer: Layer, figure: Figure, width: int) -> None:
             layer.line(a, b, EDGE, rim, 0.7 * opacity)
     for names, (a, b), opacity in drawn:
         if opacity > 0:
-            layer.line(a, b, _side_colour(names), _limb_width(names, width), opacity)
+            layer.line(a, b, side_colour(names), _limb_width(names, width), opacity)
 
 
 def _limb_width(names: tuple[str, str], width: int) -> int:
@@ -173,7 +174,7 @@ def _draw_joints(layer: Layer, figure: Figure, width: int) -> None:
     for bone in BODY.bones:
         if known[list(bone)].all():
             a, b = bone
-            colour = PALE[_side_colour((BODY.names[a], BODY.names[b]))]
+            colour = PALE[side_colour((BODY.names[a], BODY.names[b]))]
             layer.line(figure.joints[a], figure.joints[b], colour, max(1, width // 2), opacity)
     for joint in figure.joints[known]:
         layer.dot(joint, MIDDLE, max(2, round(1.5 * width)), opacity)
@@ -188,7 +189,8 @@ def _ends(figure: Figure, first: str, second: str) -> tuple[NDArray[np.float32],
     return points, float(np.clip((score - _UNSEEN) / (_SURE - _UNSEEN), 0, 1))
 
 
-def _side_colour(names: tuple[str, str]) -> Colour:
+def side_colour(names: tuple[str, str]) -> Colour:
+    """Of a limb between two joints: that of the side it is on."""
     sides = {name.partition("_")[0] for name in names} & {"left", "right"}
     return {"left": LEFT, "right": RIGHT}[sides.pop()] if len(sides) == 1 else MIDDLE
 
