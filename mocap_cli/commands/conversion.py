@@ -10,7 +10,7 @@ from mocap_cli.commands.screen import Bars, bars
 from mocap_cli.commands.several import do_all, leave_with
 from mocap_cli.errors import MocapError
 from mocap_cli.export.changes import Changes, changed
-from mocap_cli.export.formats import Units, WriteOptions, check_output, suffix_of, write
+from mocap_cli.export.formats import Units, WriteOptions, check_output, format_of, write
 from mocap_cli.export.quality import faults, measure
 from mocap_cli.export.rigs import RigNames
 
@@ -20,6 +20,7 @@ def run(
     changes: Changes,
     *,
     video: Path | None,
+    link_video: bool,
     units: Units,
     rig: RigNames,
     only_fit: bool,
@@ -32,10 +33,12 @@ def run(
     with bars(quiet) as screen:
 
         def check(job: Job) -> Path | None:
-            return _check(job, video)
+            return _check(job, video, changes.mirror)
 
         def do(job: Job, found: Path | None, number: str) -> None:
-            options = WriteOptions(video=found, units=units, rig=rig, fps=changes.fps)
+            options = WriteOptions(
+                video=found, link_video=link_video, units=units, rig=rig, fps=changes.fps
+            )
             motion = changed(read_motion(job.source), changes)
             if only_fit:
                 refuse_unfit(motion, job.source)
@@ -45,16 +48,21 @@ def run(
     leave_with(failures, len(jobs), "motions")
 
 
-def _check(job: Job, video: Path | None) -> Path | None:
-    """Refuse, before anything is written, what cannot be; the video where one is needed."""
+def _check(job: Job, video: Path | None, mirrored: bool) -> Path | None:
+    """Refuse, before anything is written, what cannot be; the video where one is of use."""
     motion = read_motion(job.source)
     inputs = {"motion": job.source}
+    uses = {format_of(output).video for output in job.outputs}
     found = None
-    if any(suffix_of(output) == ".mp4" for output in job.outputs):
-        found = inputs["video"] = find_video(job.source, motion, video)
+    if "needed" in uses or ("welcome" in uses and video is not None):
+        found = find_video(job.source, motion, video)
+    elif "welcome" in uses and (beside := job.source.parent / motion.source.file).is_file():
+        found = beside
+    if found is not None:
+        inputs["video"] = found
     for output in job.outputs:
         check_output(output, inputs, len(motion.times))
-    return found
+    return None if mirrored else found  # no video shows what a mirror does
 
 
 def find_video(source: Path, motion: Motion, given: Path | None) -> Path:

@@ -19,7 +19,7 @@ Output = Annotated[
         metavar="OUT",
         help="A file whose suffix decides what is written: .bvh, .glb, .csv,"
         " .angles.csv (joint angles), .npz, .trc, .c3d, .json,"
-        " .coco.json (2D keypoints), or .mp4 for the video with"
+        " .coco.json (2D keypoints), .html (a page that shows it), or .mp4 for the video with"
         " the skeleton drawn in. Or a folder (out/)."
         " Or only a suffix (.csv) to choose what a folder gets. May be repeated.",
         show_default="MOTION.bvh in this folder",
@@ -29,9 +29,12 @@ Video = Annotated[
     Path | None,
     typer.Option(
         metavar="VIDEO",
-        help="What .mp4 is drawn over: the video, or the folder it is in.",
+        help="What .mp4 is drawn over and .html shows: the video, or the folder it is in.",
         show_default="beside MOTION",
     ),
+]
+LinkVideo = Annotated[
+    bool, typer.Option("--link-video", help="Let .html play the video where it is, not hold it.")
 ]
 Rig = Annotated[
     Literal["default", "mixamo", "rokoko"],
@@ -72,6 +75,7 @@ def export(
     motions: Motions,
     output: Output = None,
     video: Video = None,
+    link_video: LinkVideo = False,
     start: Start = None,
     end: End = None,
     fps: Fps = None,
@@ -113,4 +117,13 @@ def export(
         mirror=mirror,
         in_place=in_place,
     )
-    run(jobs, changes, video=video, units=units, rig=rig, only_fit=check, quiet=quiet)
+    run(
+        jobs,
+        changes,
+        video=video,
+        link_video=link_video,
+        units=units,
+        rig=rig,
+        only_fit=check,
+        quiet=quiet,
+    )

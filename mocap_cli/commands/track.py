@@ -21,8 +21,9 @@ Output = Annotated[
         "-o",
         "--output",
         metavar="OUT",
-        help="A file whose suffix decides what is written: .bvh, .json, or .mp4 for the video"
-        " with the skeleton drawn in. Or a folder (out/) that gets VIDEO.bvh and VIDEO.json."
+        help="A file whose suffix decides what is written: .bvh, .json, .html for a page that"
+        " shows it beside the video, or .mp4 for the video with the skeleton drawn in."
+        " Or a folder (out/) that gets VIDEO.bvh and VIDEO.json."
         " Or only a suffix (.bvh) to choose what a folder gets. May be repeated.",
         show_default="VIDEO.bvh and VIDEO.json in this folder",
     ),

@@ -14,7 +14,8 @@ from mocap_cli.export.bvh import write_bvh
 from mocap_cli.export.c3d import write_c3d
 from mocap_cli.export.coco import write_coco
 from mocap_cli.export.glb import write_glb
-from mocap_cli.export.overlay import write_overlay
+from mocap_cli.export.overlay import PLAIN, Extras, write_overlay
+from mocap_cli.export.page import write_page
 from mocap_cli.export.quality import measure
 from mocap_cli.export.rigs import RigNames
 from mocap_cli.export.trc import write_trc
@@ -26,7 +27,9 @@ Units = Literal["cm", "m"]
 class WriteOptions:
     """What a format may need besides the motion."""
 
-    video: Path | None = None  # the overlay is drawn over it
+    video: Path | None = None  # what the motion was read from
+    link_video: bool = False  # from the page, instead of putting it in
+    extras: Extras = PLAIN  # what the overlay shows besides the skeleton
     units: Units = "cm"  # of the BVH
     rig: RigNames = "default"  # how the BVH and the GLB call their joints
     fps: float | None = None  # of the BVH and the GLB; None is the video's own
@@ -44,6 +47,7 @@ class Format:
     what: str
     write: Callable[[Motion, Path, WriteOptions], None]
     bytes_a_frame: int  # about; 0 where the video's own size is the measure
+    video: Literal["unused", "welcome", "needed"] = "unused"
 
 
 def _bvh(motion: Motion, path: Path, options: WriteOptions) -> None:
@@ -53,7 +57,12 @@ def _bvh(motion: Motion, path: Path, options: WriteOptions) -> None:
 def _mp4(motion: Motion, path: Path, options: WriteOptions) -> None:
     if options.video is None:
         raise MocapError(f"{path} needs the video {motion.source.file}", "give it with --video")
-    write_overlay(motion, options.video, path, options.on_frame)
+    write_overlay(motion, options.video, path, options.on_frame, options.extras)
+
+
+def _html(motion: Motion, path: Path, options: WriteOptions) -> None:
+    video, link = options.video, options.link_video
+    write_page(motion, path, video, link=link, on_frame=options.on_frame)
 
 
 def _glb(motion: Motion, path: Path, options: WriteOptions) -> None:
@@ -79,7 +88,8 @@ FORMATS = {
     ".trc": Format("markers for OpenSim and Visual3D", _plain(write_trc), 600),
     ".c3d": Format("markers for Visual3D, Vicon's and MATLAB's readers", _plain(write_c3d), 310),
     ".coco.json": Format("2D keypoints for vision programs", _plain(write_coco), 1100),
-    ".mp4": Format("the video with the skeleton drawn in", _mp4, 0),
+    ".mp4": Format("the video with the skeleton drawn in", _mp4, 0, "needed"),
+    ".html": Format("a page that shows it beside its video, in any browser", _html, 0, "welcome"),
 }
 DEFAULT_SUFFIXES = (".bvh", ".json")
 _PROBE_BYTES = 64 << 10

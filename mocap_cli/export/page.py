@@ -1,0 +1,134 @@
+"""Page: the motion beside its video in one HTML file that opens anywhere, without a network.
+
+The page is an archive: it carries the motion's JSON, BVH and angles as files, reads them to draw,
+and gives them to whoever asks. What it does stands in viewer/, which is put into it as it is.
+"""
+
+import base64
+import gzip
+import hashlib
+import html
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from mocap_cli import __version__
+from mocap_cli.body.anatomy import MASS_OF_JOINTS
+from mocap_cli.body.motion import Motion, write_motion
+from mocap_cli.export.arrays import write_angles
+from mocap_cli.export.bvh import write_bvh
+from mocap_cli.export.playable import Playable, playable
+from mocap_cli.export.quality import faults, measure, readings
+from mocap_cli.files import written_whole
+
+_VIEWER = Path(__file__).parent / "viewer"
+_SCRIPTS = ("files.js", "clock.js", "scene.js", "film.js", "plots.js", "page.js")
+
+
+def write_page(
+    motion: Motion,
+    path: Path,
+    video: Path | None = None,
+    *,
+    link: bool = False,
+    on_frame: Callable[[int], None] = lambda done: None,
+) -> None:
+    """Write the page, with the video inside it, linked with `link`, or without any.
+
+    `on_frame` is told how many frames are done where the video has to be encoded anew.
+    """
+    film = None if video is None else playable(motion, video, path, link=link, on_frame=on_frame)
+    with written_whole(path) as aside:
+        aside.write_text(_page(motion, film), encoding="utf-8")
+
+
+def _page(motion: Motion, film: Playable | None) -> str:
+    style = (_VIEWER / "viewer.css").read_text("utf-8")
+    script = '"use strict";\n' + "\n".join((_VIEWER / f).read_text("utf-8") for f in _SCRIPTS)
+    stem = Path(motion.source.file).stem
+    files = _files(motion, stem)
+    parts = {
+        "policy": _policy(style, script, linked=film is not None and film.link is not None),
+        "version": __version__,
+        "title": html.escape(motion.source.file),
+        "style": style,
+        "script": script,
+        "settings": _as_script(_settings(motion, film, stem, list(files))),
+        "carried": "\n".join([*map(_carried, files, files.values()), _carried_video(film)]),
+    }
+    template = (_VIEWER / "viewer.html").read_text("utf-8")
+    # In one go, so that nothing inside a part is taken for a place to fill.
+    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], template)
+
+
+def _policy(style: str, script: str, *, linked: bool) -> str:
+    """What the page may do: run its own script, show its own video, and nothing else."""
+    media = "blob: file: 'self'" if linked else "blob:"
+    return (
+        f"default-src 'none'; script-src {_fingerprint(script)}; style-src {_fingerprint(style)};"
+        f" media-src {media}; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _fingerprint(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def _files(motion: Motion, stem: str) -> dict[str, tuple[str, bytes]]:
+    """The files that the page carries, by the names of their elements: (file name, bytes)."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = {
+            "json-file": Path(folder) / f"{stem}.json",
+            "angles-file": Path(folder) / f"{stem}.angles.csv",
+        }
+        write_motion(motion, made["json-file"], measure(motion).block())
+        write_angles(motion, made["angles-file"])
+        if motion.tracked.any():
+            made["bvh-file"] = Path(folder) / f"{stem}.bvh"
+            write_bvh(motion, made["bvh-file"])
+        return {name: (path.name, path.read_bytes()) for name, path in made.items()}
+
+
+def _settings(motion: Motion, film: Playable | None, stem: str, files: list[str]) -> dict[str, Any]:
+    """What the page must know besides the files."""
+    quality = measure(motion)
+    suffixes = {"json-file": ".json", "bvh-file": ".bvh", "angles-file": ".angles.csv"}
+    labels = {"json-file": "JSON", "bvh-file": "BVH", "angles-file": "Angles"}
+    return {
+        "stem": stem,
+        "mass": MASS_OF_JOINTS.tolist(),
+        "fit": not faults(quality),
+        "readings": [
+            {"label": label, "value": value, "kept": kept}
+            for label, value, kept in readings(quality)
+        ],
+        "files": [
+            {"id": name, "label": label, "name": stem + suffixes[name]}
+            for name, label in labels.items()
+            if name in files
+        ],
+        "video": film and {"type": film.type, "zero": film.zero, "link": film.link},
+    }
+
+
+def _as_script(value: dict[str, Any]) -> str:
+    """JSON that cannot end the element it stands in, whatever names it holds."""
+    return orjson.dumps(value).decode("utf-8").replace("<", "\\u003c")
+
+
+def _carried(name: str, file: tuple[str, bytes]) -> str:
+    packed = gzip.compress(file[1], mtime=0)
+    return _element(name, base64.b64encode(packed).decode("ascii"))
+
+
+def _carried_video(film: Playable | None) -> str:
+    return "" if film is None or film.file is None else _element("video-file", film.file)
+
+
+def _element(name: str, content: str) -> str:
+    return f'<script type="application/octet-stream" id="{name}">{content}</script>'

@@ -1,0 +1,59 @@
+/* The video's own stage: the skeleton drawn over the picture, as the camera of the frame saw it. */
+
+/* Fit a canvas to its place on the screen: its pen in CSS pixels, and its size. */
+function sized(canvas) {
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  const ratio = window.devicePixelRatio || 1;
+  const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
+  const pen = canvas.getContext("2d");
+  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+  return { pen, width, height };
+}
+
+class Film {
+  constructor(canvas, motion, colours) {
+    this.canvas = canvas;
+    this.motion = motion;
+    this.colours = colours;
+    this.frame = 0;
+    this.shown = true;
+  }
+
+  show(frame) {
+    this.frame = frame;
+    this.draw();
+  }
+
+  draw() {
+    const { pen, width, height } = sized(this.canvas);
+    pen.clearRect(0, 0, width, height);
+    const { motion, frame } = this;
+    if (!this.shown || !motion.tracked[frame]) return;
+    const scale = Math.min(width / motion.source.width, height / motion.source.height);
+    const left = (width - scale * motion.source.width) / 2;
+    const top = (height - scale * motion.source.height) / 2;
+    const points = motion.names.map((_, joint) => {
+      const pixel = pixelOf(motion, frame, placeOf(motion, frame, joint));
+      return pixel && [left + scale * pixel[0], top + scale * pixel[1]];
+    });
+    pen.lineCap = "round";
+    const thick = Math.max(2, Math.min(4, Math.min(width, height) / 130));
+    const alpha = motion.seen[frame] ? 0.95 : 0.5;
+    for (const rim of [true, false]) {
+      motion.parents.forEach((parent, joint) => {
+        if (parent < 0 || !points[parent] || !points[joint]) return;
+        // Always the dark page's colours: the picture does not turn light with the page.
+        pen.strokeStyle = rim ? "#0c0c14" : FILM_COLOURS[sideOf(motion.names[joint])];
+        pen.globalAlpha = rim ? 0.55 * alpha : alpha;
+        pen.lineWidth = rim ? thick + 2.5 : thick;
+        pen.beginPath();
+        pen.moveTo(...points[parent]);
+        pen.lineTo(...points[joint]);
+        pen.stroke();
+      });
+    }
+  }
+}
+
+const FILM_COLOURS = { left: "#ff961e", right: "#28a5ff", middle: "#f0f0f0" };

@@ -1,0 +1,301 @@
+/* The 3D view: one person on a floor of one-metre squares, seen by a camera that the mouse turns. */
+
+const THICKNESS = {
+  knee: 0.062, ankle: 0.046, toe: 0.036, hip: 0.05, spine: 0.07, thorax: 0.07, neck: 0.05,
+  head: 0.05, shoulder: 0.046, elbow: 0.042, wrist: 0.034,
+}; // metres across the limb that ends in that joint
+const FIELD = Math.tan((18 * Math.PI) / 180); // half the field of view
+const NEAR = 0.05;
+const GRID = 7; // metres of floor shown around the middle
+
+const sideOf = (name) => (name.startsWith("left") ? "left" : name.startsWith("right") ? "right" : "middle");
+
+class Scene {
+  constructor(canvas, motion, centres, colours) {
+    this.canvas = canvas;
+    this.motion = motion;
+    this.centres = centres;
+    this.colours = colours;
+    this.frame = 0;
+    this.bones = motion.parents.flatMap((parent, joint) => {
+      const part = motion.names[joint].replace(/^(left|right)_/, "");
+      return parent < 0 ? [] : [{ parent, joint, side: sideOf(motion.names[joint]), width: THICKNESS[part] ?? 0.04 }];
+    });
+    this.reset();
+    this.listen();
+  }
+
+  /* Everything in view, a little from the side and from above. */
+  reset() {
+    const [low, high] = this.reach();
+    const middle = low.map((value, axis) => (value + high[axis]) / 2);
+    const tall = (high[1] - low[1]) / 2;
+    const wide = Math.hypot(high[0] - low[0], high[2] - low[2]) / 2;
+    const narrow = Math.min(1, this.canvas.clientHeight / Math.max(1, this.canvas.clientWidth));
+    this.follow = tall > 1.8 || wide > 3.5;
+    this.target = middle;
+    this.pan = [0, 0, 0];
+    this.distance = (this.follow ? 1.3 : 0.2 + Math.max(1, tall, 0.2 + wide * narrow)) / FIELD;
+    this.look("camera");
+    this.yaw += 0.5;
+    this.pitch = Math.min(1.2, Math.max(0.16, this.pitch + 0.1));
+  }
+
+  reach() {
+    const low = [Infinity, Infinity, Infinity];
+    const high = [-Infinity, -Infinity, -Infinity];
+    this.motion.joints.forEach((value, index) => {
+      if (Number.isNaN(value)) return;
+      low[index % 3] = Math.min(low[index % 3], value);
+      high[index % 3] = Math.max(high[index % 3], value);
+    });
+    return Number.isFinite(low[0]) ? [low, high] : [[-1, 0, -1], [1, 2, 1]];
+  }
+
+  /* Turn to one of the four views, as the person stands in this frame. */
+  look(view) {
+    const pose = this.motion.camera.subarray(this.frame * 12, this.frame * 12 + 12);
+    if (view === "camera") {
+      this.yaw = Math.atan2(pose[2], pose[10]) || 0;
+      this.pitch = Math.asin(Math.max(-1, Math.min(1, pose[6]))) || 0;
+    } else if (view === "top") {
+      this.pitch = Math.PI / 2 - 0.001;
+    } else {
+      this.yaw = this.facing() + (view === "side" ? Math.PI / 2 : 0);
+      this.pitch = 0.06;
+    }
+  }
+
+  /* Which way the person faces along the floor: left hip, up the trunk, and what is ahead. */
+  facing() {
+    const at = (name) => placeOf(this.motion, this.frame, this.motion.joint[name]);
+    const minus = (a, b) => a.map((value, axis) => value - b[axis]);
+    const side = minus(at("left_hip"), at("right_hip"));
+    const up = minus(at("thorax"), at("pelvis"));
+    return Math.atan2(side[1] * up[2] - side[2] * up[1], side[0] * up[1] - side[1] * up[0]) || 0;
+  }
+
+  listen() {
+    const canvas = this.canvas;
+    const pointers = new Map();
+    canvas.addEventListener("pointerdown", (event) => {
+      canvas.setPointerCapture(event.pointerId);
+      pointers.set(event.pointerId, event);
+    });
+    const leave = (event) => pointers.delete(event.pointerId);
+    canvas.addEventListener("pointerup", leave);
+    canvas.addEventListener("pointercancel", leave);
+    canvas.addEventListener("contextmenu", (event) => event.preventDefault());
+    canvas.addEventListener("pointermove", (event) => {
+      const before = pointers.get(event.pointerId);
+      if (!before) return;
+      const [dx, dy] = [event.clientX - before.clientX, event.clientY - before.clientY];
+      if (pointers.size > 1) {
+        const other = [...pointers.values()].find((p) => p.pointerId !== event.pointerId);
+        const gap = (p) => Math.hypot(p.clientX - other.clientX, p.clientY - other.clientY);
+        this.zoom(gap(before) / Math.max(gap(event), 1));
+        this.shift(dx / 2, dy / 2);
+      } else if (event.shiftKey || event.buttons > 1) this.shift(dx, dy);
+      else this.turn(dx, dy);
+      pointers.set(event.pointerId, event);
+      this.draw();
+    });
+    canvas.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      this.zoom(Math.exp(Math.max(-60, Math.min(60, event.deltaY)) / 400));
+      this.draw();
+    }, { passive: false });
+    canvas.addEventListener("dblclick", () => {
+      this.reset();
+      this.draw();
+    });
+  }
+
+  turn(dx, dy) {
+    this.yaw -= dx / 140;
+    this.pitch = Math.max(-1.57, Math.min(1.57, this.pitch + dy / 160));
+  }
+
+  zoom(factor) {
+    this.distance = Math.max(1, Math.min(80, this.distance * factor));
+  }
+
+  shift(dx, dy) {
+    const { right, up } = this.axes();
+    const size = (2 * FIELD * this.distance) / this.canvas.clientHeight;
+    this.pan = this.pan.map((value, axis) => value - size * (dx * right[axis] - dy * up[axis]));
+  }
+
+  axes() {
+    const [sy, cy, sp, cp] = [Math.sin(this.yaw), Math.cos(this.yaw), Math.sin(this.pitch), Math.cos(this.pitch)];
+    return { right: [cy, 0, -sy], up: [-sy * sp, cp, -cy * sp], ahead: [-sy * cp, -sp, -cy * cp] };
+  }
+
+  /* Set the camera of this drawing up: a function from a place to [x, y, depth]. */
+  lens(width, height) {
+    const { right, up, ahead } = this.axes();
+    const centre = this.centres.subarray(this.frame * 3, this.frame * 3 + 3);
+    if (this.follow && !Number.isNaN(centre[0])) this.target = [...centre];
+    this.aim = this.target.map((value, axis) => value + this.pan[axis]);
+    const eye = this.aim.map((value, axis) => value - this.distance * ahead[axis]);
+    this.scale = Math.min(height, width * 1.15) / 2 / FIELD;
+    return (place) => {
+      const [x, y, z] = place.map((value, axis) => value - eye[axis]);
+      const depth = x * ahead[0] + y * ahead[1] + z * ahead[2];
+      const size = this.scale / Math.max(depth, NEAR);
+      return [
+        width / 2 + size * (x * right[0] + y * right[1] + z * right[2]),
+        height / 2 - size * (x * up[0] + y * up[1] + z * up[2]),
+        depth,
+      ];
+    };
+  }
+
+  show(frame) {
+    this.frame = frame;
+    this.draw();
+  }
+
+  draw() {
+    const { pen, width, height } = sized(this.canvas);
+    pen.clearRect(0, 0, width, height);
+    const lens = this.lens(width, height);
+    pen.lineCap = pen.lineJoin = "round";
+    if (this.motion.space === "world") this.drawFloor(pen, lens);
+    this.drawTrail(pen, lens);
+    if (!this.motion.tracked[this.frame]) return;
+    if (this.motion.space === "world") this.drawShadow(pen, lens);
+    this.drawBody(pen, lens);
+    pen.globalAlpha = 1;
+  }
+
+  drawFloor(pen, lens) {
+    const [x0, z0] = [Math.round(this.aim[0]), Math.round(this.aim[2])];
+    pen.strokeStyle = this.colours.grid;
+    pen.lineWidth = 1;
+    for (let i = -GRID; i <= GRID; i++) {
+      for (let k = -GRID; k < GRID; k++) {
+        const fade = 1 - Math.hypot(i, k + 0.5) / GRID;
+        if (fade <= 0) continue;
+        pen.globalAlpha = 0.65 * fade;
+        this.stroke(pen, lens([x0 + i, 0, z0 + k]), lens([x0 + i, 0, z0 + k + 1]));
+        this.stroke(pen, lens([x0 + k, 0, z0 + i]), lens([x0 + k + 1, 0, z0 + i]));
+      }
+    }
+  }
+
+  /* The way of the centre of mass: behind strong, ahead faint. */
+  drawTrail(pen, lens) {
+    pen.strokeStyle = this.colours.doubt;
+    pen.lineWidth = 1.5;
+    for (const [first, last, alpha] of [[0, this.frame, 0.75], [this.frame, this.motion.frames - 1, 0.25]]) {
+      pen.globalAlpha = alpha;
+      pen.beginPath();
+      for (let t = first, down = false; t <= last; t++) {
+        const place = this.centres.subarray(t * 3, t * 3 + 3);
+        const [x, y, depth] = Number.isNaN(place[0]) ? [0, 0, 0] : lens([...place]);
+        if (depth > NEAR) down ? pen.lineTo(x, y) : pen.moveTo(x, y);
+        down = depth > NEAR;
+      }
+      pen.stroke();
+    }
+  }
+
+  drawShadow(pen, lens) {
+    pen.strokeStyle = "#000";
+    pen.globalAlpha = 0.22;
+    pen.beginPath();
+    for (const { parent, joint, width } of this.bones) {
+      const [a, b] = [parent, joint].map((index) => placeOf(this.motion, this.frame, index));
+      const [start, end] = [lens([a[0], 0, a[2]]), lens([b[0], 0, b[2]])];
+      if (Math.min(start[2], end[2]) < NEAR) continue;
+      pen.lineWidth = (this.scale * width * 1.2) / start[2];
+      pen.moveTo(start[0], start[1]);
+      pen.lineTo(end[0], end[1]);
+    }
+    pen.stroke();
+    this.drawStance(pen, lens);
+  }
+
+  /* A ring on the floor around each planted foot. */
+  drawStance(pen, lens) {
+    pen.strokeStyle = this.colours.planted;
+    pen.lineWidth = 2;
+    ["left", "right"].forEach((side, index) => {
+      const sure = this.motion.contacts[this.frame * 2 + index];
+      if (!(sure > 0.5)) return;
+      const [ankle, toe] = ["ankle", "toe"].map((part) =>
+        placeOf(this.motion, this.frame, this.motion.joint[`${side}_${part}`]));
+      const height = Math.max(0, Math.min(ankle[1] - 0.07, toe[1] - 0.03));
+      pen.globalAlpha = sure;
+      pen.beginPath();
+      for (let k = 0; k <= 24; k++) {
+        const turn = (k * Math.PI) / 12;
+        const at = [(ankle[0] + toe[0]) / 2 + 0.15 * Math.cos(turn), height, (ankle[2] + toe[2]) / 2 + 0.15 * Math.sin(turn)];
+        const [x, y] = lens(at);
+        k ? pen.lineTo(x, y) : pen.moveTo(x, y);
+      }
+      pen.stroke();
+    });
+  }
+
+  /* Limbs as rounded strokes, the far ones first; unsure ones are faint. */
+  drawBody(pen, lens) {
+    const points = this.motion.names.map((_, joint) => lens(placeOf(this.motion, this.frame, joint)));
+    const given = this.motion.seen[this.frame] ? 1 : 0.55;
+    const parts = this.bones.map((bone) => {
+      const [a, b] = [points[bone.parent], points[bone.joint]];
+      const sigma = this.motion.sigma[this.frame * this.motion.J + bone.joint];
+      const sure = Math.max(0.4, Math.min(1, 1.25 - sigma * 3)) * given;
+      return { depth: (a[2] + b[2]) / 2, paint: () => this.drawLimb(pen, a, b, bone, sure) };
+    });
+    const corners = ["left_shoulder", "right_shoulder", "right_hip", "left_hip"].map((name) => points[this.motion.joint[name]]);
+    parts.push({ depth: corners.reduce((sum, point) => sum + point[2], 0) / 4, paint: () => this.drawTrunk(pen, corners, given) });
+    parts.sort((one, other) => other.depth - one.depth);
+    for (const { depth, paint } of parts) if (depth > NEAR) paint();
+  }
+
+  drawTrunk(pen, corners, given) {
+    pen.globalAlpha = 0.3 * given;
+    pen.fillStyle = this.colours.middle;
+    pen.beginPath();
+    corners.forEach(([x, y], index) => (index ? pen.lineTo(x, y) : pen.moveTo(x, y)));
+    pen.fill();
+  }
+
+  drawLimb(pen, a, b, bone, sure) {
+    const thick = Math.max(2, (this.scale * bone.width) / Math.max((a[2] + b[2]) / 2, NEAR));
+    for (const [colour, width, alpha] of [
+      [this.colours.panel, thick + 2.5, sure],
+      [this.colours[bone.side], thick, sure],
+      ["#fff", thick * 0.3, 0.25 * sure],
+    ]) {
+      pen.strokeStyle = colour;
+      pen.lineWidth = width;
+      pen.globalAlpha = alpha;
+      this.stroke(pen, a, b);
+    }
+    if (this.motion.names[bone.joint] === "head") this.drawHead(pen, a, b, sure);
+  }
+
+  drawHead(pen, neck, crown, sure) {
+    const radius = 0.6 * Math.hypot(crown[0] - neck[0], crown[1] - neck[1]);
+    const least = (this.scale * 0.085) / Math.max(crown[2], NEAR);
+    pen.globalAlpha = sure;
+    pen.fillStyle = this.colours.middle;
+    pen.strokeStyle = this.colours.panel;
+    pen.lineWidth = 1.5;
+    pen.beginPath();
+    pen.arc((neck[0] + crown[0]) / 2, (neck[1] + crown[1]) / 2, Math.min(Math.max(radius, least), 1.4 * least), 0, 7);
+    pen.fill();
+    pen.stroke();
+  }
+
+  stroke(pen, a, b) {
+    if (a[2] < NEAR || b[2] < NEAR) return;
+    pen.beginPath();
+    pen.moveTo(a[0], a[1]);
+    pen.lineTo(b[0], b[1]);
+    pen.stroke();
+  }
+}
