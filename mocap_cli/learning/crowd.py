@@ -1,0 +1,29 @@
+"""Crowd: how many people a clip shows, looked up now and then; the method is for one."""
+
+from mocap_cli.keypoints.subject import Finder, whole_view
+from mocap_cli.video.reader import Frame
+
+EVERY = 1.0
+"""Seconds between looks."""
+
+_SURE = 0.35  # the finder's score; people in the background score less
+_AS_TALL = 0.5  # of the tallest; smaller ones are passers-by far off
+
+
+class Crowd:
+    """Counts the people in a frame a second; between looks the last count stands."""
+
+    def __init__(self) -> None:
+        self._finder = Finder()
+        self._due = 0.0
+        self._count = -1
+
+    def at(self, frame: Frame) -> int:
+        """People about as large as the largest at that moment."""
+        if frame.time >= self._due:
+            self._due = frame.time + EVERY
+            height, width = frame.image.shape[:2]
+            people = self._finder.people(frame.image, [whole_view(width, height)])
+            sides = [p.crop.side for p in people if p.score > _SURE]
+            self._count = sum(side > _AS_TALL * max(sides) for side in sides)
+        return self._count

@@ -1,0 +1,217 @@
+"""The model: find the subject, encode it in two codes, draw it again over the background."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mocap_cli.learning.backbones import LITE, make_backbone
+from mocap_cli.learning.batch import Batch
+from mocap_cli.learning.critic import Critic, Verdicts
+from mocap_cli.learning.decoder import Decoder
+from mocap_cli.learning.detector import Detector, Head
+from mocap_cli.learning.encoder import Encoder, jitter_colours
+from mocap_cli.learning.features import Features
+from mocap_cli.learning.heads import PoseHead
+from mocap_cli.learning.methods import METHODS, Method
+from mocap_cli.learning.transformer import crop, paste
+from mocap_cli.learning.turning import turned_to_others
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """What a model is built of; stored with its weights."""
+
+    method: str = "ours"
+    detector: str = "resnet18"
+    detector_head: Head = "mean"
+    detector_side: int = 128  # pixels of the longer side as the detector sees it
+    smallest: float = 0.2  # share of the picture that a box covers at least
+    encoder: str = "resnet50"
+    crop: int = 128  # pixels
+    tv: int = 600
+    ti: int = 128
+    widths: tuple[int, int, int, int] = (256, 128, 64, 32)  # of the decoder's maps
+    depth: int = 3  # convolutions in each of its blocks
+    features: str = "resnet18"  # the frozen network whose maps are compared
+    features_side: int = 256  # pixels of the longer side as that network sees it
+    dropout: float = 0.3
+    jitter: float = 0.4
+    keypoints: int = 0  # weak 2D labels to learn from; 0: none
+    pose_width: int = 1024  # of the head that reads 2D keypoints from the code
+
+
+FULL = ModelConfig()
+SMALL = ModelConfig(
+    detector=LITE,
+    detector_head="map",
+    detector_side=96,
+    smallest=0.1,
+    encoder=LITE,
+    crop=64,
+    tv=192,
+    ti=48,
+    widths=(64, 48, 32, 16),
+    depth=2,
+    dropout=0.0,  # short runs underfit
+    features=LITE,
+    features_side=96,
+    pose_width=256,
+)
+PRESETS: dict[str, ModelConfig] = {"full": FULL, "small": SMALL}
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What the model made of a batch; whatever its method does without is None."""
+
+    tv: Tensor  # (B, S, tv) what changes in time
+    ti: Tensor  # (B, S, ti) what does not
+    boxes: Tensor | None = None  # (B, S, 4) as in transformer.py
+    crops: Tensor | None = None  # (B, S, 3, side, side) 0..1
+    drawn: Tensor | None = None  # (B, S, 3, side, side) colours
+    masks: Tensor | None = None  # (B, S, 1, side, side) 0..1
+    composite: Tensor | None = None  # (B, S, 3, H, W) Eq. 1
+    maps: tuple[tuple[Tensor, Tensor], ...] = ()  # of the frame and of the composite, Eq. 2
+    keypoints: Tensor | None = None  # (B, S, K, 2) 0..1 of the picture
+    verdicts: Verdicts | None = None  # of DrNet's critic
+
+
+class Model(nn.Module):
+    """All parts that the configured method wants, and no other.
+
+    `taught` starts from ImageNet; False leaves the parts to be filled from a file. `learns` adds
+    what only training needs: the frozen network of the feature loss.
+    """
+
+    def __init__(self, config: ModelConfig, *, taught: bool = True, learns: bool = True) -> None:
+        super().__init__()
+        self.config, method = config, METHODS[config.method]
+        # A code that is not split is as long as both, and the decoder reads it as both.
+        tv, ti = (config.tv, config.ti) if method.split else (config.tv + config.ti, 0)
+        self.encoder = Encoder(make_backbone(config.encoder, taught=taught), config.crop, tv, ti)
+        self.detector: Detector | None = None
+        self.decoder: Decoder | None = None
+        self.features: Features | None = None
+        self.pose: PoseHead | None = None
+        self.critic: Critic | None = None
+        if method.detector:
+            backbone = make_backbone(config.detector, taught=taught)
+            self.detector = Detector(
+                backbone, config.detector_head, config.detector_side, config.smallest
+            )
+        if method.decoder:
+            codes = (config.tv, config.ti)
+            self.decoder = Decoder(codes, config.widths, config.crop, config.depth, config.dropout)
+            if learns:
+                self.learn_on()
+        if config.keypoints:
+            self.pose = PoseHead(tv, 2 * config.keypoints, config.pose_width)
+        if method.adversary:
+            self.critic = Critic(tv)
+
+    def learn_on(self) -> None:
+        """Add the frozen network that says how alike two pictures are; only training needs it."""
+        if self.decoder is not None:
+            self.features = Features(self.config.features, self.config.features_side)
+
+    def forward(self, batch: Batch, method: Method) -> Outputs:
+        """Detect, encode, and what the method asks for beyond."""
+        B, S = batch.times.shape
+        frames = pictures(batch.frames)  # (N, 3, H, W), N = B * S
+        boxes, crops = self.look(frames)
+        jittered = self.training and method.split and self.config.jitter > 0
+        seen = jitter_colours(crops, self.config.jitter) if jittered else crops
+        tv = self.encoder.time_variant(seen).float().unflatten(0, (B, S))
+        ti = self.encoder.time_invariant(crops).float().unflatten(0, (B, S))
+        outputs = Outputs(tv, ti, crops=crops.unflatten(0, (B, S)))
+        if boxes is not None:
+            outputs = replace(outputs, boxes=boxes.unflatten(0, (B, S)))
+        if self.pose is not None:
+            outputs = replace(outputs, keypoints=self.read_keypoints(tv, outputs.boxes))
+        if self.critic is not None and method.adversary:
+            outputs = replace(outputs, verdicts=self.critic(tv, batch.clips))
+        if self.decoder is None or boxes is None:
+            return outputs
+        if method.turned:
+            tv = turned_to_others(tv, batch.turns)
+        drawn, masks = self.draw(tv.flatten(0, 1), swapped_in_time(ti).flatten(0, 1))
+        composite = over_plates(drawn, masks, boxes, batch)
+        return replace(
+            outputs,
+            drawn=drawn.unflatten(0, (B, S)),
+            masks=masks.unflatten(0, (B, S)),
+            composite=composite.unflatten(0, (B, S)),
+            maps=self.compared(frames, composite),
+        )
+
+    def look(self, frames: Tensor) -> tuple[Tensor | None, Tensor]:
+        """Boxes of pictures (N, 3, H, W) in 0..1, and what they hold; without, all of it."""
+        side = self.config.crop
+        if self.detector is None:
+            return None, F.interpolate(frames, (side, side), mode="bilinear", antialias=True)
+        boxes = self.detector(frames)
+        return boxes, crop(frames, boxes, side)
+
+    def encode(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Frames (N, 3, H, W) uint8 to codes (N, tv), (N, ti) and boxes (N, 4), for use.
+
+        The method that learns nothing gives ImageNet's features in place of the first code.
+        """
+        boxes, crops = self.look(pictures(frames))
+        if not METHODS[self.config.method].trained:
+            return self.encoder.features(crops), crops.new_zeros(len(crops), 0), None
+        return self.encoder.time_variant(crops), self.encoder.time_invariant(crops), boxes
+
+    def draw(self, tv: Tensor, ti: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes (N, tv) and (N, ti) to colours and masks of crops."""
+        if self.decoder is None:
+            raise ValueError(f"method {self.config.method} draws nothing")
+        if not ti.shape[-1]:
+            tv, ti = tv.split((self.config.tv, self.config.ti), dim=-1)
+        colours, masks = self.decoder(tv, ti)
+        return colours, masks
+
+    def read_keypoints(self, tv: Tensor, boxes: Tensor | None) -> Tensor:
+        """(B, S, K, 2) places in the picture, 0..1; the head tells where in the box they are."""
+        assert self.pose is not None
+        placed = self.pose(tv).unflatten(-1, (-1, 2))
+        if boxes is not None:
+            size, centre = boxes.detach().unsqueeze(-2).split(2, dim=-1)
+            placed = size * placed + centre
+        return (placed + 1) / 2
+
+    def compared(self, frames: Tensor, composite: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
+        """Maps of the frozen network, of what was and of what was drawn."""
+        if self.features is None:
+            return ()
+        with torch.no_grad():
+            wanted = self.features(frames)
+        return tuple(zip(wanted, self.features(composite), strict=True))
+
+
+def pictures(frames: Tensor) -> Tensor:
+    """(..., 3, H, W) uint8 to (N, 3, H, W) in 0..1."""
+    return frames.reshape(-1, *frames.shape[-3:]).float() / 255
+
+
+def swapped_in_time(ti: Tensor) -> Tensor:
+    """Each frame gets the looks of the one two slots on: the farthest that all slots can have.
+
+    A near frame's would do to smuggle the pose.
+    """
+    return ti.roll(ti.shape[1] // 2, dims=1)
+
+
+def over_plates(drawn: Tensor, masks: Tensor, boxes: Tensor, batch: Batch) -> Tensor:
+    """Eq. 1: what was drawn over the background, (N, 3, H, W).
+
+    Where the background is unknown the frame itself stands for it, so nothing is asked there.
+    """
+    H, W = batch.frames.shape[-2:]
+    known = batch.known.reshape(-1, 1, H, W)
+    plates = torch.where(known, pictures(batch.plates), pictures(batch.frames))
+    colours = paste(drawn, boxes, H, W, beyond="border")
+    mask = paste(masks, boxes, H, W, beyond="zeros")
+    return mask * colours + (1 - mask) * plates

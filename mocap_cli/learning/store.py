@@ -1,0 +1,137 @@
+"""Store: the frames of clips at training size, decoded once and mapped from the disk ever after."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap_cli.errors import MocapError
+
+UInt8 = NDArray[np.uint8]
+
+VERSION = 1
+_HEAD = "clip.json"
+_REMAKE = "remove that folder; the clip is then decoded again"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How clips are stored; with a video's content it gives the clip's address."""
+
+    width: int  # pixels of every stored frame
+    height: int
+    fps: float = 15.0  # at most; frames keep their own times
+    background: str = "auto"  # as `mocap background` names its kinds
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.height) < 16 or self.fps <= 0:
+            raise ValueError("store frames of 16 pixels and more, and some of them a second")
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Stored:
+    """One clip in the store; the large arrays stay on the disk until they are looked at."""
+
+    address: str
+    frames: UInt8  # (N, H, W, 3) RGB, the picture in the middle and black around it
+    plates: UInt8  # (P, H, W, 3) backgrounds
+    known: NDArray[np.bool_]  # (P, H, W) where they are known
+    plate_of: NDArray[np.int64]  # (N,) which plate lies behind a frame
+    times: NDArray[np.float64]  # (N,) seconds since the video's start
+    moved: NDArray[np.float64]  # (N,) 0..1 share of the picture that is not its plate
+    people: NDArray[np.int64]  # (N,) seen at the nearest look; -1 where nobody looked
+    picture: tuple[int, int, int, int]  # left, top, width, height of the picture in the frame
+    warnings: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+
+def address_of(content: str, recipe: Recipe) -> str:
+    """Where a video of that SHA-256 lies when stored by that recipe."""
+    text = json.dumps([VERSION, content, asdict(recipe)], sort_keys=True)
+    return sha256(text.encode()).hexdigest()[:32]
+
+
+def is_stored(store: Path, address: str) -> bool:
+    """Whether the whole clip is there; folders appear whole or not at all."""
+    return (store / address / _HEAD).is_file()
+
+
+@contextmanager
+def folder_written_whole(folder: Path) -> Iterator[Path]:
+    """Give a folder to fill aside, and rename it when the block ends well."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
+    except OSError as error:
+        raise MocapError(
+            f"cannot write {folder.parent}: {error.strerror}", "choose another --store"
+        ) from error
+    try:
+        yield aside
+        if not folder.exists():  # else somebody was faster and made the same
+            aside.chmod(0o755)
+            aside.rename(folder)
+    except OSError as error:
+        raise MocapError(
+            f"cannot write {folder}: {error.strerror or error}",
+            "free some space, or choose another --store",
+        ) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def save_clip(aside: Path, clip: Stored) -> None:
+    """Write all of a clip but its frames, which were appended while they were decoded."""
+    for name in _ARRAYS:
+        np.save(aside / f"{name}.npy", getattr(clip, name), allow_pickle=False)
+    head = {
+        "version": VERSION,
+        "frames": list(clip.frames.shape),
+        "picture": list(clip.picture),
+        "warnings": list(clip.warnings),
+    }
+    (aside / _HEAD).write_text(json.dumps(head))
+
+
+def open_clip(store: Path, address: str) -> Stored:
+    """Map a stored clip."""
+    folder = store / address
+    try:
+        head = json.loads((folder / _HEAD).read_text())
+        arrays = {
+            name: np.load(folder / f"{name}.npy", mmap_mode=mode, allow_pickle=False)
+            for name, mode in _ARRAYS.items()
+        }
+        return Stored(
+            address=address,
+            frames=map_frames(folder, tuple(head["frames"])),
+            picture=tuple(head["picture"]),
+            warnings=tuple(head["warnings"]),
+            **arrays,
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise MocapError(f"{folder} is damaged: {error}", _REMAKE) from error
+
+
+def frames_file(folder: Path) -> Path:
+    """Where the frames lie one after another, without a head."""
+    return folder / "frames.u8"
+
+
+def map_frames(folder: Path, shape: tuple[int, ...]) -> UInt8:
+    """The frames of a clip, read as they are looked at."""
+    return np.memmap(frames_file(folder), np.uint8, "r", shape=shape)
+
+
+_ARRAYS = dict.fromkeys(("plates", "known"), "r") | dict.fromkeys(
+    ("plate_of", "times", "moved", "people"), None
+)
