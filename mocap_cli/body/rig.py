@@ -16,7 +16,7 @@ HAND = 0.108
 TOES = 0.04
 """Wrist to fingertip and ball to tip of the toes, which no joint shows, as shares of the height."""
 
-STEP = 0.01
+STEP = 0.005
 """Metres from Hips up to Spine. Both turn at the pelvis: the shorter the step, the less a sideways
 bend between them changes the distance from pelvis to spine, which is constant in the data. At no
 length at all importers would have to invent a direction for the bone."""

@@ -1,0 +1,123 @@
+"""Check by hand that Blender reads our BVH and GLB as our JSON says: bones, frame by frame.
+
+In an environment of its own, since Blender brings its own numpy:
+    python3.11 -m venv /tmp/blender && /tmp/blender/bin/pip install "bpy==4.5.*"
+    mocap track dive.mp4 -o dive.json && mocap export dive.json -o .bvh -o .glb
+    /tmp/blender/bin/python tests/blender/check.py dive.json dive.bvh dive.glb
+Exits with 1 when a joint is further off than the limit, the frames are not as many, or the skin is
+not around the joints. A millimetre holds for the tracker's motions, whose bones keep their lengths.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+JOINT_OF = {
+    "pelvis": "Hips", "spine": "Spine1", "thorax": "Neck", "neck": "Head",
+    **{f"{s.lower()}_{a}": s + b for s in ("Left", "Right") for a, b in (
+        ("shoulder", "Arm"), ("elbow", "ForeArm"), ("wrist", "Hand"),
+        ("hip", "UpLeg"), ("knee", "Leg"), ("ankle", "Foot"), ("toe", "ToeBase"))},
+}  # fmt: skip
+
+
+def import_bvh(path: Path, scale: float, frames: int) -> np.ndarray:
+    """Import with the defaults, but for the scale and the boxes that the docs tell to tick.
+
+    Where Blender has put the frames: one after another, counted from 1.
+    """
+    bpy.ops.import_anim.bvh(
+        filepath=str(path), global_scale=scale, update_scene_fps=True, update_scene_duration=True
+    )
+    return 1.0 + np.arange(frames)
+
+
+def import_glb(path: Path, fps: float, frames: int) -> np.ndarray:
+    """Import with the defaults; glTF tells seconds, which Blender turns into the scene's frames.
+
+    It knows whole numbers of frames a second only: those of 29.97 lie a little apart at 30.
+    """
+    whole = max(1, round(fps))
+    bpy.context.scene.render.fps = whole
+    bpy.ops.import_scene.gltf(filepath=str(path))
+    return np.arange(frames) * whole / fps
+
+
+def armature() -> "bpy.types.Object":
+    """The only one that the importer made."""
+    (found,) = (thing for thing in bpy.data.objects if thing.type == "ARMATURE")
+    return found
+
+
+def bone_places(frames: np.ndarray) -> np.ndarray:
+    """(T, 18, 3) heads of the bones in metres, Y up as in our files; Blender's world has Z up."""
+    figure = armature()
+    places = np.empty((len(frames), len(JOINT_OF), 3))
+    for t, frame in enumerate(frames):
+        bpy.context.scene.frame_set(int(frame), subframe=float(frame % 1))
+        for i, bone in enumerate(JOINT_OF.values()):
+            x, y, z = figure.matrix_world @ figure.pose.bones[bone].head
+            places[t, i] = x, z, -y
+    return places
+
+
+def skin_reach(frame: float) -> np.ndarray:
+    """(2, 3) how far the skin reaches then, Y up; NaN where there is none."""
+    bpy.context.scene.frame_set(int(frame), subframe=float(frame % 1))
+    graph = bpy.context.evaluated_depsgraph_get()
+    points = [
+        thing.matrix_world @ vertex.co
+        for thing in bpy.data.objects
+        if thing.type == "MESH" and any(m.type == "ARMATURE" for m in thing.modifiers)
+        for vertex in thing.evaluated_get(graph).to_mesh().vertices
+    ]
+    if not points:
+        return np.full((2, 3), np.nan)
+    x, y, z = np.array(points).T
+    seen = np.stack((x, z, -y), axis=-1)
+    return np.stack((seen.min(axis=0), seen.max(axis=0)))
+
+
+def check(path: Path, motion: dict, scale: float, limit: float) -> bool:
+    """Whether the file is as the motion says; prints what was found."""
+    joints = np.array(motion["joints"], float)
+    wanted = joints[:, [motion["skeleton"]["names"].index(name) for name in JOINT_OF]]
+    fps = motion["source"]["fps"]
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    T = len(joints)
+    bvh = path.suffix == ".bvh"
+    frames = import_bvh(path, scale, T) if bvh else import_glb(path, fps, T)
+    begin, end = armature().animation_data.action.frame_range
+    as_many = np.allclose((begin, end), (frames[0], frames[-1]), atol=0.01)
+    error = 1000 * np.linalg.norm(bone_places(frames) - wanted, axis=-1)
+    render = bpy.context.scene.render
+    known = np.isfinite(wanted[:, 0, 0]).nonzero()[0][-1]
+    reach = skin_reach(frames[known])
+    print(
+        f"Blender {bpy.app.version_string}, {path.name}: frames {begin:g} to {end:g} for {T},"
+        f" {render.fps / render.fps_base:.3f} frames/s for {fps:.3f}; off by"
+        f" {np.nanmedian(error):.3f} mm in the median, {np.nanmax(error):.3f} mm at most"
+    )
+    low, high = wanted[known].min(axis=0), wanted[known].max(axis=0)
+    covered = bvh or bool((reach[0] < low).all() and (reach[1] > high).all())
+    return bool(np.nanmax(error) <= limit) and as_many and covered
+
+
+def main() -> int:
+    """0 when all files are near enough."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("json", type=Path)
+    parser.add_argument("files", type=Path, nargs="+", help=".bvh or .glb")
+    parser.add_argument("--scale", type=float, default=0.01, help="of .bvh: 0.01 for cm, 1 for m")
+    parser.add_argument("--limit", type=float, default=1.0, help="largest error allowed, mm")
+    options = parser.parse_args()
+    motion = json.loads(options.json.read_text())
+    fit = [check(path, motion, options.scale, options.limit) for path in options.files]
+    return int(not all(fit))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
