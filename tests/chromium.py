@@ -29,7 +29,11 @@ def visit(page: Path, script: str, size: str = "1280x860", scheme: str = "dark")
     if chromium is None or shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("looking at pages needs chromium, node and npm, which are not installed here")
     look = Path(__file__).parent / "browser" / "look.mjs"
-    ready = "await tab.waitForFunction('window.mocap', null, {timeout: 20000});\n"
+    # Not waitForFunction, which evaluates texts, and that the page does not allow.
+    ready = (
+        "for (let i = 0; i < 200 && !(await tab.evaluate(() => Boolean(window.mocap))); i++)"
+        " await tab.waitForTimeout(100);\n"
+    )
     done = subprocess.run(
         ["node", str(look), str(_modules(PLAYWRIGHT)), chromium, str(page), size, scheme],
         input=ready + script,

@@ -26,7 +26,7 @@ from mocap_cli.export.quality import faults, measure, readings
 from mocap_cli.files import written_whole
 
 _VIEWER = Path(__file__).parent / "viewer"
-_SCRIPTS = ("files.js", "clock.js", "scene.js", "film.js", "plots.js", "page.js")
+_SCRIPTS = ("files.js", "clock.js", "orbit.js", "scene.js", "film.js", "plots.js", "page.js")
 
 
 def write_page(

@@ -26,12 +26,12 @@ function angleChoices(table) {
 function heightChoice(motion, centres) {
   const of = (name) => Float32Array.from({ length: motion.frames }, (_, t) => placeOf(motion, t, motion.joint[name])[1]);
   return {
-    title: motion.space === "world" ? "height" : "height for the camera",
-    unit: " m",
+    title: motion.space === "world" ? "height, m" : "height for the camera, m",
+    unit: "",
     digits: 2,
     least: 0.5,
     lines: [
-      { label: "mass centre", side: "middle", values: Float32Array.from({ length: motion.frames }, (_, t) => centres[3 * t + 1]) },
+      { label: "centre", side: "middle", values: Float32Array.from({ length: motion.frames }, (_, t) => centres[3 * t + 1]) },
       { label: "left foot", side: "left", values: of("left_toe") },
       { label: "right foot", side: "right", values: of("right_toe") },
     ],
@@ -126,7 +126,7 @@ class Page {
 
   redraw() {
     for (const view of this.views) {
-      if (view.paper) view.paper.width = 0;
+      view.forget?.();
       view.draw();
     }
   }

@@ -1,6 +1,7 @@
 /* Plots over time, with a cursor that follows the frame; a press on one goes to that frame. */
 
-const EDGE = { left: 40, right: 8, top: 8, bottom: 18 };
+const TOP = 8;
+const BOTTOM = 18; // pixels of a plot that the times are written in
 const STEPS = [1, 2, 5, 10];
 
 /* Round values between two bounds, about so many. */
@@ -23,24 +24,69 @@ function seekable(canvas, timeAt, go) {
   canvas.addEventListener("pointermove", (event) => event.buttons && seek(event));
 }
 
-class Plot {
-  /* `choices` are [{title, unit, digits, lines: [{label, side, values}]}]; one is shown. */
-  constructor(parent, motion, colours, choices, chosen, go) {
-    this.motion = motion;
-    this.colours = colours;
-    this.choices = choices;
+/* A canvas along time: what stands still is drawn once, on paper; the cursor moves over it. */
+class Strip {
+  constructor(canvas, motion, colours, left, right, go) {
+    Object.assign(this, { canvas, motion, colours, left, right });
     this.frame = 0;
     this.paper = document.createElement("canvas");
-    this.build(parent);
-    this.choose(chosen);
-    seekable(this.canvas, (x) => this.timeAt(x), go);
+    seekable(canvas, (x) => this.timeAt(x), go);
   }
 
-  build(parent) {
+  get span() {
+    const { times, frames } = this.motion;
+    return [times[0], Math.max(times[frames - 1], times[0] + 1e-3)];
+  }
+
+  x(time) {
+    const [first, last] = this.span;
+    return this.left + ((time - first) / (last - first)) * (this.canvas.clientWidth - this.left - this.right);
+  }
+
+  timeAt(x) {
+    const [first, last] = this.span;
+    return first + ((x - this.left) / (this.canvas.clientWidth - this.left - this.right)) * (last - first);
+  }
+
+  show(frame) {
+    this.frame = frame;
+    this.draw();
+  }
+
+  /* Have the paper drawn anew. */
+  forget() {
+    this.paper.width = 0;
+  }
+
+  draw() {
+    const { pen, width, height } = sized(this.canvas);
+    if (this.paper.width !== this.canvas.width || this.paper.height !== this.canvas.height) {
+      this.paper.width = this.canvas.width;
+      this.paper.height = this.canvas.height;
+      const still = this.paper.getContext("2d");
+      still.scale(this.paper.width / width, this.paper.height / height);
+      this.drawPaper(still, width, height);
+    }
+    pen.clearRect(0, 0, width, height);
+    pen.drawImage(this.paper, 0, 0, width, height);
+    this.drawCursor(pen, this.x(this.motion.times[this.frame]), height);
+  }
+}
+
+class Plot extends Strip {
+  /* `choices` are [{title, unit, digits, lines: [{label, side, values}]}]; one is shown. */
+  constructor(parent, motion, colours, choices, chosen, go) {
     const panel = parent.appendChild(document.createElement("div"));
     panel.className = "plot";
-    this.head = panel.appendChild(document.createElement("header"));
-    this.canvas = panel.appendChild(document.createElement("canvas"));
+    const head = panel.appendChild(document.createElement("header"));
+    super(panel.appendChild(document.createElement("canvas")), motion, colours, 40, 8, go);
+    this.choices = choices;
+    this.head = head;
+    this.title();
+    this.choose(chosen);
+  }
+
+  title() {
     if (this.choices.length === 1) {
       this.head.appendChild(document.createElement("h2")).textContent = this.choices[0].title;
       return;
@@ -67,7 +113,7 @@ class Plot {
       return value.appendChild(document.createElement("b"));
     });
     this.scaleToLines();
-    this.paper.width = 0; // to be drawn anew
+    this.forget();
   }
 
   scaleToLines() {
@@ -83,39 +129,14 @@ class Plot {
     [this.low, this.high] = [low - room, high + room];
   }
 
-  get span() {
-    const { times, frames } = this.motion;
-    return [times[0], Math.max(times[frames - 1], times[0] + 1e-3)];
-  }
-
-  x(time) {
-    const [first, last] = this.span;
-    return EDGE.left + ((time - first) / (last - first)) * (this.canvas.clientWidth - EDGE.left - EDGE.right);
-  }
-
   y(value) {
-    const height = this.canvas.clientHeight - EDGE.top - EDGE.bottom;
-    return EDGE.top + height * (1 - (value - this.low) / (this.high - this.low));
+    const height = this.canvas.clientHeight - TOP - BOTTOM;
+    return TOP + height * (1 - (value - this.low) / (this.high - this.low));
   }
 
-  timeAt(x) {
-    const [first, last] = this.span;
-    return first + ((x - EDGE.left) / (this.canvas.clientWidth - EDGE.left - EDGE.right)) * (last - first);
-  }
-
-  show(frame) {
-    this.frame = frame;
-    this.draw();
-  }
-
-  draw() {
-    const { pen, width, height } = sized(this.canvas);
-    if (this.paper.width !== this.canvas.width || this.paper.height !== this.canvas.height) this.drawPaper(width, height);
-    pen.clearRect(0, 0, width, height);
-    pen.drawImage(this.paper, 0, 0, width, height);
-    const x = this.x(this.motion.times[this.frame]);
+  drawCursor(pen, x, height) {
     pen.fillStyle = this.colours.text;
-    pen.fillRect(x - 0.5, EDGE.top, 1, height - EDGE.top - EDGE.bottom);
+    pen.fillRect(x - 0.5, TOP, 1, height - TOP - BOTTOM);
     this.shown.lines.forEach(({ values, side }, index) => {
       const value = values[this.frame];
       const known = !Number.isNaN(value);
@@ -129,11 +150,7 @@ class Plot {
   }
 
   /* What does not move: axes, stretches in doubt, and the lines. */
-  drawPaper(width, height) {
-    this.paper.width = this.canvas.width;
-    this.paper.height = this.canvas.height;
-    const pen = this.paper.getContext("2d");
-    pen.scale(this.paper.width / width, this.paper.height / height);
+  drawPaper(pen, width, height) {
     pen.font = "11px system-ui, sans-serif";
     this.drawDoubts(pen, height);
     this.drawAxes(pen, width, height);
@@ -149,7 +166,7 @@ class Plot {
     pen.fillStyle = this.colours.doubt;
     pen.globalAlpha = 0.09;
     for (const { start, end } of this.motion.doubtful) {
-      pen.fillRect(this.x(start), EDGE.top, Math.max(1, this.x(end) - this.x(start)), height - EDGE.top - EDGE.bottom);
+      pen.fillRect(this.x(start), TOP, Math.max(1, this.x(end) - this.x(start)), height - TOP - BOTTOM);
     }
     pen.globalAlpha = 1;
   }
@@ -164,10 +181,10 @@ class Plot {
     for (const value of across.made) {
       const y = Math.round(this.y(value)) + 0.5;
       pen.beginPath();
-      pen.moveTo(EDGE.left, y);
-      pen.lineTo(width - EDGE.right, y);
+      pen.moveTo(this.left, y);
+      pen.lineTo(width - this.right, y);
       pen.stroke();
-      pen.fillText(value.toFixed(across.digits), EDGE.left - 6, y);
+      pen.fillText(value.toFixed(across.digits), this.left - 6, y);
     }
     const along = ticks(...this.span, Math.max(2, width / 90));
     pen.textAlign = "center";
@@ -192,59 +209,40 @@ class Plot {
 }
 
 /* The whole clip as a band: who was seen, which foot stands, where to look again. */
-class Timeline extends Plot {
+class Timeline extends Strip {
   constructor(canvas, motion, colours, go) {
-    const holder = document.createElement("div");
-    super(holder, motion, colours, [{ title: "", unit: "", digits: 0, least: 0, lines: [] }], 0, () => {});
-    this.canvas = canvas;
-    seekable(canvas, (x) => this.timeAt(x), go);
+    super(canvas, motion, colours, 6, 6, go);
   }
 
-  x(time) {
-    const [first, last] = this.span;
-    return 6 + ((time - first) / (last - first)) * (this.canvas.clientWidth - 12);
-  }
-
-  timeAt(x) {
-    const [first, last] = this.span;
-    return first + ((x - 6) / (this.canvas.clientWidth - 12)) * (last - first);
-  }
-
-  drawPaper(width, height) {
-    this.paper.width = this.canvas.width;
-    this.paper.height = this.canvas.height;
-    const pen = this.paper.getContext("2d");
-    pen.scale(this.paper.width / width, this.paper.height / height);
+  drawPaper(pen) {
     const { motion, colours } = this;
-    const band = (yes, colour, alpha, top, thick) => {
-      pen.fillStyle = colour;
-      pen.globalAlpha = alpha;
-      for (let t = 0; t < motion.frames; t++) {
-        if (!yes(t)) continue;
-        let last = t;
-        while (last + 1 < motion.frames && yes(last + 1)) last++;
-        const until = motion.times[Math.min(last + 1, motion.frames - 1)];
-        pen.fillRect(this.x(motion.times[t]), top, Math.max(1, this.x(until) - this.x(motion.times[t])), thick);
-        t = last;
-      }
-    };
-    band(() => true, colours.line, 1, 9, 8);
-    band((t) => motion.tracked[t], colours.dim, 0.45, 9, 8);
-    band((t) => motion.tracked[t] && motion.seen[t], colours.dim, 0.75, 9, 8);
+    this.drawBand(pen, () => true, colours.line, 1, 9, 8);
+    this.drawBand(pen, (t) => motion.tracked[t], colours.dim, 0.45, 9, 8);
+    this.drawBand(pen, (t) => motion.tracked[t] && motion.seen[t], colours.dim, 0.75, 9, 8);
+    this.drawBand(pen, (t) => motion.contacts[2 * t] > 0.5, colours.left, 1, 19, 4);
+    this.drawBand(pen, (t) => motion.contacts[2 * t + 1] > 0.5, colours.right, 1, 24, 4);
     pen.fillStyle = colours.doubt;
-    pen.globalAlpha = 0.9;
-    for (const { start, end } of motion.doubtful) pen.fillRect(this.x(start), 4, Math.max(2, this.x(end) - this.x(start)), 3);
-    band((t) => motion.contacts[2 * t] > 0.5, colours.left, 1, 19, 4);
-    band((t) => motion.contacts[2 * t + 1] > 0.5, colours.right, 1, 24, 4);
+    for (const { start, end } of motion.doubtful) {
+      pen.fillRect(this.x(start), 4, Math.max(2, this.x(end) - this.x(start)), 3);
+    }
+  }
+
+  /* A bar over every run of frames of which something is true. */
+  drawBand(pen, yes, colour, alpha, top, thick) {
+    const { times, frames } = this.motion;
+    pen.fillStyle = colour;
+    pen.globalAlpha = alpha;
+    for (let t = 0; t < frames; t++) {
+      if (!yes(t)) continue;
+      const start = this.x(times[t]);
+      while (t + 1 < frames && yes(t + 1)) t++;
+      const end = this.x(times[Math.min(t + 1, frames - 1)]);
+      pen.fillRect(start, top, Math.max(1, end - start), thick);
+    }
     pen.globalAlpha = 1;
   }
 
-  draw() {
-    const { pen, width, height } = sized(this.canvas);
-    if (this.paper.width !== this.canvas.width || this.paper.height !== this.canvas.height) this.drawPaper(width, height);
-    pen.clearRect(0, 0, width, height);
-    pen.drawImage(this.paper, 0, 0, width, height);
-    const x = this.x(this.motion.times[this.frame]);
+  drawCursor(pen, x, height) {
     pen.fillStyle = this.colours.text;
     pen.fillRect(x - 1, 2, 2, height - 4);
     pen.beginPath();

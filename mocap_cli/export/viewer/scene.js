@@ -4,8 +4,6 @@ const THICKNESS = {
   knee: 0.062, ankle: 0.046, toe: 0.036, hip: 0.05, spine: 0.07, thorax: 0.07, neck: 0.05,
   head: 0.05, shoulder: 0.046, elbow: 0.042, wrist: 0.034,
 }; // metres across the limb that ends in that joint
-const FIELD = Math.tan((18 * Math.PI) / 180); // half the field of view
-const NEAR = 0.05;
 const GRID = 7; // metres of floor shown around the middle
 
 const sideOf = (name) => (name.startsWith("left") ? "left" : name.startsWith("right") ? "right" : "middle");
@@ -21,8 +19,8 @@ class Scene {
       const part = motion.names[joint].replace(/^(left|right)_/, "");
       return parent < 0 ? [] : [{ parent, joint, side: sideOf(motion.names[joint]), width: THICKNESS[part] ?? 0.04 }];
     });
+    this.orbit = new Orbit(canvas, () => this.draw(), () => this.reset());
     this.reset();
-    this.listen();
   }
 
   /* Everything in view, a little from the side and from above. */
@@ -33,12 +31,12 @@ class Scene {
     const wide = Math.hypot(high[0] - low[0], high[2] - low[2]) / 2;
     const narrow = Math.min(1, this.canvas.clientHeight / Math.max(1, this.canvas.clientWidth));
     this.follow = tall > 1.8 || wide > 3.5;
-    this.target = middle;
-    this.pan = [0, 0, 0];
-    this.distance = (this.follow ? 1.3 : 0.2 + Math.max(1, tall, 0.2 + wide * narrow)) / FIELD;
+    this.orbit.target = middle;
+    this.orbit.pan = [0, 0, 0];
+    this.orbit.distance = (this.follow ? 1.3 : 0.2 + Math.max(1, tall, 0.2 + wide * narrow)) / FIELD;
     this.look("camera");
-    this.yaw += 0.5;
-    this.pitch = Math.min(1.2, Math.max(0.16, this.pitch + 0.1));
+    this.orbit.yaw += 0.5;
+    this.orbit.pitch = Math.min(1.2, Math.max(0.16, this.orbit.pitch + 0.1));
   }
 
   reach() {
@@ -56,13 +54,13 @@ class Scene {
   look(view) {
     const pose = this.motion.camera.subarray(this.frame * 12, this.frame * 12 + 12);
     if (view === "camera") {
-      this.yaw = Math.atan2(pose[2], pose[10]) || 0;
-      this.pitch = Math.asin(Math.max(-1, Math.min(1, pose[6]))) || 0;
+      this.orbit.yaw = Math.atan2(pose[2], pose[10]) || 0;
+      this.orbit.pitch = Math.asin(Math.max(-1, Math.min(1, pose[6]))) || 0;
     } else if (view === "top") {
-      this.pitch = Math.PI / 2 - 0.001;
+      this.orbit.pitch = Math.PI / 2 - 0.001;
     } else {
-      this.yaw = this.facing() + (view === "side" ? Math.PI / 2 : 0);
-      this.pitch = 0.06;
+      this.orbit.yaw = this.facing() + (view === "side" ? Math.PI / 2 : 0);
+      this.orbit.pitch = 0.06;
     }
   }
 
@@ -75,82 +73,6 @@ class Scene {
     return Math.atan2(side[1] * up[2] - side[2] * up[1], side[0] * up[1] - side[1] * up[0]) || 0;
   }
 
-  listen() {
-    const canvas = this.canvas;
-    const pointers = new Map();
-    canvas.addEventListener("pointerdown", (event) => {
-      canvas.setPointerCapture(event.pointerId);
-      pointers.set(event.pointerId, event);
-    });
-    const leave = (event) => pointers.delete(event.pointerId);
-    canvas.addEventListener("pointerup", leave);
-    canvas.addEventListener("pointercancel", leave);
-    canvas.addEventListener("contextmenu", (event) => event.preventDefault());
-    canvas.addEventListener("pointermove", (event) => {
-      const before = pointers.get(event.pointerId);
-      if (!before) return;
-      const [dx, dy] = [event.clientX - before.clientX, event.clientY - before.clientY];
-      if (pointers.size > 1) {
-        const other = [...pointers.values()].find((p) => p.pointerId !== event.pointerId);
-        const gap = (p) => Math.hypot(p.clientX - other.clientX, p.clientY - other.clientY);
-        this.zoom(gap(before) / Math.max(gap(event), 1));
-        this.shift(dx / 2, dy / 2);
-      } else if (event.shiftKey || event.buttons > 1) this.shift(dx, dy);
-      else this.turn(dx, dy);
-      pointers.set(event.pointerId, event);
-      this.draw();
-    });
-    canvas.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      this.zoom(Math.exp(Math.max(-60, Math.min(60, event.deltaY)) / 400));
-      this.draw();
-    }, { passive: false });
-    canvas.addEventListener("dblclick", () => {
-      this.reset();
-      this.draw();
-    });
-  }
-
-  turn(dx, dy) {
-    this.yaw -= dx / 140;
-    this.pitch = Math.max(-1.57, Math.min(1.57, this.pitch + dy / 160));
-  }
-
-  zoom(factor) {
-    this.distance = Math.max(1, Math.min(80, this.distance * factor));
-  }
-
-  shift(dx, dy) {
-    const { right, up } = this.axes();
-    const size = (2 * FIELD * this.distance) / this.canvas.clientHeight;
-    this.pan = this.pan.map((value, axis) => value - size * (dx * right[axis] - dy * up[axis]));
-  }
-
-  axes() {
-    const [sy, cy, sp, cp] = [Math.sin(this.yaw), Math.cos(this.yaw), Math.sin(this.pitch), Math.cos(this.pitch)];
-    return { right: [cy, 0, -sy], up: [-sy * sp, cp, -cy * sp], ahead: [-sy * cp, -sp, -cy * cp] };
-  }
-
-  /* Set the camera of this drawing up: a function from a place to [x, y, depth]. */
-  lens(width, height) {
-    const { right, up, ahead } = this.axes();
-    const centre = this.centres.subarray(this.frame * 3, this.frame * 3 + 3);
-    if (this.follow && !Number.isNaN(centre[0])) this.target = [...centre];
-    this.aim = this.target.map((value, axis) => value + this.pan[axis]);
-    const eye = this.aim.map((value, axis) => value - this.distance * ahead[axis]);
-    this.scale = Math.min(height, width * 1.15) / 2 / FIELD;
-    return (place) => {
-      const [x, y, z] = place.map((value, axis) => value - eye[axis]);
-      const depth = x * ahead[0] + y * ahead[1] + z * ahead[2];
-      const size = this.scale / Math.max(depth, NEAR);
-      return [
-        width / 2 + size * (x * right[0] + y * right[1] + z * right[2]),
-        height / 2 - size * (x * up[0] + y * up[1] + z * up[2]),
-        depth,
-      ];
-    };
-  }
-
   show(frame) {
     this.frame = frame;
     this.draw();
@@ -159,7 +81,9 @@ class Scene {
   draw() {
     const { pen, width, height } = sized(this.canvas);
     pen.clearRect(0, 0, width, height);
-    const lens = this.lens(width, height);
+    const centre = this.centres.subarray(this.frame * 3, this.frame * 3 + 3);
+    if (this.follow && !Number.isNaN(centre[0])) this.orbit.target = [...centre];
+    const lens = this.orbit.lens(width, height);
     pen.lineCap = pen.lineJoin = "round";
     if (this.motion.space === "world") this.drawFloor(pen, lens);
     this.drawTrail(pen, lens);
@@ -170,7 +94,7 @@ class Scene {
   }
 
   drawFloor(pen, lens) {
-    const [x0, z0] = [Math.round(this.aim[0]), Math.round(this.aim[2])];
+    const [x0, z0] = [Math.round(this.orbit.aim[0]), Math.round(this.orbit.aim[2])];
     pen.strokeStyle = this.colours.grid;
     pen.lineWidth = 1;
     for (let i = -GRID; i <= GRID; i++) {
@@ -209,7 +133,7 @@ class Scene {
       const [a, b] = [parent, joint].map((index) => placeOf(this.motion, this.frame, index));
       const [start, end] = [lens([a[0], 0, a[2]]), lens([b[0], 0, b[2]])];
       if (Math.min(start[2], end[2]) < NEAR) continue;
-      pen.lineWidth = (this.scale * width * 1.2) / start[2];
+      pen.lineWidth = (this.orbit.scale * width * 1.2) / start[2];
       pen.moveTo(start[0], start[1]);
       pen.lineTo(end[0], end[1]);
     }
@@ -264,7 +188,9 @@ class Scene {
   }
 
   drawLimb(pen, a, b, bone, sure) {
-    const thick = Math.max(2, (this.scale * bone.width) / Math.max((a[2] + b[2]) / 2, NEAR));
+    const thick = Math.max(2, (this.orbit.scale * bone.width) / Math.max((a[2] + b[2]) / 2, NEAR));
+    const head = this.motion.names[bone.joint] === "head";
+    const end = head ? a.map((value, axis) => (value + b[axis]) / 2) : b;
     for (const [colour, width, alpha] of [
       [this.colours.panel, thick + 2.5, sure],
       [this.colours[bone.side], thick, sure],
@@ -273,14 +199,14 @@ class Scene {
       pen.strokeStyle = colour;
       pen.lineWidth = width;
       pen.globalAlpha = alpha;
-      this.stroke(pen, a, b);
+      this.stroke(pen, a, end);
     }
-    if (this.motion.names[bone.joint] === "head") this.drawHead(pen, a, b, sure);
+    if (head) this.drawHead(pen, a, b, sure);
   }
 
   drawHead(pen, neck, crown, sure) {
     const radius = 0.6 * Math.hypot(crown[0] - neck[0], crown[1] - neck[1]);
-    const least = (this.scale * 0.085) / Math.max(crown[2], NEAR);
+    const least = (this.orbit.scale * 0.085) / Math.max(crown[2], NEAR);
     pen.globalAlpha = sure;
     pen.fillStyle = this.colours.middle;
     pen.strokeStyle = this.colours.panel;
