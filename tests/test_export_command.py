@@ -77,6 +77,16 @@ def test_the_overlay_finds_its_video_beside_the_motion_or_where_it_is_said_to_be
     assert {"b.mp4", "c.mp4"} < set(files())
 
 
+def test_a_panel_makes_the_overlay_wider(mocap):
+    filmed("v")
+    assert mocap("export v.json -o b.mp4 --panel --trail")[0] == 0
+    plain, wide = probe(Path("v.mp4")), probe(Path("b.mp4"))
+    assert (wide.width - plain.width, wide.height) == (
+        2 * round(0.225 * plain.height),
+        plain.height,
+    )
+
+
 def test_a_folder_in_gives_a_folder_out_past_bad_files(mocap):
     Path("in").mkdir()
     for name in ("one", "two[b]"):

@@ -1,6 +1,7 @@
 """Convert one motion or many into other files, going on past those that cannot be converted."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mocap_cli.body.motion import Motion, read_motion
@@ -10,19 +11,16 @@ from mocap_cli.commands.screen import Bars, bars
 from mocap_cli.commands.several import do_all, leave_with
 from mocap_cli.errors import MocapError
 from mocap_cli.export.changes import Changes, changed
-from mocap_cli.export.formats import Units, WriteOptions, check_output, format_of, write
+from mocap_cli.export.formats import WriteOptions, check_output, format_of, write
 from mocap_cli.export.quality import faults, measure
-from mocap_cli.export.rigs import RigNames
 
 
 def run(
     jobs: Sequence[Job],
     changes: Changes,
+    wishes: WriteOptions,
     *,
     video: Path | None,
-    link_video: bool,
-    units: Units,
-    rig: RigNames,
     only_fit: bool,
     quiet: bool,
 ) -> None:
@@ -36,9 +34,7 @@ def run(
             return _check(job, video, changes.mirror)
 
         def do(job: Job, found: Path | None, number: str) -> None:
-            options = WriteOptions(
-                video=found, link_video=link_video, units=units, rig=rig, fps=changes.fps
-            )
+            options = replace(wishes, video=found, fps=changes.fps)
             motion = changed(read_motion(job.source), changes)
             if only_fit:
                 refuse_unfit(motion, job.source)

@@ -48,6 +48,15 @@ Check = Annotated[
         " it; then nothing is written of it.",
     ),
 ]
+Trail = Annotated[
+    bool, typer.Option("--trail", help="Draw the way of the centre of mass into .mp4.")
+]
+Panel = Annotated[
+    bool,
+    typer.Option(
+        "--panel", help="Beside .mp4 show the person from the side, from above, and joint angles."
+    ),
+]
 Smooth = Annotated[
     float | None,
     typer.Option(
@@ -76,6 +85,8 @@ def export(
     output: Output = None,
     video: Video = None,
     link_video: LinkVideo = False,
+    trail: Trail = False,
+    panel: Panel = False,
     start: Start = None,
     end: End = None,
     fps: Fps = None,
@@ -99,7 +110,8 @@ def export(
     from mocap_cli.commands.conversion import run
     from mocap_cli.commands.destinations import MOTIONS, Wish, plan
     from mocap_cli.export.changes import Changes
-    from mocap_cli.export.formats import FORMATS, suffix_of
+    from mocap_cli.export.formats import FORMATS, WriteOptions, suffix_of
+    from mocap_cli.export.overlay import Extras
 
     usual = () if check else (".bvh",)
     jobs = plan(motions, Wish.of(output or [], tuple(FORMATS), usual), kind=MOTIONS)
@@ -117,13 +129,6 @@ def export(
         mirror=mirror,
         in_place=in_place,
     )
-    run(
-        jobs,
-        changes,
-        video=video,
-        link_video=link_video,
-        units=units,
-        rig=rig,
-        only_fit=check,
-        quiet=quiet,
-    )
+    extras = Extras(trail=trail, panel=panel)
+    wishes = WriteOptions(link_video=link_video, extras=extras, units=units, rig=rig)
+    run(jobs, changes, wishes, video=video, only_fit=check, quiet=quiet)
