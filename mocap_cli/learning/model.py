@@ -15,6 +15,7 @@ from mocap_cli.learning.encoder import Encoder, jitter_colours
 from mocap_cli.learning.features import Features
 from mocap_cli.learning.heads import PoseHead
 from mocap_cli.learning.methods import METHODS, Method
+from mocap_cli.learning.parts import Parts, on_grey
 from mocap_cli.learning.transformer import crop, paste
 from mocap_cli.learning.turning import turned_to_others
 
@@ -68,8 +69,8 @@ class Outputs:
 
     tv: Tensor  # (B, S, tv) what changes in time
     ti: Tensor  # (B, S, ti) what does not
+    crops: Tensor  # (B, S, 3, side, side) 0..1
     boxes: Tensor | None = None  # (B, S, 4) as in transformer.py
-    crops: Tensor | None = None  # (B, S, 3, side, side) 0..1
     drawn: Tensor | None = None  # (B, S, 3, side, side) colours
     masks: Tensor | None = None  # (B, S, 1, side, side) 0..1
     composite: Tensor | None = None  # (B, S, 3, H, W) Eq. 1
@@ -125,7 +126,7 @@ class Model(nn.Module):
         seen = jitter_colours(crops, self.config.jitter) if jittered else crops
         tv = self.encoder.time_variant(seen).float().unflatten(0, (B, S))
         ti = self.encoder.time_invariant(crops).float().unflatten(0, (B, S))
-        outputs = Outputs(tv, ti, crops=crops.unflatten(0, (B, S)))
+        outputs = Outputs(tv, ti, crops.unflatten(0, (B, S)))
         if boxes is not None:
             outputs = replace(outputs, boxes=boxes.unflatten(0, (B, S)))
         if self.pose is not None:
@@ -163,6 +164,34 @@ class Model(nn.Module):
         if not METHODS[self.config.method].trained:
             return self.encoder.features(crops), crops.new_zeros(len(crops), 0), None
         return self.encoder.time_variant(crops), self.encoder.time_invariant(crops), boxes
+
+    @torch.no_grad()
+    def parts_for_sheet(self, batch: Batch) -> Parts:
+        """The first frame of each item with all that is made of it, and poses worn by others."""
+        was, _ = self.training, self.eval()
+        outputs = self(batch, replace(METHODS[self.config.method], turned=False, adversary=False))
+        self.train(was)
+        boxes, drawn, masks, composite = (
+            None if value is None else value[:, 0]
+            for value in (outputs.boxes, outputs.drawn, outputs.masks, outputs.composite)
+        )
+        split = self.decoder is not None and outputs.ti.shape[-1]
+        return Parts(
+            frames=pictures(batch.frames[:, 0]),
+            plates=pictures(batch.plates[:, 0]),
+            crops=outputs.crops[:, 0],
+            boxes=boxes,
+            masks=masks,
+            drawn=None if drawn is None or masks is None else on_grey(drawn, masks),
+            composite=None if composite is None else composite.clamp(0, 1),
+            swaps=self._swaps(outputs.tv[:, 0], outputs.ti[:, 0]) if split else None,
+        )
+
+    def _swaps(self, tv: Tensor, ti: Tensor) -> Tensor:
+        """Each pose (row) in each one's looks (column)."""
+        N = len(tv)
+        drawn, masks = self.draw(tv.repeat_interleave(N, 0), ti.repeat(N, 1))
+        return on_grey(drawn, masks).unflatten(0, (N, N))
 
     def draw(self, tv: Tensor, ti: Tensor) -> tuple[Tensor, Tensor]:
         """Codes (N, tv) and (N, ti) to colours and masks of crops."""
