@@ -17,7 +17,7 @@ Output = Annotated[
         "-o",
         "--output",
         metavar="OUT",
-        help="A file whose suffix decides what is written: .bvh, .glb, .csv,"
+        help="A file whose suffix decides what is written: .bvh, .glb, .usda, .csv,"
         " .angles.csv (joint angles), .npz, .trc, .c3d, .json,"
         " .coco.json (2D keypoints), .html (a page that shows it), or .mp4 for the video with"
         " the skeleton drawn in. Or a folder (out/)."
@@ -38,7 +38,7 @@ LinkVideo = Annotated[
 ]
 Rig = Annotated[
     Literal["default", "mixamo", "rokoko"],
-    typer.Option(help="Whose names the joints of .bvh and .glb get."),
+    typer.Option(help="Whose names the joints of .bvh, .glb and .usda get."),
 ]
 Check = Annotated[
     bool,

@@ -19,6 +19,7 @@ from mocap_cli.export.page import write_page
 from mocap_cli.export.quality import measure
 from mocap_cli.export.rigs import RigNames
 from mocap_cli.export.trc import write_trc
+from mocap_cli.export.usd import write_usd
 
 Units = Literal["cm", "m"]
 
@@ -31,8 +32,8 @@ class WriteOptions:
     link_video: bool = False  # from the page, instead of putting it in
     extras: Extras = PLAIN  # what the overlay shows besides the skeleton
     units: Units = "cm"  # of the BVH
-    rig: RigNames = "default"  # how the BVH and the GLB call their joints
-    fps: float | None = None  # of the BVH and the GLB; None is the video's own
+    rig: RigNames = "default"  # how BVH, GLB and USD call their joints
+    fps: float | None = None  # of BVH, GLB and USD; None is the video's own
     on_frame: Callable[[int], None] = lambda done: None
 
     def telling(self, on_frame: Callable[[int], None]) -> "WriteOptions":
@@ -73,6 +74,10 @@ def _json(motion: Motion, path: Path, options: WriteOptions) -> None:
     write_motion(motion, path, measure(motion).block())
 
 
+def _usda(motion: Motion, path: Path, options: WriteOptions) -> None:
+    write_usd(motion, path, fps=options.fps, rig=options.rig)
+
+
 def _plain(write: Callable[[Motion, Path], None]) -> Callable[[Motion, Path, WriteOptions], None]:
     """What needs no options."""
     return lambda motion, path, options: write(motion, path)
@@ -81,6 +86,7 @@ def _plain(write: Callable[[Motion, Path], None]) -> Callable[[Motion, Path, Wri
 FORMATS = {
     ".bvh": Format("motion for Blender, MotionBuilder, Maya and games", _bvh, 800),
     ".glb": Format("a skinned body for Blender, Unity, Unreal and the web", _glb, 600),
+    ".usda": Format("the same for Omniverse, Houdini and Maya", _usda, 3500),
     ".json": Format("everything that is known, for programs", _json, 2000),
     ".csv": Format("a table of joints for spreadsheets and statistics", _plain(write_csv), 1400),
     ".angles.csv": Format("a table of joint angles", _plain(write_angles), 200),

@@ -1,0 +1,154 @@
+"""USD: a body of capsules on the animated rig as text, for Omniverse, Houdini, Maya and Blender."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap_cli.body.motion import Motion
+from mocap_cli.body.resample import aligned
+from mocap_cli.body.rig import Rig
+from mocap_cli.body.rotation import quaternion_from_matrix
+from mocap_cli.export.animation import Animation, animate
+from mocap_cli.export.capsules import Limb, Side, limbs_of
+from mocap_cli.export.figure import LEFT, MIDDLE, RIGHT
+from mocap_cli.export.rigs import RigNames, named
+from mocap_cli.files import written_whole
+
+Float64 = NDArray[np.float64]
+
+COLOURS: dict[Side, tuple[int, int, int]] = {"left": LEFT, "right": RIGHT, "middle": MIDDLE}
+
+
+def write_usd(
+    motion: Motion, path: Path, *, fps: float | None = None, rig: RigNames = "default"
+) -> None:
+    """Write the person as a skinned body whose joints carry the animation; metres, Y up."""
+    made = animate(motion, fps)
+    with written_whole(path) as aside, aside.open("w", encoding="ascii", newline="\n") as file:
+        file.writelines(f"{line}\n" for line in _lines(made, named(made.rig, rig)))
+
+
+def _lines(made: Animation, rig: Rig) -> Iterator[str]:
+    rate = 1 / made.period
+    yield "#usda 1.0"
+    yield "("
+    yield '    defaultPrim = "Person"'
+    yield '    upAxis = "Y"'
+    yield "    metersPerUnit = 1"
+    yield "    startTimeCode = 0"
+    yield f"    endTimeCode = {len(made.root) - 1}"
+    yield f"    timeCodesPerSecond = {rate:.9g}"
+    yield f"    framesPerSecond = {rate:.9g}"
+    yield ")"
+    yield ""
+    yield 'def SkelRoot "Person"'
+    yield "{"
+    yield from _indented(_rig(made, rig))
+    limbs = limbs_of(made.rig)
+    for side in COLOURS:
+        part = [limb for limb in limbs if limb.side == side]
+        yield from _indented(_material(side))
+        yield from _indented(_mesh(side, part, made.rig.standing))
+    yield "}"
+
+
+def _rig(made: Animation, rig: Rig) -> Iterator[str]:
+    places = rig.offsets.copy()
+    places[0, 1] = rig.standing
+    yield 'def Skeleton "Rig" (prepend apiSchemas = ["SkelBindingAPI"])'
+    yield "{"
+    yield f"    uniform token[] joints = {_paths(rig)}"
+    yield f"    uniform matrix4d[] bindTransforms = {_shifts(rig.rest + places[0])}"
+    yield f"    uniform matrix4d[] restTransforms = {_shifts(places)}"
+    yield "    rel skel:animationSource = </Person/Rig/Motion>"
+    yield '    def SkelAnimation "Motion"'
+    yield "    {"
+    yield from _indented(_indented(_motion(made, rig)))
+    yield "    }"
+    yield "}"
+
+
+def _motion(made: Animation, rig: Rig) -> Iterator[str]:
+    """Where every joint is from its parent, and how it is turned, at each time code."""
+    yield f"uniform token[] joints = {_paths(rig)}"
+    yield f"half3[] scales = {_tuples(np.ones((len(rig), 3)))}"
+    places = np.tile(rig.offsets, (len(made.root), 1, 1))
+    places[:, 0] = made.root
+    turns = aligned(quaternion_from_matrix(made.rotations))
+    for kind, values in (("float3[] translations", places), ("quatf[] rotations", turns)):
+        yield f"{kind}.timeSamples = {{"
+        for frame, value in enumerate(values):
+            yield f"    {frame}: {_tuples(value)},"
+        yield "}"
+
+
+def _mesh(side: Side, limbs: list[Limb], standing: float) -> Iterator[str]:
+    sizes = [len(limb.points) for limb in limbs]
+    starts = np.concatenate(([0], np.cumsum(sizes)[:-1]))
+    faces = np.concatenate([f.faces + s for f, s in zip(limbs, starts, strict=True)])
+    points = np.concatenate([limb.points for limb in limbs]) + np.array((0.0, standing, 0.0))
+    joints = np.repeat([limb.joint for limb in limbs], sizes)
+    each = '(elementSize = 1\n        interpolation = "vertex")'
+    yield f'def Mesh "{side.title()}" ('
+    yield '    prepend apiSchemas = ["SkelBindingAPI", "MaterialBindingAPI"]'
+    yield ")"
+    yield "{"
+    yield '    uniform token subdivisionScheme = "none"'
+    yield f"    int[] faceVertexCounts = {_numbers(np.full(len(faces), 3))}"
+    yield f"    int[] faceVertexIndices = {_numbers(faces.reshape(-1))}"
+    yield f"    point3f[] points = {_tuples(points)}"
+    normals = np.concatenate([limb.normals for limb in limbs])
+    yield f'    normal3f[] normals = {_tuples(normals)} (interpolation = "vertex")'
+    yield f"    int[] primvars:skel:jointIndices = {_numbers(joints)} {each}"
+    yield f"    float[] primvars:skel:jointWeights = {_numbers(np.ones_like(joints))} {each}"
+    yield "    rel skel:skeleton = </Person/Rig>"
+    yield f"    rel material:binding = </Person/{side.title()}Matt>"
+    yield "}"
+
+
+def _material(side: Side) -> Iterator[str]:
+    """A matt colour; USD wants it in linear light."""
+    linear = _tuples(((np.array(COLOURS[side]) / 255) ** 2.2)[None])[1:-1]
+    name = f"{side.title()}Matt"
+    yield f'def Material "{name}"'
+    yield "{"
+    yield f"    token outputs:surface.connect = </Person/{name}/Surface.outputs:surface>"
+    yield '    def Shader "Surface"'
+    yield "    {"
+    yield '        uniform token info:id = "UsdPreviewSurface"'
+    yield f"        color3f inputs:diffuseColor = {linear}"
+    yield "        float inputs:roughness = 0.8"
+    yield "        token outputs:surface"
+    yield "    }"
+    yield "}"
+
+
+def _paths(rig: Rig) -> str:
+    """Every joint by its way from the root; colons mean something else in USD."""
+    paths: list[str] = []
+    for name, parent in zip(rig.names, rig.parents, strict=True):
+        above = f"{paths[parent]}/" if parent >= 0 else ""
+        paths.append(above + name.replace(":", "_"))
+    return "[" + ", ".join(f'"{path}"' for path in paths) + "]"
+
+
+def _shifts(places: Float64) -> str:
+    """Matrices that move to those places; rows are what others write as columns."""
+    rows = "(1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0)"
+    moves = (f"({x:.6f}, {y:.6f}, {z:.6f}, 1)" for x, y, z in places.tolist())
+    return "[" + ", ".join(f"({rows}, {move})" for move in moves) + "]"
+
+
+def _tuples(values: Float64) -> str:
+    rounded = np.round(values, 6) + 0.0  # no minus before zero
+    return "[" + ", ".join(f"({', '.join(map(str, row))})" for row in rounded.tolist()) + "]"
+
+
+def _numbers(values: NDArray[np.integer]) -> str:
+    return "[" + ", ".join(map(str, values.tolist())) + "]"
+
+
+def _indented(lines: Iterator[str]) -> Iterator[str]:
+    return (f"    {line}" for line in lines)
