@@ -57,10 +57,14 @@ def lead(cast: Sequence[Role], subject: Subject, width: int, height: int) -> Rol
 
 
 def whole_part(cast: Sequence[Role], chosen: Role) -> dict[int, Sighting]:
-    """All sightings of a person, by frame: those of the role and of others dressed the same."""
+    """All sightings of a person, by frame: those of the role and of others dressed the same.
+
+    Who was once seen beside the person is somebody else, whatever they wear.
+    """
     sightings: dict[int, Sighting] = {}
     for role in cast:
-        if likeness(role.colours, chosen.colours) > _SAME_PERSON:
+        beside = role.sightings.keys() & chosen.sightings.keys()
+        if not beside and likeness(role.colours, chosen.colours) > _SAME_PERSON:
             sightings |= role.sightings
     return sightings | chosen.sightings
 

@@ -1,7 +1,7 @@
 """Course: where a person's crop is going, to look there in the next frame."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mocap_cli.keypoints.crop import Crop
 
@@ -38,8 +38,7 @@ class Course:
     def seen(self, time: float, crop: Crop) -> "Course":
         """The course after the person was seen there; turns are counted on past a circle."""
         dt, old = time - self.time, self.crop
-        expected = self.at(time).turn
-        now = replace(crop, turn=expected + math.remainder(crop.turn - expected, 2 * math.pi))
+        now = towards(self.at(time), crop, 1.0)
         if not 0 < dt <= REACH_SECONDS:
             return Course(time, now)
         spin = (now.turn - old.turn) / dt
@@ -52,6 +51,16 @@ class Course:
             growth=_mixed(self.growth, _within(growth, _GROWTH_LIMIT), _GROWTH_TRUST),
             spin=_mixed(self.spin, _within(spin, _SPIN_LIMIT), _TRUST),
         )
+
+
+def towards(expected: Crop, seen: Crop, trust: float) -> Crop:
+    """That part of the way to where the person was seen, turned by the shorter way."""
+    return Crop(
+        _mixed(expected.x, seen.x, trust),
+        _mixed(expected.y, seen.y, trust),
+        expected.side * (seen.side / expected.side) ** trust,
+        expected.turn + trust * math.remainder(seen.turn - expected.turn, 2 * math.pi),
+    )
 
 
 def _mixed(old: float, new: float, trust: float) -> float:

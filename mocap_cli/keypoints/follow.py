@@ -9,7 +9,7 @@ from mocap_cli.keypoints.cuts import CutWatch
 from mocap_cli.keypoints.fusion import fuse
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.networks import BodyNetworks
-from mocap_cli.keypoints.pursuit import Pursuit
+from mocap_cli.keypoints.pursuit import Pursuit, told_apart
 from mocap_cli.keypoints.search import Search
 from mocap_cli.keypoints.sighting import Sighting, crop_around
 from mocap_cli.keypoints.subject import Finder, Subject
@@ -18,7 +18,6 @@ from mocap_cli.weights import Device
 _AUDITION_SECONDS = 1.0  # several people are followed that long before one is chosen
 _CANDIDATES = 4
 _LOOK_SECONDS = 0.2  # between looks for somebody better
-_LOST_SECONDS = 0.4  # after which the whole picture is searched again
 _STRANGER_SECONDS = 0.8  # after which somebody else is followed meanwhile
 
 
@@ -64,8 +63,7 @@ class Follower:
         index = len(self._times)
         self._times.append(time)
         self._cut.append(self._cuts.is_cut(image))
-        for role in self._followed():
-            self._step(role, image, time, index)
+        self._step(image, time, index)
         if not self._followed():
             self._find(image, time, index)
         elif time < self._chosen_at or all(role.stranger for role in self._followed()):
@@ -86,15 +84,18 @@ class Follower:
     def _lead(self, cast: list[Role]) -> Role:
         return lead(cast, self._subject, *self._size)
 
-    def _step(self, role: Role, image: Image, time: float, index: int) -> None:
-        pursuit = role.pursuit
-        assert pursuit is not None
-        sighting = pursuit.step(image, time)
-        if sighting is not None:
-            role.add(index, sighting, *self._size)
-            self._last_seen = time
-        elif self._cut[-1] or time - pursuit.course.time > _LOST_SECONDS:
-            role.pursuit = None
+    def _step(self, image: Image, time: float, index: int) -> None:
+        """Look for everybody who is followed; nobody has the body of another."""
+        roles = [(role, role.pursuit) for role in self._cast if role.pursuit is not None]
+        sightings = [pursuit.look(image, time) for _, pursuit in roles]
+        own = told_apart([pursuit for _, pursuit in roles], sightings)
+        for (role, pursuit), sighting in zip(roles, own, strict=True):
+            if sighting is not None:
+                pursuit.keep(image, time, sighting)
+                role.add(index, sighting, *self._size)
+                self._last_seen = time
+            elif not pursuit.miss(time) or self._cut[-1]:
+                role.pursuit = None
 
     def _find(self, image: Image, time: float, index: int) -> None:
         """Nobody is followed: take everybody at first, later who looks like the subject."""
@@ -102,12 +103,12 @@ class Follower:
         if not self._cast:
             self._chosen_at = time + _AUDITION_SECONDS
             for sighting in people[:_CANDIDATES]:
-                self._enter(sighting, time, index)
+                self._enter(sighting, image, time, index)
         elif people:
             best = max(people, key=self._lead(self._cast).resembles)
             alike = self._lead(self._cast).resembles(best) > ALIKE
             if alike or time - self._last_seen > _STRANGER_SECONDS:
-                self._enter(best, time, index)
+                self._enter(best, image, time, index)
 
     def _look_for_better(self, image: Image, time: float, index: int) -> None:
         """In the first second for more people, later for the subject while it is away."""
@@ -118,17 +119,17 @@ class Follower:
         known = [role.pursuit.course.crop for role in followed if role.pursuit]
         for sighting in self._search.others(image, known):
             if time < self._chosen_at and len(self._followed()) < _CANDIDATES:
-                self._enter(sighting, time, index)
+                self._enter(sighting, image, time, index)
             elif time >= self._chosen_at and chosen.resembles(sighting) > ALIKE:
                 for role in followed:
                     role.pursuit = None
-                self._enter(sighting, time, index)
+                self._enter(sighting, image, time, index)
                 return
 
-    def _enter(self, sighting: Sighting, time: float, index: int) -> None:
+    def _enter(self, sighting: Sighting, image: Image, time: float, index: int) -> None:
         late = time > self._chosen_at
         role = Role(
-            pursuit=Pursuit(self._networks, self._finder, time, sighting),
+            pursuit=Pursuit(self._networks, self._finder, image, time, sighting),
             colours=sighting.colours,
             first=crop_around(sighting.xy, sighting.movenet_score),
             late=late,

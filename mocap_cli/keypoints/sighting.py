@@ -1,13 +1,13 @@
 """Sighting: what both networks make of one body, carried from the crop into the picture."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli.body.skeleton import KEYPOINTS
-from mocap_cli.keypoints.colours import Colours, colours_on
+from mocap_cli.keypoints.colours import Colours, colours_on, likeness
 from mocap_cli.keypoints.crop import Crop, Image
 from mocap_cli.keypoints.networks import BodyNetworks, Reading
 
@@ -19,6 +19,10 @@ _BLAZEPOSE = [0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28, 29,
 """Where BlazePose keeps each of `KEYPOINTS`."""
 assert len(_BLAZEPOSE) == len(KEYPOINTS)
 _BODY = slice(5, COCO)  # without the face
+_CONFLICT = 0.5  # of the body's size: the networks see different bodies
+_PLAINLY = 0.15  # the difference in likeness that tells whose clothes they are
+_SAME_BODY = 0.06  # of the crop's side between points of one body seen twice
+_ALONE = 0.3  # how much BlazePose is believed against MoveNet
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,31 +42,74 @@ class Sighting:
         """(17, 2) about where the body is."""
         return np.asarray((self.movenet + self.blazepose[:COCO]) / 2)
 
+    def is_body_of(self, other: "Sighting") -> bool:
+        """Whether both have found one and the same body."""
+        apart = np.linalg.norm(self.xy - other.xy, axis=1)[_BODY]
+        return float(np.median(apart)) < _SAME_BODY * min(self.crop.side, other.crop.side)
 
-def see(networks: BodyNetworks, image: Image, crop: Crop) -> Sighting:
-    """Look at the crop with both networks."""
+
+def see(
+    networks: BodyNetworks, image: Image, crop: Crop, clothes: Colours | None = None
+) -> Sighting:
+    """Look at the crop with both networks, for somebody in those clothes if they are known."""
     picture = crop.cut_out(image)
-    reading = networks.look(picture)
-    blazepose = reading.blazepose[_BLAZEPOSE]
+    view = _view(networks.look(picture))
+    colours = colours_on(picture, (view.movenet + view.blazepose[:COCO]) / 2)
+    if clothes is not None and view.apart > _CONFLICT:
+        view, colours = _dressed(view, colours, clothes, picture)
     return Sighting(
-        movenet=crop.to_picture(reading.movenet).astype(np.float32),
-        movenet_score=reading.movenet_score,
-        blazepose=crop.to_picture(blazepose).astype(np.float32),
-        blazepose_score=reading.blazepose_score[_BLAZEPOSE],
-        colours=colours_on(picture, (reading.movenet + blazepose[:COCO]) / 2),
+        movenet=crop.to_picture(view.movenet).astype(np.float32),
+        movenet_score=view.movenet_score,
+        blazepose=crop.to_picture(view.blazepose).astype(np.float32),
+        blazepose_score=view.blazepose_score,
+        colours=colours,
         crop=crop,
-        quality=_quality(reading, blazepose),
+        quality=view.quality,
     )
 
 
-def _quality(reading: Reading, blazepose: Floats) -> float:
-    """Fitted on rendered bodies in crops right and wrong: is the mean error below 0.2 torsos?"""
-    body = reading.movenet[_BODY]
-    apart = float(np.median(np.linalg.norm(blazepose[_BODY] - body, axis=1)))
-    extent = float(np.linalg.norm(body - body.mean(axis=0), axis=1).mean())
-    sure = float(reading.movenet_score[_BODY].mean())
-    hidden = float(reading.blazepose_score.mean())
-    return 1 / (1 + math.exp(4.7 - 12.7 * sure - hidden + min(apart / max(extent, 1), 3)))
+@dataclass(frozen=True, slots=True, eq=False)
+class _View:
+    """A reading of KEYPOINTS, pixels of the crop."""
+
+    movenet: Floats  # (17, 2)
+    movenet_score: Floats  # (17,)
+    blazepose: Floats  # (K, 2)
+    blazepose_score: Floats  # (K,)
+
+    @property
+    def apart(self) -> float:
+        """How far the networks have the body from each other, in its size."""
+        body = self.movenet[_BODY]
+        apart = float(np.median(np.linalg.norm(self.blazepose[_BODY] - body, axis=1)))
+        return apart / max(float(np.linalg.norm(body - body.mean(axis=0), axis=1).mean()), 1)
+
+    @property
+    def quality(self) -> float:
+        """How likely the mean error is below 0.2 torsos, fitted on rendered bodies."""
+        sure, hidden = float(self.movenet_score[_BODY].mean()), float(self.blazepose_score.mean())
+        return 1 / (1 + math.exp(4.7 - 12.7 * sure - hidden + min(self.apart, 3)))
+
+
+def _view(reading: Reading) -> _View:
+    return _View(
+        reading.movenet,
+        reading.movenet_score,
+        reading.blazepose[_BLAZEPOSE],
+        reading.blazepose_score[_BLAZEPOSE],
+    )
+
+
+def _dressed(
+    view: _View, colours: Colours, clothes: Colours, picture: Image
+) -> tuple[_View, Colours]:
+    """Where the networks see different bodies and one of them wears the clothes, that one."""
+    there = colours_on(picture, view.blazepose[:COCO])
+    here = colours_on(picture, view.movenet)
+    if likeness(there, clothes) < likeness(here, clothes) + _PLAINLY:
+        return view, colours
+    score = _ALONE * view.blazepose_score[:COCO]
+    return replace(view, movenet=view.blazepose[:COCO], movenet_score=score), there
 
 
 def crop_around(xy: NDArray[np.floating], score: NDArray[np.floating]) -> Crop:
