@@ -1,0 +1,183 @@
+"""Make: from a video to its background, by the median, by halves, or on a panorama."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap_cli.background.background import Background, Kind, brightened
+from mocap_cli.background.layout import frame_surface, lay_out
+from mocap_cli.background.median import evened, panorama, still_plate
+from mocap_cli.background.path import CameraPath, Index, standing
+from mocap_cli.background.people import PeopleMask
+from mocap_cli.background.plate import Plate
+from mocap_cli.background.solve import camera_path
+from mocap_cli.background.stack import Stack
+from mocap_cli.keypoints.cuts import CutWatch
+from mocap_cli.video.reader import VideoReader, open_video
+from mocap_cli.weights import Device
+
+UInt8 = NDArray[np.uint8]
+Progress = Callable[[int], None]
+
+STILL_SAMPLES, PANNED_SAMPLES = 60, 120
+_DISK_BYTES = 3 << 30  # that samples may take
+_MASKED = 60  # samples of a panorama in which people are sought
+_HOLE = 0.002  # of the picture, from which the user is told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackgroundOptions:
+    """What a user may say about how a background is made."""
+
+    kind: Kind | Literal["auto"] = "auto"
+    samples: int | None = None  # frames that the median is taken of; None takes 60, panned 120
+    start: float | None = None  # seconds of the video
+    end: float | None = None
+    focal: float | None = None  # pixels; where a pan begins to look for its own
+    people: bool = True  # find people and leave them out
+    device: Device = "auto"
+
+
+def make_background(
+    video: Path,
+    options: BackgroundOptions = BackgroundOptions(),
+    on_frame: Progress = lambda done: None,
+) -> Background:
+    """Find how the camera moved, then what most frames show behind the subject."""
+    mask = PeopleMask(options.device) if options.people else None
+    with open_video(video, options.start, options.end) as frames:
+        camera = _camera(frames, options, mask, on_frame)
+        damage = frames.warnings
+    kind = options.kind
+    if kind == "auto":
+        kind = "panorama" if camera.moves else "median"
+    chosen = _sampled(camera, kind, options)
+    with Stack(camera.size) as stack:
+        _collect(video, options, chosen, mask, stack)
+        plates = [_plate(camera, kind, part, chosen, stack) for part in range(len(camera.kind))]
+    warnings = (*damage, *camera.warnings, *_holes(plates))
+    return Background(
+        video=video.name,
+        kind=kind,
+        camera=replace(camera, warnings=()),
+        plates=tuple(plates),
+        warnings=warnings,
+    )
+
+
+def _camera(
+    frames: VideoReader, options: BackgroundOptions, mask: PeopleMask | None, on_frame: Progress
+) -> CameraPath:
+    """How the camera moved; only where the cuts are when it is known to stand."""
+    if options.kind in ("auto", "panorama"):
+        focal = options.focal or frames.info.focal_pixels
+        return camera_path(frames, focal, mask, on_frame)
+    cuts = CutWatch()
+    times: list[float] = []
+    part: list[int] = []
+    for done, frame in enumerate(frames, start=1):
+        cut = cuts.is_cut(frame.image)
+        times.append(frame.time)
+        part.append(part[-1] + cut if part else 0)
+        on_frame(done)
+    size = frames.info.width, frames.info.height
+    return standing(np.array(times), np.array(part, np.int64), size, float(max(size)))
+
+
+def _sampled(camera: CameraPath, kind: Kind, options: BackgroundOptions) -> Index:
+    """The frames to look at: evenly over time, and over what the camera swept."""
+    usual = PANNED_SAMPLES if kind == "panorama" else STILL_SAMPLES
+    fit = _DISK_BYTES // (4 * camera.size[0] * camera.size[1])
+    wanted = max(min(options.samples or usual, fit), 3)
+    chosen = []
+    for part in range(len(camera.kind)):
+        frames = np.flatnonzero((camera.part == part) & camera.known)
+        share = max(round(wanted * len(frames) / len(camera.times)), 5)
+        if kind == "split":
+            frames, share = frames[[0, -1]], 2
+        chosen.append(_evenly(camera, frames, share))
+    return np.concatenate(chosen)
+
+
+def _evenly(camera: CameraPath, frames: Index, count: int) -> Index:
+    if len(frames) <= count:
+        return frames
+    middle = np.array([camera.size[0] / 2, camera.size[1] / 2, 1.0])
+    ahead = camera.rays_from_frame[frames] @ middle
+    ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
+    step = np.linalg.norm(np.diff(ahead, axis=0), axis=1)
+    even = np.full(len(step), 1 / len(step))
+    progress = np.cumsum([0, *(even + (step / step.sum() if step.sum() > 1e-3 else 0))])
+    places = (np.arange(count) + 0.5) / count * progress[-1]
+    return frames[np.unique(np.searchsorted(progress, places).clip(0, len(frames) - 1))]
+
+
+def _collect(
+    video: Path,
+    options: BackgroundOptions,
+    chosen: Index,
+    mask: PeopleMask | None,
+    stack: Stack,
+) -> None:
+    """Read the video again, and keep the chosen frames on disk."""
+    wanted = set(chosen.tolist())
+    every = max(1, -(-len(chosen) // _MASKED))
+    with open_video(video, options.start, options.end) as frames:
+        for frame in frames:
+            if frame.index in wanted:
+                sought = mask is not None and len(stack) % every == 0
+                stack.add(frame.image, mask(frame.image) if mask and sought else None)
+            if len(stack) == len(chosen):
+                break
+
+
+def _plate(camera: CameraPath, kind: Kind, part: int, chosen: Index, stack: Stack) -> Plate:
+    """The background of one part, from the samples that lie in it."""
+    mine = np.flatnonzero(camera.part[chosen] == part)
+    frames = chosen[mine]
+    tables = [_evening(camera, frame) for frame in frames]
+    if kind == "split":
+        return _halves(camera, mine, tables, stack)
+    if kind == "median" or camera.kind[part] == "fixed":
+        surface = frame_surface(camera.size, float(camera.focal[frames[0]]))
+        return still_plate(stack, mine.tolist(), tables, surface)
+    turns = np.asarray(np.linalg.inv(camera.rays_from_frame[frames]), np.float64)
+    surface = lay_out(camera, part)
+    return panorama(stack, camera.size, mine.tolist(), turns, tables, surface)
+
+
+def _halves(camera: CameraPath, mine: Index, tables: Sequence[UInt8 | None], stack: Stack) -> Plate:
+    """The half of the first frame that the subject falls into, and the other of the last."""
+    height = camera.size[1]
+    first, last = (
+        evened(stack.rows(int(index), 0, height), table).copy()
+        for index, table in zip(mine[[0, -1]], (tables[0], tables[-1]), strict=True)
+    )
+    upper = np.argwhere(first[..., 3] == 0)[:, 0]
+    rises = len(upper) > 0 and float(upper.mean()) > height / 2
+    top, bottom = (first, last) if rises else (last, first)
+    picture = np.concatenate((top[: height // 2], bottom[height // 2 :]))
+    picture[..., 3] = np.where(picture[..., 3] == 255, 255, 0)
+    return Plate(frame_surface(camera.size, float(camera.focal[0])), picture)
+
+
+def _evening(camera: CameraPath, frame: int) -> UInt8 | None:
+    """A table that takes a frame's colours to its part's, None when they are alike."""
+    gain = camera.gain[frame]
+    if np.abs(gain - 1).max() < 0.01:
+        return None
+    return brightened(np.append(1 / gain, 1.0))
+
+
+def _holes(plates: Sequence[Plate]) -> tuple[str, ...]:
+    said = []
+    for number, plate in enumerate(plates, start=1):
+        hole = 1 - float(plate.known.mean())
+        if plate.surface.shape == "plane" and hole > _HOLE:
+            which = f"part {number} of the " if len(plates) > 1 else "the "
+            said.append(f"{hole:.1%} of {which}background was never seen free: left transparent")
+    return tuple(said)

@@ -1,0 +1,258 @@
+"""Solve: from what was noted of a video to the path of its camera, closed where it came back."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from mocap_cli.background.adjust import (
+    Lenses,
+    Pairs,
+    adjust,
+    fit_each,
+    from_homography,
+    residuals,
+)
+from mocap_cli.background.edges import shared_points
+from mocap_cli.background.match import mapped
+from mocap_cli.background.path import (
+    Bool,
+    CameraPath,
+    Float64,
+    Index,
+    Kind,
+    lens_matrices,
+    standing,
+)
+from mocap_cli.background.watch import CameraWatch, Freeing, Key, Watched
+from mocap_cli.camera.pinhole import Pinhole
+from mocap_cli.video.probe import Image
+
+_STILL_PIXELS = 1.5  # of the reduced picture: what shifts less stands, compression moves it so
+_PARALLAX_PIXELS = 1.2  # of the reduced picture
+_PARALLAX_SHARE = 0.5  # of the points that agree on one homography
+_LIKELY_ZOOM = 6.0  # a frame whose lens is that many times longer than usual was not understood
+_AT_ONCE = 4096  # frames fitted together, so that an hour fits in memory
+
+
+class Picture(Protocol):
+    """What is needed of a frame; `video.reader.Frame` has it."""
+
+    @property
+    def time(self) -> float:
+        """Seconds."""
+
+    @property
+    def image(self) -> Image:
+        """(H, W, 3) RGB as displayed."""
+
+
+def camera_path(
+    frames: Iterable[Picture],
+    focal: float | None = None,
+    freeing: Freeing | None = None,
+    on_frame: Callable[[int], None] = lambda done: None,
+) -> CameraPath:
+    """How the camera moved, from the frames of a video; none of them is kept."""
+    watch = CameraWatch(freeing)
+    for done, frame in enumerate(frames, start=1):
+        watch.see(frame.image, frame.time)
+        on_frame(done)
+    return solve(watch.watched, focal)
+
+
+def solve(watched: Watched, focal: float | None = None) -> CameraPath:
+    """Close the loops, and place every frame by its key picture."""
+    focal = focal or Pinhole.guess(*watched.size).focal
+    parts = [_solve_part(watched, part, focal) for part in range(watched.witnesses[-1].part + 1)]
+    said = {"cut": "the picture is cut at {:.2f} s", "lost": "the view was lost before {:.2f} s"}
+    warnings = [said[why].format(time) + ": a new part begins" for time, why in watched.breaks]
+    joined = {
+        name: np.concatenate([getattr(path, name) for path in parts])
+        for name in ("times", "known", "rays_from_frame", "focal", "gain")
+    }
+    return CameraPath(
+        size=watched.size,
+        part=np.array([w.part for w in watched.witnesses]),
+        kind=tuple(path.kind[0] for path in parts),
+        off=tuple(path.off[0] for path in parts),
+        warnings=(*(warning for path in parts for warning in path.warnings), *warnings),
+        **joined,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Shot:
+    """What was noted of one part; points are measured from the reduced pictures' middles."""
+
+    times: Float64  # (T,)
+    known: Bool  # (T,) matched to a key picture; N of them
+    of_key: Index  # (N,)
+    pairs: Float64  # (N, WITNESSES, 4)
+    gain: Float64  # (T, 3)
+    agree: float  # share of the points that agree, usually
+    keys: list[Key]
+    first: int  # where the part's keys begin among all
+
+    @staticmethod
+    def of(watched: Watched, part: int) -> "_Shot":
+        seen = [w for w in watched.witnesses if w.part == part]
+        first = next(i for i, k in enumerate(watched.keys) if k.part == part)
+        matched = [w for w in seen if w.key >= 0 and w.count > 0]
+        middle = np.tile((np.array(watched.reduced) - 1) / 2, 2)
+        return _Shot(
+            times=np.array([w.time for w in seen]),
+            known=np.array([w.key >= 0 and w.count > 0 for w in seen], np.bool_),
+            of_key=np.array([w.key - first for w in matched], np.int64),
+            pairs=np.array([w.pairs for w in matched], np.float64).reshape(-1, *seen[0].pairs.shape)
+            - middle,
+            gain=_even_gain(np.array([w.brighter for w in seen])),
+            agree=float(np.median([w.share for w in matched])) if matched else 0.0,
+            keys=[k for k in watched.keys if k.part == part],
+            first=first,
+        )
+
+
+def _solve_part(watched: Watched, part: int, focal: float) -> CameraPath:
+    shot = _Shot.of(watched, part)
+    still = standing(shot.times, np.zeros(len(shot.times), np.int64), watched.size, focal)
+    still = replace(still, gain=shot.gain)
+    if not shot.known.any():
+        told = "no texture tells how the camera moved: it is taken for fixed"
+        return replace(still, warnings=(told,))
+    middle = (np.array(watched.reduced) - 1) / 2
+    if _shift(shot, middle) < _STILL_PIXELS:
+        return still
+    edges = shared_points(shot.keys, shot.first, watched.reduced)
+    lenses = _key_lenses(shot.keys, shot.first, edges, focal / watched.scale, middle)
+    frames, off = _fitted(shot, lenses)
+    if len(edges.left):
+        between = residuals(lenses[edges.left], lenses[edges.right], edges)
+        off = max(off, _typical(between))
+    kind: Kind = "turning"
+    rays = _rays(frames, watched)
+    warnings: tuple[str, ...] = ()
+    if off > _PARALLAX_PIXELS or shot.agree < _PARALLAX_SHARE:
+        kind, rays = "walking", _chained_rays(shot, middle, focal, watched)
+        warnings = (_parallax(off, shot.agree, watched.scale),)
+    zoom = np.abs(np.log(frames.focal / np.median(frames.focal)))
+    likely = np.asarray(zoom < np.log(_LIKELY_ZOOM))
+    known = shot.known.copy()
+    known[shot.known] = likely
+    return replace(
+        still,
+        known=known,
+        rays_from_frame=_filled(rays[likely], known),
+        focal=_filled(frames.focal[likely] * watched.scale, known),
+        kind=(kind,),
+        off=(off * watched.scale,),
+        warnings=warnings,
+    )
+
+
+def _parallax(off: float, agree: float, scale: float) -> str:
+    return (
+        f"the camera seems to walk, or too much of the picture moves ({agree:.0%} of the points"
+        f" agree, to {off * scale:.1f} pixels): near things will be doubled or bent"
+    )
+
+
+def _shift(shot: _Shot, middle: Float64) -> float:
+    """How far points wander in the part's first key picture: nearly the farthest of them."""
+    far = []
+    for both, key in zip(shot.pairs, shot.of_key, strict=True):
+        first = mapped(shot.keys[key].first_from_key, both[:, 2:] + middle) - middle
+        far.append(float(np.median(np.linalg.norm(first - both[:, :2], axis=1))))
+    return float(np.percentile(far, 95))
+
+
+def _key_lenses(
+    keys: list[Key], offset: int, edges: Pairs, focal: float, middle: Float64
+) -> Lenses:
+    """Where the key pictures look, all pairs together."""
+    turn, focals = np.tile(np.eye(3), (len(keys), 1, 1)), np.full(len(keys), focal)
+    away = np.array([[1, 0, middle[0]], [0, 1, middle[1]], [0, 0, 1]])
+    for i, key in enumerate(keys):
+        if key.parent < 0:
+            continue
+        parent = key.parent - offset
+        relative = np.linalg.inv(keys[parent].first_from_key) @ key.first_from_key
+        centred = np.linalg.inv(away) @ relative @ away
+        at = np.array([parent])
+        guess = from_homography(centred[None], Lenses(turn[at], focals[at]))
+        turn[i], focals[i] = guess.turn[0], guess.focal[0]
+    start = Lenses(turn, focals)
+    return adjust(start, edges) if len(edges.left) else start
+
+
+def _fitted(shot: _Shot, keys: Lenses) -> tuple[Lenses, float]:
+    """Every known frame fitted to its key picture, and the pixels by which its points miss."""
+    turns, focals, misses = [], [], []
+    for begin in range(0, len(shot.pairs), _AT_ONCE):
+        pairs, fixed = shot.pairs[begin : begin + _AT_ONCE], keys[shot.of_key[begin:][:_AT_ONCE]]
+        witness = Pairs(
+            np.arange(len(pairs)), np.arange(len(pairs)), pairs[..., :2], pairs[..., 2:]
+        )
+        guess = from_homography(np.stack([_homography(p[:, :2], p[:, 2:]) for p in pairs]), fixed)
+        frames = fit_each(guess, fixed, witness)
+        turns.append(frames.turn)
+        focals.append(frames.focal)
+        misses.append(np.linalg.norm(residuals(frames, fixed, witness), axis=-1))
+    off = float(np.percentile(np.concatenate(misses), 68))
+    return Lenses(np.concatenate(turns), np.concatenate(focals)), off
+
+
+def _homography(here: Float64, there: Float64) -> Float64:
+    """The homography through points that lie on one exactly, from a linear system."""
+    x, y = here.T
+    u, v = there.T
+    one, nil = np.ones_like(x), np.zeros_like(x)
+    rows = np.concatenate(
+        (
+            np.stack((x, y, one, nil, nil, nil, -u * x, -u * y), axis=1),
+            np.stack((nil, nil, nil, x, y, one, -v * x, -v * y), axis=1),
+        )
+    )
+    scale = np.array([1, 1, 100, 1, 1, 100, 0.01, 0.01])
+    found = np.linalg.lstsq(rows * scale, np.concatenate((u, v)), rcond=1e-9)[0] * scale
+    return np.append(found, 1.0).reshape(3, 3)
+
+
+def _typical(miss: Float64) -> float:
+    """Pixels that two points in three are within."""
+    return float(np.percentile(np.linalg.norm(miss, axis=-1), 68))
+
+
+def _rays(lenses: Lenses, watched: Watched) -> Float64:
+    lens = lens_matrices(lenses.focal * watched.scale, watched.size)
+    return np.asarray(lenses.turn @ np.linalg.inv(lens))
+
+
+def _chained_rays(shot: _Shot, middle: Float64, focal: float, watched: Watched) -> Float64:
+    """As homographies to the first key picture say, whatever the camera does."""
+    away = np.array([[1, 0, middle[0]], [0, 1, middle[1]], [0, 0, 1]])
+    scale = watched.scale
+    shown = np.array([[scale, 0, scale / 2], [0, scale, scale / 2], [0, 0, 1]])
+    lens = np.linalg.inv(lens_matrices(np.array([focal]), watched.size)[0])
+    chained = np.stack([key.first_from_key for key in shot.keys])
+    inside = np.stack([_homography(p[:, :2], p[:, 2:]) for p in shot.pairs])
+    first = chained[shot.of_key] @ away @ inside @ np.linalg.inv(away)
+    return np.asarray(lens @ shown @ first @ np.linalg.inv(shown))
+
+
+def _filled(values: Float64, known: Bool) -> Float64:
+    """(N, ...) values of the known frames to (T, ...), evenly between them elsewhere."""
+    frames = np.arange(len(known))
+    flat = values.reshape(len(values), -1)
+    every = [np.interp(frames, frames[known], column) for column in flat.T]
+    return np.stack(every, axis=1).reshape(len(known), *values.shape[1:])
+
+
+def _even_gain(brighter: Float64) -> Float64:
+    """Logarithms (T, 3), NaN where not known, to factors around 1."""
+    known = np.asarray(np.isfinite(brighter).all(axis=1))
+    if not known.any():
+        return np.ones(brighter.shape)
+    filled = _filled(brighter[known], known)
+    return np.asarray(np.exp(filled - np.median(filled, axis=0)))

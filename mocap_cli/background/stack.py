@@ -1,0 +1,45 @@
+"""Stack: the frames that a background is made from, kept on disk and read piece by piece."""
+
+import tempfile
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+UInt8 = NDArray[np.uint8]
+
+
+class Stack:
+    """Pictures (H, W, 4), RGB and 255 where no person is; use `with`, it is gone afterwards."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        self._width, self._height = size
+        self._file = tempfile.TemporaryFile(prefix="mocap-")  # noqa: SIM115 - closed by `with`
+        self._count = 0
+
+    def __enter__(self) -> "Stack":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, image: UInt8, free: UInt8 | None = None) -> None:
+        """Put a picture (H, W, 3) on top, with 255 in `free` (H, W) where no person is."""
+        alpha = np.full(image.shape[:2], 255, np.uint8) if free is None else free
+        self._file.write(np.dstack((image, alpha)).tobytes())
+        self._count += 1
+
+    def rows(self, index: int, top: int, bottom: int) -> UInt8:
+        """(bottom - top, W, 4) of one picture."""
+        line = self._width * 4
+        self._file.seek((index * self._height + top) * line)
+        found = np.frombuffer(self._file.read((bottom - top) * line), np.uint8)
+        return found.reshape(bottom - top, self._width, 4)
