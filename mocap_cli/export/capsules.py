@@ -1,4 +1,7 @@
-"""Capsules: a body for a rig, one rounded limb for every bone, each moved by one joint."""
+"""Capsules: a body for a rig, one rounded limb for every bone, each moved by one joint.
+
+The person's left is orange, the right blue, as in the overlay.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,10 +12,12 @@ from numpy.typing import NDArray
 
 from mocap_cli.body.rig import Rig
 from mocap_cli.body.rotation import swing, unit
+from mocap_cli.export.figure import LEFT, MIDDLE, RIGHT, Colour
 
 Float64 = NDArray[np.float64]
 Side = Literal["left", "right", "middle"]
 
+COLOURS: dict[Side, Colour] = {"left": LEFT, "right": RIGHT, "middle": MIDDLE}
 SHORTEST = 0.02  # metres; the rig's small steps are no limbs
 ROUND = (10, 12)  # rings and spokes of a capsule: round enough, and light
 RADIUS = {  # of the limb that ends in that joint of the rig, as a share of the body's height
@@ -32,6 +37,39 @@ class Limb:
     points: Float64  # (V, 3) metres, the rig's root at the origin
     normals: Float64  # (V, 3)
     faces: NDArray[np.int64]  # (F, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Skin:
+    """All limbs of one colour in the T-pose, standing on the ground."""
+
+    points: Float64  # (V, 3) metres
+    normals: Float64  # (V, 3)
+    faces: NDArray[np.int64]  # (F, 3)
+    joints: NDArray[np.int64]  # (V,) of the rig, that move them
+    colour: tuple[float, float, float]  # linear light, 0 to 1, as glTF and USD want it
+
+
+def skins_of(rig: Rig) -> dict[Side, Skin]:
+    """The body in three parts by their colours."""
+    limbs = limbs_of(rig)
+    return {
+        side: _joined([limb for limb in limbs if limb.side == side], rig.standing, colour)
+        for side, colour in COLOURS.items()
+    }
+
+
+def _joined(limbs: list[Limb], standing: float, colour: Colour) -> Skin:
+    sizes = [len(limb.points) for limb in limbs]
+    starts = np.concatenate(([0], np.cumsum(sizes)[:-1]))
+    red, green, blue = ((np.array(colour) / 255) ** 2.2).round(4).tolist()
+    return Skin(
+        points=np.concatenate([limb.points for limb in limbs]) + np.array((0.0, standing, 0.0)),
+        normals=np.concatenate([limb.normals for limb in limbs]),
+        faces=np.concatenate([limb.faces + s for limb, s in zip(limbs, starts, strict=True)]),
+        joints=np.repeat([limb.joint for limb in limbs], sizes),
+        colour=(red, green, blue),
+    )
 
 
 def limbs_of(rig: Rig) -> list[Limb]:

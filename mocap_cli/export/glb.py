@@ -1,6 +1,5 @@
 """GLB: a body of capsules skinned to the animated rig, for Blender, Unity, Unreal and the web."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,10 @@ from mocap_cli.body.resample import aligned
 from mocap_cli.body.rig import Rig
 from mocap_cli.body.rotation import quaternion_from_matrix
 from mocap_cli.export.animation import Animation, animate
-from mocap_cli.export.capsules import Limb, limbs_of
-from mocap_cli.export.figure import LEFT, MIDDLE, RIGHT
+from mocap_cli.export.capsules import Skin, skins_of
 from mocap_cli.export.rigs import RigNames, named
 from mocap_cli.files import written_whole
 
-COLOURS = {"left": LEFT, "right": RIGHT, "middle": MIDDLE}
 _SHAPES = {1: gltf.SCALAR, 3: gltf.VEC3, 4: gltf.VEC4, 16: gltf.MAT4}
 _KINDS = {"float32": gltf.FLOAT, "uint16": gltf.UNSIGNED_SHORT, "uint8": gltf.UNSIGNED_BYTE}
 
@@ -30,7 +27,7 @@ def write_glb(
     document = _Document()
     made = animate(motion, fps)
     document.add_rig(named(made.rig, rig))
-    document.add_body(made.rig, limbs_of(made.rig))
+    document.add_body(made.rig)
     document.add_animation(made, Path(motion.source.file).stem)
     with written_whole(path) as aside:
         aside.write_bytes(document.to_bytes())
@@ -58,35 +55,30 @@ class _Document:
         joints = list(range(len(rig)))
         self._gltf.skins.append(gltf.Skin(joints=joints, inverseBindMatrices=matrices))
 
-    def add_body(self, rig: Rig, limbs: Sequence[Limb]) -> None:
+    def add_body(self, rig: Rig) -> None:
         """One skinned mesh in three colours beside the rig."""
         mesh = gltf.Mesh(name="Body")
-        for side, colour in COLOURS.items():
-            part = [limb for limb in limbs if limb.side == side]
-            mesh.primitives.append(self._primitive(part, _up(rig)))
+        for side, skin in skins_of(rig).items():
+            mesh.primitives.append(self._primitive(skin))
             mesh.primitives[-1].material = len(self._gltf.materials)
-            self._gltf.materials.append(_material(side, colour))
+            self._gltf.materials.append(_material(side, skin))
         self._gltf.meshes.append(mesh)
         self._gltf.nodes.append(gltf.Node(name="Body", mesh=0, skin=0))
         self._gltf.scenes[0].nodes = [0, len(rig)]
 
-    def _primitive(self, limbs: Sequence[Limb], place: NDArray[np.float64]) -> gltf.Primitive:
-        sizes = [len(limb.points) for limb in limbs]
-        starts = np.concatenate(([0], np.cumsum(sizes)[:-1]))
-        faces = np.concatenate([f.faces + s for f, s in zip(limbs, starts, strict=True)])
-        joints = np.zeros((sum(sizes), 4), np.uint8)
-        joints[:, 0] = np.repeat([limb.joint for limb in limbs], sizes)
-        weights = np.zeros((sum(sizes), 4), np.float32)
+    def _primitive(self, skin: Skin) -> gltf.Primitive:
+        joints = np.zeros((len(skin.points), 4), np.uint8)
+        joints[:, 0] = skin.joints
+        weights = np.zeros((len(skin.points), 4), np.float32)
         weights[:, 0] = 1  # capsules are stiff
-        points = np.concatenate([limb.points for limb in limbs]) + place
-        normals = np.concatenate([limb.normals for limb in limbs])
         attributes = gltf.Attributes(
-            POSITION=self._add(points.astype(np.float32), gltf.ARRAY_BUFFER, bounded=True),
-            NORMAL=self._add(normals.astype(np.float32), gltf.ARRAY_BUFFER),
+            POSITION=self._add(skin.points.astype(np.float32), gltf.ARRAY_BUFFER, bounded=True),
+            NORMAL=self._add(skin.normals.astype(np.float32), gltf.ARRAY_BUFFER),
             JOINTS_0=self._add(joints, gltf.ARRAY_BUFFER),
             WEIGHTS_0=self._add(weights, gltf.ARRAY_BUFFER),
         )
-        indices = self._add(faces.reshape(-1, 1).astype(np.uint16), gltf.ELEMENT_ARRAY_BUFFER)
+        corners = skin.faces.reshape(-1, 1).astype(np.uint16)
+        indices = self._add(corners, gltf.ELEMENT_ARRAY_BUFFER)
         return gltf.Primitive(attributes=attributes, indices=indices)
 
     def add_animation(self, made: Animation, name: str) -> None:
@@ -138,10 +130,9 @@ def _up(rig: Rig) -> NDArray[np.float64]:
     return np.array((0.0, rig.standing, 0.0))
 
 
-def _material(name: str, colour: tuple[int, int, int]) -> gltf.Material:
-    """A matt colour; glTF wants it in linear light."""
-    linear = ((np.array(colour) / 255) ** 2.2).round(4).tolist()
+def _material(name: str, skin: Skin) -> gltf.Material:
+    """A matt colour."""
     surface = gltf.PbrMetallicRoughness(
-        baseColorFactor=[*linear, 1.0], metallicFactor=0.0, roughnessFactor=0.8
+        baseColorFactor=[*skin.colour, 1.0], metallicFactor=0.0, roughnessFactor=0.8
     )
     return gltf.Material(name=name, pbrMetallicRoughness=surface, alphaCutoff=None)

@@ -11,14 +11,11 @@ from mocap_cli.body.resample import aligned
 from mocap_cli.body.rig import Rig
 from mocap_cli.body.rotation import quaternion_from_matrix
 from mocap_cli.export.animation import Animation, animate
-from mocap_cli.export.capsules import Limb, Side, limbs_of
-from mocap_cli.export.figure import LEFT, MIDDLE, RIGHT
+from mocap_cli.export.capsules import Skin, skins_of
 from mocap_cli.export.rigs import RigNames, named
 from mocap_cli.files import written_whole
 
 Float64 = NDArray[np.float64]
-
-COLOURS: dict[Side, tuple[int, int, int]] = {"left": LEFT, "right": RIGHT, "middle": MIDDLE}
 
 
 def write_usd(
@@ -46,11 +43,9 @@ def _lines(made: Animation, rig: Rig) -> Iterator[str]:
     yield 'def SkelRoot "Person"'
     yield "{"
     yield from _indented(_rig(made, rig))
-    limbs = limbs_of(made.rig)
-    for side in COLOURS:
-        part = [limb for limb in limbs if limb.side == side]
-        yield from _indented(_material(side))
-        yield from _indented(_mesh(side, part, made.rig.standing))
+    for side, skin in skins_of(made.rig).items():
+        yield from _indented(_material(side.title(), skin))
+        yield from _indented(_mesh(side.title(), skin))
     yield "}"
 
 
@@ -84,41 +79,31 @@ def _motion(made: Animation, rig: Rig) -> Iterator[str]:
         yield "}"
 
 
-def _mesh(side: Side, limbs: list[Limb], standing: float) -> Iterator[str]:
-    sizes = [len(limb.points) for limb in limbs]
-    starts = np.concatenate(([0], np.cumsum(sizes)[:-1]))
-    faces = np.concatenate([f.faces + s for f, s in zip(limbs, starts, strict=True)])
-    points = np.concatenate([limb.points for limb in limbs]) + np.array((0.0, standing, 0.0))
-    joints = np.repeat([limb.joint for limb in limbs], sizes)
+def _mesh(name: str, skin: Skin) -> Iterator[str]:
+    weights = _numbers(np.ones_like(skin.joints))  # capsules are stiff
     each = '(elementSize = 1\n        interpolation = "vertex")'
-    yield f'def Mesh "{side.title()}" ('
-    yield '    prepend apiSchemas = ["SkelBindingAPI", "MaterialBindingAPI"]'
-    yield ")"
+    yield f'def Mesh "{name}" (prepend apiSchemas = ["SkelBindingAPI", "MaterialBindingAPI"])'
     yield "{"
     yield '    uniform token subdivisionScheme = "none"'
-    yield f"    int[] faceVertexCounts = {_numbers(np.full(len(faces), 3))}"
-    yield f"    int[] faceVertexIndices = {_numbers(faces.reshape(-1))}"
-    yield f"    point3f[] points = {_tuples(points)}"
-    normals = np.concatenate([limb.normals for limb in limbs])
-    yield f'    normal3f[] normals = {_tuples(normals)} (interpolation = "vertex")'
-    yield f"    int[] primvars:skel:jointIndices = {_numbers(joints)} {each}"
-    yield f"    float[] primvars:skel:jointWeights = {_numbers(np.ones_like(joints))} {each}"
+    yield f"    int[] faceVertexCounts = {_numbers(np.full(len(skin.faces), 3))}"
+    yield f"    int[] faceVertexIndices = {_numbers(skin.faces.reshape(-1))}"
+    yield f"    point3f[] points = {_tuples(skin.points)}"
+    yield f'    normal3f[] normals = {_tuples(skin.normals)} (interpolation = "vertex")'
+    yield f"    int[] primvars:skel:jointIndices = {_numbers(skin.joints)} {each}"
+    yield f"    float[] primvars:skel:jointWeights = {weights} {each}"
     yield "    rel skel:skeleton = </Person/Rig>"
-    yield f"    rel material:binding = </Person/{side.title()}Matt>"
+    yield f"    rel material:binding = </Person/{name}Matt>"
     yield "}"
 
 
-def _material(side: Side) -> Iterator[str]:
-    """A matt colour; USD wants it in linear light."""
-    linear = _tuples(((np.array(COLOURS[side]) / 255) ** 2.2)[None])[1:-1]
-    name = f"{side.title()}Matt"
-    yield f'def Material "{name}"'
+def _material(name: str, skin: Skin) -> Iterator[str]:
+    yield f'def Material "{name}Matt"'
     yield "{"
-    yield f"    token outputs:surface.connect = </Person/{name}/Surface.outputs:surface>"
+    yield f"    token outputs:surface.connect = </Person/{name}Matt/Surface.outputs:surface>"
     yield '    def Shader "Surface"'
     yield "    {"
     yield '        uniform token info:id = "UsdPreviewSurface"'
-    yield f"        color3f inputs:diffuseColor = {linear}"
+    yield f"        color3f inputs:diffuseColor = {skin.colour}"
     yield "        float inputs:roughness = 0.8"
     yield "        token outputs:surface"
     yield "    }"
