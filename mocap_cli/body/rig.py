@@ -109,11 +109,28 @@ def _rows() -> list[tuple[str, str, str, tuple[float, ...]]]:
     return rows
 
 
-def bone_lengths(joints: Float64) -> Float64:
-    """(J,) metres from each joint of BODY to its parent: the usual one, both sides alike."""
+def bone_lengths(joints: Float64, sigma: Float64 | None = None) -> Float64:
+    """(J,) metres from each joint of BODY to its parent: the clip's median, both sides alike.
+
+    Frames count by the errors (T, J) that are expected of them, if given; NaN does not count.
+    """
     parents = np.maximum(BODY.parents, 0)  # the root's bone has no length
-    length = np.median(np.linalg.norm(joints - joints[:, parents], axis=-1), axis=0)
-    return np.asarray((length + length[list(mirrored(BODY.names))]) / 2)
+    length = np.linalg.norm(joints - joints[:, parents], axis=-1)  # (T, J)
+    variance = np.ones_like(length) if sigma is None else sigma**2 + sigma[:, parents] ** 2
+    weight = np.where(np.isfinite(length + variance), 1 / np.maximum(variance, 1e-6), 0.0)
+    usual = np.array([_weighted_median(v, w) for v, w in zip(length.T, weight.T, strict=True)])
+    return np.asarray((usual + usual[list(mirrored(BODY.names))]) / 2)
+
+
+def _weighted_median(values: Float64, weights: Float64) -> float:
+    """The middle one, or the mean of the two in the middle."""
+    chosen = weights > 0
+    if not chosen.any():
+        return float("nan")
+    order = np.argsort(values[chosen])
+    values, passed = values[chosen][order], np.cumsum(weights[chosen][order])
+    middle = [np.searchsorted(passed, passed[-1] / 2 * (1 + side)) for side in (-1e-9, 1e-9)]
+    return float(values[middle].mean())
 
 
 def fit_rig(joints: Float64) -> Rig:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from mocap_cli.body.anatomy import centre_of_mass, standing_height
 from mocap_cli.body.motion import Motion
+from mocap_cli.body.rig import bone_lengths
 from mocap_cli.errors import MocapError
-from mocap_cli.tracking.bones import usual_lengths, with_lengths
+from mocap_cli.tracking.bones import with_lengths
 from mocap_cli.tracking.feet import hold_feet
 from mocap_cli.tracking.flight import flights
 from mocap_cli.tracking.ground import CLEARANCE, FEET
@@ -32,7 +33,7 @@ def smooth(motion: Motion, hertz: float) -> Motion:
         return motion
     pose = joints - joints[:, :1]
     how = Smoothing(turn=hertz, still=hertz, speed=0.0, most=hertz)
-    lengths = usual_lengths(pose, sigma)
+    lengths = bone_lengths(pose, sigma)
     pose = with_lengths(smooth_pose(pose, sigma, motion.times, how=how), lengths)
     path = centre_of_mass(joints)
     for piece in pieces(motion.tracked, motion.times):
@@ -105,7 +106,7 @@ def _held(motion: Motion, planted: Float64) -> Motion:
 def _standing(motion: Motion) -> float:
     """How tall the person is, metres."""
     joints, sigma = motion.joints.astype(np.float64), motion.sigma.astype(np.float64)
-    return standing_height(usual_lengths(joints - joints[:, :1], sigma))
+    return standing_height(bone_lengths(joints - joints[:, :1], sigma))
 
 
 def _with_joints(motion: Motion, joints: NDArray[np.floating]) -> Motion:

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli.body.motion import Motion
+from mocap_cli.body.rig import bone_lengths
 from mocap_cli.body.rotation import inverse, matrix_from_vector, vector_from_matrix
 from mocap_cli.errors import MocapError
-from mocap_cli.tracking.bones import usual_lengths, with_lengths
+from mocap_cli.tracking.bones import with_lengths
 from mocap_cli.tracking.smooth import trunk_turns
 
 Float64 = NDArray[np.float64]
@@ -35,7 +36,7 @@ def loop(motion: Motion) -> Motion:
     turns = trunk_turns(pose)
     local = _closed(pose @ turns, times, 1.0)
     turns = _closed_turns(turns, times, motion.source.file)
-    lengths = usual_lengths(pose, motion.sigma[known].astype(np.float64))
+    lengths = bone_lengths(pose, motion.sigma[known].astype(np.float64))
     pose = with_lengths(local @ inverse(turns), lengths)
     root = _closed(joints[:, 0], times, HEIGHT)
     made = np.full(motion.joints.shape, np.nan, np.float32)

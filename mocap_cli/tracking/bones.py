@@ -1,40 +1,16 @@
-"""Bones that keep their lengths: measured over a clip, then held in every frame."""
+"""Bones that keep their lengths in every frame."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli.body.rotation import unit
-from mocap_cli.body.skeleton import BODY, mirrored
+from mocap_cli.body.skeleton import BODY
 
 Float64 = NDArray[np.float64]
 
 PARENTS = np.array(BODY.parents)
-OTHER_SIDE = np.array(mirrored(BODY.names))
 ROUNDS = 30  # of pulling bones to length; what is left after them is below a millimetre
 LEFT_HIP, RIGHT_HIP = BODY.index("left_hip"), BODY.index("right_hip")
-
-
-def usual_lengths(pose: Float64, sigma: Float64) -> Float64:
-    """(J,) metres from each joint to its parent: the clip's median over frames, both sides alike.
-
-    Frames count by the errors that are expected of them; NaN frames do not count.
-    """
-    length = np.linalg.norm(pose - pose[:, PARENTS], axis=-1)  # (T, J); the root's is 0
-    variance = sigma**2 + sigma[:, PARENTS] ** 2
-    weight = np.where(np.isfinite(length), 1 / np.maximum(variance, 1e-6), 0.0)
-    weight = np.where(np.isfinite(weight), weight, 0.0)
-    measured = np.array([_weighted_median(v, w) for v, w in zip(length.T, weight.T, strict=True)])
-    return np.asarray((measured + measured[OTHER_SIDE]) / 2)
-
-
-def _weighted_median(values: Float64, weights: Float64) -> float:
-    chosen = weights > 0
-    if not chosen.any():
-        return float("nan")
-    values, weights = values[chosen], weights[chosen]
-    order = np.argsort(values)
-    passed = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(passed, passed[-1] / 2)])
 
 
 def with_lengths(pose: Float64, lengths: Float64) -> Float64:

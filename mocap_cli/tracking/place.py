@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli.body.anatomy import centre_of_mass, standing_height
+from mocap_cli.body.rig import bone_lengths
 from mocap_cli.body.rotation import unit
 from mocap_cli.camera.pinhole import Pinhole
-from mocap_cli.tracking.bones import usual_lengths, with_lengths
+from mocap_cli.tracking.bones import with_lengths
 from mocap_cli.tracking.feet import hold_feet
 from mocap_cli.tracking.fit import fitted
 from mocap_cli.tracking.flight import measured_fall
@@ -63,9 +64,9 @@ def place(
         return _nowhere(pose, sigma, contacts, rotation)
     turned = np.einsum("tij,tkj->tki", rotation, np.asarray(pose, np.float64))
     tall = height or DEFAULT_HEIGHT
-    size = tall / standing_height(usual_lengths(turned, sigma))  # metres a unit
+    size = tall / standing_height(bone_lengths(turned, sigma))  # metres a unit
     smooth = smooth_pose(turned * size, sigma * size, times, cut)
-    lengths = usual_lengths(smooth, sigma * size)
+    lengths = bone_lengths(smooth, sigma * size)
     lengths *= tall / standing_height(lengths)
     body = with_lengths(smooth[seen], lengths)
     scene = Scene(

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 
+from mocap_cli.body.resample import aligned
 from mocap_cli.body.rotation import (
     frame,
     matrix_from_quaternion,
@@ -132,9 +133,7 @@ def trunk_turns(pose: Float64) -> Float64:
 
 def smooth_turns(turns: Float64, times: Float64, cutoff: float) -> Float64:
     """(T, 3, 3) rotations without their jitter; a steady spin comes out as it went in."""
-    four = quaternion_from_matrix(turns)
-    flips = np.sum(four[1:] * four[:-1], axis=1) < 0  # q and -q are the same turn
-    four[1:] *= np.where(np.cumsum(flips) % 2, -1.0, 1.0)[:, None]
+    four = aligned(quaternion_from_matrix(turns))
     even = np.ones(len(times))
     sound = _unbroken(four, penalised(four, times, even, 2 * cutoff))
     smooth = penalised(four, times, sound, cutoff)
