@@ -101,6 +101,16 @@ def test_a_folder_in_gives_a_folder_out_past_bad_files(mocap):
     assert "is not a motion of format 1" in err
 
 
+def test_a_folder_gets_every_suffix_that_is_asked_for(mocap):
+    assert mocap("export a.json -o out/ -o .c3d -o .angles.csv -o .usda -o .coco.json")[0] == 0
+    assert [f for f in files() if f.startswith("out")] == [
+        "out/a.angles.csv",
+        "out/a.c3d",
+        "out/a.coco.json",
+        "out/a.usda",
+    ]
+
+
 @pytest.mark.parametrize(
     ("typed", "said"),
     [

@@ -19,8 +19,8 @@ Output = Annotated[
         metavar="OUT",
         help="A file whose suffix decides what is written: .bvh, .glb, .usda, .csv,"
         " .angles.csv (joint angles), .npz, .trc, .c3d, .json,"
-        " .coco.json (2D keypoints), .html (a page that shows it), or .mp4 for the video with"
-        " the skeleton drawn in. Or a folder (out/)."
+        " .coco.json (2D keypoints), .html (a page that shows it), .png (a report),"
+        " or .mp4 for the video with the skeleton drawn in. Or a folder (out/)."
         " Or only a suffix (.csv) to choose what a folder gets. May be repeated.",
         show_default="MOTION.bvh in this folder",
     ),
@@ -29,7 +29,7 @@ Video = Annotated[
     Path | None,
     typer.Option(
         metavar="VIDEO",
-        help="What .mp4 is drawn over and .html shows: the video, or the folder it is in.",
+        help="What .mp4 is drawn over, .html and .png show: the video, or the folder it is in.",
         show_default="beside MOTION",
     ),
 ]
@@ -72,7 +72,9 @@ Height = Annotated[
 Floor = Annotated[
     bool, typer.Option("--floor", help="Put the ground at 0 below planted feet, and no foot in it.")
 ]
-FootLock = Annotated[bool, typer.Option("--foot-lock", help="Planted feet do not move at all.")]
+FootLock = Annotated[
+    bool, typer.Option("--foot-lock", help="Planted feet stay where they were put down.")
+]
 Loop = Annotated[bool, typer.Option("--loop", help="Let the end go on as the beginning.")]
 Mirror = Annotated[bool, typer.Option("--mirror", help="Swap left and right.")]
 InPlace = Annotated[

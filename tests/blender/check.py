@@ -1,4 +1,4 @@
-"""Check by hand that Blender reads our BVH and GLB as our JSON says: bones, frame by frame.
+"""Check that Blender reads our BVH and GLB as our JSON says: bones, frame by frame.
 
 In an environment of its own, since Blender brings its own numpy:
     python3.11 -m venv /tmp/blender && /tmp/blender/bin/pip install "bpy==4.5.*"
