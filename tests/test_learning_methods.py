@@ -1,0 +1,114 @@
+"""The table of methods: every row builds, learns and is saved, and does without what it lacks."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from mocap_cli.errors import MocapError
+from mocap_cli.learning.batch import Batch
+from mocap_cli.learning.losses import LossWeights, losses
+from mocap_cli.learning.methods import METHODS, Method, method_named
+from mocap_cli.learning.model import SMALL, Model
+from mocap_cli.learning.turning import turned_to_others
+
+TINY = replace(SMALL, detector_side=32, crop=32, tv=24, ti=8, widths=(16, 16, 8, 8), depth=1)
+BOXED = {"contrast", "prior"}
+DRAWN = {"pixels", "features", "prior"}
+WANTED = {
+    "ours": DRAWN | {"contrast"},
+    "dsl": {"contrast"},
+    "dsl-stn": BOXED,
+    "dsl-stn-dec": DRAWN | {"contrast"},
+    "ae-stn-dec": DRAWN,
+    "css-stn-dec-split": DRAWN | {"contrast"},
+    "css": {"contrast"},
+    "mv-css": {"contrast"},
+    "drnet": DRAWN | {"critic", "confusion"},
+    "nsd": DRAWN,
+    "imagenet": set(),
+}
+
+
+def batch_of(B=2, S=4, H=32, W=48):
+    torch.manual_seed(0)
+    frames = torch.randint(0, 256, (B, S, 3, H, W), dtype=torch.uint8)
+    return Batch(
+        frames,
+        frames.roll(1, 1),
+        torch.ones(B, S, 1, H, W, dtype=torch.bool),
+        torch.tensor([[0.0, 0.1, 2.0, 5.0]]).repeat(B, 1),
+        torch.zeros(B, S, dtype=torch.long),
+        turns=torch.linalg.qr(torch.randn(B, S, 3, 3))[0],
+    )
+
+
+def test_the_table_holds_every_system_of_the_comparison():
+    assert set(METHODS) == set(WANTED)
+
+
+@pytest.mark.parametrize("name", WANTED)
+def test_each_method_has_its_losses_and_every_part_of_it_learns(name):
+    model, method = Model(replace(TINY, method=name)), METHODS[name]
+    found = losses(model(batch_of(), method), batch_of(), method, LossWeights())
+    assert set(found) == WANTED[name]
+    if not method.trained:
+        return
+    sum(found.values()).backward()
+    idle = [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None]
+    assert not idle, idle
+    assert (model.detector is not None, model.decoder is not None) == (
+        method.detector,
+        method.decoder,
+    )
+
+
+@pytest.mark.parametrize("name", ["ours", "drnet", "nsd"])
+def test_in_free_fall_any_drawing_method_is_taught_by_gravity_alone(name):
+    model, method = Model(replace(TINY, method=name)), METHODS[name].falling()
+    assert method.slots == ("equal",) * 4
+    found = losses(model(batch_of(), method), batch_of(), method, LossWeights())
+    assert set(found) == {"pixels", "features", "acceleration", "order", "scale"}
+
+
+def test_gravity_teaches_no_method_without_a_detector():
+    with pytest.raises(MocapError, match="css has no detector"):
+        METHODS["css"].falling()
+
+
+def test_a_wrong_name_is_told_the_right_ones():
+    with pytest.raises(MocapError) as caught:
+        method_named("our")
+    assert "css-stn-dec-split" in caught.value.hint
+
+
+def test_a_row_that_makes_no_sense_is_refused():
+    with pytest.raises(ValueError, match="detector"):
+        Method(name="x", detector=False)
+    with pytest.raises(ValueError, match="two views"):
+        Method(name="x", turned=True)
+
+
+def test_contrast_chooses_what_the_four_frames_are():
+    assert METHODS["ours"].slots == ("reference", "near", "middle", "far")
+    assert METHODS["css"].slots == ("reference", "near", "far", "far")
+    assert METHODS["mv-css"].slots[1] == METHODS["nsd"].slots[1] == "view"
+
+
+def test_codes_turned_there_and_back_are_what_they_were():
+    codes, turns = torch.randn(2, 4, 12), torch.linalg.qr(torch.randn(2, 4, 3, 3))[0]
+    once = turned_to_others(codes, turns)
+    assert torch.allclose(turned_to_others(once, turns), codes, atol=1e-5)
+    assert torch.allclose(once[:, 2:], codes[:, 2:], atol=1e-5)
+
+
+def test_a_code_that_stands_still_in_the_world_is_found_by_the_other_camera():
+    world = torch.randn(5, 3)
+    turns = torch.linalg.qr(torch.randn(1, 4, 3, 3))[0]
+    seen = (world @ turns.transpose(-1, -2)).flatten(-2)  # each camera's code of it
+    assert torch.allclose(turned_to_others(seen, turns), seen, atol=1e-5)
+
+
+def test_nsd_without_calibrated_cameras_says_what_it_lacks():
+    with pytest.raises(MocapError, match="how the cameras are turned"):
+        turned_to_others(torch.randn(1, 4, 6), None)

@@ -1,0 +1,254 @@
+"""The model: what passes between its parts, what it learns from a tiny clip, and its file."""
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from mocap_cli.errors import MocapError
+from mocap_cli.learning.backbones import make_backbone
+from mocap_cli.learning.batch import Batch
+from mocap_cli.learning.encoder import jitter_colours
+from mocap_cli.learning.features import Features
+from mocap_cli.learning.losses import LossWeights, losses
+from mocap_cli.learning.methods import METHODS
+from mocap_cli.learning.model import FULL, SMALL, Model, swapped_in_time
+from mocap_cli.learning.stored import open_model, save_model
+
+TINY = replace(SMALL, detector_side=32, crop=32, tv=24, ti=8, widths=(16, 16, 8, 8), depth=1)
+OURS = METHODS["ours"]
+
+
+def noise(B=2, S=4, H=32, W=48, known=True):
+    frames = torch.randint(0, 256, (B, S, 3, H, W), dtype=torch.uint8)
+    return Batch(
+        frames,
+        frames.flip(-1),
+        torch.full((B, S, 1, H, W), known),
+        torch.tensor([[0.0, 0.1, 2.0, 5.0]]).repeat(B, 1),
+        torch.zeros(B, S, dtype=torch.long),
+    )
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    return Model(TINY)
+
+
+def test_shapes_are_as_they_are_written(model):
+    out = model(noise(), OURS)
+    assert out.tv.shape == (2, 4, 24)
+    assert out.ti.shape == (2, 4, 8)
+    assert out.boxes.shape == (2, 4, 4)
+    assert out.crops.shape == out.drawn.shape == (2, 4, 3, 32, 32)
+    assert out.masks.shape == (2, 4, 1, 32, 32)
+    assert out.composite.shape == (2, 4, 3, 32, 48)
+
+
+def test_a_mask_reaches_one_and_ends_before_its_crop_does(model):
+    masks = model(noise(), OURS).masks
+    assert torch.allclose(masks.amax((2, 3, 4)), torch.ones(2, 4))
+    assert masks[..., 0, :].max() < 1e-3
+    assert masks.min() >= 0
+
+
+def test_where_the_background_is_unknown_nothing_is_asked(model):
+    with torch.no_grad():
+        nowhere, everywhere = noise(known=False), noise(known=True)
+        out = model(nowhere, OURS)
+        frames = nowhere.frames.float() / 255
+        # Outside of the box the composite is the frame itself, and inside nearer than the drawing.
+        assert (out.composite - frames).abs().amax((2,)).amin((-1, -2)).max() < 1e-6
+        assert (model(everywhere, OURS).composite[..., :2] - frames[..., :2]).abs().max() > 0.1
+
+
+def test_each_frame_wears_the_looks_of_another_and_never_of_the_near_one():
+    looks = torch.arange(4.0)[None, :, None]
+    assert swapped_in_time(looks).flatten().tolist() == [2, 3, 0, 1]
+
+
+def test_what_a_frame_gives_does_not_depend_on_its_company(model):
+    model.eval()
+    frames = noise().frames.flatten(0, 1)
+    with torch.no_grad():
+        alone = [model.encode(frames[i : i + 1]) for i in range(3)]
+        together = model.encode(frames)
+    for part in range(3):
+        one = torch.cat([parts[part] for parts in alone])
+        assert torch.allclose(one, together[part][:3], atol=1e-4)
+    model.train()
+
+
+def test_jittered_colours_keep_shapes_and_grey_stays_grey():
+    torch.manual_seed(1)
+    crops = torch.rand(8, 3, 16, 16) * 0.5 + 0.25
+    other = jitter_colours(crops, 0.4)
+    assert 0 <= other.min() < other.max() <= 1
+    assert (other - crops).abs().mean() > 0.03
+    grey = jitter_colours(crops[:, :1].expand(-1, 3, -1, -1), 0.4)
+    assert torch.allclose(grey[:, 0], grey[:, 2], atol=1e-5)
+    assert torch.allclose(jitter_colours(crops, 0.0), crops, atol=1e-5)
+
+
+def test_the_frozen_network_stays_frozen(model):
+    assert not any(p.requires_grad for p in model.features.parameters())
+    before = [p.clone() for p in model.features.parameters()]
+    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], 1e-2)
+    sum(losses(model(noise(), OURS), noise(), OURS, LossWeights()).values()).backward()
+    optimizer.step()
+    assert all(map(torch.equal, before, model.features.parameters()))
+
+
+def test_maps_of_the_frozen_network_are_of_about_unit_power_on_a_smooth_picture():
+    y, x = torch.meshgrid(torch.linspace(0, 9, 96), torch.linspace(0, 12, 128), indexing="ij")
+    picture = torch.stack((x.sin(), (x + y).cos(), (y * 2).sin()))[None] / 2 + 0.5
+    for m in Features("lite0", 128)(picture):
+        assert 0.2 < m.square().mean() < 5
+
+
+def test_lite_gives_maps_at_a_quarter_an_eighth_and_a_sixteenth():
+    maps = make_backbone("lite0")(torch.rand(1, 3, 64, 96))
+    assert [tuple(m.shape[1:]) for m in maps] == [(24, 16, 24), (40, 8, 12), (112, 4, 6)]
+
+
+def test_keypoints_are_told_in_the_box_and_found_in_the_picture():
+    torch.manual_seed(0)
+    model = Model(replace(TINY, keypoints=5))
+    for p in model.pose.leave.parameters():
+        torch.nn.init.zeros_(p)
+    box = torch.tensor([0.2, 0.4, 0.5, -0.25])
+    found = model.read_keypoints(torch.randn(1, 1, 24), box.expand(1, 1, 4))
+    assert torch.allclose(found[0, 0], torch.tensor([0.75, 0.375]).expand(5, 2))
+
+
+def clip_of_a_blob(T=48, H=48, W=64, seed=0):
+    """A striped disc wandering over a rough plate: frames, plate, and the true boxes."""
+    g = torch.Generator().manual_seed(seed)
+    plate = torch.nn.functional.interpolate(
+        torch.rand(1, 3, H // 4, W // 4, generator=g), (H, W), mode="bilinear"
+    )[0]
+    y, x = torch.meshgrid(torch.arange(H) + 0.5, torch.arange(W) + 0.5, indexing="ij")
+    t = torch.arange(T) / 8
+    cx, cy, r = W / 2 + W / 3.5 * (1.3 * t).sin(), H / 2 + H / 5 * (2.1 * t).cos(), 9.0
+    far = ((x - cx[:, None, None]) ** 2 + (y - cy[:, None, None]) ** 2).sqrt()
+    cover = (r - far + 0.5).clamp(0, 1)[:, None]
+    stripes = ((x - cx[:, None, None] + y) / 2 + t[:, None, None]).sin() > 0
+    colour = torch.tensor([0.9, 0.1, 0.1])[:, None, None] * (0.5 + 0.5 * stripes[:, None])
+    frames = cover * colour + (1 - cover) * plate
+    boxes = torch.stack((cx - r, cy - r, cx + r, cy + r), -1)
+    return (frames * 255).byte(), (plate * 255).byte(), boxes, t
+
+
+def overlap(a, b):
+    low, high = torch.maximum(a[:, :2], b[:, :2]), torch.minimum(a[:, 2:], b[:, 2:])
+    inside = (high - low).clamp(min=0).prod(-1)
+    return inside / ((a[:, 2:] - a[:, :2]).prod(-1) + (b[:, 2:] - b[:, :2]).prod(-1) - inside)
+
+
+def test_on_a_tiny_clip_the_box_finds_what_moves_without_being_told():
+    torch.manual_seed(0)
+    frames, plate, boxes, times = clip_of_a_blob()
+    H, W = frames.shape[-2:]
+    model = Model(replace(TINY, detector_side=64))
+    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], 1e-3)
+    weights = LossWeights(prior_size=(0.35, 0.45), far=2.0)
+    known = torch.ones(4, 4, 1, H, W, dtype=torch.bool)
+    first = 0.0
+    for step in range(60):
+        g = torch.Generator().manual_seed(step)
+        i = torch.randint(0, 24, (4, 1), generator=g) + torch.tensor([[0, 1, 10, 22]])
+        batch = Batch(
+            frames[i], plate.expand(4, 4, -1, -1, -1), known, times[i], torch.zeros_like(i)
+        )
+        found = losses(model(batch, OURS), batch, OURS, weights)
+        optimizer.zero_grad()
+        sum(found.values()).backward()
+        optimizer.step()
+        first = first or found["pixels"].item()
+    model.eval()
+    with torch.no_grad():
+        size, centre = model.encode(frames)[2].split(2, dim=-1)
+    corners = (torch.cat((centre - size, centre + size), -1) + 1) / 2 * torch.tensor([W, H, W, H])
+    assert overlap(corners, boxes).median() > 0.5
+    assert found["pixels"] < first / 2
+
+
+def test_a_model_read_back_gives_the_same_numbers(tmp_path, model):
+    path = tmp_path / "model.safetensors"
+    save_model(path, model, {"steps": 7, "backbone": "lite0"})
+    again, meta = open_model(path)
+    assert meta == {"steps": 7, "backbone": "lite0"}
+    frames = noise().frames[0]
+    with torch.no_grad():
+        for a, b in zip(model.eval().encode(frames), again.encode(frames), strict=True):
+            assert torch.equal(a, b)
+    assert again.features is None
+    assert open_model(path, learns=True)[0].features is not None
+    model.train()
+
+
+def tampered(path, change):
+    """The same file with its tensors and header as `change` leaves them."""
+    with safe_open(path, framework="pt") as file:
+        header, tensors = file.metadata(), {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+    change(header, tensors)
+    save_file(tensors, path, header)
+
+
+def not_finite(header, tensors):
+    tensors["encoder.varying.bias"][0] = math.nan
+
+
+def too_large(header, tensors):
+    header["config"] = json.dumps(json.loads(header["config"]) | {"tv": 10**12})
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (not_finite, "not finite"),
+        (too_large, "does not hold a whole model"),
+        (lambda header, tensors: tensors.pop("encoder.varying.bias"), "missing or foreign"),
+        (lambda header, tensors: tensors.update(more=torch.ones(1)), "missing or foreign"),
+        (lambda header, tensors: header.update(config="{}{"), "does not hold a whole model"),
+        (lambda header, tensors: header.update(config='{"shell": 1}'), "whole model"),
+        (lambda header, tensors: header.update(format="other"), "not a model of this program"),
+    ],
+)
+def test_a_tampered_model_is_refused(tmp_path, model, change, says):
+    path = tmp_path / "model.safetensors"
+    save_model(path, model, {})
+    tampered(path, change)
+    with pytest.raises(MocapError, match=says):
+        open_model(path)
+
+
+def test_a_pickle_is_refused_and_nothing_in_it_runs(tmp_path):
+    path = tmp_path / "model.safetensors"
+
+    class Bomb:
+        def __reduce__(self):
+            return (exec, (f"open({str(tmp_path / 'boom')!r}, 'w')",))
+
+    torch.save({"x": Bomb()}, path)
+    with pytest.raises(MocapError, match="is not a model"):
+        open_model(path)
+    assert not (tmp_path / "boom").exists()
+
+
+def test_the_sheet_has_every_part_and_every_pose_in_everybodys_looks(model):
+    parts = model.parts_for_sheet(noise(B=3))
+    assert parts.swaps.shape == (3, 3, 3, 32, 32)
+    assert parts.composite.shape == (3, 3, 32, 48)
+    assert all(0 <= p.min() <= p.max() <= 1 for p in (parts.masks, parts.swaps, parts.composite))
+    plain = Model(replace(TINY, method="dsl")).parts_for_sheet(noise())
+    assert plain.boxes is plain.masks is plain.swaps is None
+
+
+def test_the_full_size_is_the_papers():
+    assert (FULL.crop, FULL.tv, FULL.ti, FULL.widths) == (128, 600, 128, (256, 128, 64, 32))
