@@ -1,5 +1,7 @@
 """Real headless Chromium behind one function: do something to a page and tell what came of it."""
 
+import atexit
+import functools
 import json
 import shutil
 import subprocess
@@ -28,19 +30,21 @@ def visit(page: Path, script: str, size: str = "1280x860", scheme: str = "dark")
     chromium = next(filter(None, map(shutil.which, NAMES)), None)
     if chromium is None or shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("looking at pages needs chromium, node and npm, which are not installed here")
+    servant = _servant(chromium)
+    wish = {"page": str(page), "script": script, "size": size, "scheme": scheme}
+    servant.stdin.write(json.dumps(wish) + "\n")
+    servant.stdin.flush()
+    answer = json.loads(servant.stdout.readline())
+    assert "failed" not in answer, answer["failed"]
+    return Visit(**answer)
+
+
+@functools.cache
+def _servant(chromium: str) -> subprocess.Popen[str]:
+    """One browser for all pages of a run: it takes seconds to start."""
     look = Path(__file__).parent / "browser" / "look.mjs"
-    # Not waitForFunction, which evaluates texts, and that the page does not allow.
-    ready = (
-        "for (let i = 0; i < 200 && !(await tab.evaluate(() => Boolean(window.mocap))); i++)"
-        " await tab.waitForTimeout(100);\n"
-    )
-    done = subprocess.run(
-        ["node", str(look), str(_modules(PLAYWRIGHT)), chromium, str(page), size, scheme],
-        input=ready + script,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=90,
-    )
-    assert done.returncode == 0, done.stderr
-    return Visit(**json.loads(done.stdout))
+    command = ["node", str(look), str(_modules(PLAYWRIGHT)), chromium]
+    pipe = subprocess.PIPE
+    servant = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+    atexit.register(servant.communicate, timeout=20)
+    return servant

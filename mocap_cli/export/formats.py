@@ -17,6 +17,7 @@ from mocap_cli.export.glb import write_glb
 from mocap_cli.export.overlay import PLAIN, Extras, write_overlay
 from mocap_cli.export.page import write_page
 from mocap_cli.export.quality import measure
+from mocap_cli.export.report import write_report
 from mocap_cli.export.rigs import RigNames
 from mocap_cli.export.trc import write_trc
 from mocap_cli.export.usd import write_usd
@@ -66,6 +67,10 @@ def _html(motion: Motion, path: Path, options: WriteOptions) -> None:
     write_page(motion, path, video, link=link, on_frame=options.on_frame)
 
 
+def _png(motion: Motion, path: Path, options: WriteOptions) -> None:
+    write_report(motion, path, options.video)
+
+
 def _glb(motion: Motion, path: Path, options: WriteOptions) -> None:
     write_glb(motion, path, fps=options.fps, rig=options.rig)
 
@@ -96,6 +101,7 @@ FORMATS = {
     ".coco.json": Format("2D keypoints for vision programs", _plain(write_coco), 1100),
     ".mp4": Format("the video with the skeleton drawn in", _mp4, 0, "needed"),
     ".html": Format("a page that shows it beside its video, in any browser", _html, 0, "welcome"),
+    ".png": Format("a report: key poses, curves and how far to trust it", _png, 0, "welcome"),
 }
 DEFAULT_SUFFIXES = (".bvh", ".json")
 _PROBE_BYTES = 64 << 10

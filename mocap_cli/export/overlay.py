@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from mocap_cli.body.anatomy import centre_of_mass
 from mocap_cli.body.motion import Motion
 from mocap_cli.camera.pinhole import Pinhole
-from mocap_cli.errors import MocapError
 from mocap_cli.export.figure import (
     EDGE,
     MIDDLE,
@@ -22,6 +21,7 @@ from mocap_cli.export.figure import (
     line_width,
     within,
 )
+from mocap_cli.export.original import refuse_other
 from mocap_cli.export.panel import TRAIL, WAY, Panel
 from mocap_cli.video.reader import open_video
 from mocap_cli.video.writer import write_video
@@ -56,12 +56,7 @@ def write_overlay(
     joints = seen_joints(motion)
     with open_video(video, start - _HAIR, last + _HAIR) as frames:
         info = frames.info
-        if (info.width, info.height) != (motion.source.width, motion.source.height):
-            raise MocapError(
-                f"{video} is {info.width}x{info.height}, but the motion was tracked in"
-                f" {motion.source.file} of {motion.source.width}x{motion.source.height}",
-                "give the video that the motion was made from",
-            )
+        refuse_other(info, motion)
         panel = Panel(motion, info.height) if extras.panel else None
         wide = replace(info, width=info.width + (panel.width if panel else 0))
         with write_video(path, wide, start, last + 1 / info.fps) as writer:

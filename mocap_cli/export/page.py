@@ -25,6 +25,10 @@ from mocap_cli.export.playable import Playable, playable
 from mocap_cli.export.quality import faults, measure, readings
 from mocap_cli.files import written_whole
 
+SUFFIXES = {"json-file": ".json", "bvh-file": ".bvh", "angles-file": ".angles.csv"}
+"""Of the files that a page carries, by the ids of their elements."""
+
+_LABELS = {"json-file": "JSON", "bvh-file": "BVH", "angles-file": "Angles"}
 _VIEWER = Path(__file__).parent / "viewer"
 _SCRIPTS = ("files.js", "clock.js", "orbit.js", "scene.js", "film.js", "plots.js", "page.js")
 
@@ -49,15 +53,14 @@ def write_page(
 def _page(motion: Motion, film: Playable | None) -> str:
     style = (_VIEWER / "viewer.css").read_text("utf-8")
     script = '"use strict";\n' + "\n".join((_VIEWER / f).read_text("utf-8") for f in _SCRIPTS)
-    stem = Path(motion.source.file).stem
-    files = _files(motion, stem)
+    files = _files(motion)
     parts = {
         "policy": _policy(style, script, linked=film is not None and film.link is not None),
         "version": __version__,
         "title": html.escape(motion.source.file),
         "style": style,
         "script": script,
-        "settings": _as_script(_settings(motion, film, stem, list(files))),
+        "settings": _as_script(_settings(motion, film, list(files))),
         "carried": "\n".join([*map(_carried, files, files.values()), _carried_video(film)]),
     }
     template = (_VIEWER / "viewer.html").read_text("utf-8")
@@ -79,26 +82,20 @@ def _fingerprint(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
 
-def _files(motion: Motion, stem: str) -> dict[str, tuple[str, bytes]]:
-    """The files that the page carries, by the names of their elements: (file name, bytes)."""
+def _files(motion: Motion) -> dict[str, bytes]:
+    """The files that the page carries, by the ids of their elements."""
     with tempfile.TemporaryDirectory() as folder:
-        made = {
-            "json-file": Path(folder) / f"{stem}.json",
-            "angles-file": Path(folder) / f"{stem}.angles.csv",
-        }
+        made = {name: Path(folder) / name for name in SUFFIXES}
         write_motion(motion, made["json-file"], measure(motion).block())
         write_angles(motion, made["angles-file"])
         if motion.tracked.any():
-            made["bvh-file"] = Path(folder) / f"{stem}.bvh"
             write_bvh(motion, made["bvh-file"])
-        return {name: (path.name, path.read_bytes()) for name, path in made.items()}
+        return {name: path.read_bytes() for name, path in made.items() if path.exists()}
 
 
-def _settings(motion: Motion, film: Playable | None, stem: str, files: list[str]) -> dict[str, Any]:
+def _settings(motion: Motion, film: Playable | None, files: list[str]) -> dict[str, Any]:
     """What the page must know besides the files."""
-    quality = measure(motion)
-    suffixes = {"json-file": ".json", "bvh-file": ".bvh", "angles-file": ".angles.csv"}
-    labels = {"json-file": "JSON", "bvh-file": "BVH", "angles-file": "Angles"}
+    quality, stem = measure(motion), Path(motion.source.file).stem
     return {
         "stem": stem,
         "mass": MASS_OF_JOINTS.tolist(),
@@ -108,9 +105,7 @@ def _settings(motion: Motion, film: Playable | None, stem: str, files: list[str]
             for label, value, kept in readings(quality)
         ],
         "files": [
-            {"id": name, "label": label, "name": stem + suffixes[name]}
-            for name, label in labels.items()
-            if name in files
+            {"id": name, "label": _LABELS[name], "name": stem + SUFFIXES[name]} for name in files
         ],
         "video": film and {"type": film.type, "zero": film.zero, "link": film.link},
     }
@@ -121,8 +116,8 @@ def _as_script(value: dict[str, Any]) -> str:
     return orjson.dumps(value).decode("utf-8").replace("<", "\\u003c")
 
 
-def _carried(name: str, file: tuple[str, bytes]) -> str:
-    packed = gzip.compress(file[1], mtime=0)
+def _carried(name: str, file: bytes) -> str:
+    packed = gzip.compress(file, mtime=0)
     return _element(name, base64.b64encode(packed).decode("ascii"))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from mocap_cli.body.motion import Motion
 from mocap_cli.errors import MocapError
+from mocap_cli.export.original import refuse_other
 from mocap_cli.video.probe import Image, VideoInfo, open_container, picture_stream
 from mocap_cli.video.reader import open_video, probe
 from mocap_cli.video.writer import write_video
@@ -51,6 +52,7 @@ def playable(
     What browsers may not play, is too large, or lasts much longer than the motion, is encoded anew.
     """
     info = probe(video)
+    refuse_other(info, motion)
     as_it_is = _browsers_play(info)
     zero = -float(info.start)  # players wait for a first frame that comes late
     if link:
