@@ -18,6 +18,7 @@ from mocap_cli.learning.losses import LossWeights, losses
 from mocap_cli.learning.methods import METHODS
 from mocap_cli.learning.model import FULL, SMALL, Model, swapped_in_time
 from mocap_cli.learning.stored import open_model, save_model
+from mocap_cli.learning.subject import subject_size
 
 TINY = replace(SMALL, detector_side=32, crop=32, tv=24, ti=8, widths=(16, 16, 8, 8), depth=1)
 OURS = METHODS["ours"]
@@ -150,13 +151,28 @@ def overlap(a, b):
     return inside / ((a[:, 2:] - a[:, :2]).prod(-1) + (b[:, 2:] - b[:, :2]).prod(-1) - inside)
 
 
+def test_the_subjects_size_is_measured_from_frames_and_their_background():
+    frames, plate, boxes, times = clip_of_a_blob()
+    batch = Batch(
+        frames[None],
+        plate.expand(1, 48, -1, -1, -1),
+        torch.ones(1, 48, 1, 48, 64, dtype=torch.bool),
+        times[None],
+        torch.zeros(1, 48, dtype=torch.long),
+    )
+    across, down = subject_size(batch)  # the disc is 18 pixels across
+    assert across == pytest.approx(18 / 64, rel=0.15)
+    assert down == pytest.approx(18 / 48, rel=0.15)
+    assert subject_size(replace(batch, frames=batch.plates)) == (0.5, 0.5)
+
+
 def test_on_a_tiny_clip_the_box_finds_what_moves_without_being_told():
     torch.manual_seed(0)
     frames, plate, boxes, times = clip_of_a_blob()
     H, W = frames.shape[-2:]
     model = Model(replace(TINY, detector_side=64))
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], 1e-3)
-    weights = LossWeights(prior_size=(0.35, 0.45), far=2.0)
+    weights = LossWeights(prior_size=(0.28, 0.38), far=2.0)
     known = torch.ones(4, 4, 1, H, W, dtype=torch.bool)
     first = 0.0
     for step in range(60):

@@ -5,12 +5,11 @@ from torch import Tensor, nn
 
 from mocap_cli.learning.transformer import bump
 
-_GREY, _SPREAD = 0.45, 0.25  # of pictures in 0..1: what the last layer's zeros and ones stand for
 _GROUP = 8  # channels normalised together, each picture alone
 
 
 class Decoder(nn.Module):
-    """Two codes to colours (N, 3, side, side) in about 0..1 and a mask (N, 1, side, side).
+    """Two codes to colours (N, 3, side, side) in 0..1 and a mask (N, 1, side, side).
 
     Each code becomes half of a small map; three blocks double it, up to eight times its side.
     """
@@ -43,7 +42,8 @@ class Decoder(nn.Module):
         drawn = self.leave(self.blocks(torch.cat(halves, dim=1))).float()
         mask = drawn[:, 3:].sigmoid() * bump(drawn.shape[-1], drawn.device)
         # Its highest point is always 1: a mask that vanished could never learn to come back.
-        return _GREY + _SPREAD * drawn[:, :3], mask / mask.amax((1, 2, 3), keepdim=True)
+        # Colours that no picture has would let a faint mask draw a strong subject.
+        return drawn[:, :3].sigmoid(), mask / mask.amax((1, 2, 3), keepdim=True)
 
 
 def _block(enter: int, leave: int, depth: int) -> nn.Sequential:

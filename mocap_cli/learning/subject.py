@@ -1,0 +1,38 @@
+"""How large the subject is, as far as frames and their backgrounds tell without any label."""
+
+import torch
+from torch import Tensor
+
+from mocap_cli.learning.batch import Batch
+from mocap_cli.learning.model import pictures
+
+DIFFERENT = 0.1
+"""By how much a colour must differ from the background's to speak of a subject, 0..1."""
+_SPREADS = 2.0  # from the middle of a person to the edge of the box, both across and down
+
+
+def subject_size(batch: Batch) -> tuple[float, float]:
+    """The usual share of the picture that a subject's box takes, across and down.
+
+    The box prior wants it: the paper's one half is right for pictures that were cut to the person.
+    The median over frames bears with some whose background is wrong.
+    """
+    H, W = batch.frames.shape[-2:]
+    apart = (pictures(batch.frames) - pictures(batch.plates)).abs().amax(1)  # (N, H, W)
+    weight = (apart - DIFFERENT).clamp(min=0) * batch.known.reshape(-1, H, W)
+    seen = weight.sum((1, 2)) > 1e-3 * H * W * DIFFERENT
+    if not seen.any():
+        return 0.5, 0.5
+    weight = weight[seen]
+    across, down = _spread(weight.sum(1)), _spread(weight.sum(2))
+    sizes = (_SPREADS * torch.stack((across, down))).median(-1).values.clamp(0.05, 1)
+    return float(sizes[0]), float(sizes[1])
+
+
+def _spread(weight: Tensor) -> Tensor:
+    """Standard deviation of the places -1..1 along the last axis, weighted: (N, L) to (N,)."""
+    length = weight.shape[-1]
+    places = (torch.arange(length, device=weight.device) + 0.5) * (2 / length) - 1
+    total = weight.sum(-1)
+    middle = (weight * places).sum(-1) / total
+    return ((weight * (places - middle[:, None]).square()).sum(-1) / total).sqrt()
