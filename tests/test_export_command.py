@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,36 @@ def test_a_panel_makes_the_overlay_wider(mocap):
         2 * round(0.225 * plain.height),
         plain.height,
     )
+
+
+def test_the_page_and_the_report_show_the_video_beside_the_motion_and_do_without_one(mocap):
+    code, _, err = mocap("export a.json -o a.html -o a.png")
+    assert code == 0
+    assert "without a.mp4: --video says where it is" in err
+    bare = Path("a.html").stat().st_size
+    filmed("v")
+    code, _, err = mocap("export v.json -o .html -o .png")
+    assert code == 0
+    assert "without" not in err
+    assert 'id="video-file"' in Path("v.html").read_text()
+    assert mocap("export v.json -o linked.html --link-video")[0] == 0
+    assert '"link":"v.mp4"' in Path("linked.html").read_text()
+    assert Path("linked.html").stat().st_size < 2 * bare
+    assert mocap("export v.json -o mirrored.html --mirror")[0] == 0
+    assert 'id="video-file"' not in Path("mirrored.html").read_text()
+    code, _, err = mocap("export v.json -o w.html --video elsewhere.mp4")
+    assert code == 1
+    assert "cannot find elsewhere.mp4, the video of v.json" in err
+
+
+def test_a_motion_cannot_reach_for_a_video_in_another_folder(mocap):
+    Path("private").mkdir()
+    film(Path("private/v.mp4"))
+    motion = standing(probe(Path("private/v.mp4")), TIMES)
+    named = replace(motion, source=replace(motion.source, file="private/v.mp4"))
+    write_motion(named, Path("v.json"))
+    assert mocap("export v.json -o .html")[0] == 0
+    assert 'id="video-file"' not in Path("v.html").read_text()
 
 
 def test_a_folder_in_gives_a_folder_out_past_bad_files(mocap):

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from rich.text import Text
+
 from mocap_cli.body.motion import Motion, read_motion
 from mocap_cli.commands.destinations import Job
 from mocap_cli.commands.report import export_report
@@ -39,6 +41,8 @@ def run(
             if only_fit:
                 refuse_unfit(motion, job.source)
             _write(job, motion, options, screen, number)
+            if found is None and not changes.mirror and _would_show_video(job):
+                screen.show(Text(f"  without {_name(motion)}: --video says where it is"))
 
         failures = do_all(jobs, check, do)
     leave_with(failures, len(jobs), "motions")
@@ -52,7 +56,7 @@ def _check(job: Job, video: Path | None, mirrored: bool) -> Path | None:
     found = None
     if "needed" in uses or ("welcome" in uses and video is not None):
         found = find_video(job.source, motion, video)
-    elif "welcome" in uses and (beside := job.source.parent / motion.source.file).is_file():
+    elif "welcome" in uses and (beside := _beside(job.source, motion)).is_file():
         found = beside
     if found is not None:
         inputs["video"] = found
@@ -63,13 +67,23 @@ def _check(job: Job, video: Path | None, mirrored: bool) -> Path | None:
 
 def find_video(source: Path, motion: Motion, given: Path | None) -> Path:
     """The video that was given, or the one of that name in the folder that was, or beside it."""
-    place = source.parent if given is None else given
-    found = place / motion.source.file if place.is_dir() else place
+    found = _beside(source, motion) if given is None else given
+    if found.is_dir():
+        found = found / _name(motion)
     if not found.is_file():
         raise MocapError(
             f"cannot find {found}, the video of {source}", "say where it is with --video"
         )
     return found
+
+
+def _beside(source: Path, motion: Motion) -> Path:
+    return source.parent / _name(motion)
+
+
+def _name(motion: Motion) -> str:
+    """Of its video; a motion from elsewhere may not lead into other folders."""
+    return Path(motion.source.file).name
 
 
 def refuse_unfit(motion: Motion, source: Path) -> None:
@@ -80,6 +94,10 @@ def refuse_unfit(motion: Motion, source: Path) -> None:
             f"{source} is unfit for use:{lines}",
             f"look at it: mocap export {source} -o .html",
         )
+
+
+def _would_show_video(job: Job) -> bool:
+    return any(format_of(output).video == "welcome" for output in job.outputs)
 
 
 def _write(job: Job, motion: Motion, options: WriteOptions, screen: Bars, number: str) -> None:

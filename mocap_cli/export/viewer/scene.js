@@ -33,7 +33,8 @@ class Scene {
     this.follow = tall > 1.8 || wide > 3.5;
     this.orbit.target = middle;
     this.orbit.pan = [0, 0, 0];
-    this.orbit.distance = (this.follow ? 1.3 : 0.2 + Math.max(1, tall, 0.2 + wide * narrow)) / FIELD;
+    // Whoever comes nearer than the middle must not grow out of the view.
+    this.orbit.distance = this.follow ? 1.3 / FIELD : (0.2 + Math.max(1, tall, wide * narrow)) / FIELD + 0.6 * wide;
     this.look("camera");
     this.orbit.yaw += 0.5;
     this.orbit.pitch = Math.min(1.2, Math.max(0.16, this.orbit.pitch + 0.1));
@@ -87,7 +88,14 @@ class Scene {
     pen.lineCap = pen.lineJoin = "round";
     if (this.motion.space === "world") this.drawFloor(pen, lens);
     this.drawTrail(pen, lens);
-    if (!this.motion.tracked[this.frame]) return;
+    pen.globalAlpha = 1;
+    if (!this.motion.tracked[this.frame]) {
+      pen.font = "13px system-ui, sans-serif";
+      pen.fillStyle = this.colours.dim;
+      pen.textAlign = "center";
+      pen.fillText("nobody found", width / 2, height / 2);
+      return;
+    }
     if (this.motion.space === "world") this.drawShadow(pen, lens);
     this.drawBody(pen, lens);
     pen.globalAlpha = 1;
