@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from people import HEIGHT, Person, Shot, clock, diver, film, jumper, look, stander, walker
 
-from mocap_cli.body.anatomy import centre_of_mass
+from mocap_cli.body.anatomy import centre_of_mass, standing_height
+from mocap_cli.body.rig import bone_lengths
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.tracking.bones import PARENTS
 from mocap_cli.tracking.place import Placed, place
@@ -213,13 +214,21 @@ def test_a_diver_tells_up_by_falling(roll):
     assert np.ptp(fell) == pytest.approx(np.ptp(truth), rel=0.1)
 
 
-def test_a_fall_tells_that_the_assumed_height_is_wrong():
-    child = diver(clock(1.1, 60), height=1.35)
-    shot = film(child, (9.0, 6.0, 6.0), (0.0, 6.0, 0.5), noise=0.01)
-    assert any("give --height" in warning for warning in placed(shot, None).warnings)
-    assert not any("--height" in warning for warning in placed(shot, 1.35).warnings)
-    grown = film(diver(clock(1.1, 60), height=1.72), (9.0, 6.0, 6.0), (0.0, 6.0, 0.5), noise=0.01)
-    assert not any("--height" in warning for warning in placed(grown, None).warnings)
+@pytest.mark.parametrize("height", [1.5, 1.9])
+def test_a_long_fall_tells_how_tall_somebody_is_better_than_what_is_usual(height):
+    faller = diver(clock(1.2, 60), height=height)
+    shot = film(faller, (9.0, 6.0, 6.0), (0.0, 6.0, 0.5), noise=0.01)
+    fallen = placed(shot, None)
+    (said,) = (warning for warning in fallen.warnings if "by how they fall" in warning)
+    told = float(said.split(" m tall")[0].split()[-1])
+    assert abs(told - height) < abs(1.70 - height) / 2
+    assert standing_height(bone_lengths(fallen.joints)) == pytest.approx(told, abs=0.006)
+    assert not any("--height" in warning for warning in placed(shot, height).warnings)
+
+
+def test_a_short_jump_does_not_tell_how_tall_somebody_is():
+    shot = film(jumper(clock(2.5, 30), leap=0.4), *SIDE, noise=0.02)
+    assert "the person is taken to be 1.70 m tall; --height sets it" in placed(shot, None).warnings
 
 
 def test_without_feet_or_falls_the_joints_stay_before_the_camera():

@@ -1,7 +1,7 @@
 """Place: from poses about the pelvis to a person of metric size who walks through the world."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -27,7 +27,8 @@ Float64 = NDArray[np.float64]
 DEFAULT_HEIGHT = 1.70  # metres, when the user does not tell
 TRUSTED = math.radians(15)  # doubt about up beyond which there is no world
 WORTH_A_WARNING = math.radians(7)
-SIZE_OFF = 0.15  # of the height, beyond which a fall contradicts it
+LONG_FALL = 0.10  # doubt about how fast the person falls, of it, below which it tells their size
+ASSUMED = f"the person is taken to be {DEFAULT_HEIGHT:.2f} m tall; --height sets it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def place(
     score: Float64,  # (T, 21)
     times: Float64,  # (T,) seconds
     camera: Pinhole,
-    height: float | None = None,
+    height: float | None = None,  # metres; None: by a long fall, or usual
     camera_rotation: Float64 | None = None,  # (T, 3, 3) to the first frame's camera axes
     cut: NDArray[np.bool_] | None = None,  # (T,) frames before which nothing moves on
 ) -> Placed:
@@ -81,7 +82,12 @@ def place(
     rough = find_path(scene, sight, guess, attempts=1)
     scene = fitted(scene, sight, rough.centre, lengths)
     path = find_path(scene, sight, guess, attempts=3)
-    return _spread_out(_stand(scene, path, height), seen, sigma * size, rotation)
+    if height is None and (told := height_by_fall(path.ground)):
+        placed = place(pose, sigma, contacts, xy, score, times, camera, told, camera_rotation, cut)
+        said = f"the person is taken to be {told:.2f} m tall, by how they fall; --height sets it"
+        return replace(placed, warnings=(said, *placed.warnings))
+    placed = _spread_out(_stand(scene, path), seen, sigma * size, rotation)
+    return placed if height else replace(placed, warnings=(ASSUMED, *placed.warnings))
 
 
 def _closed_up(parts: list[slice], seen: NDArray[np.bool_]) -> tuple[slice, ...]:
@@ -103,16 +109,16 @@ class _Standing:
     warnings: tuple[str, ...]
 
 
-def _stand(scene: Scene, path: Path, height: float | None) -> _Standing:
+def _stand(scene: Scene, path: Path) -> _Standing:
     """Turn the path upright and put the feet down, if up is known."""
     joints = scene.joints(path.centre)
     held = bool((path.planted > 0.5).any())
-    warnings = _size_warnings(path.ground, height)
+    warnings: tuple[str, ...] = ()
     if path.ground.doubt > TRUSTED or not (held or path.flights):
         told = "up and the ground could not be told: nobody stands or falls long enough"
         return _Standing(
             joints, path.planted, path.flights, np.eye(3, 4), "camera", path.ground.doubt,
-            (*warnings, f"{told}; joints are in the camera's axes"),
+            (f"{told}; joints are in the camera's axes",),
         )  # fmt: skip
     world = world_from_first(path.ground, joints[0, 0])
     joints = joints @ world[:, :3].T + world[:, 3]
@@ -142,18 +148,15 @@ def world_from_first(ground: Ground, start: Float64) -> Float64:
     return np.concatenate((turn, -(turn @ below)[:, None]), axis=1)
 
 
-def _size_warnings(ground: Ground, height: float | None) -> tuple[str, ...]:
-    """Falls measure metres: tell when they contradict a height that was only assumed."""
+def height_by_fall(ground: Ground) -> float | None:
+    """How tall somebody is who falls like that, if the fall was long; it was solved at 1.70 m.
+
+    What is usual still counts: `fall` is drawn to g by as much as heights differ.
+    """
     measured = measured_fall(ground)
-    if height is not None or measured is None:
-        return ()
-    fall, doubt = measured
-    if abs(GRAVITY / fall - 1) < SIZE_OFF or abs(fall - GRAVITY) < 2 * doubt:
-        return ()
-    return (
-        f"the person falls as somebody of {DEFAULT_HEIGHT * GRAVITY / fall:.2f} m does, not of "
-        f"the {DEFAULT_HEIGHT:.2f} m assumed: give --height if you know it",
-    )
+    if measured is None or measured[1] > LONG_FALL * measured[0]:
+        return None
+    return DEFAULT_HEIGHT * GRAVITY / ground.fall
 
 
 def _spread_out(

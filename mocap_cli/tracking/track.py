@@ -30,7 +30,7 @@ class TrackOptions:
     """What a user may say about a video."""
 
     subject: Subject = "auto"  # whom to follow where there are several
-    height: float | None = None  # metres; None takes 1.70 and says so
+    height: float | None = None  # metres; None takes what a long fall tells, or 1.70, and says so
     focal: float | None = None  # pixels; None takes it from the file, or a stated default
     start: float | None = None  # seconds of the video
     end: float | None = None
@@ -57,7 +57,7 @@ def track(
         pose.joints, pose.sigma, pose.planted, xy, score, seen.times, camera, options.height,
         cut=seen.cut,
     )  # fmt: skip
-    warnings = (*damage, *_warnings(seen, options), *told, *placed.warnings)
+    warnings = (*damage, *_warnings(seen), *told, *placed.warnings)
     motion = _motion(info, seen, camera, placed, warnings)
     return resample_motion(motion, options.fps) if options.fps else motion
 
@@ -78,10 +78,8 @@ def _camera(info: VideoInfo, focal: float | None) -> tuple[Pinhole, tuple[str, .
     return guess, (f"{said}; --focal sets it",)
 
 
-def _warnings(seen: Keypoints, options: TrackOptions) -> tuple[str, ...]:
+def _warnings(seen: Keypoints) -> tuple[str, ...]:
     said = []
-    if options.height is None:
-        said.append("the person is taken to be 1.70 m tall; --height sets it")
     missing = len(seen) - int(seen.known.sum())
     if missing:
         said.append(f"nobody was found in {missing} of {len(seen)} frames")
