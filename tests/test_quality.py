@@ -11,10 +11,11 @@ from poses import dance, motion_of, somersault, t_pose, wobbling
 
 from mocap_cli.body.motion import read_motion, write_motion
 from mocap_cli.body.skeleton import BODY
-from mocap_cli.export.quality import faults, measure
+from mocap_cli.export.quality import LIMITS, faults, measure
 
 TIMES = np.arange(90) / 30
-SCHEMA = Path(__file__).parent.parent / "docs" / "motion.schema.json"
+DOCS = Path(__file__).parent.parent / "docs"
+SCHEMA = DOCS / "motion.schema.json"
 STANDING = np.ones((90, 2), np.float32)
 
 
@@ -158,3 +159,13 @@ def test_the_block_in_the_json_fits_the_schema_and_is_passed_over_when_read(tmp_
     assert document["quality"]["coverage"] == pytest.approx(80 / 90)
     assert document["quality"]["doubtful"][0]["reason"] == "nobody found"
     np.testing.assert_array_equal(read_motion(tmp_path / "a.json").joints, motion.joints)
+
+
+def test_the_documented_limits_are_those_that_are_checked():
+    rows = [line.split("|")[1:-1] for line in (DOCS / "formats.md").read_text().splitlines()]
+    told = {
+        cells[1].strip(): (cells[0].strip(), cells[3].strip()) for cells in rows if len(cells) == 4
+    }
+    for limit in LIMITS:
+        most = "at least" if limit.at_least else "at most"
+        assert told[f"`{limit.name}`"] == (limit.label, f"{most} {limit.says(limit.bound)}")

@@ -20,7 +20,8 @@ Float64 = NDArray[np.float64]
 
 BEAT = 0.1  # seconds between the frames that movement is measured on: noise is no movement
 STILL = 0.03  # metres a joint may move in a beat without having moved
-ROOM = 1.2  # times the person that a picture shows: some air around
+ROOM = 1.3  # times the person that a picture shows: some air around
+SEEN = 0.3  # score from which a keypoint is likely the person's
 TALL = 2.3  # metres that a drawn figure's picture is high
 _MIDDLE: Colour = (128, 137, 150)
 _SHIFT = 4  # cv2 takes points in sixteenths of a pixel
@@ -76,7 +77,8 @@ def film_pictures(
 
 def _around(motion: Motion, joints: Float64, t: int) -> tuple[Float64, Float64]:
     """The box around a person in pixels of the video."""
-    points = joints[t][np.isfinite(joints[t]).all(axis=-1)]
+    points = np.concatenate((joints[t], motion.xy[t][motion.score[t] > SEEN]))
+    points = points[np.isfinite(points).all(axis=-1)]
     if not len(points):
         points = np.array([[0, 0], [motion.source.width, motion.source.height]], np.float64)
     return points.min(axis=0), points.max(axis=0)

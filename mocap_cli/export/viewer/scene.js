@@ -34,7 +34,7 @@ class Scene {
     this.orbit.target = middle;
     this.orbit.pan = [0, 0, 0];
     // Whoever comes nearer than the middle must not grow out of the view.
-    this.orbit.distance = this.follow ? 1.3 / FIELD : (0.2 + Math.max(1, tall, wide * narrow)) / FIELD + 0.6 * wide;
+    this.orbit.distance = this.follow ? 1.2 / FIELD : (0.2 + Math.max(1, tall, wide * narrow)) / FIELD + 0.6 * wide;
     this.look("camera");
     this.orbit.yaw += 0.5;
     this.orbit.pitch = Math.min(1.2, Math.max(0.16, this.orbit.pitch + 0.1));
