@@ -176,11 +176,12 @@ def test_bad_usage_leaves_with_2_and_writes_nothing(mocap, options):
     assert files() == ["a.json"]
 
 
-def test_the_help_names_every_suffix(mocap):
-    _, out, _ = mocap("export --help")
+@pytest.mark.parametrize("command", ["track", "export"])
+def test_the_help_names_every_suffix(mocap, command):
+    _, out, _ = mocap(f"{command} --help")
     words = set(out.replace(",", " ").replace(".\n", " ").split())
     assert set(FORMATS) <= words
-    assert "Example: mocap export dive.json" in out
+    assert f"Example: mocap {command} dive" in out
 
 
 def test_start_end_and_rate_choose_the_frames(mocap):

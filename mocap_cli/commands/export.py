@@ -5,7 +5,16 @@ from typing import Annotated, Literal
 
 import typer
 
-from mocap_cli.commands.options import End, Fps, Quiet, Start, Units, positive, refuse_backwards
+from mocap_cli.commands.options import (
+    SUFFIXES,
+    End,
+    Fps,
+    Quiet,
+    Start,
+    Units,
+    positive,
+    refuse_backwards,
+)
 
 Motions = Annotated[
     list[Path],
@@ -17,11 +26,8 @@ Output = Annotated[
         "-o",
         "--output",
         metavar="OUT",
-        help="A file whose suffix decides what is written: .bvh, .glb, .usda, .csv,"
-        " .angles.csv (joint angles), .npz, .trc, .c3d, .json,"
-        " .coco.json (2D keypoints), .html (a page that shows it), .png (a report),"
-        " or .mp4 for the video with the skeleton drawn in. Or a folder (out/)."
-        " Or only a suffix (.csv) to choose what a folder gets. May be repeated.",
+        help=f"{SUFFIXES} Or a folder (out/). Or only a suffix (.csv) to choose what a folder"
+        " gets. May be repeated.",
         show_default="MOTION.bvh in this folder",
     ),
 ]

@@ -27,6 +27,12 @@ def _seconds(value: float | None) -> float | None:
     return value
 
 
+SUFFIXES = (
+    "A file whose suffix decides what is written: .bvh, .glb, .usda, .csv,"
+    " .angles.csv (joint angles), .npz, .trc, .c3d, .json,"
+    " .coco.json (2D keypoints), .html (a page that shows it), .png (a report),"
+    " or .mp4 for the video with the skeleton drawn in."
+)
 Start = Annotated[
     float | None, typer.Option(callback=_seconds, help="Second of the video to begin at.")
 ]

@@ -5,10 +5,20 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mocap_cli.commands.options import End, Fps, Quiet, Start, Units, positive, refuse_backwards
+from mocap_cli.commands.options import (
+    SUFFIXES,
+    End,
+    Fps,
+    Quiet,
+    Start,
+    Units,
+    positive,
+    refuse_backwards,
+)
 from mocap_cli.errors import MocapError
 
 if TYPE_CHECKING:  # heavy: `mocap --help` must not wait for it
+    from mocap_cli.commands.destinations import Job
     from mocap_cli.keypoints.subject import Subject
 
 
@@ -21,9 +31,7 @@ Output = Annotated[
         "-o",
         "--output",
         metavar="OUT",
-        help="A file whose suffix decides what is written: .bvh, .json, .html for a page that"
-        " shows it beside the video, or .mp4 for the video with the skeleton drawn in."
-        " Or a folder (out/) that gets VIDEO.bvh and VIDEO.json."
+        help=f"{SUFFIXES} Or a folder (out/) that gets VIDEO.bvh and VIDEO.json."
         " Or only a suffix (.bvh) to choose what a folder gets. May be repeated.",
         show_default="VIDEO.bvh and VIDEO.json in this folder",
     ),
@@ -43,7 +51,7 @@ Height = Annotated[
     typer.Option(
         callback=positive,
         help="The person's height in metres; sets the scale.",
-        show_default="1.70",
+        show_default="by a long fall, else 1.70",
     ),
 ]
 Focal = Annotated[
@@ -78,24 +86,22 @@ def track(
     Example: mocap track dive.mp4 -o dive.bvh -o dive.json --overlay
     """
     refuse_backwards(start, end)
+    jobs = _jobs(videos, output or [], overlay)
     from mocap_cli.commands.batch import run
-    from mocap_cli.commands.destinations import Wish, plan
-    from mocap_cli.export.formats import DEFAULT_SUFFIXES, FORMATS
-
-    wish = Wish.of(output or [], tuple(FORMATS), DEFAULT_SUFFIXES)
-    jobs = plan(videos, wish, overlay=overlay)
     from mocap_cli.tracking.track import TrackOptions
 
     options = TrackOptions(
-        subject=_subject(subject),
-        height=height,
-        focal=focal,
-        start=start,
-        end=end,
-        device=device,
-        fps=fps,
-    )
+        subject=_subject(subject), height=height, focal=focal,
+        start=start, end=end, fps=fps, device=device,
+    )  # fmt: skip
     run(jobs, options, units=units, quiet=quiet)
+
+
+def _jobs(videos: list[Path], output: list[str], overlay: bool) -> "list[Job]":
+    from mocap_cli.commands.destinations import Wish, plan
+    from mocap_cli.export.formats import DEFAULT_SUFFIXES, FORMATS
+
+    return plan(videos, Wish.of(output, tuple(FORMATS), DEFAULT_SUFFIXES), overlay=overlay)
 
 
 def _subject(text: str) -> "Subject":
