@@ -9,6 +9,7 @@ import typer
 
 from mocap_cli import __version__
 from mocap_cli.commands.export import export
+from mocap_cli.commands.pretrain import pretrain
 from mocap_cli.commands.track import track
 from mocap_cli.errors import MocapError
 
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.command()(track)
 app.command()(export)
+app.command()(pretrain)
 
 
 def _print_version(wanted: bool) -> None:

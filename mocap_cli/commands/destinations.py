@@ -72,7 +72,7 @@ def plan(
     sources: Sequence[Path], wish: Wish, *, kind: Kind = VIDEOS, overlay: bool = False
 ) -> list[Job]:
     """One job for every input, those in folders included; no two write the same file."""
-    found = [path for source in sources for path in _inputs(source, kind)]
+    found = [path for source in sources for path in inputs(source, kind)]
     if wish.files and (len(found) > 1 or any(source.is_dir() for source in sources)):
         raise typer.BadParameter(
             f"{wish.files[0]} is one file, but there may be several {kind.plural};"
@@ -93,7 +93,8 @@ def _name(stem: str, suffix: str) -> str:
     return stem + (OVERLAY if suffix == ".mp4" else suffix)
 
 
-def _inputs(path: Path, kind: Kind) -> list[Path]:
+def inputs(path: Path, kind: Kind) -> list[Path]:
+    """A file itself; of a folder all files of that kind, by name."""
     if not path.is_dir():
         return [path]
     found = sorted(p for p in path.iterdir() if _is_of(p, kind))

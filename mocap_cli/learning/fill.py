@@ -1,7 +1,8 @@
 """Fill: decode a video into the store, once, at training size."""
 
+import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import cv2
@@ -10,24 +11,24 @@ from numpy.typing import NDArray
 
 from mocap_cli.learning.crowd import Crowd
 from mocap_cli.learning.digest import content_of
-from mocap_cli.learning.plates import median_plates, moved_shares
+from mocap_cli.learning.plates import background_of, with_plates
 from mocap_cli.learning.store import (
     Recipe,
     Stored,
     address_of,
     folder_written_whole,
-    frames_file,
     is_stored,
-    map_frames,
+    pictures_file,
+    pictures_in,
     save_clip,
 )
 from mocap_cli.video.probe import VideoInfo
-from mocap_cli.video.reader import Frame, open_video
+from mocap_cli.video.reader import Frame, VideoReader, open_video
 
 UInt8 = NDArray[np.uint8]
 
 _ROUND_TO = 8  # pixels; the networks halve their pictures some times
-_EARLY = 0.01  # of a frame's time that stamps may come before their turn
+_NEARLY = 0.01  # 29.97 frames a second are thirty
 
 
 def fill(video: Path, store: Path, recipe: Recipe, on_frame: Callable[[int], None]) -> str:
@@ -54,7 +55,7 @@ def _rounded(length: float) -> int:
 
 
 def _decoded(video: Path, aside: Path, recipe: Recipe, on_frame: Callable[[int], None]) -> Stored:
-    with open_video(video) as reader, frames_file(aside).open("wb") as file:
+    with open_video(video) as reader, pictures_file(aside, "frames").open("wb") as file:
         info = reader.info
         place = fitted((info.width, info.height), (recipe.width, recipe.height))
         crowd, times, people = Crowd(), [], []
@@ -64,31 +65,28 @@ def _decoded(video: Path, aside: Path, recipe: Recipe, on_frame: Callable[[int],
             times.append(frame.time)
             people.append(crowd.at(frame))
         warnings = reader.warnings
-    frames = map_frames(aside, (len(times), recipe.height, recipe.width, 3))
-    plates = median_plates(frames)
-    return Stored(
+    shape = (len(times), recipe.height, recipe.width, 3)
+    clip = Stored(
         address="",
-        frames=frames,
-        plates=plates.images,
-        known=plates.known,
-        plate_of=plates.of_frame,
+        frames=pictures_in(aside, "frames", shape),
+        plates=np.zeros((0, *shape[1:]), np.uint8),
+        known=np.zeros((0, *shape[1:3]), bool),
+        plate_of=np.zeros(len(times), np.int64),
         times=np.array(times),
-        moved=moved_shares(frames, plates),
+        moved=np.zeros(len(times)),
         people=np.array(people, np.int64),
         picture=place,
         warnings=warnings,
     )
+    return with_plates(clip, background_of(video, recipe.background), aside, recipe)
 
 
-def thinned(
-    frames: Iterable[Frame], fps: float, on_frame: Callable[[int], None]
-) -> Iterable[Frame]:
-    """At most `fps` of the frames a second, each with its own time."""
-    due = 0.0
-    for done, frame in enumerate(frames, 1):
-        on_frame(done)
-        if frame.time >= due - _EARLY / fps:
-            due = max(due + 1 / fps, frame.time)
+def thinned(reader: VideoReader, fps: float, on_frame: Callable[[int], None]) -> Iterator[Frame]:
+    """Every so manieth frame, so that no more than `fps` a second are left, evenly spaced."""
+    stride = max(1, math.ceil(reader.info.fps / fps - _NEARLY))
+    for done, frame in enumerate(reader):
+        on_frame(done + 1)
+        if done % stride == 0:
             yield frame
 
 

@@ -1,38 +1,62 @@
 """Plates: the background of every stored frame, and how much of the frame is not background."""
 
-from dataclasses import dataclass
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mocap_cli.background.background import Background, open_background
+from mocap_cli.background.make import BackgroundOptions, make_background
+from mocap_cli.learning.store import Recipe, Stored, pictures_file, pictures_in
+
 UInt8 = NDArray[np.uint8]
 
-MOST_FOR_MEDIAN = 120  # frames; more change no pixel by much
-DIFFERS = 28  # levels by which a colour is surely not the plate's: noise and shadows are below
+ARCHIVE = ".background.npz"
+"""How the archive that `mocap background` made of a video ends, beside the video."""
+
+_DIFFERS = 28  # levels by which a colour is surely not the plate's: noise and shadows are below
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Plates:
-    """Backgrounds at training size and which of them lies behind which frame."""
-
-    images: UInt8  # (P, H, W, 3)
-    known: NDArray[np.bool_]  # (P, H, W)
-    of_frame: NDArray[np.int64]  # (N,)
-
-
-def median_plates(frames: UInt8) -> Plates:
-    """One plate for a camera that stands still: (N, H, W, 3) to each pixel's median."""
-    chosen = np.linspace(0, len(frames) - 1, min(len(frames), MOST_FOR_MEDIAN)).round().astype(int)
-    image = np.median(frames[chosen], axis=0).astype(np.uint8)
-    known = np.ones((1, *image.shape[:2]), bool)
-    return Plates(image[None], known, np.zeros(len(frames), np.int64))
+def background_of(video: Path, kind: str) -> Background:
+    """What `mocap background` made of a video and left beside it, or what it would make."""
+    beside = video.with_name(video.stem + ARCHIVE)
+    if kind == "auto" and beside.is_file():
+        return open_background(beside)
+    return make_background(video, BackgroundOptions(kind=kind))  # type: ignore[arg-type]
 
 
-def moved_shares(frames: UInt8, plates: Plates) -> NDArray[np.float64]:
-    """(N,) how much of what is known of each frame is something else than its plate."""
-    shares = np.zeros(len(frames))
-    for i, frame in enumerate(frames):
-        plate, known = plates.images[plates.of_frame[i]], plates.known[plates.of_frame[i]]
-        apart = np.abs(frame.astype(np.int16) - plate).max(axis=-1) > DIFFERS
-        shares[i] = (apart & known).sum() / max(known.sum(), 1)
-    return shares
+def with_plates(clip: Stored, background: Background, aside: Path, recipe: Recipe) -> Stored:
+    """A decoded clip with what lies behind its frames; a plate that stays is written once."""
+    left, top, width, height = clip.picture
+    place = (slice(top, top + height), slice(left, left + width))
+    plate, known = np.zeros_like(clip.frames[0]), np.ones(clip.frames.shape[1:3], bool)
+    plate_of, moved = np.zeros(len(clip), np.int64), np.zeros(len(clip))
+    count = 0
+    with (
+        pictures_file(aside, "plates").open("wb") as plates_file,
+        pictures_file(aside, "known").open("wb") as known_file,
+    ):
+        for i, time in enumerate(clip.times):
+            image, seen = background.at(float(time), (width, height))
+            if not (count and (image == plate[place]).all() and (seen == known[place]).all()):
+                plate[place], known[place] = image, seen
+                plates_file.write(plate.tobytes())
+                known_file.write(known.tobytes())
+                count += 1
+            plate_of[i], moved[i] = count - 1, moved_share(clip.frames[i], plate, known)
+    shape = (count, recipe.height, recipe.width)
+    return replace(
+        clip,
+        plates=pictures_in(aside, "plates", (*shape, 3)),
+        known=pictures_in(aside, "known", shape).view(np.bool_),
+        plate_of=plate_of,
+        moved=moved,
+        warnings=(*clip.warnings, *background.warnings),
+    )
+
+
+def moved_share(frame: UInt8, plate: UInt8, known: NDArray[np.bool_]) -> float:
+    """How much of what is known of a frame is something else than its plate, 0..1."""
+    apart = np.abs(frame.astype(np.int16) - plate).max(axis=-1) > _DIFFERS
+    return float((apart & known).sum() / max(known.sum(), 1))

@@ -18,6 +18,7 @@ UInt8 = NDArray[np.uint8]
 
 VERSION = 1
 _HEAD = "clip.json"
+_SMALL = ("plate_of", "times", "moved", "people")
 _REMAKE = "remove that folder; the clip is then decoded again"
 
 
@@ -90,12 +91,13 @@ def folder_written_whole(folder: Path) -> Iterator[Path]:
 
 
 def save_clip(aside: Path, clip: Stored) -> None:
-    """Write all of a clip but its frames, which were appended while they were decoded."""
-    for name in _ARRAYS:
-        np.save(aside / f"{name}.npy", getattr(clip, name), allow_pickle=False)
+    """Write all of a clip but its pictures, which were appended one after another."""
+    for name in _SMALL:
+        np.save(_array(aside, name), getattr(clip, name), allow_pickle=False)
     head = {
         "version": VERSION,
         "frames": list(clip.frames.shape),
+        "plates": len(clip.plates),
         "picture": list(clip.picture),
         "warnings": list(clip.warnings),
     }
@@ -107,31 +109,31 @@ def open_clip(store: Path, address: str) -> Stored:
     folder = store / address
     try:
         head = json.loads((folder / _HEAD).read_text())
-        arrays = {
-            name: np.load(folder / f"{name}.npy", mmap_mode=mode, allow_pickle=False)
-            for name, mode in _ARRAYS.items()
-        }
+        count, height, width, _ = head["frames"]
+        plates = pictures_in(folder, "plates", (int(head["plates"]), height, width, 3))
+        small = {name: np.load(_array(folder, name), allow_pickle=False) for name in _SMALL}
         return Stored(
             address=address,
-            frames=map_frames(folder, tuple(head["frames"])),
+            frames=pictures_in(folder, "frames", (count, height, width, 3)),
+            plates=plates,
+            known=pictures_in(folder, "known", plates.shape[:3]).view(np.bool_),
             picture=tuple(head["picture"]),
             warnings=tuple(head["warnings"]),
-            **arrays,
+            **small,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise MocapError(f"{folder} is damaged: {error}", _REMAKE) from error
 
 
-def frames_file(folder: Path) -> Path:
-    """Where the frames lie one after another, without a head."""
-    return folder / "frames.u8"
+def pictures_file(folder: Path, name: str) -> Path:
+    """Where pictures lie one after another, without a head."""
+    return folder / f"{name}.u8"
 
 
-def map_frames(folder: Path, shape: tuple[int, ...]) -> UInt8:
-    """The frames of a clip, read as they are looked at."""
-    return np.memmap(frames_file(folder), np.uint8, "r", shape=shape)
+def pictures_in(folder: Path, name: str, shape: tuple[int, ...]) -> UInt8:
+    """Pictures of a clip, read from the disk as they are looked at."""
+    return np.memmap(pictures_file(folder, name), np.uint8, "r", shape=shape)
 
 
-_ARRAYS = dict.fromkeys(("plates", "known"), "r") | dict.fromkeys(
-    ("plate_of", "times", "moved", "people"), None
-)
+def _array(folder: Path, name: str) -> Path:
+    return folder / f"{name}.npy"

@@ -1,0 +1,143 @@
+"""`mocap pretrain`: learn from unlabelled clips."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from mocap_cli.commands.options import Quiet, positive
+
+Videos = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="VIDEO", help="Videos, or folders of videos, of one person each."),
+]
+Output = Annotated[
+    Path, typer.Option("-o", "--output", metavar="RUN", help="Folder of the run, as runs/ski.")
+]
+Preset = Annotated[
+    Literal["auto", "full", "small"],
+    typer.Option(help="full: the paper's networks, for a GPU; small: trains on two CPU cores."),
+]
+MethodName = Annotated[
+    str, typer.Option("--method", help="ours, or one of the systems it is compared with.")
+]
+Steps = Annotated[int | None, typer.Option(min=1, help="Steps to learn.", show_default="preset's")]
+FallSteps = Annotated[
+    int, typer.Option(min=0, help="Of them at the beginning with gravity: people in free fall.")
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option("--batch", min=1, help="Items a step, four frames each.", show_default="preset's"),
+]
+Near = Annotated[
+    float | None,
+    typer.Option(callback=positive, help="Seconds within which poses are alike."),
+]
+Far = Annotated[
+    float | None,
+    typer.Option(callback=positive, help="Seconds from which poses are unlike."),
+]
+Side = Annotated[
+    int | None,
+    typer.Option(min=32, help="Longer side of stored frames, pixels.", show_default="preset's"),
+]
+Fps = Annotated[
+    float | None, typer.Option(callback=positive, help="Frames a second to store at most.")
+]
+Background = Annotated[
+    Literal["auto", "median", "split", "panorama"],
+    typer.Option(help="How backgrounds are made where no VIDEO.background.npz lies beside."),
+]
+Crowds = Annotated[
+    Literal["skip", "keep"],
+    typer.Option(help="Frames with several people: the method is made for one."),
+]
+Keypoints = Annotated[
+    bool,
+    typer.Option("--keypoints", help="Learn also from the keypoints of VIDEO.json (mocap track)."),
+]
+PixelWeight = Annotated[
+    float | None,
+    typer.Option(
+        callback=positive, help="Weight of colours; 0.05 for rough backgrounds such as snow."
+    ),
+]
+Centred = Annotated[
+    bool, typer.Option("--centred", help="The subject is mostly in the middle of the picture.")
+]
+Rate = Annotated[float, typer.Option(callback=positive, help="Learning rate.")]
+Seed = Annotated[int, typer.Option(min=0, help="Another seed, another run.")]
+Store = Annotated[
+    Path | None,
+    typer.Option(help="Where decoded frames are kept.", show_default="frames/ beside RUN"),
+]
+Minutes = Annotated[float, typer.Option(callback=positive, help="Between sheets of pictures.")]
+Device = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where to learn.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in RUN.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and do nothing.")]
+
+
+def pretrain(
+    videos: Videos = None,
+    output: Output = Path("runs/pretrain"),
+    preset: Preset = "auto",
+    method: MethodName = "ours",
+    steps: Steps = None,
+    fall_steps: FallSteps = 0,
+    batch: BatchSize = None,
+    near: Near = None,
+    far: Far = None,
+    side: Side = None,
+    fps: Fps = None,
+    background: Background = "auto",
+    crowds: Crowds = "skip",
+    keypoints: Keypoints = False,
+    pixel_weight: PixelWeight = None,
+    centred: Centred = False,
+    rate: Rate = 1e-4,
+    seed: Seed = 1,
+    store: Store = None,
+    sheet_minutes: Minutes = 5.0,
+    device: Device = "auto",
+    resume: Resume = False,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+) -> None:
+    """Learn to find, draw and encode a person from unlabelled videos.
+
+    Example: mocap pretrain ./videos -o runs/ski --preset small
+    """
+    if near is not None and far is not None and near >= far:
+        raise typer.BadParameter(f"{near:g} s is not below --far {far:g} s", param_hint="--near")
+    if not (videos or resume):
+        raise typer.BadParameter("give videos, or folders of videos", param_hint="VIDEO")
+    from mocap_cli.commands.training import go_on, run
+    from mocap_cli.commands.wanted import Wanted
+
+    if resume:
+        go_on(output, steps=steps, minutes=sheet_minutes, device=device, quiet=quiet)
+        return
+    wanted = Wanted(
+        videos=tuple(videos or ()),
+        output=output,
+        preset=preset,
+        method=method,
+        steps=steps,
+        fall_steps=fall_steps,
+        batch=batch,
+        near=near,
+        far=far,
+        side=side,
+        fps=fps,
+        background=background,
+        crowds=crowds,
+        keypoints=keypoints,
+        pixel_weight=pixel_weight,
+        centred=centred,
+        rate=rate,
+        seed=seed,
+        store=store or output.parent / "frames",
+        minutes=sheet_minutes,
+        device=device,
+    )
+    run(wanted, dry=dry_run, quiet=quiet)

@@ -1,0 +1,218 @@
+"""Train: gather the footage, run the loop, show how it goes, and say what came of it."""
+
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import typer
+from rich.text import Text
+
+from mocap_cli.commands.destinations import VIDEOS, inputs
+from mocap_cli.commands.live import Stops, progress
+from mocap_cli.commands.screen import Bar, bars, console
+from mocap_cli.commands.wanted import Wanted
+from mocap_cli.errors import MocapError
+from mocap_cli.learning.batch import Batch
+from mocap_cli.learning.checkpoint import Place, read_place
+from mocap_cli.learning.collect import (
+    Collected,
+    assemble,
+    collect,
+    read_sources,
+    recipe_for,
+    survey,
+    usual_gaps,
+    write_sources,
+)
+from mocap_cli.learning.footage import Footage
+from mocap_cli.learning.gallery import CURVES, SHEETS, Gallery
+from mocap_cli.learning.journal import Journal
+from mocap_cli.learning.model import Model
+from mocap_cli.learning.parallel import Crew, chosen, crew
+from mocap_cli.learning.plan import make_plan
+from mocap_cli.learning.pretrain import BEST, LAST, Hooks, pretrain
+from mocap_cli.learning.settings import PACES, Settings
+from mocap_cli.learning.store import Recipe
+from mocap_cli.learning.tally import Told
+from mocap_cli.video.probe import VideoInfo
+from mocap_cli.weights import Device
+
+
+def run(wanted: Wanted, *, dry: bool, quiet: bool) -> None:
+    """Begin a run, or print what it would be."""
+    infos, skipped = survey([v for given in wanted.videos for v in inputs(given, VIDEOS)])
+    gaps = wanted.gaps(usual_gaps(infos))
+    settings = wanted.settings(gaps)
+    side = wanted.side or PACES[wanted.size].side
+    recipe = recipe_for(infos, side, gaps, wanted.fps, wanted.background)
+    if dry:
+        typer.echo(make_plan(infos, skipped, settings, recipe, chosen(wanted.device)).text())
+        return
+    if (wanted.output / LAST).exists():
+        raise MocapError(
+            f"{wanted.output} holds a run already", "go on with --resume, or choose another -o"
+        )
+    with crew(wanted.device) as team:
+        found = _gathered(infos, skipped, wanted, recipe, team, quiet)
+        _train(found.footage, settings, wanted.output, wanted.minutes, team, quiet, Place(step=0))
+
+
+def go_on(folder: Path, *, steps: int | None, minutes: float, device: Device, quiet: bool) -> None:
+    """Take a run up where it was left; it keeps its settings, but for how long it is."""
+    settings, place = read_place(folder / LAST)
+    if steps is not None:
+        settings = replace(settings, steps=max(steps, settings.fall_steps))
+    if place.step >= settings.steps:
+        raise MocapError(
+            f"the run in {folder} is done: it has {place.step} steps", "ask more with --steps"
+        )
+    sources, store, keypoints = read_sources(folder)
+    footage = assemble(sources, store, settings.crowds, keypoints=keypoints)
+    with crew(device) as team:
+        _train(footage, settings, folder, minutes, team, quiet, place)
+
+
+def _gathered(
+    infos: Mapping[Path, VideoInfo],
+    skipped: Mapping[Path, str],
+    wanted: Wanted,
+    recipe: Recipe,
+    team: Crew,
+    quiet: bool,
+) -> Collected:
+    """The leader decodes; the others find all of it in the store."""
+    if not team.leads:
+        team.wait()
+    with bars(quiet or not team.leads) as screen:
+
+        def watch(video: Path, frames: int | None) -> AbstractContextManager[Bar]:
+            return screen.bar(f"storing {video.name}", frames)
+
+        found = collect(
+            infos, wanted.store, recipe, wanted.crowds, watch, keypoints=wanted.keypoints
+        )
+        if team.leads:
+            write_sources(wanted.output, found.sources, wanted.store, wanted.keypoints)
+            screen.show(_footage(found, {**skipped, **found.skipped}))
+    if team.leads:
+        team.wait()
+    return found
+
+
+def _train(
+    footage: Footage,
+    settings: Settings,
+    folder: Path,
+    minutes: float,
+    team: Crew,
+    quiet: bool,
+    start: Place,
+) -> None:
+    if settings.batch % team.size:
+        fitting = max(settings.batch // team.size, 1) * team.size
+        raise MocapError(
+            f"{team.size} processes cannot share a batch of {settings.batch}",
+            f"pass --batch {fitting}",
+        )
+    with stopped_by_signals() as stops:
+        with _watched(footage, settings, folder, minutes, team, quiet, start, stops) as hooks:
+            end = pretrain(footage, settings, folder, team, hooks, resume=start.step > 0)
+        if not team.leads:
+            return
+        if not quiet:
+            console().print(_outcome(folder, settings, end))
+        if end.step < settings.steps:
+            raise typer.Exit(128 + stops.number)
+
+
+@contextmanager
+def _watched(
+    footage: Footage,
+    settings: Settings,
+    folder: Path,
+    minutes: float,
+    team: Crew,
+    quiet: bool,
+    start: Place,
+    stops: Stops,
+) -> Iterator[Hooks]:
+    """What the leader does beside the loop: writes the journal, draws, shows."""
+    if not team.leads:
+        yield Hooks(stops=stops)
+        return
+    gallery = Gallery(footage, settings, folder, minutes)
+    with Journal(folder, start.step) as journal, progress(settings, quiet) as live:
+
+        def told(told: Told) -> None:
+            journal.told(told)
+            live.told(told)
+
+        def checked(step: int, held_out: float) -> None:
+            journal.checked(step, held_out)
+            live.checked(step, held_out)
+
+        def show(step: int, model: Model, batch: Batch) -> None:
+            gallery.show(step, model)
+
+        yield Hooks(told=told, checked=checked, show=show, stops=stops)
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[Stops]:
+    """Let Ctrl-C and SIGTERM end the loop after the step it is in."""
+    stops = Stops()
+    before = {n: signal.signal(n, stops.ask) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stops
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _footage(found: Collected, skipped: Mapping[Path, str]) -> Text:
+    """What is learnt from, and what is not and why."""
+    footage = found.footage
+    counts = [footage.census(clip) for clip in footage.clips]
+    frames, nobody = sum(c.frames for c in counts), sum(c.nobody for c in counts)
+    crowded = sum(c.crowded for c in counts)
+    text = Text(
+        f"{len(footage.clips)} clips, {frames} frames, {footage.bytes / 1e6:.0f} MB", "bold"
+    )
+    lines = []
+    if nobody:
+        lines.append(("nobody", f"{nobody} frames show the background alone: left out"))
+    if crowded:
+        fate = "left out" if footage.crowds == "skip" else "kept, as asked"
+        lines.append(("crowded", f"{crowded} frames show several people: {fate}"))
+    lines += [("warning", f"{path.name} left out: {why}") for path, why in skipped.items()]
+    lines += [
+        ("warning", f"{clip.name}: {warning}")
+        for clip in footage.clips
+        for warning in clip.stored.warnings
+    ]
+    return _listed(text, lines)
+
+
+def _outcome(folder: Path, settings: Settings, end: Place) -> Text:
+    """Where the run is, and what to do next."""
+    if end.step < settings.steps:
+        head = Text(f"stopped at step {end.step} of {settings.steps}, saved", "bold")
+        return _listed(head, [("go on", f"mocap pretrain -o {folder} --resume")])
+    head = Text(f"{folder}: {end.step} steps in {end.seconds / 60:.1f} min", "bold")
+    lines = [
+        ("best", f"{folder / BEST}, of step {end.best_step}, held out {end.best or 0:.4f}"),
+        ("look at", f"{folder / SHEETS}/ and {folder / CURVES}"),
+    ]
+    return _listed(head, lines)
+
+
+def _listed(text: Text, lines: list[tuple[str, str]]) -> Text:
+    for label, line in lines:
+        text.append("\n")
+        text.append(
+            f"  {label:<10}", style=f"not bold {'yellow' if label == 'warning' else 'cyan'}"
+        )
+        text.append(line, style="not bold")
+    return text

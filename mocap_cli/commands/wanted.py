@@ -1,0 +1,87 @@
+"""Wanted: what a user asks of `mocap pretrain`, and the settings that it comes to."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import typer
+
+from mocap_cli.body.skeleton import KEYPOINTS
+from mocap_cli.learning.footage import Crowds
+from mocap_cli.learning.losses import LossWeights
+from mocap_cli.learning.methods import method_named
+from mocap_cli.learning.model import PRESETS
+from mocap_cli.learning.parallel import chosen
+from mocap_cli.learning.sampling import Gaps
+from mocap_cli.learning.settings import PACES, Settings
+from mocap_cli.weights import Device
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the user says; None where the preset or the videos decide."""
+
+    videos: tuple[Path, ...]
+    output: Path
+    preset: Literal["auto", "full", "small"]
+    method: str
+    steps: int | None
+    fall_steps: int
+    batch: int | None
+    near: float | None  # seconds
+    far: float | None
+    side: int | None  # pixels
+    fps: float | None
+    background: str
+    crowds: Crowds
+    keypoints: bool
+    pixel_weight: float | None
+    centred: bool
+    rate: float
+    seed: int
+    store: Path
+    minutes: float  # between sheets
+    device: Device
+
+    @property
+    def size(self) -> str:
+        """Which preset."""
+        if self.preset != "auto":
+            return self.preset
+        return "full" if chosen(self.device) == "cuda" else "small"
+
+    def gaps(self, usual: Gaps) -> Gaps:
+        """How far apart near and far are, from what these videos suggest."""
+        far = self.far or usual.far
+        near = self.near or min(usual.near, far / 2)
+        if near >= far:
+            raise typer.BadParameter(
+                f"{near:g} s is not below {far:g} s, which is far here", param_hint="--near"
+            )
+        return Gaps(near=near, far=far, fall=(near, 2 * near))
+
+    def settings(self, gaps: Gaps) -> Settings:
+        """The recipe of the run."""
+        pace, method = PACES[self.size], method_named(self.method)
+        if self.fall_steps:
+            method.falling()  # refuses a method that gravity cannot teach
+        steps = self.steps or pace.steps if method.trained else 0
+        every = max(1, min(pace.every, steps))
+        weights = LossWeights(far=gaps.far, prior_centred=self.centred)
+        if self.pixel_weight is not None:
+            weights = replace(weights, pixels=self.pixel_weight)
+        keypoints = len(KEYPOINTS) if self.keypoints else 0
+        return Settings(
+            method=self.method,
+            seed=self.seed,
+            steps=steps,
+            fall_steps=min(self.fall_steps, steps),
+            batch=self.batch or pace.batch,
+            rate=self.rate,
+            save_every=every,
+            check_every=every,
+            crowds=self.crowds,
+            gaps=gaps,
+            weights=weights,
+            model=replace(PRESETS[self.size], method=self.method, keypoints=keypoints),
+        )

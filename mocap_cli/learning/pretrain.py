@@ -1,0 +1,187 @@
+"""Pretrain: the loop that teaches a model from footage alone."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mocap_cli.learning.batch import Batch
+from mocap_cli.learning.checkpoint import Place, load_checkpoint, save_checkpoint
+from mocap_cli.learning.footage import Footage
+from mocap_cli.learning.loader import Loader, Resident, fits
+from mocap_cli.learning.losses import losses
+from mocap_cli.learning.memory import too_large
+from mocap_cli.learning.model import Model
+from mocap_cli.learning.parallel import Crew
+from mocap_cli.learning.sampling import FEWEST, Draw, draw
+from mocap_cli.learning.settings import Settings
+from mocap_cli.learning.stored import save_model
+from mocap_cli.learning.tally import Tally, Told
+
+LAST, BEST = "last.safetensors", "best.safetensors"
+
+_GPU_TELLS_EVERY = 10  # steps: reading numbers off a GPU makes it wait
+_HELD_OUT_BATCHES = 4
+_HELD_OUT_SEED = 0x68656C64  # no step's seed
+_REDRAWN = ("pixels", "features")
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What others do while the loop runs; none of it changes what is learnt."""
+
+    told: Callable[[Told], None] = lambda told: None
+    checked: Callable[[int, float], None] = lambda step, held_out: None
+    show: Callable[[int, Model, Batch], None] = lambda step, model, batch: None
+    stops: Callable[[], bool] = lambda: False
+
+
+def pretrain(
+    footage: Footage, settings: Settings, folder: Path, crew: Crew, hooks: Hooks, *, resume: bool
+) -> Place:
+    """Train to the last step, or until `hooks.stops`; the folder then holds the best and last."""
+    model, optimizer = begin(settings, crew.device)
+    place = Place(step=0)
+    if resume:
+        place = load_checkpoint(folder / LAST, model, optimizer)[1]
+    parallel, every = crew.wrapped(model), 1 if crew.device == "cpu" else _GPU_TELLS_EVERY
+    reels, gather = footage.reels("train"), gatherer(footage, crew.device)
+
+    def batch_of(step: int) -> Batch:
+        slots, seed = settings.method_at(step).slots, (settings.seed, step)
+        whole = draw(reels, slots, settings.gaps, settings.batch, seed)
+        return gather(whole.only(slice(crew.rank, None, crew.size)))
+
+    tally = Tally(crew)
+    with Loader(batch_of, settings.steps) as loader:
+        for step in range(place.step, settings.steps):
+            began = time.perf_counter()
+            batch = loader.at(step).to(crew.device)
+            waited = time.perf_counter() - began
+            torch.manual_seed(_seed(settings.seed, step, crew.rank))  # dropout, colours
+            parts = _learn_fitting(parallel, optimizer, batch, settings, step, crew)
+            seconds = tally.add(step + 1, began, waited, parts)
+            place = replace(place, step=step + 1, seconds=place.seconds + seconds)
+            last = place.step == settings.steps
+            checks = last or place.step % settings.check_every == 0
+            saves = last or place.step % settings.save_every == 0
+            if not (checks or saves or place.step % every == 0):
+                continue
+            tally.tell(hooks.told)  # a loss that is not finite raises before it is saved
+            stops = crew.any(hooks.stops())
+            if checks:
+                place, found = _checked(model, footage, settings, place, folder, crew)
+                hooks.checked(place.step, found)
+            if (saves or stops) and crew.leads:
+                save_checkpoint(folder / LAST, model, optimizer, settings, place)
+            hooks.show(place.step, model, batch)
+            if stops:
+                break
+    return place
+
+
+def begin(settings: Settings, device: str) -> tuple[Model, torch.optim.Optimizer]:
+    """A model that has learnt nothing yet, and what will teach it."""
+    torch.manual_seed(settings.seed)
+    on_gpu = device.startswith("cuda")
+    model = Model(settings.model).to(device).train()
+    if on_gpu:
+        channels_last(model)
+    learning = [p for p in model.parameters() if p.requires_grad]
+    return model, torch.optim.Adam(learning, lr=settings.rate, fused=on_gpu)
+
+
+def channels_last(model: nn.Module) -> None:
+    """Lay the kernels of convolutions out as a GPU's matrix units read them."""
+    for kernel in (m.weight for m in model.modules() if isinstance(m, nn.Conv2d)):
+        kernel.data = kernel.data.contiguous(memory_format=torch.channels_last)
+
+
+def gatherer(footage: Footage, device: str) -> Callable[[Draw], Batch]:
+    """How batches come together: on the GPU if it has room for all footage, else from the disk."""
+    return Resident(footage, device).gather if fits(footage, device) else footage.gather
+
+
+def learn(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batch: Batch,
+    settings: Settings,
+    step: int,
+) -> dict[str, Tensor]:
+    """One step; gives what was lost where."""
+    method = settings.method_at(step)
+    with half_precision(batch.frames.device):
+        outputs = model(batch, method)
+    parts = losses(outputs, batch, method, settings.weights)
+    optimizer.zero_grad(set_to_none=True)
+    torch.stack(list(parts.values())).sum().backward()
+    optimizer.step()
+    return parts
+
+
+def _learn_fitting(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batch: Batch,
+    settings: Settings,
+    step: int,
+    crew: Crew,
+) -> dict[str, Tensor]:
+    """One step, or an error that names a batch that would fit."""
+    try:
+        return learn(model, optimizer, batch, settings, step)
+    except torch.OutOfMemoryError:
+        pass  # only outside of this block is everything freed that the step held
+    optimizer.zero_grad(set_to_none=True)
+    raise too_large(batch, crew.size, lambda less: learn(model, optimizer, less, settings, step))
+
+
+def half_precision(device: torch.device) -> torch.autocast:
+    """bfloat16 where a GPU multiplies it faster; its range is that of single precision."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+
+
+def _checked(
+    model: Model, footage: Footage, settings: Settings, place: Place, folder: Path, crew: Crew
+) -> tuple[Place, float]:
+    """Look at held-out frames, and keep the model if it was never better."""
+    found = held_out_loss(model, footage, settings, crew.device)
+    if place.best is not None and found >= place.best:
+        return place, found
+    place = replace(place, best=found, best_step=place.step)
+    if crew.leads:
+        meta = {"step": place.step, "held_out": found, "clips": [c.name for c in footage.clips]}
+        save_model(folder / BEST, model, meta)
+    return place, found
+
+
+def held_out_loss(model: Model, footage: Footage, settings: Settings, device: str) -> float:
+    """How badly frames are redrawn that nothing is learnt from; where nothing is drawn, all losses.
+
+    Every look takes the same frames, so that two looks can be compared.
+    """
+    method = settings.method_at(settings.steps)
+    reels = footage.reels("held-out")
+    if not any(len(reel) >= FEWEST for reel in reels):
+        reels = footage.reels("train")  # clips too short to spare a frame
+    total = 0.0
+    model.eval()
+    for i in range(_HELD_OUT_BATCHES):
+        chosen = draw(reels, method.slots, settings.gaps, settings.batch, (_HELD_OUT_SEED, i))
+        batch = footage.gather(chosen).to(device)
+        with torch.no_grad(), half_precision(batch.frames.device):
+            parts = losses(model(batch, method), batch, method, settings.weights)
+        redrawn = [parts[name] for name in _REDRAWN if name in parts] or list(parts.values())
+        total += float(torch.stack(redrawn).sum()) / _HELD_OUT_BATCHES
+    model.train()
+    return total
+
+
+def _seed(*numbers: int) -> int:
+    """One seed from several numbers, so that no two steps or processes share one."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)

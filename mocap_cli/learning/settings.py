@@ -1,0 +1,77 @@
+"""Settings: everything that decides what a run learns, kept with it as JSON."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from mocap_cli.learning.footage import Crowds
+from mocap_cli.learning.losses import LossWeights
+from mocap_cli.learning.methods import Method, method_named
+from mocap_cli.learning.model import PRESETS, ModelConfig
+from mocap_cli.learning.sampling import Gaps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The recipe of a run; nothing else but the clips decides its outcome."""
+
+    method: str = "ours"
+    seed: int = 1
+    steps: int = 100_000  # the paper's model had converged by then
+    fall_steps: int = 0  # of them in the gravity stage, at the beginning
+    batch: int = 32  # over all processes
+    rate: float = 1e-4  # fixed, as in the paper
+    save_every: int = 1000  # steps that a kill can cost
+    check_every: int = 1000  # steps between looks at held-out frames
+    crowds: Crowds = "skip"
+    gaps: Gaps = field(default_factory=Gaps)
+    weights: LossWeights = field(default_factory=LossWeights)
+    model: ModelConfig = field(default_factory=ModelConfig)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.fall_steps <= self.steps:
+            raise ValueError("the gravity stage is a part of the steps")
+        if self.batch < 1 or self.save_every < 1 or self.check_every < 1:
+            raise ValueError("learn from one item at least, and save now and then")
+
+    def method_at(self, step: int) -> Method:
+        """What is learnt at a step: gravity first where it is asked for."""
+        method = method_named(self.method)
+        return method.falling() if step < self.fall_steps else method
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """What a preset trains with where the user does not say otherwise."""
+
+    side: int  # pixels of the longer side of stored frames
+    steps: int
+    batch: int
+    every: int  # steps between checkpoints and looks at held-out frames
+
+
+PACES: Mapping[str, Pace] = {
+    "full": Pace(side=256, steps=100_000, batch=32, every=1000),
+    "small": Pace(side=128, steps=6000, batch=8, every=200),
+}
+assert PACES.keys() == PRESETS.keys()
+
+
+def settings_to_json(settings: Settings) -> str:
+    """As text; `settings_from_json` gives the same settings."""
+    return json.dumps(asdict(settings), indent=1)
+
+
+def settings_from_json(text: str) -> Settings:
+    """What `settings_to_json` wrote; anything else is a ValueError, KeyError or TypeError."""
+    values: dict[str, Any] = {key: _tupled(value) for key, value in json.loads(text).items()}
+    parts = {"gaps": Gaps, "weights": LossWeights, "model": ModelConfig}
+    return Settings(**{k: parts[k](**v) if k in parts else v for k, v in values.items()})
+
+
+def _tupled(value: Any) -> Any:
+    """JSON knows no tuples."""
+    if isinstance(value, dict):
+        return {key: _tupled(inner) for key, inner in value.items()}
+    return tuple(value) if isinstance(value, list) else value
