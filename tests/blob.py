@@ -1,12 +1,21 @@
 """Tiny videos to learn from: somebody made of four discs waves before a spotted wall."""
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 from numpy.typing import NDArray
+
+from mocap_cli.learning.backbones import LITE
+from mocap_cli.learning.footage import Scenes
+from mocap_cli.learning.model import ModelConfig
+from mocap_cli.learning.sampling import Gaps
+from mocap_cli.learning.settings import Settings
+from mocap_cli.learning.store import Stored
 
 FPS = 15
 SIZE = (96, 64)  # width, height
@@ -47,3 +56,51 @@ def film_blob(
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
     return path
+
+
+def scenes(seed: int = 0, frames: int = 60, take: str | None = None, view: int = 0) -> Scenes:
+    """A clip as the store gives it, without a video."""
+    times = np.arange(frames) / FPS
+    stored = Stored(
+        address="",
+        frames=np.stack([picture(seed, t) for t in times]),
+        plates=wall(seed)[None],
+        known=np.ones((1, SIZE[1], SIZE[0]), bool),
+        plate_of=np.zeros(frames, np.int64),
+        times=times,
+        moved=np.full(frames, 0.1),
+        people=np.ones(frames, np.int64),
+        picture=(0, 0, *SIZE),
+        warnings=(),
+    )
+    return Scenes(f"blob{seed}.mp4", stored, take or f"blob{seed}", view)
+
+
+TINY = ModelConfig(
+    detector=LITE,
+    detector_head="map",
+    detector_side=48,
+    smallest=0.1,
+    encoder=LITE,
+    crop=32,
+    tv=16,
+    ti=8,
+    widths=(16, 16, 8, 8),
+    depth=1,
+    features=LITE,
+    features_side=48,
+)
+
+
+def settings(**changes: Any) -> Settings:
+    """A run of a few seconds."""
+    usual = Settings(
+        steps=4,
+        batch=2,
+        rate=1e-3,
+        save_every=2,
+        check_every=4,
+        gaps=Gaps(near=0.2, far=1.0),
+        model=TINY,
+    )
+    return replace(usual, **changes)
