@@ -54,7 +54,7 @@ def playable(
     info = probe(video)
     refuse_other(info, motion)
     as_it_is = _browsers_play(info)
-    zero = -float(info.start)  # players wait for a first frame that comes late
+    zero = -float(info.start)
     if link:
         if not as_it_is:
             raise MocapError(
@@ -75,8 +75,11 @@ def playable(
 
 
 def _browsers_play(info: VideoInfo) -> bool:
-    """Whether Chromium, Firefox and Safari all play the file, as far as its outside tells."""
-    if info.path.suffix.lower() not in TYPES:
+    """Whether Chromium, Firefox and Safari all play the file, as far as its outside tells.
+
+    Of a first frame that comes late Chromium waits for it and Firefox does not.
+    """
+    if info.path.suffix.lower() not in TYPES or abs(info.start) > 0.5 / info.fps:
         return False
     with open_container(info.path) as container:
         stream = picture_stream(container, info.path)

@@ -4,6 +4,7 @@ const THICKNESS = {
   knee: 0.062, ankle: 0.046, toe: 0.036, hip: 0.05, spine: 0.07, thorax: 0.07, neck: 0.05,
   head: 0.05, shoulder: 0.046, elbow: 0.042, wrist: 0.034,
 }; // metres across the limb that ends in that joint
+const TRAIL = 6; // seconds of the way of the centre of mass, before and after now
 const GRID = 7; // metres of floor shown around the middle
 
 const sideOf = (name) => (name.startsWith("left") ? "left" : name.startsWith("right") ? "right" : "middle");
@@ -116,11 +117,14 @@ class Scene {
     }
   }
 
-  /* The way of the centre of mass: behind strong, ahead faint. */
+  /* The way of the centre of mass around now: behind strong, ahead faint. */
   drawTrail(pen, lens) {
+    const reach = Math.ceil(TRAIL * this.motion.fps);
+    const oldest = Math.max(0, this.frame - reach);
+    const newest = Math.min(this.motion.frames - 1, this.frame + reach);
     pen.strokeStyle = this.colours.doubt;
     pen.lineWidth = 1.5;
-    for (const [first, last, alpha] of [[0, this.frame, 0.75], [this.frame, this.motion.frames - 1, 0.25]]) {
+    for (const [first, last, alpha] of [[oldest, this.frame, 0.75], [this.frame, newest, 0.25]]) {
       pen.globalAlpha = alpha;
       pen.beginPath();
       for (let t = first, down = false; t <= last; t++) {
