@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mocap_cli import __version__
+from mocap_cli.commands.background import background
 from mocap_cli.commands.export import export
 from mocap_cli.commands.pretrain import pretrain
 from mocap_cli.commands.track import track
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.command()(track)
 app.command()(export)
+app.command()(background)
 app.command()(pretrain)
 
 

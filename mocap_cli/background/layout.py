@@ -6,9 +6,10 @@ from scipy.spatial.transform import Rotation
 from mocap_cli.background.path import CameraPath, Float64, Index, lens_matrices
 from mocap_cli.background.surface import Shape, Surface
 
-MOST_PIXELS = 48e6  # of a plate: 200 MB
+MOST_PIXELS = 24e6  # of a plate: 100 MB
 _WIDEST_PLANE = np.tan(np.radians(52))  # from straight ahead; further out a plane is all rim
 _HIGHEST = np.tan(np.radians(65))  # above the horizon of a cylinder
+_UPRIGHT = np.cos(np.radians(40))  # cameras are held like that to what they turn about
 _EDGE = 9  # places along each edge of a frame
 
 
@@ -24,9 +25,8 @@ def lay_out(path: CameraPath, part: int) -> Surface:
         return frame_surface(path.size, float(path.focal[frames[0]]))
     rays = path.rays_from_frame[frames]
     rim = np.concatenate([_rim(path.size) @ matrix.T for matrix in rays])
-    turning = path.kind[part] == "turning"
-    turn = _level(path, frames) if turning else np.eye(3)
-    shape: Shape = "plane" if not turning or _fits_plane(rim @ turn.T) else "cylinder"
+    turn = _level(path, frames)
+    shape: Shape = "plane" if _fits_plane(rim @ turn.T) else "cylinder"
     if shape == "cylinder":
         turn = _about_axis(rays @ _middle(path.size), turn)
     focal = float(np.percentile(path.focal[frames], 75))
@@ -59,8 +59,12 @@ def _fits_plane(rim: Float64) -> bool:
 def _about_axis(ahead: Float64, level: Float64) -> Float64:
     """Axes whose Y is what the camera turned about: its views (N, 3) are alike along it."""
     ahead = ahead / np.linalg.norm(ahead, axis=1, keepdims=True)
-    axis = np.linalg.svd(ahead - ahead.mean(axis=0), full_matrices=False)[2][2]
-    down = axis * np.sign(axis @ level[1] or 1.0)
+    along, _, axis = np.linalg.svd(ahead - ahead.mean(axis=0), full_matrices=False)[2]
+    if abs(axis @ level[1]) > _UPRIGHT:
+        down = axis * np.sign(axis @ level[1])
+    else:  # it hardly turned, or swayed as much as it turned
+        down = level[1] - (level[1] @ along) * along
+        down /= np.linalg.norm(down)
     right = np.cross(down, level[2])
     right /= np.linalg.norm(right)
     return np.stack((right, down, np.cross(right, down)))

@@ -134,7 +134,7 @@ def _solve_part(watched: Watched, part: int, focal: float) -> CameraPath:
     rays = _rays(frames, watched)
     warnings: tuple[str, ...] = ()
     if off > _PARALLAX_PIXELS or shot.agree < _PARALLAX_SHARE:
-        kind, rays = "walking", _chained_rays(shot, middle, focal, watched)
+        kind = "walking"
         warnings = (_parallax(off, shot.agree, watched.scale),)
     zoom = np.abs(np.log(frames.focal / np.median(frames.focal)))
     likely = np.asarray(zoom < np.log(_LIKELY_ZOOM))
@@ -227,18 +227,6 @@ def _typical(miss: Float64) -> float:
 def _rays(lenses: Lenses, watched: Watched) -> Float64:
     lens = lens_matrices(lenses.focal * watched.scale, watched.size)
     return np.asarray(lenses.turn @ np.linalg.inv(lens))
-
-
-def _chained_rays(shot: _Shot, middle: Float64, focal: float, watched: Watched) -> Float64:
-    """As homographies to the first key picture say, whatever the camera does."""
-    away = np.array([[1, 0, middle[0]], [0, 1, middle[1]], [0, 0, 1]])
-    scale = watched.scale
-    shown = np.array([[scale, 0, scale / 2], [0, scale, scale / 2], [0, 0, 1]])
-    lens = np.linalg.inv(lens_matrices(np.array([focal]), watched.size)[0])
-    chained = np.stack([key.first_from_key for key in shot.keys])
-    inside = np.stack([_homography(p[:, :2], p[:, 2:]) for p in shot.pairs])
-    first = chained[shot.of_key] @ away @ inside @ np.linalg.inv(away)
-    return np.asarray(lens @ shown @ first @ np.linalg.inv(shown))
 
 
 def _filled(values: Float64, known: Bool) -> Float64:

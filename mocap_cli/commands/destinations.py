@@ -23,11 +23,11 @@ class Kind:
 
     plural: str
     suffixes: frozenset[str]
-    ours: str  # how the names of files end that are made from it, and never taken for it
+    ours: tuple[str, ...]  # how names of files end that are made from it, never taken for it
 
 
-VIDEOS = Kind("videos", VIDEO_SUFFIXES, OVERLAY)
-MOTIONS = Kind("motions", frozenset((".json",)), ".coco.json")
+VIDEOS = Kind("videos", VIDEO_SUFFIXES, (OVERLAY, ".background.mp4", ".difference.mp4"))
+MOTIONS = Kind("motions", frozenset((".json",)), (".coco.json",))
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ def report(
         f"{source.file}: {summary.frames} frames, {summary.seconds:.2f} s at {summary.fps:.2f}"
         f" fps, {source.width}x{source.height}, tracked at {summary.frames / seconds:.0f} frames/s"
     )
-    return _lines(
+    return lines_of(
         head,
         [
             ("followed", _followed(summary)),
@@ -43,7 +43,7 @@ def export_report(
     summary = summarise(motion)
     head = f"{source}: {summary.frames} frames, {summary.seconds:.2f} s at {summary.fps:.2f} fps"
     quality = [("quality", _quality(measure(motion)))]
-    return _lines(head, [*quality, *_written(outputs, units)])
+    return lines_of(head, [*quality, *_written(outputs, units)])
 
 
 def _quality(quality: Quality) -> str:
@@ -59,7 +59,8 @@ def _written(outputs: Sequence[Path], units: Literal["cm", "m"]) -> list[tuple[s
     return lines
 
 
-def _lines(head: str, lines: Sequence[tuple[str, str]]) -> Text:
+def lines_of(head: str, lines: Sequence[tuple[str, str]]) -> Text:
+    """A headline, and below it labelled lines."""
     text = Text(head, style="bold")
     for label, line in lines:
         style = "yellow" if label == "warning" else "cyan"
