@@ -34,27 +34,22 @@ Points = NDArray[np.float32]
 
 @dataclass(slots=True, eq=False)
 class Drift:
-    """Corners on a body, from the last picture in which it was surely seen."""
+    """Corners on a body, since the last picture in which it was surely seen."""
 
-    _crop: Crop
-    _grey: Image  # (SIZE, SIZE) what the crop showed
-    _xy: NDArray[np.floating]  # (17, 2) COCO keypoints, pixels of the picture
-    _points: Points | None = None  # (N, 2) pixels of the crop; found when they are needed
-
-    @staticmethod
-    def of(image: Image, crop: Crop, xy: NDArray[np.floating]) -> "Drift":
-        """Begin at a body that is surely there."""
-        return Drift(crop, _grey(image, crop), xy)
+    _image: Image  # the picture before; cut out only when somebody asks
+    _crop: Crop  # where the body is in it
+    _xy: NDArray[np.floating]  # (17, 2) COCO keypoints of the first picture, its pixels
+    _points: Points | None = None  # (N, 2) pixels of the crop
 
     def carried(self, image: Image) -> Crop | None:
         """Where the body's pixels went in the next picture, if enough of them agree."""
+        before_grey, now = _grey(self._image, self._crop), _grey(image, self._crop)
         if self._points is None:
-            self._points = _corners(self._grey, self._crop.from_picture(self._xy))
+            self._points = _corners(before_grey, self._crop.from_picture(self._xy))
         if len(self._points) < _FEWEST:
             return None
-        now = _grey(image, self._crop)
         there, found, _ = cv2.calcOpticalFlowPyrLK(
-            self._grey, now, self._points, np.empty_like(self._points), winSize=_WINDOW, maxLevel=3
+            before_grey, now, self._points, np.empty_like(self._points), winSize=_WINDOW, maxLevel=3
         )
         kept = found.ravel() == 1
         before, after = self._points[kept], np.asarray(there, np.float32)[kept]
@@ -71,7 +66,7 @@ class Drift:
         turn = math.atan2(matrix[1, 0], matrix[0, 0])
         scale = math.hypot(matrix[0, 0], matrix[1, 0])
         self._crop = Crop(float(x), float(y), self._crop.side * scale, self._crop.turn + turn)
-        self._grey = _grey(image, self._crop)
+        self._image = image
         self._points = self._crop.from_picture(left).astype(np.float32)
         return self._crop
 

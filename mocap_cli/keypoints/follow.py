@@ -11,7 +11,7 @@ from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.networks import BodyNetworks
 from mocap_cli.keypoints.pursuit import Pursuit, told_apart
 from mocap_cli.keypoints.search import Search
-from mocap_cli.keypoints.sighting import Sighting, crop_around
+from mocap_cli.keypoints.sighting import Sighting
 from mocap_cli.keypoints.subject import Finder, Subject
 from mocap_cli.weights import Device
 
@@ -131,7 +131,7 @@ class Follower:
         role = Role(
             pursuit=Pursuit(self._networks, self._finder, image, time, sighting),
             colours=sighting.colours,
-            first=crop_around(sighting.xy, sighting.movenet_score),
+            first=sighting.around,
             late=late,
             stranger=late and self._lead(self._cast).resembles(sighting) < ALIKE,
         )

@@ -11,7 +11,7 @@ from mocap_cli.keypoints.course import Course, towards
 from mocap_cli.keypoints.crop import TURNS, Crop, Image
 from mocap_cli.keypoints.drift import Drift
 from mocap_cli.keypoints.networks import BodyNetworks
-from mocap_cli.keypoints.sighting import Sighting, crop_around, see, stature
+from mocap_cli.keypoints.sighting import Sighting, see
 from mocap_cli.keypoints.subject import Finder, Person
 
 LOST, DOUBT, SURE = 0.1, 0.5, 0.6
@@ -46,12 +46,12 @@ class Pursuit:
         first: Sighting,
     ) -> None:
         self._networks, self._finder = networks, finder
-        self.course = Course(time, crop_around(first.xy, first.movenet_score))
+        self.course = Course(time, first.around)
         self.seen_at = time
         self._expected = self.course.crop  # where the person should be in the latest picture
-        self._drift: Drift | None = Drift.of(image, first.crop, first.xy)
+        self._drift: Drift | None = Drift(image, first.crop, first.xy)
         self.colours = first.colours
-        self._stature = stature(first.xy)
+        self._stature = first.stature
         self._unseen = 0.0  # seconds: the longer, the more the course may be wrong
         self._company = False  # somebody else is near
         self._usual = _LEAST_USUAL  # likeness of the person to themselves
@@ -88,7 +88,7 @@ class Pursuit:
         trust = min(sure / SURE, 1.0)  # against pixels that were followed; less against a guess
         crop = towards(self._expected, self._crop(seen), trust if self._drift else trust**0.5)
         if sure > DOUBT:
-            self._drift = Drift.of(image, crop, seen.xy)
+            self._drift = Drift(image, crop, seen.xy)
         self._learn(time, seen)
         self.course = self.course.seen(time, crop)
         self.seen_at = time
@@ -104,7 +104,7 @@ class Pursuit:
         dt = time - self.seen_at
         if seen.quality > DOUBT:
             faded = self._stature * math.exp(-dt / _STATURE_SECONDS)
-            self._stature = max(faded, min(stature(seen.xy), self._stature * (1.05 + 2 * dt)))
+            self._stature = max(faded, min(seen.stature, self._stature * (1.05 + 2 * dt)))
             alike = max(likeness(seen.colours, self.colours), _LEAST_USUAL)
             self._usual += _COLOUR_RATE * (alike - self._usual)
             mixed = self.colours + np.float16(_COLOUR_RATE) * (seen.colours - self.colours)
@@ -112,10 +112,9 @@ class Pursuit:
 
     def belief(self, sighting: Sighting) -> float:
         """0..1: it is a body, it is where it should be, it is dressed like the person."""
-        expected = self._expected
-        crop = crop_around(sighting.xy, sighting.movenet_score)
+        expected, crop = self._expected, sighting.around
         off = math.hypot(crop.x - expected.x, crop.y - expected.y) / expected.side
-        size = math.log(max(stature(sighting.xy), 1) / self._stature)
+        size = math.log(max(sighting.stature, 1) / self._stature)
         turned = math.remainder(crop.turn - expected.turn, 2 * math.pi)
         # Limbs that point at the camera look short, but nothing makes them look long.
         far = (
@@ -173,9 +172,8 @@ class Pursuit:
         return max(sightings, key=self.belief)
 
     def _crop(self, seen: Sighting) -> Crop:
-        crop = crop_around(seen.xy, seen.movenet_score)
         low, high = (factor * self._stature for factor in _SIDE_PER_STATURE)
-        return replace(crop, side=float(np.clip(crop.side, low, high)))
+        return replace(seen.around, side=float(np.clip(seen.around.side, low, high)))
 
 
 def told_apart(

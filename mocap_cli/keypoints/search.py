@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from mocap_cli.keypoints.crop import TURNS, Crop, Image
 from mocap_cli.keypoints.networks import BodyNetworks
-from mocap_cli.keypoints.sighting import Sighting, crop_around, see
+from mocap_cli.keypoints.sighting import Sighting, see
 from mocap_cli.keypoints.subject import Finder, Subject, other_views, whole_view
 
 SURE = 0.5
@@ -62,11 +62,11 @@ class Search:
         if best.quality < SURE:
             turned = [see(self._networks, image, crop.turned(turn)) for turn in TURNS]
             upright = max(turned, key=lambda s: s.quality)
-            again = self._refined(image, crop_around(upright.xy, upright.movenet_score))
+            again = self._refined(image, upright.around)
             best = max(best, upright, again, key=lambda s: s.quality)
         return best if best.quality > SURE else None
 
     def _refined(self, image: Image, crop: Crop) -> Sighting:
         first = see(self._networks, image, crop)
-        second = see(self._networks, image, crop_around(first.xy, first.movenet_score))
+        second = see(self._networks, image, first.around)
         return max(first, second, key=lambda s: s.quality)

@@ -36,11 +36,9 @@ class Sighting:
     colours: Colours
     crop: Crop  # where the networks looked
     quality: float  # 0..1: how likely most of the body is seen right
-
-    @property
-    def xy(self) -> Floats:
-        """(17, 2) about where the body is."""
-        return np.asarray((self.movenet + self.blazepose[:COCO]) / 2)
+    xy: Floats  # (17, 2) about where the body is
+    around: Crop  # that body as the networks were trained to see it
+    stature: float  # see stature()
 
     def is_body_of(self, other: "Sighting") -> bool:
         """Whether both have found one and the same body."""
@@ -57,14 +55,19 @@ def see(
     colours = colours_on(picture, (view.movenet + view.blazepose[:COCO]) / 2)
     if clothes is not None and view.apart > _CONFLICT:
         view, colours = _dressed(view, colours, clothes, picture)
+    movenet, blazepose = crop.to_picture(view.movenet), crop.to_picture(view.blazepose)
+    xy = (movenet + blazepose[:COCO]) / 2
     return Sighting(
-        movenet=crop.to_picture(view.movenet).astype(np.float32),
+        movenet=movenet.astype(np.float32),
         movenet_score=view.movenet_score,
-        blazepose=crop.to_picture(view.blazepose).astype(np.float32),
+        blazepose=blazepose.astype(np.float32),
         blazepose_score=view.blazepose_score,
         colours=colours,
         crop=crop,
         quality=view.quality,
+        xy=xy.astype(np.float32),
+        around=crop_around(xy, view.movenet_score),
+        stature=stature(xy),
     )
 
 
