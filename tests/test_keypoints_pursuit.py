@@ -1,0 +1,137 @@
+"""Staying with one person: pixels that carry on, clothes that tell, bodies nobody shares."""
+
+import math
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from mocap_cli.keypoints.cast import Role, whole_part
+from mocap_cli.keypoints.colours import colours_on, likeness
+from mocap_cli.keypoints.crop import SIZE, Crop
+from mocap_cli.keypoints.drift import Drift
+from mocap_cli.keypoints.networks import Reading
+from mocap_cli.keypoints.pursuit import told_apart
+from mocap_cli.keypoints.sighting import COCO, see
+
+STANDING = np.array(
+    [
+        (0, -60), (2, -62), (-2, -62), (4, -60), (-4, -60), (12, -40), (-12, -40), (16, -20),
+        (-16, -20), (16, 0), (-16, 0), (8, 0), (-8, 0), (8, 35), (-8, 35), (8, 70), (-8, 70),
+    ],
+    float,
+)  # fmt: skip
+RED, BLUE = (170, 80, 80), (70, 90, 160)
+
+
+def texture(seed, height=300, width=400):
+    """Soft blotches, as clothes and walls have them."""
+    noise = np.random.default_rng(seed).integers(0, 255, (height, width, 3)).astype(np.uint8)
+    return cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 2.5), None, 0, 255, cv2.NORM_MINMAX)
+
+
+def body_at(crop):
+    """(17, 2) a standing body that fills the crop, pixels of the picture."""
+    return crop.to_picture(STANDING * 1.5 + SIZE / 2)
+
+
+def before_a_wall(crop):
+    """A picture of a wall and of a body that moves with the crop; both keep their textures."""
+    picture, body = texture(1), np.zeros((300, 400), np.uint8)
+    for one, other in ((5, 12), (6, 11), (5, 11), (6, 12), (11, 15), (12, 16), (0, 5), (0, 6)):
+        ends = body_at(crop)[[one, other]].astype(int).tolist()
+        cv2.line(body, tuple(ends[0]), tuple(ends[1]), 1, 22)
+    onto = np.column_stack((crop.axes * crop.scale, crop.to_picture(np.zeros(2))))
+    skin = cv2.warpAffine(texture(2, SIZE, SIZE), onto, (400, 300))
+    return np.where(body[..., None] > 0, skin, picture)
+
+
+@pytest.mark.parametrize("spin", [0.0, 0.12, -0.2])
+def test_a_crop_is_carried_on_by_the_bodys_pixels_and_not_by_the_walls(spin):
+    way = [Crop(150 + 7 * i, 150 - 3 * i, 200 * 1.02**i, spin * i) for i in range(6)]
+    drift = Drift(before_a_wall(way[0]), way[0], body_at(way[0]))
+    for true in way[1:]:
+        found = drift.carried(before_a_wall(true))
+        assert found is not None
+        assert math.hypot(found.x - true.x, found.y - true.y) < 3
+        assert found.turn == pytest.approx(true.turn, abs=0.05)
+        assert found.side == pytest.approx(true.side, rel=0.03)
+
+
+def test_pixels_that_are_gone_carry_nothing():
+    crop = Crop(150, 150, 200)
+    drift = Drift(before_a_wall(crop), crop, body_at(crop))
+    assert drift.carried(texture(3)) is None
+    assert drift.carried(before_a_wall(crop)) is None
+
+
+def dressed(crop, colour):
+    """A flat picture with somebody in clothes of one colour."""
+    picture = np.full((300, 400, 3), 120, np.uint8)
+    points = body_at(crop).astype(int).tolist()
+    for one, other in ((5, 12), (6, 11), (5, 11), (6, 12), (11, 15), (12, 16)):
+        cv2.line(picture, tuple(points[one]), tuple(points[other]), colour, 25)
+    return picture
+
+
+class Networks:
+    """Each network sees a body of its own, wherever it looks."""
+
+    def __init__(self, movenet, blazepose):
+        self._bodies = movenet, blazepose
+
+    def look(self, picture):
+        movenet, blazepose = self._bodies
+        marks = np.full((39, 2), SIZE / 2, np.float32)
+        marks[[0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]] = blazepose
+        return Reading(
+            movenet=np.asarray(movenet, np.float32),
+            movenet_score=np.full(COCO, 0.3, np.float32),
+            blazepose=marks,
+            blazepose_score=np.full(39, 0.8, np.float32),
+        )
+
+
+def test_of_two_bodies_that_the_networks_see_the_one_in_the_known_clothes_is_meant():
+    left, right = Crop(120, 150, 160), Crop(280, 150, 160)
+    picture = np.where(np.arange(400)[:, None] < 200, dressed(left, RED), dressed(right, BLUE))
+    whole = Crop(200, 150, 400)
+    bodies = [whole.from_picture(body_at(crop)) for crop in (left, right)]
+    clothes = [
+        colours_on(dressed(crop, c), body_at(crop)) for crop, c in ((left, RED), (right, BLUE))
+    ]
+    assert likeness(*clothes) < 0.7
+    networks = Networks(*bodies)
+    red, blue = (see(networks, picture, whole, worn) for worn in clothes)
+    assert np.allclose(red.movenet, body_at(left), atol=0.1)
+    assert np.allclose(blue.movenet, body_at(right), atol=0.1)
+    assert blue.movenet_score.max() < 0.3
+
+
+def sighting_at(crop, colour=RED):
+    body = crop.from_picture(body_at(crop))
+    return see(Networks(body, body), dressed(crop, colour), crop)
+
+
+def sure(belief):
+    return SimpleNamespace(belief=lambda sighting: belief)
+
+
+def test_one_body_is_never_two_people():
+    here, nearly_here, there = (sighting_at(Crop(x, 150, 160)) for x in (150, 152, 260))
+    assert told_apart([sure(0.4), sure(0.9)], [here, nearly_here]) == [None, nearly_here]
+    assert told_apart([sure(0.4), sure(0.9)], [here, there]) == [here, there]
+    assert told_apart([sure(0.0), sure(0.9)], [None, there]) == [None, there]
+
+
+def role(frames):
+    seen = sighting_at(Crop(150, 150, 160))
+    sightings = dict.fromkeys(frames, seen)
+    return Role(None, seen.colours, seen.crop, late=False, stranger=False, sightings=sightings)
+
+
+def test_who_was_seen_beside_the_subject_is_somebody_else_in_the_same_clothes():
+    subject, team_mate, come_back = role(range(5)), role(range(3, 9)), role(range(10, 12))
+    part = whole_part([subject, team_mate, come_back], subject)
+    assert sorted(part) == [*range(5), 10, 11]
