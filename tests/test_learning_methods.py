@@ -68,7 +68,7 @@ def test_in_free_fall_any_drawing_method_is_taught_by_gravity_alone(name):
     model, method = Model(replace(TINY, method=name)), METHODS[name].falling()
     assert method.slots == ("equal",) * 4
     found = losses(model(batch_of(), method), batch_of(), method, LossWeights())
-    assert set(found) == {"pixels", "features", "acceleration", "order", "scale"}
+    assert set(found) == DRAWN | {"acceleration", "order", "scale"}
 
 
 def test_gravity_teaches_no_method_without_a_detector():

@@ -152,7 +152,7 @@ def overlap(a, b):
 
 
 def test_the_subjects_size_is_measured_from_frames_and_their_background():
-    frames, plate, boxes, times = clip_of_a_blob()
+    frames, plate, _, times = clip_of_a_blob()
     batch = Batch(
         frames[None],
         plate.expand(1, 48, -1, -1, -1),

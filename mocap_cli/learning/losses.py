@@ -55,15 +55,14 @@ def losses(
 
 
 def _box_losses(boxes: Tensor, method: Method, weights: LossWeights) -> dict[str, Tensor]:
-    if not method.gravity:
-        size, spread = weights.prior_size, weights.prior_spread
-        prior = prior_loss(boxes, size, spread, centred=weights.prior_centred)
-        return {"prior": weights.prior * prior}
-    return {
-        "acceleration": weights.track * acceleration_loss(boxes),
-        "order": weights.track * order_loss(boxes, weights.step),
-        "scale": weights.track * scale_loss(boxes),
-    }
+    size, spread = weights.prior_size, weights.prior_spread
+    prior = prior_loss(boxes, size, spread, centred=weights.prior_centred and not method.gravity)
+    found = {"prior": weights.prior * prior}
+    if method.gravity:
+        found["acceleration"] = weights.track * acceleration_loss(boxes)
+        found["order"] = weights.track * order_loss(boxes, weights.step)
+        found["scale"] = weights.track * scale_loss(boxes)
+    return found
 
 
 def pixel_loss(composite: Tensor, frames: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from mocap_cli.learning.batch import Batch
 from mocap_cli.learning.model import pictures
@@ -19,6 +20,7 @@ def subject_size(batch: Batch) -> tuple[float, float]:
     """
     H, W = batch.frames.shape[-2:]
     apart = (pictures(batch.frames) - pictures(batch.plates)).abs().amax(1)  # (N, H, W)
+    apart = F.avg_pool2d(apart, 3, 1, 1)  # a camera's noise is everywhere, but never agrees
     weight = (apart - DIFFERENT).clamp(min=0) * batch.known.reshape(-1, H, W)
     seen = weight.sum((1, 2)) > 1e-3 * H * W * DIFFERENT
     if not seen.any():
