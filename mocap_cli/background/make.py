@@ -13,7 +13,7 @@ from mocap_cli.background.layout import frame_surface, lay_out
 from mocap_cli.background.median import evened, panorama, still_plate
 from mocap_cli.background.path import CameraPath, Index, standing
 from mocap_cli.background.people import PeopleMask
-from mocap_cli.background.plate import Plate
+from mocap_cli.background.plate import NEVER_FREE, Plate
 from mocap_cli.background.solve import camera_path
 from mocap_cli.background.stack import Stack
 from mocap_cli.keypoints.cuts import CutWatch
@@ -23,9 +23,8 @@ from mocap_cli.weights import Device
 UInt8 = NDArray[np.uint8]
 Progress = Callable[[int], None]
 
-STILL_SAMPLES, PANNED_SAMPLES = 60, 120
+STILL_SAMPLES, PANNED_SAMPLES = 60, 90
 _DISK_BYTES = 3 << 30  # that samples may take
-_MASKED = 60  # samples of a panorama in which people are sought
 _HOLE = 0.002  # of the picture, from which the user is told
 
 
@@ -34,7 +33,7 @@ class BackgroundOptions:
     """What a user may say about how a background is made."""
 
     kind: Kind | Literal["auto"] = "auto"
-    samples: int | None = None  # frames that the median is taken of; None takes 60, panned 120
+    samples: int | None = None  # frames that the median is taken of; None takes 60, panned 90
     start: float | None = None  # seconds of the video
     end: float | None = None
     focal: float | None = None  # pixels; where a pan begins to look for its own
@@ -125,12 +124,10 @@ def _collect(
 ) -> None:
     """Read the video again, and keep the chosen frames on disk."""
     wanted = set(chosen.tolist())
-    every = max(1, -(-len(chosen) // _MASKED))
     with open_video(video, options.start, options.end) as frames:
         for frame in frames:
             if frame.index in wanted:
-                sought = mask is not None and len(stack) % every == 0
-                stack.add(frame.image, mask(frame.image) if mask and sought else None)
+                stack.add(frame.image, mask(frame.image) if mask else None)
             if len(stack) == len(chosen):
                 break
 
@@ -161,7 +158,7 @@ def _halves(camera: CameraPath, mine: Index, tables: Sequence[UInt8 | None], sta
     rises = len(upper) > 0 and float(upper.mean()) > height / 2
     top, bottom = (first, last) if rises else (last, first)
     picture = np.concatenate((top[: height // 2], bottom[height // 2 :]))
-    picture[..., 3] = np.where(picture[..., 3] == 255, 255, 0)
+    picture[..., 3] = np.where(picture[..., 3] == 255, 255, NEVER_FREE)
     return Plate(frame_surface(camera.size, float(camera.focal[0])), picture)
 
 
@@ -176,8 +173,8 @@ def _evening(camera: CameraPath, frame: int) -> UInt8 | None:
 def _holes(plates: Sequence[Plate]) -> tuple[str, ...]:
     said = []
     for number, plate in enumerate(plates, start=1):
-        hole = 1 - float(plate.known.mean())
-        if plate.surface.shape == "plane" and hole > _HOLE:
+        if plate.hole > _HOLE:
             which = f"part {number} of the " if len(plates) > 1 else "the "
-            said.append(f"{hole:.1%} of {which}background was never seen free: left transparent")
+            told = f"{plate.hole:.1%} of {which}background was never seen free"
+            said.append(f"{told}: left transparent")
     return tuple(said)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli.background.grid import finely
-from mocap_cli.background.plate import Plate
+from mocap_cli.background.plate import NEVER_FREE, Plate
 from mocap_cli.background.stack import Stack
 from mocap_cli.background.surface import Float64, Surface
 
@@ -22,7 +22,7 @@ def median(samples: UInt8) -> UInt8:
     """(N, H, W, 4) to (H, W, 4): the exact median where alpha is full, else of all that is there.
 
     Alpha 255 is free, 0 outside of the frame, anything between a person; the result's is 255 where
-    somebody saw the place free.
+    the place was seen free, NEVER_FREE where it was seen, else 0.
     """
     alpha = samples[..., 3]
     free, seen = alpha == 255, alpha > 0
@@ -30,7 +30,7 @@ def median(samples: UInt8) -> UInt8:
     used = np.where(some, free, seen)
     picture = np.empty((*samples.shape[1:3], 4), np.uint8)
     picture[..., :3] = _middle(samples[..., :3], used)
-    picture[..., 3] = np.where(some, 255, 0)
+    picture[..., 3] = np.where(some, 255, np.where(seen.any(axis=0), NEVER_FREE, 0))
     return picture
 
 

@@ -11,6 +11,8 @@ from mocap_cli.background.surface import Float64, Surface
 
 UInt8 = NDArray[np.uint8]
 
+NEVER_FREE = 1
+"""Alpha of a place that was seen, but never without somebody before it."""
 _OPAQUE = 254  # alpha from which a pixel is wholly known
 
 
@@ -19,13 +21,19 @@ class Plate:
     """A background as one picture; transparent where nobody knows what is there."""
 
     surface: Surface
-    picture: UInt8  # (H, W, 4) RGB and alpha; under alpha 0 lies the best guess
+    picture: UInt8  # (H, W, 4) RGB and alpha: 255 is known, NEVER_FREE a guess, 0 never seen
     _halved: list[UInt8] = field(default_factory=list, repr=False)  # each half of the one before
 
     def __post_init__(self) -> None:
         if self.picture.shape != (*self.surface.size[::-1], 4):
             raise ValueError(f"{self.picture.shape} is not the picture of {self.surface.size}")
         self._halved.append(self.picture)
+
+    @property
+    def hole(self) -> float:
+        """The share of what was seen that was never free."""
+        alpha = self.picture[..., 3]
+        return float((alpha == NEVER_FREE).sum() / max(int((alpha > 0).sum()), 1))
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -43,7 +51,8 @@ class Plate:
         else:
             x, y = np.moveaxis(self._places(rays_from_pixel, size) / shrink - 0.5, -1, 0)
             view = np.asarray(cv2.remap(picture, x, y, cv2.INTER_LINEAR), np.uint8)
-        return np.ascontiguousarray(view[..., :3]), np.asarray(view[..., 3] > _OPAQUE)
+        image = np.asarray(cv2.cvtColor(view, cv2.COLOR_RGBA2RGB), np.uint8)
+        return image, np.asarray(cv2.extractChannel(view, 3) > _OPAQUE)
 
     def _places(self, rays_from_pixel: Float64, size: tuple[int, int]) -> NDArray[np.float32]:
         """(H, W, 2) the plate's pixel under every pixel's middle."""

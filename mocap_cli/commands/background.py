@@ -35,7 +35,7 @@ Panorama = Annotated[
 ]
 Samples = Annotated[
     int | None,
-    typer.Option(min=3, help="Frames to take the median of.", show_default="60; panned 120"),
+    typer.Option(min=3, help="Frames to take the median of.", show_default="60; panned 90"),
 ]
 Film = Annotated[
     bool, typer.Option("--video", help="Also write the video without the person (.mp4).")
