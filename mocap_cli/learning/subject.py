@@ -1,15 +1,29 @@
 """How large the subject is, as far as frames and their backgrounds tell without any label."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from mocap_cli.learning.batch import Batch
+from mocap_cli.learning.footage import Footage
 from mocap_cli.learning.model import pictures
+from mocap_cli.learning.sampling import draw
+from mocap_cli.learning.settings import Settings
 
 DIFFERENT = 0.1
 """By how much a colour must differ from the background's to speak of a subject, 0..1."""
+_ITEMS = 32  # of four frames each, to measure at
 _SPREADS = 2.0  # from the middle of a person to the edge of the box, both across and down
+
+
+def with_measured_prior(settings: Settings, footage: Footage) -> Settings:
+    """The settings with the box prior's size as this footage suggests it."""
+    slots = settings.method_at(0).slots
+    chosen = draw(footage.reels("train"), slots, settings.gaps, _ITEMS, (settings.seed,))
+    weights = replace(settings.weights, prior_size=subject_size(footage.gather(chosen)))
+    return replace(settings, weights=weights)
 
 
 def subject_size(batch: Batch) -> tuple[float, float]:
