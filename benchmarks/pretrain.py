@@ -1,0 +1,213 @@
+"""What models learnt from unlabelled clips, against the truth of rendered footage.
+
+    python benchmarks/pretrain.py FOOTAGE RUN/best.safetensors ... [--side 128]
+
+FOOTAGE is a folder that examples/pretrain_footage.py made. For each model: how well its boxes and
+masks lie on the person (median intersection over union), how well a linear layer reads the pose
+from each code (N-MPJPE on the last quarter of every clip, learnt from the rest), and how well
+k-means tells the persons apart by each code.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.cluster.vq import kmeans2
+from scipy.optimize import linear_sum_assignment
+
+from mocap_cli.learning.model import Model
+from mocap_cli.learning.stored import open_model
+from mocap_cli.learning.transformer import paste
+from mocap_cli.lifting.metrics import n_mpjpe
+from mocap_cli.video.reader import open_video
+
+Floats = NDArray[np.floating]
+HELD_OUT = 0.25
+RIDGES = (10.0, 100.0, 1e3, 1e4)
+COMPONENTS = 20  # of a code that k-means is given
+STARTS = 8  # of k-means; the tightest is taken
+BATCH = 32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """Frames and what is true in them."""
+
+    name: str
+    frames: NDArray[np.uint8]  # (T, H, W, 3)
+    boxes: Floats  # (T, 4) left, top, right, bottom, 0..1 of the picture
+    masks: NDArray[np.bool_]  # (T, h, w)
+    joints: Floats  # (T, J, 3) metres, camera axes
+    times: Floats  # (T,)
+    who: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Codes:
+    """What a model says of all frames of all clips."""
+
+    tv: Floats  # (N, tv)
+    ti: Floats  # (N, ti), maybe nothing
+    boxes: Floats | None  # (N, 4) as the truth has them
+    overlap: Floats | None  # (N,) of masks with the truth
+
+
+def main() -> None:
+    """Print one row a model."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("footage", type=Path)
+    parser.add_argument("models", type=Path, nargs="+")
+    parser.add_argument("--side", type=int, default=128, help="longer side of frames, as trained")
+    options = parser.parse_args()
+    torch.set_grad_enabled(False)
+    clips = [read_clip(path, options.side) for path in sorted(options.footage.glob("*.mp4"))]
+    print("| model | step | box IoU | mask IoU | pose TV | pose TI | who TV | who TI |")
+    print("|---|---|---|---|---|---|---|---|")
+    for path in options.models:
+        model, meta = open_model(path)
+        name = f"{path.parent.name} ({model.config.method})"
+        print("|", " | ".join((name, str(meta.get("step", "")), *row(model, clips))), "|")
+    print(f"\nmean pose for every frame: {1000 * constant(clips):.0f} mm")
+
+
+def read_clip(video: Path, side: int) -> Clip:
+    """A clip of that folder, its frames brought down to `side` pixels."""
+    truth = np.load(video.with_suffix(".truth.npz"))
+    H, W = truth["masks"].shape[1:]
+    scale = min(1, side / max(H, W))
+    size = (round(W * scale), round(H * scale))
+    with open_video(video) as reader:
+        pictures = [cv2.resize(f.image, size, interpolation=cv2.INTER_AREA) for f in reader]
+    boxes, joints = truth["boxes"] / (W, H, W, H), truth["joints"]
+    who = int(truth["who"])
+    return Clip(video.stem, np.stack(pictures), boxes, truth["masks"], joints, truth["times"], who)
+
+
+def row(model: Model, clips: Sequence[Clip]) -> tuple[str, ...]:
+    """The numbers of one model as text."""
+    codes = encode(model, clips)
+    boxes = np.concatenate([clip.boxes for clip in clips])
+    box = "" if codes.boxes is None else f"{np.nanmedian(intersection(codes.boxes, boxes)):.2f}"
+    mask = "" if codes.overlap is None else f"{np.nanmedian(codes.overlap):.2f}"
+    split = codes.ti.shape[1] > 0
+    return (
+        box,
+        mask,
+        f"{1000 * pose_error(codes.tv, clips):.0f}",
+        f"{1000 * pose_error(codes.ti, clips):.0f}" if split else "",
+        f"{told_apart(codes.tv, clips):.2f}",
+        f"{told_apart(codes.ti, clips):.2f}" if split else "",
+    )
+
+
+def encode(model: Model, clips: Sequence[Clip]) -> Codes:
+    """Run the model over everything."""
+    tv, ti, boxes, overlap = [], [], [], []
+    for clip in clips:
+        for start in range(0, len(clip.frames), BATCH):
+            part = slice(start, start + BATCH)
+            frames = torch.from_numpy(clip.frames[part]).permute(0, 3, 1, 2)
+            v, a, found = model.encode(frames)
+            tv.append(v)
+            ti.append(a)
+            if found is not None:
+                boxes.append(found)
+            if found is not None and model.decoder is not None:
+                overlap.append(mask_overlap(model, v, a, found, clip.masks[part]))
+    return Codes(
+        torch.cat(tv).numpy(),
+        torch.cat(ti).numpy(),
+        corners(torch.cat(boxes)) if boxes else None,
+        np.concatenate(overlap) if overlap else None,
+    )
+
+
+def mask_overlap(
+    model: Model, tv: torch.Tensor, ti: torch.Tensor, boxes: torch.Tensor, truth: NDArray[np.bool_]
+) -> Floats:
+    """(N,) intersection over union of what is drawn, more than half, and what is the person."""
+    _, masks = model.draw(tv, ti)
+    drawn = paste(masks, boxes, *truth.shape[1:], beyond="zeros")[:, 0].numpy() > 0.5
+    both, either = (drawn & truth).sum((1, 2)), (drawn | truth).sum((1, 2))
+    return np.where(truth.any((1, 2)), both / np.maximum(either, 1), np.nan)
+
+
+def corners(boxes: torch.Tensor) -> Floats:
+    """Boxes of the transformer as left, top, right, bottom, 0..1."""
+    size, centre = boxes.split(2, dim=-1)
+    return ((torch.cat((centre - size, centre + size), dim=-1) + 1) / 2).clamp(0, 1).numpy()
+
+
+def intersection(a: Floats, b: Floats) -> Floats:
+    """(N,) intersection over union of boxes (N, 4)."""
+    low, high = np.maximum(a[:, :2], b[:, :2]), np.minimum(a[:, 2:], b[:, 2:])
+    both = np.clip(high - low, 0, None).prod(axis=1)
+    areas = (a[:, 2:] - a[:, :2]).prod(axis=1) + (b[:, 2:] - b[:, :2]).prod(axis=1)
+    return both / (areas - both)
+
+
+def pose_error(codes: Floats, clips: Sequence[Clip]) -> float:
+    """N-MPJPE in metres of the best ridge regression, on frames that it has not seen."""
+    joints = poses(clips)
+    test = held_out(clips)
+    x = (codes - codes[~test].mean(0)) / (codes[~test].std(0) + 1e-6)
+    y = joints.reshape(len(joints), -1)
+    middle = y[~test].mean(0)
+    square, product = x[~test].T @ x[~test], x[~test].T @ (y[~test] - middle)
+    errors = []
+    for ridge in RIDGES:
+        layer = np.linalg.solve(square + ridge * np.eye(len(square)), product)
+        found = (x[test] @ layer + middle).reshape(-1, *joints.shape[1:])
+        errors.append(n_error(found, joints[test]))
+    return min(errors)
+
+
+def constant(clips: Sequence[Clip]) -> float:
+    """What saying the same pose of every frame comes to."""
+    joints, test = poses(clips), held_out(clips)
+    return n_error(np.broadcast_to(joints[~test].mean(0), joints[test].shape), joints[test])
+
+
+def poses(clips: Sequence[Clip]) -> Floats:
+    """(N, J, 3) metres about the pelvis."""
+    joints = np.concatenate([clip.joints for clip in clips])
+    return joints - joints[:, :1]
+
+
+def held_out(clips: Sequence[Clip]) -> NDArray[np.bool_]:
+    """(N,) the last stretch of every clip."""
+    lengths = [len(clip.frames) for clip in clips]
+    return np.concatenate([np.arange(n) >= (1 - HELD_OUT) * n for n in lengths])
+
+
+def n_error(found: Floats, truth: Floats) -> float:
+    """N-MPJPE, metres."""
+    pair = (torch.from_numpy(np.ascontiguousarray(a)).double() for a in (found, truth))
+    return float(n_mpjpe(*pair).mean())
+
+
+def told_apart(codes: Floats, clips: Sequence[Clip]) -> float:
+    """Share of frames that k-means, with as many means as persons, gives to the right one."""
+    who = np.repeat([clip.who for clip in clips], [len(clip.frames) for clip in clips])
+    persons = len(set(who.tolist()))
+    x = (codes - codes.mean(0)) / (codes.std(0) + 1e-6)
+    u, s, _ = np.linalg.svd(x, full_matrices=False)
+    x = u[:, :COMPONENTS] * s[:COMPONENTS]
+    best, share = np.inf, 0.0
+    for seed in range(STARTS):
+        means, label = kmeans2(x, persons, minit="++", seed=seed)
+        spread = float(((x - means[label]) ** 2).sum())
+        if spread < best:
+            table = np.zeros((persons, persons))
+            np.add.at(table, (label, who), 1)
+            best, share = spread, table[linear_sum_assignment(-table)].sum() / len(who)
+    return share
+
+
+if __name__ == "__main__":
+    main()
