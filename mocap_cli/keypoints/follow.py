@@ -117,7 +117,7 @@ class Follower:
         self._look_at = time + _LOOK_SECONDS
         followed, chosen = self._followed(), self._lead(self._cast)
         known = [role.pursuit.course.crop for role in followed if role.pursuit]
-        for sighting in self._search.others(image, known):
+        for sighting in self._search.others(image, time, known):
             if time < self._chosen_at and len(self._followed()) < _CANDIDATES:
                 self._enter(sighting, image, time, index)
             elif time >= self._chosen_at and chosen.resembles(sighting) > ALIKE:

@@ -13,6 +13,7 @@ SURE = 0.5
 
 _VIEWS_PER_SECOND = 40.0
 _AT_MOST = 4  # people
+_AGAIN_SECONDS = 0.2  # before somebody who was no person, or hard to see, is looked at again
 _POINT_VIEWS = (1 / 3, 2 / 3, 1.2)  # sides around a point that the user gave, in picture heights
 
 
@@ -23,28 +24,29 @@ class Search:
         self._networks, self._finder, self._subject = networks, finder, subject
         self._next_view = 0
         self._last_time: float | None = None
+        self._refused: list[tuple[float, Crop]] = []  # when and where nobody was to be seen
 
     def people(self, image: Image, time: float) -> list[Sighting]:
         """Everybody found who is surely a person; the first time every view is tried."""
         height, width = image.shape[:2]
-        found = self._seen(image, self._first_views(width, height))
+        found = self._seen(image, time, self._first_views(width, height))
         others = other_views(width, height)
         if self._last_time is None:
-            found = found or self._seen(image, others)
+            found = found or self._seen(image, time, others)
         elif not found:
             count = math.ceil((time - self._last_time) * _VIEWS_PER_SECOND)
             turn = [(self._next_view + i) % len(others) for i in range(min(count, len(others)))]
             self._next_view = (turn[-1] + 1) % len(others)
-            found = self._seen(image, [others[i] for i in turn])
+            found = self._seen(image, time, [others[i] for i in turn])
         self._last_time = time
         return found
 
-    def others(self, image: Image, known: Sequence[Crop]) -> list[Sighting]:
+    def others(self, image: Image, time: float, known: Sequence[Crop]) -> list[Sighting]:
         """People in plain view who are none of those known already."""
         height, width = image.shape[:2]
         people = self._finder.people(image, self._first_views(width, height))[:_AT_MOST]
         new = [p.crop for p in people if not any(p.crop.overlaps(crop) for crop in known)]
-        return [s for crop in new if (s := self._confirmed(image, crop)) is not None]
+        return self._confirmed(image, time, new)
 
     def _first_views(self, width: int, height: int) -> list[Crop]:
         views = [whole_view(width, height)]
@@ -52,11 +54,19 @@ class Search:
             views += [Crop(*self._subject, height * side) for side in _POINT_VIEWS]
         return views
 
-    def _seen(self, image: Image, views: list[Crop]) -> list[Sighting]:
+    def _seen(self, image: Image, time: float, views: list[Crop]) -> list[Sighting]:
         people = self._finder.people(image, views)[:_AT_MOST]
-        return [s for p in people if (s := self._confirmed(image, p.crop)) is not None]
+        return self._confirmed(image, time, [person.crop for person in people])
 
-    def _confirmed(self, image: Image, crop: Crop) -> Sighting | None:
+    def _confirmed(self, image: Image, time: float, crops: list[Crop]) -> list[Sighting]:
+        """The people in those crops, without the places where a moment ago there was none."""
+        self._refused = [r for r in self._refused if time - r[0] < _AGAIN_SECONDS]
+        tried = [c for c in crops if not any(c.overlaps(there) for _, there in self._refused)]
+        found = [(crop, self._person(image, crop)) for crop in tried]
+        self._refused += [(time, crop) for crop, sighting in found if sighting is None]
+        return [sighting for _, sighting in found if sighting is not None]
+
+    def _person(self, image: Image, crop: Crop) -> Sighting | None:
         """The person in the crop seen well; turned when upright is not the right way up."""
         best = self._refined(image, crop)
         if best.quality < SURE:
