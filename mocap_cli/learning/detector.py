@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mocap_cli.learning.backbones import Backbone
-from mocap_cli.learning.transformer import REACH, box_from_raw
+from mocap_cli.learning.transformer import box_from_raw
 
 Head = Literal["mean", "map"]
 
@@ -16,33 +16,40 @@ class Detector(nn.Module):
     """Pictures to boxes; before any training every box is the same, large and in the middle.
 
     The head "mean" is the paper's: four numbers from the mean over the last map. The head "map"
-    learns in far fewer steps: every place of the map says how much of the subject it sees, and the
-    centre is the mean of places, so what is learnt in one corner holds in all others.
+    learns in far fewer steps: every place of the last two maps says how much of the subject it
+    sees, and the centre is the mean of places, so what is learnt in one corner holds in all others.
     """
 
     def __init__(self, backbone: Backbone, head: Head, side: int, smallest: float) -> None:
         super().__init__()
         self.backbone, self.side, self.smallest = backbone, side, smallest
-        channels = backbone.channels[-1]
-        self.box = nn.Linear(channels, 4 if head == "mean" else 2)
-        self.place = nn.Conv2d(channels, 1, 1, bias=False) if head == "map" else None
-        nn.init.zeros_(self.box.weight)
+        fine, coarse = backbone.channels[-2:]
+        self.box = nn.Linear(coarse, 4 if head == "mean" else 2)
+        self.places = nn.ModuleList(
+            nn.Conv2d(channels, 1, 1, bias=False) for channels in (fine, coarse) if head == "map"
+        )
+        for layer in (self.box, *self.places):
+            nn.init.zeros_(layer.weight)
         with torch.no_grad():
             self.box.bias.copy_(torch.tensor([0.5, 0.5, 0.0, 0.0])[: self.box.out_features])
-        if self.place is not None:
-            nn.init.zeros_(self.place.weight)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(N, 3, H, W) in 0..1 to boxes (N, 4)."""
-        features = self.backbone(shrunk(pictures, self.side))[-1]
-        if self.place is None:
-            return box_from_raw(self.box(features.mean((2, 3))).float(), self.smallest)
-        weight = self.place(features).float().flatten(1).softmax(-1)  # (N, H * W)
-        seen = (features.flatten(2).float() * weight[:, None]).sum(-1)
-        centre = (weight[..., None] * _places(features)).sum(1)
-        raw = torch.cat((self.box(seen).float(), torch.zeros_like(centre)), dim=-1)
-        size = box_from_raw(raw, self.smallest)[:, :2]
-        return torch.cat((size, REACH * centre), dim=-1)
+        *_, fine, coarse = self.backbone(shrunk(pictures, self.side))
+        if not self.places:
+            return box_from_raw(self.box(coarse.mean((2, 3))).float(), self.smallest)
+        seen_finely, seen_coarsely = (
+            place(features).float()
+            for place, features in zip(self.places, (fine, coarse), strict=True)
+        )
+        seen = seen_finely + F.interpolate(seen_coarsely, fine.shape[-2:], mode="bilinear")
+        weight = seen.flatten(1).softmax(-1).view_as(seen)  # (N, 1, h, w)
+        centre = (weight.flatten(1)[..., None] * _places(fine)).sum(1)
+        there = F.adaptive_avg_pool2d(weight, coarse.shape[-2:])
+        there = there / there.sum((2, 3), keepdim=True)
+        raw = self.box((there * coarse.float()).sum((2, 3))).float()
+        size = self.smallest + (1 - self.smallest) * raw.sigmoid()
+        return torch.cat((size, centre), dim=-1)
 
 
 def _places(features: Tensor) -> Tensor:
