@@ -22,7 +22,7 @@ class Journal:
         self._path = folder / METRICS
         self._keep_until(done)
         try:
-            self._file = self._path.open("a")
+            self._file = self._path.open("a", buffering=1)  # a kill costs no whole line
         except OSError as error:
             raise MocapError(
                 f"cannot write {self._path}: {error.strerror}", "choose another -o"
@@ -50,7 +50,6 @@ class Journal:
     def checked(self, step: int, held_out: float) -> None:
         """One look at held-out frames."""
         self._write(step, {"held_out": held_out})
-        self._file.flush()
 
     def _write(self, step: int, values: Row) -> None:
         row = {"step": step} | {name: float(f"{value:.6g}") for name, value in values.items()}

@@ -1,0 +1,241 @@
+"""Render footage to learn from, with its truth: python examples/pretrain_footage.py MOTION -o OUT.
+
+OUT/people gets twelve clips of four persons, eight before a camera that stands and four before one
+that pans; OUT/dives gets eight dives. Beside every CLIP.mp4 lies CLIP.truth.npz: times, boxes
+(left, top, right, bottom), masks, joints in camera axes, and who it is. Nothing of it is committed.
+"""
+
+import argparse
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from mocap_cli.body.skeleton import BODY
+from mocap_cli.camera.pinhole import Pinhole
+from mocap_cli.errors import MocapError
+from mocap_cli.files import written_whole
+from mocap_cli.synthesis.bodies import Body, make_body, place
+from mocap_cli.synthesis.dive import make_dive
+from mocap_cli.synthesis.footage import grounded
+from mocap_cli.synthesis.looks import random_look
+from mocap_cli.synthesis.render import Surface, render
+from mocap_cli.synthesis.scene import Plate, Scene
+from mocap_cli.synthesis.settings import gym, meadow, room, stage, street, tower
+from mocap_cli.synthesis.sources import read_amc, read_bvh
+from mocap_cli.synthesis.timing import at_times
+from mocap_cli.synthesis.view import View, look
+
+Float32 = NDArray[np.float32]
+Random = np.random.Generator
+
+MOTIONS = ("13_34", "14_29", "14_28", "14_35", "14_07", "13_31", "14_32", "14_34", "14_27", "05_18",
+           "13_36", "09_12")  # fmt: skip
+"""Recordings of the CMU database that last ten seconds and more, near one place."""
+PANNED = 8
+"""From this clip on the camera pans."""
+SIZE, FPS, SECONDS = (192, 128), 15, 10.0
+DIVE_SIZE, DIVE_FPS, DIVES = (112, 192), 30, 8
+PLATFORM = 5.0  # metres
+_STARTS = 0.2  # seconds of a recording that are left out
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who is in several clips, dressed the same."""
+
+    number: int
+    body: Body
+    surface: Surface
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """What a clip is rendered from."""
+
+    name: str
+    person: Person
+    moves: Float32  # (T, P, 3, 4)
+    scene: Scene
+    views: Sequence[View]  # one a frame, the same object as long as the camera stands
+    fps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One frame and what is true about it."""
+
+    picture: NDArray[np.uint8]
+    mask: NDArray[np.bool_]  # (H, W) at least half of the pixel is the person
+    joints: Float32  # (J, 3) metres, camera axes
+
+
+def main() -> None:
+    """Render all of it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("motion", type=Path, help="folder with the recordings")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--only", choices=("people", "dives"), help="one of the two folders")
+    options = parser.parse_args()
+    rng = np.random.default_rng(20)
+    persons = [_person(i, rng) for i in range(4)]
+    if options.only != "dives":
+        for i, name in enumerate(MOTIONS):
+            take = _take(i, _found(options.motion, f"{name}.bvh"), persons[i % 4], rng)
+            _write(take, options.output / "people")
+    if options.only != "people":
+        for i in range(DIVES):
+            _write(_dive(i, options.motion, persons[i % 4]), options.output / "dives")
+
+
+def _person(number: int, rng: Random) -> Person:
+    shape = dict(
+        gender=float(number % 2), age=0.65, muscle=float(rng.uniform(0.3, 0.8)),
+        weight=float(rng.uniform(0.3, 0.7)), height=float(rng.uniform(0.3, 0.7)), proportions=0.6,
+    )  # fmt: skip
+    body = make_body(shape, mesh=True)
+    return Person(number, body, random_look(rng).dress(body))
+
+
+def _take(number: int, recording: Path, person: Person, rng: Random) -> Take:
+    """Somebody in some place, turned at random, before a camera that shows all that is done."""
+    clip = read_bvh(recording, recording.stem)
+    times = _STARTS + np.arange(int(SECONDS * FPS)) / FPS
+    moves = _centred(person.body.transforms(at_times(clip, times, FPS)), rng)
+    moves = grounded(moves, person.body)
+    joints = place(person.body.joints, moves)
+    scene = (gym, street, meadow, room, stage)[number % 5](rng)
+    kind = "pan" if number >= PANNED else "still"
+    views = _panning(joints, rng) if kind == "pan" else [_standing(joints, rng)] * len(moves)
+    return Take(f"{kind}-{number:02d}", person, moves, scene, views, FPS)
+
+
+def _centred(moves: Float32, rng: Random) -> Float32:
+    """The same moves about the world's origin, facing anywhere."""
+    turn = Rotation.from_euler("y", rng.uniform(0, 2 * math.pi)).as_matrix().astype(np.float32)
+    turned = turn @ moves
+    path = turned[:, 0, :, 3]
+    middle = (path.min(axis=0) + path.max(axis=0)) / 2
+    turned[..., 3] -= middle * np.array([1, 0, 1], np.float32)
+    return turned
+
+
+def _standing(joints: Float32, rng: Random) -> View:
+    """A camera that holds everything in the picture, from no nearer than it must."""
+    low, high = joints.min(axis=(0, 1)), joints.max(axis=(0, 1))
+    around, up = rng.uniform(-0.5, 0.5), rng.uniform(0.8, 1.8)
+    for distance in np.linspace(3, 12, 40):
+        away = distance * np.array([math.sin(around), 0, math.cos(around)])
+        view = _view((low + high) / 2, (low + high) / 2 * (1, 0, 1) + away + (0, up, 0))
+        if _inside(view, joints, rim=6):
+            return view
+    raise MocapError("the recording goes too far for one camera", "choose another in MOTIONS")
+
+
+def _panning(joints: Float32, rng: Random) -> list[View]:
+    """A camera that follows loosely: it turns, and stays where it is."""
+    pelvis = joints[:, BODY.index("pelvis")]
+    time = np.arange(len(pelvis)) / FPS
+    sway = 0.7 * np.sin(2 * math.pi * (time / rng.uniform(4, 7) + rng.random()))
+    aims = pelvis.mean(axis=0) + sway[:, None] * (1, 0, 0)
+    position = pelvis.mean(axis=0) * (1, 0, 1) + (rng.uniform(-1, 1), 1.4, 4.6)
+    return [_view(aim, position) for aim in aims]
+
+
+def _view(aim: NDArray[np.floating], position: NDArray[np.floating]) -> View:
+    width, height = SIZE
+    pinhole = Pinhole(width / 2 / math.tan(0.45), (width / 2, height / 2))
+    return View(pinhole, look(position, aim), width, height)
+
+
+def _inside(view: View, joints: Float32, rim: float) -> bool:
+    xy = view.pixels(joints)
+    low, high = np.full(2, rim), np.array([view.width - rim, view.height - rim])
+    return bool(((xy >= low) & (xy <= high)).all())
+
+
+def _dive(number: int, motion: Path, person: Person) -> Take:
+    """A dive from the platform; the camera stands somewhere at the side."""
+    rng = np.random.default_rng([21, number])
+    amc = _found(motion, "88_01.amc")
+    recorded = read_amc(amc.with_name("08.asf"), amc, "88_01")
+    fall = make_dive(recorded, person.body, PLATFORM, float(DIVE_FPS))
+    moves = person.body.transforms(fall.clip)
+    begins, ends = int(fall.leaves * DIVE_FPS), int(fall.enters * DIVE_FPS)
+    width, height = DIVE_SIZE
+    aim = np.array([1.0, 3.3, 0.0]) + rng.normal(0, 0.1, 3)
+    position = (1.0 + rng.uniform(-1, 1), rng.uniform(3, 5.5), rng.uniform(8.5, 10))
+    view = View(Pinhole.guess(width, height), look(position, aim), width, height)
+    chosen = moves[begins:ends]
+    return Take(
+        f"dive-{number:02d}", person, chosen, tower(rng, PLATFORM), [view] * len(chosen), DIVE_FPS
+    )
+
+
+def _write(take: Take, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    seen = []
+    with written_whole(folder / f"{take.name}.mp4") as aside, av.open(str(aside), "w") as file:
+        stream = file.add_stream("libx264", take.fps, {"crf": "16", "preset": "slow"})
+        stream.width, stream.height = take.views[0].width, take.views[0].height
+        stream.pix_fmt, stream.codec_context.time_base = "yuv420p", Fraction(1, take.fps)
+        for index, drawn in enumerate(_drawn(take)):
+            frame = av.VideoFrame.from_ndarray(drawn.picture, "rgb24")
+            frame.pts = index
+            file.mux(stream.encode(frame))
+            seen.append(drawn)
+        file.mux(stream.encode(None))
+    with written_whole(folder / f"{take.name}.truth.npz") as aside:
+        np.savez_compressed(
+            aside,
+            times=np.arange(len(seen)) / take.fps,
+            masks=np.stack([s.mask for s in seen]),
+            boxes=np.stack([_box(s.mask) for s in seen]),
+            joints=np.stack([s.joints for s in seen]),
+            who=take.person.number,
+        )
+    print(folder / f"{take.name}.mp4", len(seen), "frames")
+
+
+def _drawn(take: Take) -> Iterator[Seen]:
+    body, rng = take.person.body, np.random.default_rng(1)
+    if body.vertices is None:
+        raise ValueError("rendering needs a body with its mesh")
+    plate: Plate | None = None
+    before: View | None = None
+    for moves, view in zip(take.moves, take.views, strict=True):
+        if plate is None or view is not before:
+            plate, before = take.scene.plate(view, samples=2), view
+        vertices = place(body.vertices, moves[None])[0]
+        layer = render(take.person.surface, vertices, view, take.scene.light).behind(plate.depth)
+        picture = take.scene.shade(plate.picture, take.person.surface, vertices, view)
+        noisy = layer.over(picture) + rng.normal(0, 1.5, picture.shape[:2])[..., None]
+        mask = np.zeros(picture.shape[:2], bool)
+        mask[layer.box] = layer.cover > 0.5
+        joints = view.to_camera(place(body.joints, moves[None])[0]).astype(np.float32)
+        yield Seen(np.clip(noisy, 0, 255).astype(np.uint8), mask, joints)
+
+
+def _box(mask: NDArray[np.bool_]) -> Float32:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return np.full(4, np.nan, np.float32)
+    edges = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
+    return np.array(edges, np.float32)
+
+
+def _found(folder: Path, name: str) -> Path:
+    found = sorted(path for path in folder.rglob(name) if "direct" not in path.parts)
+    if not found:
+        raise MocapError(f"no {name} below {folder}", "examples/README.md says where it is from")
+    return found[0]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,274 @@
+"""The loop: resumed equals unbroken, nothing is lost to a kill, several processes equal one."""
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from blob import TINY, scenes, settings
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from mocap_cli.errors import MocapError
+from mocap_cli.learning import pretrain as loop
+from mocap_cli.learning.checkpoint import read_place
+from mocap_cli.learning.footage import Footage
+from mocap_cli.learning.journal import METRICS, Journal, read_metrics
+from mocap_cli.learning.loader import Resident
+from mocap_cli.learning.parallel import Crew
+from mocap_cli.learning.pretrain import BEST, LAST, Hooks, pretrain
+from mocap_cli.learning.sampling import draw
+from mocap_cli.learning.settings import settings_from_json, settings_to_json
+from mocap_cli.learning.stored import open_model
+
+TESTS = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def footage() -> Footage:
+    return Footage([scenes(0), scenes(1)])
+
+
+@pytest.fixture(scope="module")
+def unbroken(footage, tmp_path_factory) -> Path:
+    """A run of four steps, the first of them with gravity."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    train(footage, folder, fall_steps=1)
+    return folder
+
+
+def train(footage, folder, *, resume=False, hooks=None, **changes):
+    place = read_place(folder / LAST)[1].step if resume else 0
+    with Journal(folder, place) as journal:
+        usual = Hooks(told=journal.told, checked=journal.checked)
+        run = settings(**changes)
+        return pretrain(footage, run, folder, Crew(), hooks or usual, resume=resume)
+
+
+def assert_same_weights(one: Path, other: Path) -> None:
+    a, b = load_file(one), load_file(other)
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_resumed_equals_unbroken_bit_for_bit(footage, unbroken, tmp_path):
+    train(footage, tmp_path, fall_steps=1, steps=2)
+    train(footage, tmp_path, fall_steps=1, resume=True)
+    assert_same_weights(tmp_path / LAST, unbroken / LAST)
+    both = [[{**row, "seconds": 0, "waited": 0} for row in read_metrics(folder / METRICS)
+             if "held_out" not in row] for folder in (tmp_path, unbroken)]  # fmt: skip
+    assert both[0] == both[1]
+
+
+def test_a_stop_in_between_is_saved_at_that_very_step(footage, unbroken, tmp_path):
+    asked = iter([False, False, True])
+    end = train(footage, tmp_path, fall_steps=1, hooks=Hooks(stops=lambda: next(asked)))
+    assert end.step == read_place(tmp_path / LAST)[1].step == 3
+    train(footage, tmp_path, fall_steps=1, resume=True)
+    assert_same_weights(tmp_path / LAST, unbroken / LAST)
+
+
+def test_the_gravity_stage_comes_first_and_knows_no_contrast(unbroken):
+    first, second = read_metrics(unbroken / METRICS)[:2]
+    assert {"acceleration", "order", "scale"} <= first.keys()
+    assert "contrast" not in first
+    assert "contrast" in second
+    assert "order" not in second
+
+
+def test_a_tiny_clip_is_learnt_by_heart(tmp_path):
+    steps = 30
+    run = {"rate": 3e-3, "save_every": steps, "check_every": steps}
+    train(Footage([scenes(3, 12)]), tmp_path, steps=steps, **run)
+    pixels = [row["pixels"] for row in read_metrics(tmp_path / METRICS) if "pixels" in row]
+    assert sum(pixels[-5:]) < 0.7 * sum(pixels[:5])
+
+
+def test_the_best_model_is_the_one_that_redraws_held_out_frames_best(
+    footage, tmp_path, monkeypatch
+):
+    found = iter([3.0, 1.0, 2.0, 1.5])
+    monkeypatch.setattr(loop, "held_out_loss", lambda *args: next(found))
+    end = train(footage, tmp_path, check_every=1)
+    assert (end.best, end.best_step) == (1.0, 2)
+    assert open_model(tmp_path / BEST)[1]["step"] == 2
+
+
+def test_a_loss_that_is_no_number_stops_by_name_and_step_and_spares_the_checkpoint(
+    footage, tmp_path, monkeypatch
+):
+    whole = loop.losses
+
+    def broken(outputs, batch, method, weights):
+        found = whole(outputs, batch, method, weights)
+        last_step = tmp_path.joinpath(LAST).exists()
+        return {**found, "features": found["features"] * float("nan")} if last_step else found
+
+    monkeypatch.setattr(loop, "losses", broken)
+    with pytest.raises(MocapError, match="'features' became nan in step 3"):
+        train(footage, tmp_path)
+    assert read_place(tmp_path / LAST)[1].step == 2
+    assert all(torch.isfinite(t).all() for t in load_file(tmp_path / LAST).values())
+
+
+def test_too_little_memory_names_a_batch_that_fits(footage, tmp_path, monkeypatch):
+    whole = loop.learn
+
+    def learn(model, optimizer, batch, *rest):
+        if len(batch) > 2:
+            raise torch.OutOfMemoryError
+        return whole(model, optimizer, batch, *rest)
+
+    monkeypatch.setattr(loop, "learn", learn)
+    with pytest.raises(MocapError) as error:
+        train(footage, tmp_path, batch=9)
+    assert error.value.hint == "pass --batch 2, which does"
+
+
+class Payload:
+    """What a foreign file would run if it were unpickled."""
+
+    def __reduce__(self):
+        return (os.mkdir, ("ran",))
+
+
+def test_a_foreign_or_damaged_checkpoint_is_refused_and_nothing_of_it_is_run(
+    footage, unbroken, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    whole = (unbroken / LAST).read_bytes()
+    with safe_open(unbroken / LAST, framework="pt") as file:
+        header = file.metadata()
+    tensors = load_file(unbroken / LAST)
+    name = next(name for name in tensors if name.startswith("model.encoder"))
+    path = tmp_path / LAST
+
+    def refused(what: str) -> None:
+        with pytest.raises(MocapError, match=what):
+            train(footage, tmp_path, steps=9, fall_steps=1, resume=True)
+
+    path.write_bytes(pickle.dumps(Payload()))
+    refused("is not a checkpoint")
+    torch.save({"model": Payload()}, path)
+    refused("is not a checkpoint")
+    save_file(tensors, path)
+    refused("not a checkpoint of `mocap pretrain`")
+    path.write_bytes(whole[: len(whole) // 2])
+    refused("is not a checkpoint")
+    path.write_bytes(whole[:-100] + bytes([whole[-100] ^ 1]) + whole[-99:])
+    refused("is damaged")
+    save_file({k: v for k, v in tensors.items() if k != name}, path, header)
+    refused("is damaged")
+    save_file(tensors, path, header | {"settings": '{"steps": "many"}'})
+    refused("damaged head")
+    assert not Path("ran").exists()
+
+
+def test_another_model_than_the_runs_is_refused(footage, unbroken, tmp_path):
+    (tmp_path / LAST).write_bytes((unbroken / LAST).read_bytes())
+    with pytest.raises(MocapError, match="does not fit this run"):
+        train(footage, tmp_path, steps=9, resume=True, model=replace(TINY, tv=24))
+
+
+def test_settings_come_back_from_their_text():
+    wanted = settings(fall_steps=3, seed=9)
+    assert settings_from_json(settings_to_json(wanted)) == wanted
+
+
+def test_a_line_that_a_kill_cut_short_and_steps_that_come_again_are_forgotten(tmp_path):
+    rows = [{"step": i, "pixels": i / 10} for i in range(1, 6)]
+    text = "".join(json.dumps(row) + "\n" for row in rows) + '{"step": 6, "pix'
+    (tmp_path / METRICS).write_text(text)
+    with Journal(tmp_path, 4) as journal:
+        journal.checked(5, 0.25)
+    assert read_metrics(tmp_path / METRICS) == [*rows[:4], {"step": 5, "held_out": 0.25}]
+
+
+def test_footage_in_a_devices_memory_gives_the_same_batches(footage):
+    run = settings()
+    drawn = draw(footage.reels("train"), run.method_at(0).slots, run.gaps, 5, (1, 2))
+    a, b = footage.gather(drawn), Resident(footage, "cpu").gather(drawn)
+    for field in ("frames", "plates", "known", "times", "views", "clips"):
+        assert torch.equal(getattr(a, field), getattr(b, field))
+
+
+SCRIPT = """
+import sys, torch
+from pathlib import Path
+from blob import TINY, scenes, settings
+from dataclasses import replace
+from mocap_cli.learning.footage import Footage
+from mocap_cli.learning.journal import Journal
+from mocap_cli.learning.parallel import crew
+from mocap_cli.learning.pretrain import Hooks, pretrain
+torch.set_num_threads(1)
+folder, steps = Path(sys.argv[1]), int(sys.argv[2])
+# What is drawn by chance inside the networks is drawn by each process for itself.
+run = settings(steps=steps, batch=4, check_every=steps, model=replace(TINY, dropout=0, jitter=0))
+with crew("cpu") as team:
+    if team.leads:
+        with Journal(folder, 0) as journal:
+            told = Hooks(told=journal.told, checked=journal.checked)
+            pretrain(Footage([scenes(0), scenes(1)]), run, folder, team, told, resume=False)
+    else:
+        pretrain(Footage([scenes(0), scenes(1)]), run, folder, team, Hooks(), resume=False)
+"""
+
+
+def start(folder: Path, steps: int, **environment: str) -> subprocess.Popen:
+    folder.mkdir(exist_ok=True)
+    path = os.pathsep.join((str(TESTS), str(TESTS.parent)))
+    everything = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **environment}
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(folder), str(steps)], env=everything, text=True,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def test_two_processes_learn_what_one_does_from_the_same_batch(footage, tmp_path, unused_tcp_port):
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(unused_tcp_port), "WORLD_SIZE": "2"}
+    both = [start(tmp_path / "two", 2, RANK=str(i), LOCAL_RANK=str(i), **shared) for i in range(2)]
+    (tmp_path / "one").mkdir()
+    still = replace(TINY, dropout=0, jitter=0)
+    train(footage, tmp_path / "one", steps=2, batch=4, check_every=2, model=still)
+    for process in both:
+        assert process.wait(120) == 0, process.stderr.read()
+    one, two = (read_metrics(tmp_path / name / METRICS) for name in ("one", "two"))
+    assert len(one) == len(two) == 3
+    for a, b in zip(one, two, strict=True):
+        for name in a.keys() - {"seconds", "waited"}:
+            assert a[name] == pytest.approx(b[name], rel=2e-3), name
+    assert (tmp_path / "two" / BEST).exists()
+
+
+@pytest.fixture
+def unused_tcp_port() -> int:
+    import socket
+
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def test_a_kill_loses_at_most_the_steps_since_the_last_save_and_never_a_file(tmp_path):
+    folder = tmp_path / "killed"
+    process = start(folder, 10_000)
+    until = time.monotonic() + 60
+    while not (folder / LAST).exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(time.time() % 0.7)  # any moment, be it in the middle of a save
+    process.send_signal(signal.SIGKILL)
+    process.wait(20)
+    run, place = read_place(folder / LAST)
+    done = max(row["step"] for row in read_metrics(folder / METRICS))
+    assert 0 <= done - place.step <= run.save_every
+    again = settings(steps=place.step + 1, batch=4, model=run.model)
+    end = pretrain(Footage([scenes(0), scenes(1)]), again, folder, Crew(), Hooks(), resume=True)
+    assert end.step == place.step + 1
