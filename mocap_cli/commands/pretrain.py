@@ -65,7 +65,10 @@ PixelWeight = Annotated[
 Centred = Annotated[
     bool, typer.Option("--centred", help="The subject is mostly in the middle of the picture.")
 ]
-Rate = Annotated[float, typer.Option(callback=positive, help="Learning rate.")]
+Rate = Annotated[
+    float | None,
+    typer.Option(callback=positive, help="Learning rate.", show_default="preset's"),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Another seed, another run.")]
 Store = Annotated[
     Path | None,
@@ -94,7 +97,7 @@ def pretrain(
     keypoints: Keypoints = False,
     pixel_weight: PixelWeight = None,
     centred: Centred = False,
-    rate: Rate = 1e-4,
+    rate: Rate = None,
     seed: Seed = 1,
     store: Store = None,
     sheet_minutes: Minutes = 5.0,

@@ -35,6 +35,7 @@ from mocap_cli.learning.plan import make_plan
 from mocap_cli.learning.pretrain import BEST, LAST, Hooks, pretrain
 from mocap_cli.learning.settings import PACES, Settings
 from mocap_cli.learning.store import Recipe
+from mocap_cli.learning.subject import with_measured_prior
 from mocap_cli.learning.tally import Told
 from mocap_cli.video.probe import VideoInfo
 from mocap_cli.weights import Device
@@ -56,6 +57,7 @@ def run(wanted: Wanted, *, dry: bool, quiet: bool) -> None:
         )
     with crew(wanted.device) as team:
         found = _gathered(infos, skipped, wanted, recipe, team, quiet)
+        settings = with_measured_prior(settings, found.footage)
         _train(found.footage, settings, wanted.output, wanted.minutes, team, quiet, Place(step=0))
 
 

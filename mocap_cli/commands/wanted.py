@@ -37,7 +37,7 @@ class Wanted:
     keypoints: bool
     pixel_weight: float | None
     centred: bool
-    rate: float
+    rate: float | None
     seed: int
     store: Path
     minutes: float  # between sheets
@@ -77,7 +77,7 @@ class Wanted:
             steps=steps,
             fall_steps=min(self.fall_steps, steps),
             batch=self.batch or pace.batch,
-            rate=self.rate,
+            rate=self.rate or pace.rate,
             save_every=every,
             check_every=every,
             crowds=self.crowds,
