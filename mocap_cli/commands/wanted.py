@@ -76,6 +76,7 @@ class Wanted:
             seed=self.seed,
             steps=steps,
             fall_steps=min(self.fall_steps, steps),
+            shrink_steps=pace.shrink_steps,
             batch=self.batch or pace.batch,
             rate=self.rate or pace.rate,
             save_every=every,

@@ -116,7 +116,7 @@ def learn(
     method = settings.method_at(step)
     with half_precision(batch.frames.device):
         outputs = model(batch, method)
-    parts = losses(outputs, batch, method, settings.weights)
+    parts = losses(outputs, batch, method, settings.weights_at(step))
     optimizer.zero_grad(set_to_none=True)
     torch.stack(list(parts.values())).sum().backward()
     optimizer.step()

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from mocap_cli.learning.footage import Crowds
@@ -10,6 +10,9 @@ from mocap_cli.learning.losses import LossWeights
 from mocap_cli.learning.methods import Method, method_named
 from mocap_cli.learning.model import PRESETS, ModelConfig
 from mocap_cli.learning.sampling import Gaps
+
+FIRST_SIZE = 0.66
+"""Share of the picture, across and down, that boxes take before anything is learnt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +23,7 @@ class Settings:
     seed: int = 1
     steps: int = 100_000  # the paper's model had converged by then
     fall_steps: int = 0  # of them in the gravity stage, at the beginning
+    shrink_steps: int = 5000  # in which boxes may come down to the prior's size
     batch: int = 32  # over all processes
     rate: float = 1e-4  # fixed, as in the paper
     save_every: int = 1000  # steps that a kill can cost
@@ -35,6 +39,15 @@ class Settings:
         if self.batch < 1 or self.save_every < 1 or self.check_every < 1:
             raise ValueError("learn from one item at least, and save now and then")
 
+    def weights_at(self, step: int) -> LossWeights:
+        """The losses' weights at a step: boxes are large until the subject has been found.
+
+        Small ones from the start would lie beside it, where nothing teaches them to move.
+        """
+        done = min(1.0, step / self.shrink_steps) if self.shrink_steps else 1.0
+        across, down = (FIRST_SIZE * (s / FIRST_SIZE) ** done for s in self.weights.prior_size)
+        return replace(self.weights, prior_size=(across, down))
+
     def method_at(self, step: int) -> Method:
         """What is learnt at a step: gravity first where it is asked for."""
         method = method_named(self.method)
@@ -49,12 +62,13 @@ class Pace:
     steps: int
     batch: int
     every: int  # steps between checkpoints and looks at held-out frames
+    shrink_steps: int  # the paper's detector had found divers after 5000 steps with gravity
     rate: float  # the paper's; a small model in few steps bears three times that, not ten
 
 
 PACES: Mapping[str, Pace] = {
-    "full": Pace(side=256, steps=100_000, batch=32, every=1000, rate=1e-4),
-    "small": Pace(side=128, steps=6000, batch=8, every=200, rate=3e-4),
+    "full": Pace(side=256, steps=100_000, batch=32, every=1000, shrink_steps=5000, rate=1e-4),
+    "small": Pace(side=128, steps=6000, batch=8, every=200, shrink_steps=200, rate=3e-4),
 }
 assert PACES.keys() == PRESETS.keys()
 
