@@ -43,15 +43,21 @@ def picture(seed: int, time: float, size: tuple[int, int] = SIZE) -> NDArray[np.
 
 
 def film_blob(
-    path: Path, seed: int = 0, seconds: float = 4.0, size: tuple[int, int] = SIZE
+    path: Path,
+    seed: int = 0,
+    seconds: float = 4.0,
+    size: tuple[int, int] = SIZE,
+    *,
+    nobody: bool = False,
 ) -> Path:
-    """Write it as H.264."""
+    """Write it as H.264; with `nobody` the wall alone."""
     with av.open(str(path), "w") as file:
         stream = file.add_stream("libx264", FPS, {"crf": "18"})
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         stream.codec_context.time_base = Fraction(1, FPS)
         for i in range(round(seconds * FPS)):
-            frame = av.VideoFrame.from_ndarray(picture(seed, i / FPS, size), "rgb24")
+            image = wall(seed, size) if nobody else picture(seed, i / FPS, size)
+            frame = av.VideoFrame.from_ndarray(image, "rgb24")
             frame.pts = i
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))

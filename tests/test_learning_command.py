@@ -1,0 +1,155 @@
+"""`mocap pretrain` as a user types it, on two tiny clips and with a tiny model."""
+
+import os
+import shlex
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from blob import TINY, film_blob
+from safetensors.torch import load_file
+
+from mocap_cli import cli
+from mocap_cli.commands import training, wanted
+from mocap_cli.learning.checkpoint import read_place
+from mocap_cli.learning.journal import Journal, read_metrics
+from mocap_cli.learning.stored import open_model
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory) -> Path:
+    """Two clips, one that is none, and their frames once they are stored."""
+    folder = tmp_path_factory.mktemp("clips")
+    for seed in range(2):
+        film_blob(folder / f"blob{seed}.mp4", seed, 3)
+    (folder / "broken[b].mp4").touch()
+    return folder
+
+
+@pytest.fixture
+def mocap(monkeypatch, capsys, tmp_path, clips):
+    """Run what a user types after `mocap`: exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(wanted, "PRESETS", {"small": TINY})
+    Path("videos").symlink_to(clips)
+
+    def run(typed: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["mocap", *shlex.split(typed)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        out, err = capsys.readouterr()
+        return int(left.value.code or 0), out, err
+
+    return run
+
+
+TINILY = "--side 96 --batch 2 --preset small --device cpu --background median --store {store}"
+
+
+@pytest.fixture
+def tinily(clips) -> str:
+    return TINILY.format(store=clips / "frames")
+
+
+def test_a_folder_of_videos_becomes_a_model_with_pictures_of_how(mocap, tinily):
+    code, out, err = mocap(f"pretrain videos -o runs/a --steps 3 {tinily}")
+    assert (code, out) == (0, "")
+    assert "2 clips, 90 frames" in err
+    assert "broken[b].mp4 left out" in err
+    assert "3 steps" in err
+    files = {p.name for p in Path("runs/a").iterdir()}
+    assert files == {"best.safetensors", "last.safetensors", "metrics.jsonl", "curves.png",
+                     "run.json", "sheets"}  # fmt: skip
+    assert len(list(Path("runs/a/sheets").glob("*.png"))) == 2
+    model, meta = open_model(Path("runs/a/best.safetensors"))
+    assert meta["clips"] == ["blob0.mp4", "blob1.mp4"]
+    assert model.config == TINY
+
+
+def test_ctrl_c_saves_leaves_with_130_and_says_how_to_go_on(mocap, tinily, monkeypatch):
+    whole = Journal.told
+
+    def interrupted(self, told) -> None:
+        whole(self, told)
+        if told.step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    assert mocap(f"pretrain videos -o runs/whole --steps 4 {tinily}")[0] == 0
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "told", interrupted)
+        code, _, err = mocap(f"pretrain videos -o runs/cut --steps 4 {tinily}")
+    assert code == 130
+    assert "stopped at step 2 of 4" in err
+    assert "mocap pretrain -o runs/cut --resume" in err
+    assert read_place(Path("runs/cut/last.safetensors"))[1].step == 2
+    assert mocap("pretrain -o runs/cut --resume --device cpu")[0] == 0
+    one, other = (load_file(Path(f"runs/{name}/last.safetensors")) for name in ("whole", "cut"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    steps = [row["step"] for row in read_metrics(Path("runs/cut/metrics.jsonl"))]
+    assert steps == [1, 2, 3, 4, 4]  # the last line is the look at held-out frames
+
+
+def test_a_run_is_never_overwritten_and_a_finished_one_says_so(mocap, tinily):
+    assert mocap(f"pretrain videos -o runs/a --steps 1 {tinily}")[0] == 0
+    code, _, err = mocap(f"pretrain videos -o runs/a --steps 1 {tinily}")
+    assert code == 1
+    assert "holds a run already" in err
+    assert "--resume" in err
+    code, _, err = mocap("pretrain -o runs/a --resume")
+    assert code == 1
+    assert "is done: it has 1 steps" in err
+    assert mocap("pretrain -o runs/a --resume --steps 2 --device cpu")[0] == 0
+    assert read_place(Path("runs/a/last.safetensors"))[1].step == 2
+
+
+def test_a_dry_run_tells_the_plan_and_writes_nothing(mocap, tinily):
+    code, out, err = mocap(f"pretrain videos -o runs/a --steps 1000 --dry-run {tinily}")
+    assert (code, err) == (0, "")
+    told = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert told["clips"].startswith("2,")
+    assert told["frames"].startswith("about 90 of 96x64")
+    assert told["method"].startswith("ours: 1000 steps of 2 items")
+    assert "steps/s" in told["time"]
+    assert "broken[b].mp4" in told["left"]
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "said"),
+    [
+        ("pretrain", 2, "give videos"),
+        ("pretrain nothing.mp4", 1, "does not exist"),
+        ("pretrain videos --near 2 --far 1", 2, "not below"),
+        ("pretrain videos --method best", 1, "no method is called 'best'"),
+        ("pretrain videos --method css --fall-steps 5", 1, "no detector"),
+        ("pretrain -o nowhere --resume", 1, "there is no nowhere/last.safetensors"),
+    ],
+)
+def test_what_cannot_be_is_said_before_the_work(mocap, tinily, typed, code, said):
+    left, _, err = mocap(f"{typed} --preset small --device cpu")
+    assert left == code
+    assert said in " ".join(err.split())
+
+
+def test_another_method_is_a_word_away(mocap, tinily):
+    assert mocap(f"pretrain videos -o runs/css --method css --steps 2 {tinily}")[0] == 0
+    row = read_metrics(Path("runs/css/metrics.jsonl"))[0]
+    assert "contrast" in row
+    assert "pixels" not in row
+    assert open_model(Path("runs/css/best.safetensors"))[0].config == replace(TINY, method="css")
+
+
+def test_several_processes_must_share_a_batch_evenly(mocap, tinily, monkeypatch):
+    from contextlib import nullcontext
+
+    from mocap_cli.learning.parallel import Crew
+
+    monkeypatch.setattr(Crew, "wait", lambda self: None)
+    monkeypatch.setattr(training, "crew", lambda device: nullcontext(Crew(0, 3, "cpu")))
+    code, _, err = mocap(f"pretrain videos -o runs/a --steps 1 {tinily}")
+    assert code == 1
+    assert "3 processes cannot share a batch of 2" in err
+    assert "--batch 3" in err
