@@ -10,6 +10,7 @@ from mocap_cli.learning.batch import Batch
 from mocap_cli.learning.losses import LossWeights, losses
 from mocap_cli.learning.methods import METHODS, Method, method_named
 from mocap_cli.learning.model import SMALL, Model
+from mocap_cli.learning.settings import FIRST_SIZE, Settings
 from mocap_cli.learning.turning import turned_to_others
 
 TINY = replace(SMALL, detector_side=32, crop=32, tv=24, ti=8, widths=(16, 16, 8, 8), depth=1)
@@ -112,3 +113,13 @@ def test_a_code_that_stands_still_in_the_world_is_found_by_the_other_camera():
 def test_nsd_without_calibrated_cameras_says_what_it_lacks():
     with pytest.raises(MocapError, match="how the cameras are turned"):
         turned_to_others(torch.randn(1, 4, 6), None)
+
+
+def test_boxes_are_asked_to_be_large_first_and_to_come_down_to_the_subject():
+    settings = Settings(weights=LossWeights(prior_size=(0.1, 0.4)), shrink_steps=100)
+    sizes = torch.tensor([settings.weights_at(step).prior_size for step in (0, 50, 100, 900)])
+    assert torch.allclose(sizes[0], torch.tensor(FIRST_SIZE))
+    assert (sizes[1] < sizes[0]).all()
+    assert (sizes[2] < sizes[1]).all()
+    assert torch.allclose(sizes[2:], torch.tensor([0.1, 0.4]))
+    assert replace(settings, shrink_steps=0).weights_at(0).prior_size == pytest.approx((0.1, 0.4))
