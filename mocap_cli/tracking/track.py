@@ -1,7 +1,7 @@
 """Track: from a video to a Motion."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.subject import Subject
 from mocap_cli.lifting.lift import lift, load_lifter
 from mocap_cli.tracking.place import Placed, place
+from mocap_cli.tracking.turning import Turning, TurnWatch
 from mocap_cli.video.probe import VideoInfo
 from mocap_cli.video.reader import Frame, VideoReader, open_video
 from mocap_cli.weights import Device, weight_hash, weight_path
@@ -42,38 +43,59 @@ def track(
     path: Path, options: TrackOptions, on_frame: Callable[[int], None] = lambda done: None
 ) -> Motion:
     """Track one person through a video; `on_frame` is told how many frames are done."""
+    watch = TurnWatch()
     with open_video(path, options.start, options.end) as video:
-        seen = follow(_counted(video, on_frame), options.subject, options.device)
+        frames = _counted(video, watch, on_frame)
+        seen = follow(frames, options.subject, options.device)
         info, damage = video.info, video.warnings
     if not seen.known.any():
         raise MocapError(
             f"nobody was found in {path.name} ({len(seen)} frames)",
             "say where the person is with --subject X,Y, or cut to where one is with --start",
         )
-    camera, told = _camera(info, options.focal)
-    pose = lift(seen, camera, load_lifter(weight_path(LIFTER)))
-    xy, score = seen.xy.astype(np.float64), seen.score.astype(np.float64)
+    turning = watch.turning(options.focal or info.focal_pixels)
+    camera, told = _camera(info, options.focal, turning.focal)
+    turned = turning.rotations(seen.times, camera, seen.times[seen.cut]) if turning.turns else None
+    level = _unzoomed(seen, camera, turning)
+    pose = lift(level, camera, load_lifter(weight_path(LIFTER)))
+    xy, score = level.xy.astype(np.float64), level.score.astype(np.float64)
     placed = place(
         pose.joints, pose.sigma, pose.planted, xy, score, seen.times, camera, options.height,
-        cut=seen.cut,
+        camera_rotation=turned, cut=seen.cut,
     )  # fmt: skip
-    warnings = (*damage, *_warnings(seen), *told, *placed.warnings)
+    warnings = (*damage, *_warnings(seen), *told, *turning.warnings, *placed.warnings)
     motion = _motion(info, seen, camera, placed, warnings)
     return resample_motion(motion, options.fps) if options.fps else motion
 
 
-def _counted(video: VideoReader, on_frame: Callable[[int], None]) -> Iterator[Frame]:
+def _counted(
+    video: VideoReader, watch: TurnWatch, on_frame: Callable[[int], None]
+) -> Iterator[Frame]:
     for done, frame in enumerate(video, start=1):
+        watch.see(frame.image, frame.time)
         yield frame
         on_frame(done)
 
 
-def _camera(info: VideoInfo, focal: float | None) -> tuple[Pinhole, tuple[str, ...]]:
-    """The camera, and what to say where it was guessed."""
+def _unzoomed(seen: Keypoints, camera: Pinhole, turning: Turning) -> Keypoints:
+    """The keypoints as a lens that does not zoom would have shown them."""
+    if not turning.zooms:
+        return seen
+    centre, zoom = np.array(camera.centre), turning.zoom(seen.times)[:, None, None]
+    return replace(seen, xy=(centre + (seen.xy - centre) / zoom).astype(np.float32))
+
+
+def _camera(
+    info: VideoInfo, focal: float | None, panned: float | None
+) -> tuple[Pinhole, tuple[str, ...]]:
+    """The camera, and what to say where it was guessed; `panned` is what a pan tells of it."""
     guess = Pinhole.guess(info.width, info.height)
     known = focal or info.focal_pixels
     if known:
         return Pinhole(known, guess.centre), ()
+    if panned:
+        said = f"the pan tells a focal length of {panned:.0f} pixels"
+        return Pinhole(panned, guess.centre), (f"{said}; --focal sets another",)
     said = f"the lens is not known: a focal length of {guess.focal:.0f} pixels was assumed"
     return guess, (f"{said}; --focal sets it",)
 
