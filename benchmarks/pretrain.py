@@ -38,12 +38,10 @@ BATCH = 32
 class Clip:
     """Frames and what is true in them."""
 
-    name: str
     frames: NDArray[np.uint8]  # (T, H, W, 3)
     boxes: Floats  # (T, 4) left, top, right, bottom, 0..1 of the picture
     masks: NDArray[np.bool_]  # (T, h, w)
     joints: Floats  # (T, J, 3) metres, camera axes
-    times: Floats  # (T,)
     who: int
 
 
@@ -62,10 +60,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("footage", type=Path)
     parser.add_argument("models", type=Path, nargs="+")
+    parser.add_argument("--every", type=int, default=2, help="take one frame of so many")
     parser.add_argument("--side", type=int, default=128, help="longer side of frames, as trained")
     options = parser.parse_args()
     torch.set_grad_enabled(False)
-    clips = [read_clip(path, options.side) for path in sorted(options.footage.glob("*.mp4"))]
+    clips = [
+        read_clip(path, options.side, options.every)
+        for path in sorted(options.footage.glob("*.mp4"))
+    ]
     print("| model | step | box IoU | mask IoU | pose TV | pose TI | who TV | who TI |")
     print("|---|---|---|---|---|---|---|---|")
     for path in options.models:
@@ -75,7 +77,7 @@ def main() -> None:
     print(f"\nmean pose for every frame: {1000 * constant(clips):.0f} mm")
 
 
-def read_clip(video: Path, side: int) -> Clip:
+def read_clip(video: Path, side: int, every: int) -> Clip:
     """A clip of that folder, its frames brought down to `side` pixels."""
     truth = np.load(video.with_suffix(".truth.npz"))
     H, W = truth["masks"].shape[1:]
@@ -83,9 +85,13 @@ def read_clip(video: Path, side: int) -> Clip:
     size = (round(W * scale), round(H * scale))
     with open_video(video) as reader:
         pictures = [cv2.resize(f.image, size, interpolation=cv2.INTER_AREA) for f in reader]
-    boxes, joints = truth["boxes"] / (W, H, W, H), truth["joints"]
-    who = int(truth["who"])
-    return Clip(video.stem, np.stack(pictures), boxes, truth["masks"], joints, truth["times"], who)
+    return Clip(
+        np.stack(pictures[::every]),
+        (truth["boxes"] / (W, H, W, H))[::every],
+        truth["masks"][::every],
+        truth["joints"][::every],
+        int(truth["who"]),
+    )
 
 
 def row(model: Model, clips: Sequence[Clip]) -> tuple[str, ...]:
