@@ -16,9 +16,9 @@ from mocap_cli.background.match import (
 )
 from mocap_cli.background.watch import Key
 
-_POINTS = 64  # of a pair of key pictures
-_LOOPS_A_KEY = 4
-_LOOP_OVERLAP = 0.4
+_POINTS = 160  # of a pair of key pictures
+_LOOPS_A_KEY = 8
+_LOOP_OVERLAP = 0.25
 _LARGE_LOOP = 0.15  # of the picture by which a chain may be off where the camera comes back
 
 

@@ -111,7 +111,7 @@ def _evenly(camera: CameraPath, frames: Index, count: int) -> Index:
     step = np.linalg.norm(np.diff(ahead, axis=0), axis=1)
     even = np.full(len(step), 1 / len(step))
     progress = np.cumsum([0, *(even + (step / step.sum() if step.sum() > 1e-3 else 0))])
-    places = (np.arange(count) + 0.5) / count * progress[-1]
+    places = np.linspace(0, progress[-1], count)
     return frames[np.unique(np.searchsorted(progress, places).clip(0, len(frames) - 1))]
 
 

@@ -1,0 +1,69 @@
+"""`mocap background` as a user types it."""
+
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from pan import seen, turned, wall, with_subject, write_clip
+from typer.testing import CliRunner
+
+from mocap_cli.background.background import open_background
+from mocap_cli.cli import app
+from mocap_cli.errors import MocapError
+
+
+def _run(*words: str) -> None:
+    done = CliRunner().invoke(app, ["background", *words, "--no-people", "-q"])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    scene = seen(wall(), turned(0))
+    frames = [with_subject(scene, 12 * i - 40, 100) for i in range(28)]
+    return write_clip(tmp_path / "passer.mkv", frames)
+
+
+def test_picture_and_archive_appear_beside_the_video(video: Path) -> None:
+    _run(str(video))
+    picture = cv2.imread(str(video.with_name("passer.background.png")), cv2.IMREAD_UNCHANGED)
+    assert picture.shape == (240, 320, 4)
+    image, known = open_background(video.with_name("passer.background.npz")).at(0.4)
+    np.testing.assert_array_equal(picture[..., 2::-1][known], image[known])
+
+
+def test_films_and_sheet_are_made_on_request(video: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out" / "empty.png"
+    _run(str(video), "-o", str(out), "--median", "--video", "--difference", "--sheet")
+    with av.open(str(out.with_suffix(".mp4"))) as film:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+    assert len(pictures) == 28
+    apart = np.abs(pictures[14].astype(int) - seen(wall(), turned(0)))
+    assert np.median(apart) < 8
+    with av.open(str(out.with_suffix(".difference.mp4"))) as film:
+        frame = [f.to_ndarray(format="rgb24") for f in film.decode(video=0)][14]
+    subject = frame[105:185, 132:164]
+    assert subject.mean() > 4 * frame[:90].mean() + 20
+    assert cv2.imread(str(out.with_suffix(".sheet.png"))).shape[1] == 6 * 320
+
+
+def test_the_films_are_not_taken_for_videos_of_the_folder(video: Path) -> None:
+    _run(str(video), "--video", "--difference")
+    _run(str(video.parent))
+    assert not list(video.parent.glob("*.background.background.*"))
+
+
+def test_the_video_itself_is_never_overwritten(video: Path) -> None:
+    again = write_clip(video.with_name("film.mkv"), [seen(wall(), turned(0))] * 3)
+    film = again.rename(again.with_suffix(".mp4"))
+    with pytest.raises(MocapError, match="itself"):
+        _run(str(film), "-o", str(film.with_suffix(".png")), "--video")
+
+
+def test_two_kinds_at_once_are_refused(video: Path) -> None:
+    done = CliRunner().invoke(app, ["background", str(video), "--median", "--split"])
+    assert done.exit_code == 2
