@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 from mocap_cli.body.anatomy import ANKLE_HEIGHT, BALL_HEIGHT, centre_of_mass
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.camera.pinhole import Pinhole
+from mocap_cli.tracking.place import Placed, place
 
 Array = NDArray[np.float64]
 HEIGHT = 1.75
+SIDE = ((5.0, 1.4, 1.5), (0.0, 0.9, 1.5))  # eye and target: across the walk
 THIGH, SHANK, HIP = 0.245 * HEIGHT, 0.240 * HEIGHT, 0.05 * HEIGHT
 FOOT = np.array([0.0, (BALL_HEIGHT - ANKLE_HEIGHT) * HEIGHT, 0.13])  # ankle to ball, facing +Z
 TRUNK = {  # about the pelvis, standing straight and facing +Z; left is +X
@@ -61,8 +63,8 @@ def clock(seconds: float, fps: float) -> Array:
 def with_legs(pelvis: Array, left: Array, right: Array) -> Array:
     """(T, 19, 3) of an upright person with hips at `pelvis` (T, 3) and ankles as given."""
     joints = np.zeros((len(pelvis), len(BODY), 3))
-    for name, place in TRUNK.items():
-        joints[:, BODY.index(name)] = pelvis + HEIGHT * np.array(place)
+    for name, spot in TRUNK.items():
+        joints[:, BODY.index(name)] = pelvis + HEIGHT * np.array(spot)
     for side, sign, ankle in (("left", 1, left), ("right", -1, right)):
         hip = pelvis + np.array([sign * HIP, 0, 0])
         along = ankle - hip
@@ -73,8 +75,8 @@ def with_legs(pelvis: Array, left: Array, right: Array) -> Array:
         ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
         way = (THIGH**2 - SHANK**2 + reach**2) / (2 * reach)
         knee = hip + way * axis + np.sqrt(THIGH**2 - way**2) * ahead
-        for name, place in (("hip", hip), ("knee", knee), ("ankle", ankle), ("toe", ankle + FOOT)):
-            joints[:, BODY.index(f"{side}_{name}")] = place
+        for name, spot in (("hip", hip), ("knee", knee), ("ankle", ankle), ("toe", ankle + FOOT)):
+            joints[:, BODY.index(f"{side}_{name}")] = spot
     return joints
 
 
@@ -198,3 +200,23 @@ def _wander(shape: tuple[int, ...], times: Array, rng: np.random.Generator) -> A
         keep = np.exp(-(times[t] - times[t - 1]) / 0.3)
         noise[t] = keep * noise[t - 1] + np.sqrt(1 - keep**2) * noise[t]
     return noise
+
+
+def placed(shot: Shot, height: float | None = HEIGHT) -> Placed:
+    """What the placing step makes of the shot."""
+    return place(
+        shot.pose, shot.sigma, shot.contacts, shot.xy, shot.score, shot.times, shot.camera,
+        height, shot.rotation,
+    )  # fmt: skip
+
+
+def in_true_world(result: Placed, shot: Shot) -> np.ndarray:
+    """The result's joints, carried through the first camera into the true world."""
+    pose = result.world_from_camera[0]
+    in_camera = (result.joints - pose[:, 3]) @ pose[:, :3]
+    return in_camera @ shot.camera_from_world + shot.eye
+
+
+def tilt_degrees(result: Placed, shot: Shot) -> float:
+    up = shot.camera_from_world.T @ result.world_from_camera[0][:, :3].T @ (0, 1, 0)
+    return float(np.degrees(np.arccos(np.clip(up[1], -1, 1))))

@@ -22,7 +22,6 @@ _MOVED, _SHIFTED = 0.2, 0.05  # of the side
 _SCALED = math.log(1.35)
 _NEIGHBOURHOOD = 2.5  # sides of the crop
 _AGAIN_SECONDS = 0.05  # looking around is dear: not more often than this
-_AT_LAST_SECONDS = 0.2  # nor than this, when it was in vain again and again
 _SIDE_PER_STATURE = (1.1, 2.2)
 _STATURE_SECONDS = 4.0  # to forget how tall somebody was
 _COLOUR_RATE = 0.05
@@ -57,7 +56,6 @@ class Pursuit:
         self._company = False  # somebody else is near
         self._usual = _LEAST_USUAL  # likeness of the person to themselves
         self._again = self._count_at = -math.inf  # not before these times
-        self._patience = _AGAIN_SECONDS
 
     def look(self, image: Image, time: float) -> Sighting | None:
         """See the person in the next picture, or not; `keep` goes on from there."""
@@ -72,10 +70,8 @@ class Pursuit:
             self._drift_on(image)
             if time >= self._again:
                 best = self._look_around(image, best)
-                self._again = time + self._patience
-                self._patience = min(2 * self._patience, _AT_LAST_SECONDS)
-        if self.belief(best) >= DOUBT:
-            self._again, self._patience = time, _AGAIN_SECONDS
+                if self.belief(best) < DOUBT:
+                    self._again = time + _AGAIN_SECONDS
         return best if self.belief(best) >= LOST else None
 
     def _drift_on(self, image: Image) -> None:
