@@ -16,7 +16,7 @@ from mocap_cli.learning.encoder import jitter_colours
 from mocap_cli.learning.features import Features
 from mocap_cli.learning.losses import LossWeights, losses
 from mocap_cli.learning.methods import METHODS
-from mocap_cli.learning.model import FULL, SMALL, Model, swapped_in_time
+from mocap_cli.learning.model import FULL, SMALL, Model, swapped_in_time, with_weights_at_hand
 from mocap_cli.learning.stored import open_model, save_model
 from mocap_cli.learning.subject import subject_size
 
@@ -264,6 +264,26 @@ def test_the_sheet_has_every_part_and_every_pose_in_everybodys_looks(model):
     assert all(0 <= p.min() <= p.max() <= 1 for p in (parts.masks, parts.swaps, parts.composite))
     plain = Model(replace(TINY, method="dsl")).parts_for_sheet(noise())
     assert plain.boxes is plain.masks is plain.swaps is None
+
+
+def test_without_the_internet_the_full_size_starts_from_what_is_shipped(monkeypatch):
+    monkeypatch.setattr("mocap_cli.learning.model.reachable", lambda name: name != "resnet50")
+    found = with_weights_at_hand(FULL)
+    assert {found.detector, found.encoder, found.features} == {"lite0"}
+    assert (found.crop, found.tv) == (FULL.crop, FULL.tv)
+    monkeypatch.setattr("mocap_cli.learning.model.reachable", lambda name: True)
+    assert with_weights_at_hand(FULL) is FULL
+
+
+def test_resnets_run_with_the_papers_head_and_keep_imagenets_statistics():
+    config = replace(TINY, detector="resnet18", encoder="resnet18", detector_head="mean")
+    model = Model(config, taught=False).train()
+    before = {k: v.clone() for k, v in model.state_dict().items() if "running" in k}
+    out = model(noise(B=1), OURS)
+    assert out.tv.shape == (1, 4, 24)
+    assert torch.allclose(out.boxes[..., :2], torch.tensor(0.06 + 0.94 * 0.6225), atol=1e-3)
+    assert before
+    assert all(torch.equal(v, model.state_dict()[k]) for k, v in before.items())
 
 
 def test_the_full_size_is_the_papers():

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mocap_cli.learning.backbones import LITE, make_backbone
+from mocap_cli.learning.backbones import LITE, RESIDUAL, make_backbone
 from mocap_cli.learning.batch import Batch
 from mocap_cli.learning.critic import Critic, Verdicts
 from mocap_cli.learning.decoder import Decoder
@@ -14,6 +14,7 @@ from mocap_cli.learning.detector import Detector, Head
 from mocap_cli.learning.encoder import Encoder, jitter_colours
 from mocap_cli.learning.features import Features
 from mocap_cli.learning.heads import PoseHead
+from mocap_cli.learning.imagenet import reachable
 from mocap_cli.learning.methods import METHODS, Method
 from mocap_cli.learning.parts import Parts, on_grey
 from mocap_cli.learning.transformer import crop, paste
@@ -61,6 +62,14 @@ SMALL = ModelConfig(
     pose_width=256,
 )
 PRESETS: dict[str, ModelConfig] = {"full": FULL, "small": SMALL}
+
+
+def with_weights_at_hand(config: ModelConfig) -> ModelConfig:
+    """The same with Lite0, whose weights are here, for all ResNets if one's cannot be had."""
+    wanted = {config.detector, config.encoder, config.features} & set(RESIDUAL)
+    if all(reachable(name) for name in sorted(wanted)):
+        return config
+    return replace(config, detector=LITE, encoder=LITE, features=LITE, detector_head="map")
 
 
 @dataclass(frozen=True, slots=True)
