@@ -12,7 +12,8 @@ from mocap_cli.background.background import (
     write_background,
 )
 from mocap_cli.background.make import BackgroundOptions, make_background
-from mocap_cli.background.median import median
+from mocap_cli.background.median import median, still_plate
+from mocap_cli.background.stack import Stack
 from mocap_cli.background.surface import Surface
 from mocap_cli.errors import MocapError
 
@@ -186,3 +187,17 @@ def test_what_is_no_archive_is_refused_in_one_line(tmp_path: Path) -> None:
     for name in ("no.npz", "other.npz", "missing.npz"):
         with pytest.raises(MocapError, match=name):
             open_background(tmp_path / name)
+
+
+def test_who_never_leaves_a_place_is_shown_there_but_not_as_background(tmp_path: Path) -> None:
+    frames = [np.full((40, 60, 3), 90, np.uint8)] * 6
+    free = np.full((40, 60), 255, np.uint8)
+    free[10:30, 20:30] = 0
+    with Stack((60, 40)) as stack:
+        for frame in frames:
+            stack.add(frame, free)
+        surface = Surface("plane", 60.0, (-30.0, -20.0), (60, 40), np.eye(3))
+        plate = still_plate(stack, range(6), [None] * 6, surface)
+    np.testing.assert_array_equal(plate.known, free == 255)
+    assert (plate.picture[..., :3] == 90).all()
+    assert plate.hole == pytest.approx(200 / 2400)

@@ -154,7 +154,7 @@ def _halves(camera: CameraPath, mine: Index, tables: Sequence[UInt8 | None], sta
         evened(stack.rows(int(index), 0, height), table).copy()
         for index, table in zip(mine[[0, -1]], (tables[0], tables[-1]), strict=True)
     )
-    upper = np.argwhere(first[..., 3] == 0)[:, 0]
+    upper = np.argwhere(first[..., 3] < 255)[:, 0]
     rises = len(upper) > 0 and float(upper.mean()) > height / 2
     top, bottom = (first, last) if rises else (last, first)
     picture = np.concatenate((top[: height // 2], bottom[height // 2 :]))

@@ -8,9 +8,12 @@ from numpy.typing import NDArray
 
 UInt8 = NDArray[np.uint8]
 
+SEEN = 1
+"""Alpha where a person is: the frame has been there, but what is behind was not seen."""
+
 
 class Stack:
-    """Pictures (H, W, 4), RGB and 255 where no person is; use `with`, it is gone afterwards."""
+    """Pictures (H, W, 4), RGB and 255 where no person is, else SEEN; gone after its `with` block."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         self._width, self._height = size
@@ -33,7 +36,7 @@ class Stack:
 
     def add(self, image: UInt8, free: UInt8 | None = None) -> None:
         """Put a picture (H, W, 3) on top, with 255 in `free` (H, W) where no person is."""
-        alpha = np.full(image.shape[:2], 255, np.uint8) if free is None else free
+        alpha = np.full(image.shape[:2], 255, np.uint8) if free is None else np.maximum(free, SEEN)
         self._file.write(np.dstack((image, alpha)).tobytes())
         self._count += 1
 
