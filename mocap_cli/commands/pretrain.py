@@ -77,6 +77,9 @@ Store = Annotated[
 Minutes = Annotated[float, typer.Option(callback=positive, help="Between sheets of pictures.")]
 Device = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where to learn.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in RUN.")]
+Compile = Annotated[
+    bool, typer.Option("--compile", help="Fuse operations with torch.compile: minutes, once.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and do nothing.")]
 
 
@@ -102,6 +105,7 @@ def pretrain(
     store: Store = None,
     sheet_minutes: Minutes = 5.0,
     device: Device = "auto",
+    compiled: Compile = False,
     resume: Resume = False,
     dry_run: DryRun = False,
     quiet: Quiet = False,
@@ -114,11 +118,12 @@ def pretrain(
         raise typer.BadParameter(f"{near:g} s is not below --far {far:g} s", param_hint="--near")
     if not (videos or resume):
         raise typer.BadParameter("give videos, or folders of videos", param_hint="VIDEO")
-    from mocap_cli.commands.training import go_on, run
+    from mocap_cli.commands.training import Manner, go_on, run
     from mocap_cli.commands.wanted import Wanted
 
+    manner = Manner(minutes=sheet_minutes, compiled=compiled, quiet=quiet)
     if resume:
-        go_on(output, steps=steps, minutes=sheet_minutes, device=device, quiet=quiet)
+        go_on(output, steps=steps, device=device, manner=manner)
         return
     wanted = Wanted(
         videos=tuple(videos or ()),
@@ -140,7 +145,6 @@ def pretrain(
         rate=rate,
         seed=seed,
         store=store or output.parent / "frames",
-        minutes=sheet_minutes,
         device=device,
     )
-    run(wanted, dry=dry_run, quiet=quiet)
+    run(wanted, manner, dry=dry_run)

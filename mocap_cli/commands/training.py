@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
@@ -29,7 +29,7 @@ from mocap_cli.learning.collect import (
 from mocap_cli.learning.footage import Footage
 from mocap_cli.learning.gallery import CURVES, SHEETS, Gallery
 from mocap_cli.learning.journal import Journal
-from mocap_cli.learning.model import Model
+from mocap_cli.learning.model import Model, with_weights_at_hand
 from mocap_cli.learning.parallel import Crew, chosen, crew
 from mocap_cli.learning.plan import make_plan
 from mocap_cli.learning.pretrain import BEST, LAST, Hooks, pretrain
@@ -41,7 +41,16 @@ from mocap_cli.video.probe import VideoInfo
 from mocap_cli.weights import Device
 
 
-def run(wanted: Wanted, *, dry: bool, quiet: bool) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a run is done and shown: nothing that decides what it learns."""
+
+    minutes: float  # between sheets
+    compiled: bool
+    quiet: bool
+
+
+def run(wanted: Wanted, manner: Manner, *, dry: bool) -> None:
     """Begin a run, or print what it would be."""
     infos, skipped = survey([v for given in wanted.videos for v in inputs(given, VIDEOS)])
     gaps = wanted.gaps(usual_gaps(infos))
@@ -56,12 +65,15 @@ def run(wanted: Wanted, *, dry: bool, quiet: bool) -> None:
             f"{wanted.output} holds a run already", "go on with --resume, or choose another -o"
         )
     with crew(wanted.device) as team:
-        found = _gathered(infos, skipped, wanted, recipe, team, quiet)
+        found = _gathered(infos, skipped, wanted, recipe, team, manner.quiet)
+        settings = replace(settings, model=with_weights_at_hand(settings.model))
         settings = with_measured_prior(settings, found.footage)
-        _train(found.footage, settings, wanted.output, wanted.minutes, team, quiet, Place(step=0))
+        if team.leads and not manner.quiet:
+            console().print(_listed(Text("starting from ImageNet", "bold"), _starts(settings)))
+        _train(found.footage, settings, wanted.output, team, manner, Place(step=0))
 
 
-def go_on(folder: Path, *, steps: int | None, minutes: float, device: Device, quiet: bool) -> None:
+def go_on(folder: Path, *, steps: int | None, device: Device, manner: Manner) -> None:
     """Take a run up where it was left; it keeps its settings, but for how long it is."""
     settings, place = read_place(folder / LAST)
     if steps is not None:
@@ -73,7 +85,7 @@ def go_on(folder: Path, *, steps: int | None, minutes: float, device: Device, qu
     sources, store, keypoints = read_sources(folder)
     footage = assemble(sources, store, settings.crowds, keypoints=keypoints)
     with crew(device) as team:
-        _train(footage, settings, folder, minutes, team, quiet, place)
+        _train(footage, settings, folder, team, manner, place)
 
 
 def _gathered(
@@ -107,9 +119,8 @@ def _train(
     footage: Footage,
     settings: Settings,
     folder: Path,
-    minutes: float,
     team: Crew,
-    quiet: bool,
+    manner: Manner,
     start: Place,
 ) -> None:
     if settings.batch % team.size:
@@ -119,11 +130,14 @@ def _train(
             f"pass --batch {fitting}",
         )
     with stopped_by_signals() as stops:
-        with _watched(footage, settings, folder, minutes, team, quiet, start, stops) as hooks:
-            end = pretrain(footage, settings, folder, team, hooks, resume=start.step > 0)
+        with _watched(footage, settings, folder, team, manner, start, stops) as hooks:
+            end = pretrain(
+                footage, settings, folder, team, hooks,
+                resume=start.step > 0, compiled=manner.compiled,
+            )  # fmt: skip
         if not team.leads:
             return
-        if not quiet:
+        if not manner.quiet:
             console().print(_outcome(folder, settings, end))
         if end.step < settings.steps:
             raise typer.Exit(128 + stops.number)
@@ -134,9 +148,8 @@ def _watched(
     footage: Footage,
     settings: Settings,
     folder: Path,
-    minutes: float,
     team: Crew,
-    quiet: bool,
+    manner: Manner,
     start: Place,
     stops: Stops,
 ) -> Iterator[Hooks]:
@@ -144,8 +157,8 @@ def _watched(
     if not team.leads:
         yield Hooks(stops=stops)
         return
-    gallery = Gallery(footage, settings, folder, minutes)
-    with Journal(folder, start.step) as journal, progress(settings, quiet) as live:
+    gallery = Gallery(footage, settings, folder, manner.minutes)
+    with Journal(folder, start.step) as journal, progress(settings, manner.quiet) as live:
 
         def told(told: Told) -> None:
             journal.told(told)
@@ -195,6 +208,15 @@ def _footage(found: Collected, skipped: Mapping[Path, str]) -> Text:
         for warning in clip.stored.warnings
     ]
     return _listed(text, lines)
+
+
+def _starts(settings: Settings) -> list[tuple[str, str]]:
+    """Which networks a run begins with, and how large it takes the subject to be."""
+    model, (across, down) = settings.model, settings.weights.prior_size
+    return [
+        ("networks", f"{model.encoder} encodes, {model.detector} detects"),
+        ("subject", f"about {across:.0%} of the picture across and {down:.0%} down"),
+    ]
 
 
 def _outcome(folder: Path, settings: Settings, end: Place) -> Text:

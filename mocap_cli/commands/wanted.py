@@ -40,7 +40,6 @@ class Wanted:
     rate: float | None
     seed: int
     store: Path
-    minutes: float  # between sheets
     device: Device
 
     @property

@@ -1,9 +1,11 @@
 """Gallery: now and then a sheet of pictures and the curves so far, so that one sees it learn."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from mocap_cli.learning.batch import Batch
 from mocap_cli.learning.curves import draw_curves
@@ -35,7 +37,10 @@ class Gallery:
             return
         self._due = time.monotonic() + self._seconds
         device = next(model.parameters()).device
-        sheet = draw_sheet(model.parts_for_sheet(self._batch.to(device)), f"step {step}")
+        parts = model.parts_for_sheet(self._batch.to(device))
+        known = self._batch.known[:, 0].to(device)
+        parts = replace(parts, plates=torch.where(known, parts.plates, 0.5 * parts.plates + 0.5))
+        sheet = draw_sheet(parts, f"step {step}; pale background is not known")
         write_sheet(sheet, self._folder / SHEETS / f"step-{step:07d}.png")
         curves = draw_curves(read_metrics(self._folder / METRICS))
         write_sheet(curves, self._folder / CURVES)

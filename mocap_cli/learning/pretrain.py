@@ -41,10 +41,19 @@ class Hooks:
 
 
 def pretrain(
-    footage: Footage, settings: Settings, folder: Path, crew: Crew, hooks: Hooks, *, resume: bool
+    footage: Footage,
+    settings: Settings,
+    folder: Path,
+    crew: Crew,
+    hooks: Hooks,
+    *,
+    resume: bool,
+    compiled: bool = False,
 ) -> Place:
     """Train to the last step, or until `hooks.stops`; the folder then holds the best and last."""
     model, optimizer = begin(settings, crew.device)
+    if compiled:
+        compile_networks(model)
     place = Place(step=0)
     if resume:
         place = load_checkpoint(folder / LAST, model, optimizer)[1]
@@ -92,6 +101,15 @@ def begin(settings: Settings, device: str) -> tuple[Model, torch.optim.Optimizer
     channels_last(model)
     learning = [p for p in model.parameters() if p.requires_grad]
     return model, torch.optim.Adam(learning, lr=settings.rate, fused=on_gpu)
+
+
+def compile_networks(model: Model) -> None:
+    """Fuse what the large networks do between their convolutions; the first step takes minutes."""
+    whole = (model.detector, model.encoder)
+    backbones = [part.backbone for part in whole if part is not None]
+    for part in (*backbones, model.decoder, model.features):
+        if part is not None:
+            part.compile(dynamic=False)
 
 
 def channels_last(model: nn.Module) -> None:

@@ -24,12 +24,14 @@ _TITLES = ("input and box", "crop", "mask", "drawn", "composite", "background")
 def draw_sheet(parts: Parts, title: str) -> UInt8:
     """A row for each frame, and below them each pose (row) in each one's looks (column)."""
     rows = [_row(parts, i) for i in range(len(parts.frames))]
-    titles = [title for title, tile in zip(_TITLES, rows[0], strict=True) if tile is not None]
-    blocks = [_titled(title, [_line([t for t in row if t is not None]) for row in rows])]
-    blocks.insert(1, _text(" | ".join(titles), blocks[0].shape[1]))
+    lines = [_line([tile for tile in row if tile is not None]) for row in rows]
+    columns = [
+        _text(t, _TILE) for t, tile in zip(_TITLES, rows[0], strict=True) if tile is not None
+    ]
+    blocks = [_text(title, lines[0].shape[1]), _line(columns), *lines]
     if parts.swaps is not None:
         grid = [_line([_tile(_picture(cell)) for cell in row]) for row in parts.swaps]
-        blocks.append(_titled("poses (rows) worn by others (columns)", grid))
+        blocks += [_text("poses (rows) worn by others (columns)", lines[0].shape[1]), *grid]
     return _stacked(blocks)
 
 
@@ -83,12 +85,8 @@ def _tile(picture: UInt8) -> UInt8:
 
 
 def _line(tiles: Sequence[UInt8]) -> UInt8:
-    gap = np.full((_TILE, _GAP, 3), _PAPER, np.uint8)
+    gap = np.full((len(tiles[0]), _GAP, 3), _PAPER, np.uint8)
     return np.concatenate([part for tile in tiles for part in (tile, gap)], axis=1)
-
-
-def _titled(title: str, lines: Sequence[UInt8]) -> UInt8:
-    return _stacked([_text(title, lines[0].shape[1]), *lines])
 
 
 def _text(text: str, width: int) -> UInt8:
