@@ -287,7 +287,7 @@ def main() -> None:
 
     model = train(world, size, config, options.output, on_step, options.device, options.minutes)
     seeds = (torch.Generator().manual_seed(55_000 + i) for i in range(12))
-    calibrate(model, (make_batch(test, replace(config, recorded=0.5), g) for g in seeds))
+    calibrate(model, (make_batch(test, config, g) for g in seeds))
     save_lifter(model, options.output / "lifter.safetensors")
     table = evaluate(model, test, config)
     for name, row in table.items():
