@@ -22,6 +22,7 @@ class LossWeights:
     contrast: float = 0.1  # lost from the paper's text; docs/method.md has what was tried
     far: float = 4.0  # seconds from which poses count as unlike, D of Eq. 5
     temperature: float = 0.1  # tau of Eq. 3
+    margin: float = 0.2  # of Eq. 4, between squares of distances
     track: float = 1.0
     step: float = 0.05  # half heights of the picture that a falling box moves at least, Eq. 10
     labels: float = 10.0
@@ -44,6 +45,8 @@ def losses(
         found["contrast"] = weights.contrast * dsl_loss(outputs.tv, batch.times, weights.far)
     elif method.contrast == "css":
         found["contrast"] = weights.contrast * css_loss(outputs.tv, weights.temperature)
+    elif method.contrast == "triplet":
+        found["contrast"] = weights.contrast * triplet_loss(outputs.tv, weights.margin)
     if outputs.boxes is not None:
         found |= _box_losses(outputs.boxes, method, weights)
     if outputs.keypoints is not None and batch.labels is not None:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from mocap_cli.errors import MocapError
 
-Contrast = Literal["dsl", "css"]
+Contrast = Literal["dsl", "css", "triplet"]
 Slot = Literal["reference", "near", "middle", "far", "view", "equal"]
 
 
@@ -16,7 +16,7 @@ class Method:
     name: str
     detector: bool = True  # find the subject and encode its crop; else the whole picture
     decoder: bool = True  # draw the crop again and put it over the background
-    contrast: Contrast | None = None  # on time-variant codes: Eq. 5 and 6, or Eq. 3
+    contrast: Contrast | None = None  # on time-variant codes: Eq. 5 and 6, Eq. 3, Eq. 4
     split: bool = True  # time-variant and time-invariant codes, the latter swapped in time
     adversary: bool = False  # a critic must not tell from two codes whether they share a clip
     turned: bool = False  # codes are points in space, turned from camera to camera
@@ -63,7 +63,7 @@ def _table() -> tuple[Method, ...]:
         replace(plain, name="ae-stn-dec", contrast=None, detector=True, decoder=True),
         Method(name="css-stn-dec-split", contrast="css"),
         plain,
-        replace(plain, name="mv-css", views=2),
+        replace(plain, name="mv-css", views=2, contrast="triplet"),
         Method(name="drnet", adversary=True),
         Method(name="nsd", turned=True, views=2),
         replace(plain, name="imagenet", contrast=None, trained=False),
