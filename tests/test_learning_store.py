@@ -43,7 +43,7 @@ class Wall:
 @pytest.fixture(autouse=True)
 def background(monkeypatch):
     """No video of these needs its background found."""
-    monkeypatch.setattr(filling, "background_of", lambda video, kind: Wall())
+    monkeypatch.setattr(filling, "background_of", lambda *given: Wall())
 
 
 def stored(video, store, recipe=RECIPE):
@@ -110,7 +110,7 @@ def test_a_plate_that_stays_is_kept_once_and_one_that_moves_for_every_frame(tmp_
     recipe = Recipe(width=SIZE[0], height=SIZE[1], fps=15)
     still = stored(video, tmp_path / "still", recipe)
     assert len(still.plates) == len(still.known) == 1
-    monkeypatch.setattr(filling, "background_of", lambda video, kind: Wall(changes=True))
+    monkeypatch.setattr(filling, "background_of", lambda *given: Wall(changes=True))
     moving = stored(video, tmp_path / "moving", recipe)
     assert len(moving.plates) == len(moving.times) == 15
     assert (moving.plates[moving.plate_of[3]] == np.roll(wall(0), 3, 0)).all()

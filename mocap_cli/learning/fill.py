@@ -78,7 +78,8 @@ def _decoded(video: Path, aside: Path, recipe: Recipe, on_frame: Callable[[int],
         picture=place,
         warnings=warnings,
     )
-    return with_plates(clip, background_of(video, recipe.background), aside, recipe)
+    background = background_of(video, recipe.background, on_frame)
+    return with_plates(clip, background, aside, recipe)
 
 
 def thinned(reader: VideoReader, fps: float, on_frame: Callable[[int], None]) -> Iterator[Frame]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli.background.background import Background, open_background
-from mocap_cli.background.make import BackgroundOptions, make_background
+from mocap_cli.background.make import BackgroundOptions, Progress, make_background
 from mocap_cli.learning.store import Recipe, Stored, pictures_file, pictures_in
 
 UInt8 = NDArray[np.uint8]
@@ -18,12 +18,13 @@ ARCHIVE = ".background.npz"
 _DIFFERS = 28  # levels by which a colour is surely not the plate's: noise and shadows are below
 
 
-def background_of(video: Path, kind: str) -> Background:
+def background_of(video: Path, kind: str, on_frame: Progress = lambda done: None) -> Background:
     """What `mocap background` made of a video and left beside it, or what it would make."""
     beside = video.with_name(video.stem + ARCHIVE)
     if kind == "auto" and beside.is_file():
         return open_background(beside)
-    return make_background(video, BackgroundOptions(kind=kind))  # type: ignore[arg-type]
+    options = BackgroundOptions(kind=kind)  # type: ignore[arg-type]
+    return make_background(video, options, on_frame)
 
 
 def with_plates(clip: Stored, background: Background, aside: Path, recipe: Recipe) -> Stored:
