@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mocap_cli.background.background import Background, Kind, brightened
 from mocap_cli.background.layout import frame_surface, lay_out
 from mocap_cli.background.median import evened, panorama, still_plate
+from mocap_cli.background.misfit import misfit, told
 from mocap_cli.background.path import CameraPath, Index, standing
 from mocap_cli.background.people import PeopleMask
 from mocap_cli.background.plate import NEVER_FREE, Plate
@@ -58,14 +59,11 @@ def make_background(
     with Stack(camera.size) as stack:
         _collect(video, options, chosen, mask, stack)
         plates = [_plate(camera, kind, part, chosen, stack) for part in range(len(camera.kind))]
-    warnings = (*damage, *camera.warnings, *_holes(plates))
-    return Background(
-        video=video.name,
-        kind=kind,
-        camera=replace(camera, warnings=()),
-        plates=tuple(plates),
-        warnings=warnings,
-    )
+        made = Background(
+            video=video.name, kind=kind, camera=replace(camera, warnings=()), plates=tuple(plates)
+        )
+        fit = told(misfit(made, stack, chosen.tolist())) if kind != "split" else ()
+    return replace(made, warnings=(*damage, *camera.warnings, *fit, *_holes(plates)))
 
 
 def _camera(

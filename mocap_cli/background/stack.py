@@ -13,7 +13,7 @@ SEEN = 1
 
 
 class Stack:
-    """Pictures (H, W, 4), RGB and 255 where no person is, else SEEN; gone after its `with` block."""
+    """Pictures (H, W, 4), RGB and 255 where no person is, else SEEN; gone after `with`."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         self._width, self._height = size
