@@ -10,7 +10,7 @@ import typer
 from rich.text import Text
 
 from mocap_cli.commands.destinations import VIDEOS, inputs
-from mocap_cli.commands.live import Stops, progress
+from mocap_cli.commands.live import Stops, duration, progress
 from mocap_cli.commands.screen import Bar, bars, console
 from mocap_cli.commands.wanted import Wanted
 from mocap_cli.errors import MocapError
@@ -224,7 +224,7 @@ def _outcome(folder: Path, settings: Settings, end: Place) -> Text:
     if end.step < settings.steps:
         head = Text(f"stopped at step {end.step} of {settings.steps}, saved", "bold")
         return _listed(head, [("go on", f"mocap pretrain -o {folder} --resume")])
-    head = Text(f"{folder}: {end.step} steps in {end.seconds / 60:.1f} min", "bold")
+    head = Text(f"{folder}: {end.step} steps in {duration(end.seconds)}", "bold")
     lines = [
         ("best", f"{folder / BEST}, of step {end.best_step}, held out {end.best or 0:.4f}"),
         ("look at", f"{folder / SHEETS}/ and {folder / CURVES}"),
