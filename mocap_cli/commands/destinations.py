@@ -14,7 +14,7 @@ VIDEO_SUFFIXES = frozenset(
         ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv",
     )
 )  # fmt: skip
-OVERLAY = ".overlay.mp4"
+OVERLAY, SWAP = ".overlay.mp4", ".swap.mp4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Kind:
     ours: tuple[str, ...]  # how names of files end that are made from it, never taken for it
 
 
-VIDEOS = Kind("videos", VIDEO_SUFFIXES, (OVERLAY, ".background.mp4", ".difference.mp4"))
+VIDEOS = Kind("videos", VIDEO_SUFFIXES, (OVERLAY, SWAP, ".background.mp4", ".difference.mp4"))
 MOTIONS = Kind("motions", frozenset((".json",)), (".coco.json",))
 
 

@@ -16,8 +16,10 @@ from mocap_cli.commands.options import (
     refuse_backwards,
 )
 
+PRETRAINED = "runs/pretrain"  # where `mocap pretrain` puts a run, unless told otherwise
+
 Motions = Annotated[
-    list[Path],
+    list[Path] | None,
     typer.Argument(metavar="MOTION", help="JSON files of `mocap track`, or folders of them."),
 ]
 Output = Annotated[
@@ -46,6 +48,23 @@ Rig = Annotated[
     Literal["default", "mixamo", "rokoko"],
     typer.Option(help="Whose names the joints of .bvh, .glb and .usda get."),
 ]
+SwapAppearance = Annotated[
+    tuple[Path, Path] | None,
+    typer.Option(
+        "--swap-appearance",
+        metavar="A B",
+        help="Draw the motion of video A again with the looks of video B, with a model of"
+        " `mocap pretrain`.",
+    ),
+]
+Model = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="RUN",
+        help="What --swap-appearance draws with: the folder of a run, or a model.",
+        show_default=PRETRAINED,
+    ),
+]
 Check = Annotated[
     bool,
     typer.Option(
@@ -60,7 +79,9 @@ Trail = Annotated[
 Panel = Annotated[
     bool,
     typer.Option(
-        "--panel", help="Beside .mp4 show the person from the side, from above, and joint angles."
+        "--panel",
+        help="Beside .mp4 show the person from the side, from above, and joint angles; beside a"
+        " swap the two videos.",
     ),
 ]
 Smooth = Annotated[
@@ -89,7 +110,8 @@ InPlace = Annotated[
 
 
 def export(
-    motions: Motions,
+    context: typer.Context,
+    motions: Motions = None,
     output: Output = None,
     video: Video = None,
     link_video: LinkVideo = False,
@@ -108,6 +130,8 @@ def export(
     units: Units = "cm",
     rig: Rig = "default",
     check: Check = False,
+    swap_appearance: SwapAppearance = None,
+    model: Model = None,
     quiet: Quiet = False,
 ) -> None:
     """Turn motions into the files that other programs open.
@@ -115,6 +139,13 @@ def export(
     Example: mocap export dive.json -o dive.bvh -o dive.csv
     """
     refuse_backwards(start, end)
+    if swap_appearance is not None:
+        _swap(context, swap_appearance, output or [], model, start, end, panel, quiet)
+        return
+    if model is not None:
+        raise typer.BadParameter("goes with --swap-appearance alone", param_hint="--model")
+    if not motions:
+        raise typer.BadParameter("give motions, or folders of motions", param_hint="MOTION")
     from mocap_cli.commands.conversion import run
     from mocap_cli.commands.destinations import MOTIONS, Wish, plan
     from mocap_cli.export.changes import Changes
@@ -140,3 +171,38 @@ def export(
     extras = Extras(trail=trail, panel=panel)
     wishes = WriteOptions(link_video=link_video, extras=extras, units=units, rig=rig)
     run(jobs, changes, wishes, video=video, only_fit=check, quiet=quiet)
+
+
+_OF_A_SWAP = {"swap_appearance", "model", "output", "start", "end", "panel", "quiet"}
+
+
+def _swap(
+    context: typer.Context,
+    videos: tuple[Path, Path],
+    outputs: list[str],
+    model: Path | None,
+    start: float | None,
+    end: float | None,
+    panel: bool,
+    quiet: bool,
+) -> None:
+    """What goes on with motions has no meaning here, so it is refused."""
+    for option in context.command.params:
+        name, source = option.name or "", context.get_parameter_source(option.name or "")
+        if name not in _OF_A_SWAP and source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(
+                "does not go with --swap-appearance", param_hint=option.opts[-1]
+            )
+    from mocap_cli.commands.swapping import Swapping, destination, run
+    from mocap_cli.export.swap import Span
+
+    motion, looks = videos
+    wanted = Swapping(
+        motion=motion,
+        looks=looks,
+        output=destination(motion, outputs),
+        model=model or Path(PRETRAINED),
+        span=Span(start=start or 0.0, end=end),
+        panel=panel,
+    )
+    run(wanted, quiet=quiet)

@@ -31,7 +31,7 @@ def report(
             ("in doubt", _doubts(summary.doubtful)),
             ("space", _SPACES[motion.space]),
             *(("warning", warning) for warning in motion.warnings),
-            *_written(outputs, units),
+            *written(outputs, units),
         ],
     )
 
@@ -43,7 +43,7 @@ def export_report(
     summary = summarise(motion)
     head = f"{source}: {summary.frames} frames, {summary.seconds:.2f} s at {summary.fps:.2f} fps"
     quality = [("quality", _quality(measure(motion)))]
-    return lines_of(head, [*quality, *_written(outputs, units)])
+    return lines_of(head, [*quality, *written(outputs, units)])
 
 
 def _quality(quality: Quality) -> str:
@@ -52,7 +52,8 @@ def _quality(quality: Quality) -> str:
     return f"{'unfit' if faults(quality) else 'fit'} ({', '.join(numbers)})"
 
 
-def _written(outputs: Sequence[Path], units: Literal["cm", "m"]) -> list[tuple[str, str]]:
+def written(outputs: Sequence[Path], units: Literal["cm", "m"] = "cm") -> list[tuple[str, str]]:
+    """What was written and how large it is, and how Blender takes it."""
     lines = [("wrote", f"{path} ({_size(path)})") for path in outputs]
     if any(path.suffix.lower() == ".bvh" for path in outputs):
         lines.append(("Blender", _blender(units)))

@@ -1,0 +1,86 @@
+"""Swap appearance: look at both videos, find the background, redraw, and say what came of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+from rich.text import Text
+
+from mocap_cli.commands.destinations import SWAP, Wish
+from mocap_cli.commands.report import lines_of, written
+from mocap_cli.commands.screen import Bars, bars
+from mocap_cli.export.formats import check_output
+from mocap_cli.export.painter import Painter, open_painter
+from mocap_cli.export.swap import Span, read_looks, write_swap
+from mocap_cli.learning.plates import background_of
+from mocap_cli.video.probe import VideoInfo, probe
+from mocap_cli.video.reader import open_video
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swapping:
+    """Whose motion, whose looks, and what is made of them."""
+
+    motion: Path
+    looks: Path
+    output: Path
+    model: Path
+    span: Span
+    panel: bool
+
+
+def destination(motion: Path, outputs: list[str]) -> Path:
+    """The one video to write, from the values of -o."""
+    wish = Wish.of(outputs, (".mp4",), ())
+    found = [*wish.files, *(wish.folder / (motion.stem + SWAP) for _ in wish.suffixes)]
+    if not outputs or (not found and len(outputs) > 1):
+        raise typer.BadParameter("say where with -o swap.mp4", param_hint="-o")
+    found = found or [wish.folder / (motion.stem + SWAP)]
+    if len(found) > 1 or found[0].suffix.lower() != ".mp4":
+        raise typer.BadParameter("a swap is one video: give one .mp4", param_hint="-o")
+    return found[0]
+
+
+def run(wanted: Swapping, *, quiet: bool) -> None:
+    """Write the swap, with bars on the way and a summary at its end."""
+    infos = probe(wanted.motion), probe(wanted.looks)
+    painter = open_painter(wanted.model)
+    inputs = {"video": wanted.motion, "video with the looks": wanted.looks}
+    check_output(wanted.output, inputs, infos[0].frames or 0)
+    with open_video(wanted.motion, wanted.span.start, wanted.span.end) as frames:
+        next(iter(frames))  # a span without a frame is an error, before the long work
+    with bars(quiet) as screen:
+        _swap(wanted, painter, infos, screen)
+
+
+def _swap(
+    wanted: Swapping, painter: Painter, infos: tuple[VideoInfo, VideoInfo], screen: Bars
+) -> None:
+    motion, looks = infos
+    with screen.bar(f"looks of {wanted.looks.name}", looks.frames) as bar:
+        worn = read_looks(painter, wanted.looks, bar)
+    with screen.bar(f"background of {wanted.motion.name}", motion.frames) as bar:
+        background = background_of(wanted.motion, "auto", bar)
+    with screen.bar(wanted.output.name, motion.frames) as bar:
+        done = write_swap(
+            painter, wanted.motion, background, worn, wanted.output, wanted.span,
+            panel=wanted.panel, on_frame=bar,
+        )  # fmt: skip
+    screen.show(_report(wanted, painter, done, background.warnings))
+
+
+def _report(wanted: Swapping, painter: Painter, frames: int, warnings: tuple[str, ...]) -> Text:
+    head = f"{wanted.motion}: {frames} frames in the looks of {wanted.looks}"
+    strangers = [
+        f"{video.name} is not among the clips that the model learnt from"
+        for video in (wanted.motion, wanted.looks)
+        if painter.clips and video.name not in painter.clips
+    ]
+    return lines_of(
+        head,
+        [
+            ("model", f"{painter.path}, of step {painter.step}"),
+            *(("warning", said) for said in (*strangers, *warnings)),
+            *written((wanted.output,)),
+        ],
+    )
