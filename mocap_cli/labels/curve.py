@@ -1,0 +1,78 @@
+"""The label-efficiency curve: error against the number of labels, one encoder beside another."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap_cli.export.sheet import DIM, FAINT, INK, Colour, Sheet
+from mocap_cli.files import written_whole
+from mocap_cli.labels.evaluate import score
+from mocap_cli.labels.examples import Examples
+from mocap_cli.labels.fit import FitOptions, fit
+
+Float64 = NDArray[np.float64]
+Points = Sequence[tuple[int, float]]  # labels, N-MPJPE in mm
+
+COUNTS = (10, 30, 100, 300)
+_WIDE, _TALL, _LEFT, _RIGHT, _TOP, _BOTTOM = 760, 460, 70, 190, 46, 50
+_COLOURS: tuple[Colour, ...] = ((214, 106, 16), (31, 98, 179), (34, 139, 84), (120, 94, 160))
+
+
+def learn_curve(
+    taught: Examples,
+    asked: Examples,
+    options: FitOptions,
+    counts: Sequence[int] = COUNTS,
+    on_point: Callable[[int], None] = lambda done: None,
+) -> list[tuple[int, float]]:
+    """N-MPJPE on examples that are not taught, for more and more labels, evenly chosen."""
+    points = []
+    for done, count in enumerate((*[c for c in counts if c < len(taught)], len(taught)), start=1):
+        at = np.unique(np.linspace(0, len(taught) - 1, count).round().astype(int))
+        expert = fit(taught.only(at), replace(options, folds=min(options.folds, count)))
+        joints, _ = expert.ask(asked.inputs, asked.flipped)
+        times = asked.frames.astype(np.float64)
+        found = score(joints, asked.joints.astype(np.float64), times, asked.clips)
+        points.append((count, found.n_mpjpe))
+        on_point(done)
+    return points
+
+
+def write_curve(curves: Mapping[str, Points], path: Path) -> None:
+    """One line for each name; labels on a logarithmic axis."""
+    page = Sheet(_WIDE, _TALL)
+    counts = sorted({n for points in curves.values() for n, _ in points})
+    errors = [e for points in curves.values() for _, e in points]
+    low, high = 0.9 * min(errors), 1.05 * max(errors)
+    span = np.log(max(counts[-1] / counts[0], 1.01))
+
+    def at(count: int, error: float) -> tuple[float, float]:
+        x = _LEFT + np.log(count / counts[0]) / span * (_WIDE - _LEFT - _RIGHT)
+        return float(x), _TOP + (high - error) / (high - low) * (_TALL - _TOP - _BOTTOM)
+
+    page.text((_LEFT, 26), "N-MPJPE in mm against labelled frames", 16)
+    for tick in np.linspace(low, high, 5):
+        page.line([at(counts[0], tick), at(counts[-1], tick)], FAINT)
+        page.text((_LEFT - 10, at(counts[0], tick)[1] + 5), f"{tick:.0f}", 13, DIM, "right")
+    for count in counts:
+        page.text((at(count, low)[0], _TALL - _BOTTOM + 22), str(count), 13, DIM, "middle")
+    ends = _apart([at(*points[-1])[1] for points in curves.values()])
+    for (name, points), colour, end in zip(curves.items(), _COLOURS * 9, ends, strict=False):
+        page.line([at(*point) for point in points], colour, 3)
+        page.text((_WIDE - _RIGHT + 12, end + 5), f"{name}  {points[-1][1]:.0f}", 14, INK)
+        page.line([(_WIDE - _RIGHT + 2, end), (_WIDE - _RIGHT + 9, end)], colour, 3)
+    with written_whole(path) as aside:
+        aside.write_bytes(page.png())
+
+
+def _apart(heights: Sequence[float], least: float = 18.0) -> list[float]:
+    """The same heights, so far from each other that words fit between."""
+    placed = list(heights)
+    order = np.argsort(heights)
+    for above, below in pairwise(order):
+        placed[below] = max(placed[below], placed[above] + least)
+    return placed

@@ -1,0 +1,113 @@
+"""Evaluate: how far answers are from labels, by the measures of the pose literature."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap_cli.body.skeleton import BODY
+
+Float64 = NDArray[np.float64]
+
+PCK = 0.150  # metres
+MEASURES = ("mpjpe", "n_mpjpe", "p_mpjpe", "pck", "auc", "acceleration")
+TITLES = ("MPJPE", "N-MPJPE", "P-MPJPE", "PCK@150", "AUC", "accel")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """Errors in millimetres, shares in percent, acceleration in metres a second squared."""
+
+    frames: int
+    mpjpe: float  # both about the pelvis
+    n_mpjpe: float  # the answer scaled to fit, frame by frame
+    p_mpjpe: float  # after the best turn, scale and shift of each frame
+    pck: float  # joints within 150 mm
+    auc: float  # the mean of PCK over 0 to 150 mm
+    acceleration: float | None  # error of it; None where no three neighbours are labelled
+    joints: dict[str, float] = field(default_factory=dict)  # MPJPE of each
+
+    def row(self) -> tuple[str, ...]:
+        """The numbers as texts, in the order of TITLES."""
+        return tuple("-" if v is None else f"{v:.1f}" for v in map(asdict(self).get, MEASURES))
+
+
+def score(answer: Float64, truth: Float64, times: Float64, clips: NDArray[np.int64]) -> Scores:
+    """Answers and labels (N, 19, 3); joints that are NaN in either do not count."""
+    known = np.asarray(np.isfinite(answer + truth).all(axis=-1))
+    known[:, 0] = False
+    used = np.any(known, axis=1)
+    p, g, seen = answer[used], truth[used], known[used]
+    p, g = p - p[:, :1], g - g[:, :1]
+    off = np.where(seen, np.linalg.norm(p - g, axis=-1), np.nan)  # (N, 19)
+    near = np.linspace(0, PCK, 31)
+    joints = {
+        name: 1000 * float(np.nanmean(column))
+        for name, column in zip(BODY.names, off.T, strict=True)
+        if np.isfinite(column).any()
+    }
+    return Scores(
+        frames=int(used.sum()),
+        mpjpe=1000 * float(np.nanmean(off)),
+        n_mpjpe=1000 * float(np.mean(_scaled(p, g, seen)[seen])),
+        p_mpjpe=1000 * float(np.mean(_aligned(p, g, seen)[seen])),
+        pck=100 * float((off[seen] < PCK).mean()),
+        auc=100 * float(np.mean([(off[seen] <= limit).mean() for limit in near])),
+        acceleration=_acceleration(p, g, seen, times[used], clips[used]),
+        joints=joints,
+    )
+
+
+def _scaled(p: Float64, g: Float64, seen: NDArray[np.bool_]) -> Float64:
+    weight = seen[..., None].astype(np.float64)
+    p, g = np.nan_to_num(p) * weight, np.nan_to_num(g) * weight
+    scale = (p * g).sum((1, 2)) / np.maximum((p * p).sum((1, 2)), 1e-12)
+    return np.asarray(np.linalg.norm(scale[:, None, None] * p - g, axis=-1))
+
+
+def _aligned(p: Float64, g: Float64, seen: NDArray[np.bool_]) -> Float64:
+    """(N, 19) what is left after a similarity transform, over the joints that are known."""
+    weight = seen.copy()
+    weight[:, 0] = True  # the pelvis is known: it is the origin of both
+    share = (weight / weight.sum(1, keepdims=True))[..., None]
+    p, g = np.nan_to_num(p), np.nan_to_num(g)
+    p, g = p - (share * p).sum(1, keepdims=True), g - (share * g).sum(1, keepdims=True)
+    u, s, vh = np.linalg.svd((share * p).transpose(0, 2, 1) @ g)
+    fix = np.ones_like(s)
+    fix[:, -1] = np.sign(np.linalg.det(u @ vh))
+    scale = (s * fix).sum(1) / np.maximum((share * p * p).sum((1, 2)), 1e-12)
+    turned = scale[:, None, None] * p @ ((u * fix[:, None]) @ vh)
+    return np.asarray(np.linalg.norm(turned - g, axis=-1))
+
+
+def _acceleration(
+    p: Float64, g: Float64, seen: NDArray[np.bool_], times: Float64, clips: NDArray[np.int64]
+) -> float | None:
+    """Mean error over frames whose neighbours are labelled too, at an even beat."""
+    if len(times) < 3:
+        return None
+    before, after = np.diff(times)[:-1], np.diff(times)[1:]
+    usual = np.median(np.diff(times)[np.diff(times) > 0]) if (np.diff(times) > 0).any() else 1.0
+    even = (np.abs(before - after) < 0.1 * usual) & (np.abs(before - usual) < 0.1 * usual)
+    even &= (clips[2:] == clips[:-2]) & (before > 0)
+    good = even[:, None] & seen[2:] & seen[1:-1] & seen[:-2]
+    if not good.any():
+        return None
+    off = p - g
+    bend = np.linalg.norm(off[2:] - 2 * off[1:-1] + off[:-2], axis=-1) / (before**2)[:, None]
+    return float(bend[good].mean())
+
+
+def table(rows: Sequence[tuple[str, Scores]]) -> str:
+    """Lines for people: one a row, numbers under their measures."""
+    head = ("", "frames", *TITLES)
+    lines = [(name, str(scores.frames), *scores.row()) for name, scores in rows]
+    widths = [max(len(line[i]) for line in (head, *lines)) for i in range(len(head))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in (head, *lines)
+    )

@@ -1,0 +1,153 @@
+"""Expert: fitted heads that know how far off they may be."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mocap_cli.body.skeleton import BODY
+from mocap_cli.labels.examples import Examples, mirror_pose
+from mocap_cli.labels.head import Head
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+SHARE = 0.7  # of errors that lie within the expected one, as the lifter's do
+_PATIENT = 20  # labelled frames after which a joint's own errors count as much as all joints'
+_LEAST = 0.01  # metres: nothing is surer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Novelty:
+    """How unlike everything that was labelled a frame is: 1 is usual."""
+
+    known: Float32  # (M, R) inputs of labelled frames, each number of unit spread
+    mean: Float32  # (R,)
+    spread: Float32  # (R,)
+    usual: float  # distance to the nearest that labelled frames have from those of other times
+
+    def __call__(self, inputs: Float32) -> Float64:
+        """(N, R) to (N,)."""
+        scaled = (inputs - self.mean) / self.spread
+        square = np.square(scaled).sum(1)[:, None] + np.square(self.known).sum(1)
+        apart = np.sqrt(np.maximum(square - 2 * scaled @ self.known.T, 0)).min(axis=1)
+        return np.clip(apart / self.usual, 0.3, 10.0).astype(np.float64)
+
+
+def novelty_of(inputs: Float32, most: int) -> Novelty:
+    """From what is known of labelled frames (N, R), thinned to at most so many."""
+    at = np.unique(np.linspace(0, len(inputs) - 1, min(len(inputs), most)).round().astype(int))
+    mean = inputs.mean(0)
+    spread = np.maximum(inputs.std(0), 1e-3 * inputs.std() + 1e-9)
+    known = ((inputs[at] - mean) / spread).astype(np.float32)
+    square = np.square(known).sum(1)
+    apart = np.sqrt(np.maximum(square[:, None] + square - 2 * known @ known.T, 0))
+    near = np.abs(np.subtract.outer(np.arange(len(at)), np.arange(len(at)))) <= len(at) // 10
+    apart[near] = np.inf
+    nearest = apart.min(axis=1)
+    usual = float(np.median(nearest[np.isfinite(nearest)])) if np.isfinite(nearest).any() else 1.0
+    return Novelty(known, mean, np.asarray(spread, np.float32), max(usual, 1e-6))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """What errors to expect, from frames that were held out."""
+
+    joints: Float64  # (19,) metres of a frame of usual novelty
+    power: float  # of the novelty, by which errors grow
+    lifter: Float64  # (19,) times the lifter's own expected error
+    held_out: float  # metres: the mean error on held-out frames
+    counted: int  # held-out frames
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expert:
+    """Heads, and what errors they make."""
+
+    basis: Float32  # (F, R) onto which codes are projected; what else is known follows them
+    heads: tuple[Head, ...]
+    novelty: Novelty
+    calibration: Calibration
+
+    @torch.inference_mode()
+    def ask(self, inputs: Float32, flipped: Float32) -> tuple[Float64, Float64]:
+        """(T, D) what is known of frames and of their mirror images to joints (T, 19, 3) about the
+        pelvis and expected errors (T, 19), both in metres."""
+        a, b = projected(inputs, self.basis), projected(flipped, self.basis)
+        said = [head(torch.from_numpy(a)).numpy() for head in self.heads]
+        said += [mirror_pose(head(torch.from_numpy(b)).numpy()) for head in self.heads]
+        joints = np.asarray(np.stack(said).mean(axis=0), np.float64)
+        worse = np.exp(self.calibration.power * np.log(self.novelty(a)))
+        sigma = np.outer(worse, self.calibration.joints)
+        return joints - joints[:, :1], np.maximum(sigma, _LEAST)
+
+
+def projected(inputs: Float32, basis: Float32) -> Float32:
+    """(N, D) inputs, the codes at their beginning seen in the directions of the basis (F, R)."""
+    codes, rest = np.split(inputs, [len(basis)], axis=1)
+    return np.concatenate((codes @ basis, rest), axis=1)
+
+
+def calibrated(unseen: Float32, news: Float64, examples: Examples) -> Calibration:
+    """From answers (N, 19, 3) about frames that the answering head was not taught."""
+    off = np.linalg.norm(unseen - examples.joints, axis=-1).astype(np.float64)
+    off[:, 0] = np.nan
+    power = _power(off, news)
+    joints = _quantile(off / (news**power)[:, None])
+    lifter_off = np.linalg.norm(examples.lifted - examples.joints, axis=-1) / examples.lifted_sigma
+    lifter_off[:, 0] = np.nan
+    lifter = _quantile(lifter_off.astype(np.float64), usual=1.0)
+    return Calibration(joints, power, lifter, float(np.nanmean(off)), len(off))
+
+
+def _power(off: Float64, news: Float64) -> float:
+    """How errors grow with novelty; 0 when they do not."""
+    known = np.isfinite(off)
+    usual = np.array(
+        [np.median(c[k]) if k.any() else 1.0 for c, k in zip(off.T, known.T, strict=True)]
+    )
+    size = np.where(known, np.log(off / np.maximum(usual, 1e-6) + 1e-3), 0.0)
+    good = np.asarray(known.any(axis=1))
+    frame = size.sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    x = np.log(news[good])
+    if good.sum() < 10 or x.std() < 1e-3:
+        return 0.0
+    return float(np.clip(np.polyfit(x, frame[good], 1)[0], 0.0, 1.0))
+
+
+def _quantile(off: Float64, usual: float | None = None) -> Float64:
+    """(19,) what SHARE of a joint's values lie within; with few of them, of all joints'."""
+    everything = off[np.isfinite(off)]
+    if not len(everything):
+        return np.ones(len(BODY)) * (1.0 if usual is None else usual)
+    whole = float(np.quantile(everything, SHARE))
+    if usual is not None:
+        way = len(off) / (len(off) + _PATIENT)
+        whole = float(np.exp(way * np.log(max(whole, 1e-6)) + (1 - way) * np.log(usual)))
+    own = np.full(len(BODY), whole)
+    for joint, column in enumerate(off.T):
+        known = column[np.isfinite(column)]
+        if len(known):
+            way = len(known) / (len(known) + _PATIENT)
+            value = max(float(np.quantile(known, SHARE)), 1e-6)
+            own[joint] = np.exp(way * np.log(value) + (1 - way) * np.log(whole))
+    return own
+
+
+def fused(
+    parts: Sequence[tuple[Float64, Float64]],
+) -> tuple[Float64, Float64]:
+    """Joints (T, 19, 3) with expected errors (T, 19) from several that know the same person.
+
+    Each counts by the inverse of its squared error; whatever is NaN does not count.
+    """
+    total, weight = np.zeros(parts[0][0].shape), np.zeros(parts[0][1].shape)
+    for joints, sigma in parts:
+        known = np.isfinite(joints).all(axis=-1) & np.isfinite(sigma)
+        share = np.where(known, 1 / np.maximum(np.where(known, sigma, 1.0), _LEAST) ** 2, 0.0)
+        total += share[..., None] * np.nan_to_num(joints)
+        weight += share
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return total / weight[..., None], np.sqrt(1 / weight)

@@ -1,0 +1,186 @@
+"""Eye: the frozen model that labels are fitted to, and the codes that it gives of a video."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mocap_cli.errors import MocapError
+from mocap_cli.files import written_whole
+from mocap_cli.keypoints.crop import Crop
+from mocap_cli.learning.collect import read_sources
+from mocap_cli.learning.digest import content_of
+from mocap_cli.learning.fill import fitted, framed
+from mocap_cli.learning.model import SMALL, Model
+from mocap_cli.learning.pretrain import BEST
+from mocap_cli.learning.store import Recipe, open_clip
+from mocap_cli.learning.stored import open_model
+from mocap_cli.video.reader import Frame, open_video
+from mocap_cli.weights import weight_hash
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+UInt8 = NDArray[np.uint8]
+
+IMAGENET = "imagenet"
+_SIDE = 96  # pixels of the person's square that ImageNet's features are read from
+_BATCH = 16
+_VERSION = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Eye:
+    """A frozen model and how pictures are shown to it."""
+
+    model: Model
+    size: tuple[int, int]  # width and height of what it is shown
+    digest: str  # tells its codes from those of others
+    cropped: bool  # it finds nobody by itself: it is shown the person's square
+
+    def of_model(self) -> str:
+        """What it is, for people."""
+        return str(self.model.config.method)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Codes:
+    """What an eye makes of every frame of a video."""
+
+    times: Float64  # (T,) seconds
+    tv: Float32  # (T, F) what changes in time
+    mirrored: Float32  # (T, F) the same of the mirrored picture
+    boxes: Float32  # (T, 4) left, top, right, bottom in displayed pixels; NaN where it has none
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+
+def open_eye(what: str | Path) -> Eye:
+    """A run's folder, its model file, or `imagenet`, which nothing was learnt for."""
+    if str(what) == IMAGENET:
+        config = replace(SMALL, method=IMAGENET, crop=_SIDE)
+        model = Model(config, learns=False).eval()
+        digest = f"{weight_hash('lite0.safetensors')}-{_SIDE}"
+        return Eye(model, (_SIDE, _SIDE), digest, True)
+    path = Path(what)
+    path = path / BEST if path.is_dir() else path
+    model, meta = open_model(path)
+    digest = sha256(path.read_bytes()).hexdigest()
+    if model.config.method == IMAGENET:
+        return Eye(model, (model.config.crop,) * 2, digest, True)
+    return Eye(model, _size(path, meta), digest, False)
+
+
+def _size(path: Path, meta: dict[str, object]) -> tuple[int, int]:
+    """Width and height of the frames that a model learnt from."""
+    kept = meta.get("size")
+    if isinstance(kept, list) and len(kept) == 2:
+        return int(kept[0]), int(kept[1])
+    try:
+        sources, store, _ = read_sources(path.parent)
+        _, height, width, _ = open_clip(store, sources[0].address).frames.shape
+    except (MocapError, IndexError) as error:
+        raise MocapError(
+            f"{path} does not tell how large the frames were that it learnt from",
+            "give the folder of its run, with the store that it learnt from still there",
+        ) from error
+    return width, height
+
+
+def encode(
+    video: Path,
+    eye: Eye,
+    cache: Path | None,
+    crops: Float64 | None = None,  # (T, 3) middle and side of the person's square in each frame
+    span: tuple[float | None, float | None] = (None, None),
+    on_frame: Callable[[int], None] = lambda done: None,
+) -> Codes:
+    """The codes of all frames between two moments; from the cache where they are kept there."""
+    kept = None
+    if cache is not None:
+        said = json.dumps([_VERSION, content_of(video, cache), eye.digest, span])
+        kept = cache / f"{sha256(said.encode()).hexdigest()[:32]}.codes.npz"
+        if kept.is_file():
+            return _kept(kept)
+    with open_video(video, *span) as reader:
+        frames = _shown(reader, (reader.info.width, reader.info.height), eye, crops, on_frame)
+        codes = _encoded(frames, eye, (reader.info.width, reader.info.height))
+    if kept is not None:
+        with written_whole(kept) as aside, aside.open("wb") as file:
+            np.savez(file, times=codes.times, tv=codes.tv, mirrored=codes.mirrored,
+                     boxes=codes.boxes)  # fmt: skip
+    return codes
+
+
+def _kept(path: Path) -> Codes:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return Codes(file["times"], file["tv"], file["mirrored"], file["boxes"])
+    except (OSError, ValueError, KeyError) as error:
+        raise MocapError(f"{path} is damaged: {error}", "remove it; it is made anew") from error
+
+
+def _shown(
+    reader: Iterable[Frame],
+    size: tuple[int, int],
+    eye: Eye,
+    crops: Float64 | None,
+    on_frame: Callable[[int], None],
+) -> Iterator[tuple[float, UInt8]]:
+    """Each frame as the eye is shown it: all of it on black, or the person's square."""
+    recipe = Recipe(width=eye.size[0], height=eye.size[1])
+    place = fitted(size, eye.size)
+    for frame in reader:
+        if eye.cropped:
+            yield frame.time, _square(frame, crops, eye.size[0])
+        else:
+            yield frame.time, framed(frame.image, place, recipe)
+        on_frame(frame.index + 1)
+
+
+def _square(frame: Frame, crops: Float64 | None, side: int) -> UInt8:
+    height, width = frame.image.shape[:2]
+    whole = (width / 2, height / 2, float(max(width, height)))
+    x, y, wide = whole
+    if crops is not None and frame.index < len(crops) and np.isfinite(crops[frame.index]).all():
+        x, y, wide = crops[frame.index].tolist()
+    picture = Crop(x, y, max(wide, 8.0)).cut_out(frame.image)
+    return np.asarray(cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+@torch.inference_mode()
+def _encoded(frames: Iterator[tuple[float, UInt8]], eye: Eye, size: tuple[int, int]) -> Codes:
+    times: list[float] = []
+    codes: list[Float32] = []
+    flipped: list[Float32] = []
+    boxes: list[Float32] = []
+    while batch := [pair for _, pair in zip(range(_BATCH), frames, strict=False)]:
+        pictures = torch.from_numpy(np.stack([picture for _, picture in batch])).permute(0, 3, 1, 2)
+        tv, _, box = eye.model.encode(pictures)
+        mirrored, _, _ = eye.model.encode(pictures.flip(-1))
+        times += [time for time, _ in batch]
+        codes.append(tv.numpy())
+        flipped.append(mirrored.numpy())
+        empty = np.full((len(batch), 4), np.nan, np.float32)
+        boxes.append(empty if box is None else _in_picture(box.numpy(), eye, size))
+    return Codes(
+        np.array(times),
+        np.concatenate(codes).astype(np.float32),
+        np.concatenate(flipped).astype(np.float32),
+        np.concatenate(boxes).astype(np.float32),
+    )
+
+
+def _in_picture(boxes: Float32, eye: Eye, size: tuple[int, int]) -> Float32:
+    """Boxes of transformer.py to left, top, right, bottom in displayed pixels."""
+    left, top, width, height = fitted(size, eye.size)
+    half, centre = boxes[:, :2], boxes[:, 2:]
+    corners = np.concatenate((centre - half, centre + half), axis=1)
+    pixels = (corners + 1) / 2 * np.tile(eye.size, 2) - np.tile((left, top), 2)
+    return np.asarray(pixels * np.tile((size[0] / width, size[1] / height), 2), np.float32)

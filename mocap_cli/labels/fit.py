@@ -1,0 +1,216 @@
+"""Fit: heads taught by labels, each stopped by frames that it was not taught."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mocap_cli.body.skeleton import BODY, mirrored
+from mocap_cli.errors import MocapError
+from mocap_cli.labels.examples import LIFTED, POINTS, Examples, mirror_pose
+from mocap_cli.labels.expert import Expert, calibrated, novelty_of, projected
+from mocap_cli.labels.head import Head, HeadConfig, Kind, usual_head
+
+Float32 = NDArray[np.float32]
+
+_JOINT_SIDE = list(mirrored(BODY.names))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitOptions:
+    """How heads are taught."""
+
+    kind: Kind = "B"
+    points: bool = False  # inputs end with what 2D keypoints and the lifter tell
+    folds: int = 3  # heads, each of which is not taught another part of the labels
+    steps: int = 400  # at most
+    batch: int = 64
+    rate: float = 5e-4
+    decay: float = 0.02
+    noise: float = 0.2  # of each input's spread, added anew in every step
+    look: int = 25  # steps between looks at the held-out frames
+    patience: int = 4  # looks without getting better, after which a head is done
+    longest: int = 1024  # inputs that heads read as they are
+    reduce: int = 256  # numbers to which longer ones are projected
+    fewest: int = 4  # labelled frames, below which nothing is fitted
+    seed: int = 1
+
+
+DEFAULT = FitOptions()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lesson:
+    """Examples as tensors of projected inputs."""
+
+    inputs: Tensor  # (N, D)
+    flipped: Tensor  # (N, D)
+    joints: Tensor  # (N, 19, 3) without NaN
+    weight: Tensor  # (N, 19) 0 where a joint is unknown
+
+    def part(self, chosen: Tensor) -> "Lesson":
+        """Only those."""
+        return Lesson(
+            self.inputs[chosen], self.flipped[chosen], self.joints[chosen], self.weight[chosen]
+        )
+
+
+def fit(
+    examples: Examples,
+    options: FitOptions = DEFAULT,
+    on_step: Callable[[int], None] = lambda done: None,
+) -> Expert:
+    """Teach as many heads as there are folds; what each was not taught tells its errors."""
+    if len(examples) < options.fewest:
+        raise MocapError(
+            f"{len(examples)} labelled frames are too few", f"label {options.fewest} and more"
+        )
+    extra = POINTS if options.points else 0
+    basis = projection(examples.inputs[:, : examples.inputs.shape[1] - extra], options)
+    told = replace(
+        examples,
+        inputs=projected(examples.inputs, basis),
+        flipped=projected(examples.flipped, basis),
+    )
+    lesson, folds = _lesson(told), folds_of(told, options.folds)
+    torch.manual_seed(options.seed)
+    pose = LIFTED if options.points else 0
+    config = usual_head(options.kind, lesson.inputs.shape[1], basis.shape[1], pose)
+    heads, unseen = [], np.full(examples.joints.shape, np.nan, np.float32)
+    news = np.zeros(len(examples))
+    for fold in range(int(folds.max()) + 1):
+        held = folds == fold
+        taught, asked = (torch.from_numpy(np.flatnonzero(part)) for part in (~held, held))
+        done = fold * options.steps
+        head = _teach(lesson.part(taught), lesson.part(asked), config, options, done, on_step)
+        heads.append(head)
+        unseen[held] = answered([head], told.inputs[held], told.flipped[held])
+        news[held] = novelty_of(told.inputs[~held], 500)(told.inputs[held])
+    return Expert(
+        basis=basis,
+        heads=tuple(heads),
+        novelty=novelty_of(told.inputs, 500),
+        calibration=calibrated(unseen, news, examples),
+    )
+
+
+def projection(inputs: Float32, options: FitOptions) -> Float32:
+    """(D, R) onto the directions in which labelled frames differ; as it is when D is small."""
+    D = inputs.shape[1]
+    if options.longest >= D:
+        return np.eye(D, dtype=np.float32)
+    off = inputs - inputs.mean(0)
+    _, _, directions = np.linalg.svd(off.astype(np.float64), full_matrices=False)
+    return np.ascontiguousarray(directions[: options.reduce].T, np.float32)
+
+
+def folds_of(examples: Examples, count: int) -> NDArray[np.int64]:
+    """(N,) which part each frame is in: whole clips where there are enough, else stretches."""
+    clips = np.unique(examples.clips)
+    if len(clips) >= count:
+        return np.asarray(np.searchsorted(clips, examples.clips) % count, np.int64)
+    order = np.lexsort((examples.frames, examples.clips))
+    parts = np.empty(len(order), np.int64)
+    parts[order] = np.arange(len(order)) * min(count, len(order)) // len(order)
+    return parts
+
+
+def _lesson(examples: Examples) -> Lesson:
+    known = np.asarray(np.isfinite(examples.joints).all(axis=-1))
+    known[:, 0] = False  # the pelvis is the origin: there is nothing to learn
+    weight = np.where(known, 1 / (1 + (examples.sigma / _UNSURE) ** 2), 0).astype(np.float32)
+    return Lesson(
+        torch.from_numpy(examples.inputs),
+        torch.from_numpy(examples.flipped),
+        torch.from_numpy(np.nan_to_num(examples.joints)),
+        torch.from_numpy(weight),
+    )
+
+
+_UNSURE = 0.05  # metres: labels that may be off by this count half
+
+
+def _teach(
+    lesson: Lesson,
+    held: Lesson,
+    config: HeadConfig,
+    options: FitOptions,
+    done: int,
+    on_step: Callable[[int], None],
+) -> Head:
+    """One head, as it was when it did best on frames that it is not taught."""
+    head = Head(config)
+    both = _with_mirrors(lesson)
+    head.normalise(both.inputs, both.joints, both.weight > 0)
+    _solve(head, both, held)
+    optimizer = torch.optim.AdamW(head.parameters(), options.rate, weight_decay=options.decay)
+    best, state, since = float("inf"), head.state_dict(), 0
+    for step in range(options.steps + 1):
+        if step % options.look == 0:
+            found = _error(head, held)
+            if found < best:
+                best, since = found, 0
+                state = {name: value.clone() for name, value in head.state_dict().items()}
+            else:
+                since += 1
+            if since > options.patience:
+                break
+        drawn = both.part(torch.randint(len(both.inputs), (options.batch,)))
+        noise = options.noise * head.spread * torch.randn_like(drawn.inputs)
+        loss = _loss(head(drawn.inputs + noise), drawn)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        on_step(done + step)
+    head.load_state_dict(state)
+    return head.eval()
+
+
+def _solve(head: Head, lesson: Lesson, held: Lesson) -> None:
+    """The linear part, held to zero as much as serves the held-out frames best."""
+
+    def error(ridge: float) -> float:
+        head.solve(lesson.inputs, lesson.joints, lesson.weight, ridge)
+        return _error(head, held)
+
+    error(min(_RIDGES, key=error))
+
+
+_RIDGES = (0.03, 0.3, 1.0, 3.0, 30.0, 1000.0)  # of the inputs' mean power
+
+
+def _with_mirrors(lesson: Lesson) -> Lesson:
+    side = torch.tensor([-1.0, 1, 1])
+    return Lesson(
+        torch.cat((lesson.inputs, lesson.flipped)),
+        torch.cat((lesson.flipped, lesson.inputs)),
+        torch.cat((lesson.joints, lesson.joints[:, _JOINT_SIDE] * side)),
+        torch.cat((lesson.weight, lesson.weight[:, _JOINT_SIDE])),
+    )
+
+
+def _loss(answer: Tensor, lesson: Lesson) -> Tensor:
+    """Mean distance of the joints that are known; no joint counts by its square."""
+    apart = (answer - lesson.joints).norm(dim=-1)
+    return (apart * lesson.weight).sum() / lesson.weight.sum().clamp(min=1e-6)
+
+
+@torch.inference_mode()
+def _error(head: Head, lesson: Lesson) -> float:
+    was, _ = head.training, head.eval()
+    error = float(_loss(head(lesson.inputs), lesson))
+    head.train(was)
+    return error
+
+
+@torch.inference_mode()
+def answered(heads: list[Head] | tuple[Head, ...], inputs: Float32, flipped: Float32) -> Float32:
+    """(N, 19, 3) what heads say of frames, averaged with what they say of the mirror images."""
+    a, b = torch.from_numpy(inputs), torch.from_numpy(flipped)
+    said = [head(a).numpy() for head in heads]
+    said += [mirror_pose(head(b).numpy()) for head in heads]
+    joints = np.mean(said, axis=0)
+    return np.asarray(joints - joints[:, :1], np.float32)

@@ -1,0 +1,104 @@
+"""Witness: what the default tracker sees in a video, which labels are compared and joined with."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap_cli.camera.pinhole import Pinhole
+from mocap_cli.errors import MocapError
+from mocap_cli.files import written_whole
+from mocap_cli.keypoints.follow import follow
+from mocap_cli.keypoints.keypoints import Keypoints
+from mocap_cli.learning.digest import content_of
+from mocap_cli.lifting.lift import Pose, lift, load_lifter
+from mocap_cli.video.probe import probe
+from mocap_cli.video.reader import Frame, VideoReader, open_video
+from mocap_cli.weights import Device, weight_hash, weight_path
+
+Float64 = NDArray[np.float64]
+
+_LIFTER = "lifter.safetensors"
+_SURE = 0.3  # mean score of a frame's keypoints from which the witness can be believed
+_AROUND = 1.25  # the person's square is that much larger than what holds its keypoints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Witness:
+    """Keypoints and the lifter's pose for every frame of a video."""
+
+    size: tuple[int, int]  # displayed pixels
+    camera: Pinhole
+    seen: Keypoints
+    pose: Pose  # about the pelvis, in camera axes
+
+    @property
+    def times(self) -> Float64:
+        """(T,) seconds."""
+        return self.seen.times
+
+    @property
+    def sure(self) -> NDArray[np.bool_]:
+        """(T,) frames in which the networks were sure of what they saw."""
+        return np.asarray(self.seen.known & (self.seen.score.mean(axis=1) > _SURE))
+
+    def squares(self) -> Float64:
+        """(T, 3) middle and side of the square that holds the person; NaN where there is none."""
+        xy = self.seen.xy.astype(np.float64)
+        low, high = xy.min(axis=1), xy.max(axis=1)
+        side = _AROUND * (high - low).max(axis=1, keepdims=True)
+        return np.concatenate(((low + high) / 2, side), axis=1)
+
+
+def watch(
+    video: Path,
+    cache: Path | None,
+    *,
+    focal: float | None = None,
+    device: Device = "auto",
+    span: tuple[float | None, float | None] = (None, None),
+    on_frame: Callable[[int], None] = lambda done: None,
+) -> Witness:
+    """Follow and lift the person of a video; from the cache where that is kept there."""
+    info = probe(video)
+    camera = Pinhole.guess(info.width, info.height)
+    if known := focal or info.focal_pixels:
+        camera = Pinhole(known, camera.centre)
+    kept = None
+    if cache is not None:
+        said = f"{content_of(video, cache)} {weight_hash(_LIFTER)} {span}"
+        kept = cache / f"{sha256(said.encode()).hexdigest()[:32]}.seen.npz"
+    seen = _kept(kept) if kept is not None and kept.is_file() else None
+    if seen is None:
+        with open_video(video, *span) as reader:
+            seen = follow(_counted(reader, on_frame), "auto", device)
+        if kept is not None:
+            _keep(kept, seen)
+    return testify(seen, camera, (info.width, info.height))
+
+
+def testify(seen: Keypoints, camera: Pinhole, size: tuple[int, int]) -> Witness:
+    """A witness from keypoints that are known already."""
+    return Witness(size, camera, seen, lift(seen, camera, load_lifter(weight_path(_LIFTER))))
+
+
+def _counted(reader: VideoReader, on_frame: Callable[[int], None]) -> Iterator[Frame]:
+    for done, frame in enumerate(reader, start=1):
+        yield frame
+        on_frame(done)
+
+
+def _keep(path: Path, seen: Keypoints) -> None:
+    with written_whole(path) as aside, aside.open("wb") as file:
+        np.savez(file, times=seen.times, xy=seen.xy, score=seen.score, seen=seen.seen, cut=seen.cut)
+
+
+def _kept(path: Path) -> Keypoints:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return Keypoints(**{name: file[name] for name in file.files})
+    except (OSError, ValueError, TypeError) as error:
+        raise MocapError(f"{path} is damaged: {error}", "remove it; it is made anew") from error
