@@ -35,7 +35,10 @@ def read_labels(path: Path) -> list[Labels]:
         raise MocapError(f"{path} holds no labels", f"give files of {', '.join(SUFFIXES)}")
     labelme = [p for p in paths if p.suffix.lower() == ".json" and "shapes" in read_document(p)]
     found = [labels for p in paths if p not in labelme for labels in _read(p)]
-    return [*found, *(read_labelme(labelme) if labelme else [])]
+    found += read_labelme(labelme) if labelme else []
+    if not found:
+        raise MocapError(f"{path} labels nothing yet", "label the person in some of its pictures")
+    return found
 
 
 def _is_labels(path: Path) -> bool:
