@@ -66,6 +66,7 @@ def test_a_folder_of_videos_becomes_a_model_with_pictures_of_how(mocap, tinily):
     assert len(list(Path("runs/a/sheets").glob("*.png"))) == 2
     model, meta = open_model(Path("runs/a/best.safetensors"))
     assert meta["clips"] == ["blob0.mp4", "blob1.mp4"]
+    assert meta["size"] == [96, 64]
     assert model.config == TINY
 
 

@@ -62,6 +62,12 @@ class Footage:
         stored = [clip.stored for clip in self.clips]
         return sum(s.frames.nbytes + s.plates.nbytes + s.known.nbytes for s in stored)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of all frames, pixels."""
+        height, width = self.clips[0].stored.frames.shape[1:3]
+        return width, height
+
     def census(self, clip: Scenes) -> Census:
         """How many frames of a clip are learnt from, and why not the others."""
         empty, crowd = _empty(clip.stored), _crowded(clip.stored)

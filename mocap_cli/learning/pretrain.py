@@ -172,7 +172,12 @@ def _checked(
         return place, found
     place = replace(place, best=found, best_step=place.step)
     if crew.leads:
-        meta = {"step": place.step, "held_out": found, "clips": [c.name for c in footage.clips]}
+        meta = {
+            "step": place.step,
+            "held_out": found,
+            "clips": [clip.name for clip in footage.clips],
+            "size": list(footage.size),
+        }
         save_model(folder / BEST, model, meta)
     return place, found
 
