@@ -92,31 +92,43 @@ def camera_axes(motion: Motion) -> np.ndarray:
     return np.einsum("tji,tkj->tki", motion.camera.world_from_camera[..., :3], motion.joints)
 
 
-def row(name: str, found: torch.Tensor, truth: torch.Tensor, seconds: float) -> str:
-    """A line of the table."""
-    good = found.isfinite().all(-1).all(-1)
-    p, t = found[good].double(), truth[good].double()
+def seen_in(found: torch.Tensor) -> torch.Tensor:
+    """(T,) whether somebody was found."""
+    return found.isfinite().all(-1).all(-1)
+
+
+def row(
+    name: str, found: torch.Tensor, truth: torch.Tensor, counts: torch.Tensor, seconds: float
+) -> str:
+    """A line of the table; errors are those of the frames that count."""
+    good = seen_in(found)
+    p, t = found[counts].double(), truth[counts].double()
     errors = (f"{1000 * float(f(p, t)[:, 1:].mean()):.0f}" for f in (mpjpe, n_mpjpe, p_mpjpe))
     seen = f"{100 * float(good.double().mean()):.0f} %"
     return f"| {name} | {' | '.join(errors)} | {seen} | {len(found) / seconds:.0f} |"
 
 
 def compare(case: Case, peer: Path | None) -> Iterator[str]:
-    """Ours, then the peer's."""
+    """Ours, then the peer's, on the frames in which both found somebody."""
     truth = common(case.joints, BODY.names) * (1.70 / case.height)
     began = time.perf_counter()
     motion = track(case.video, TrackOptions(focal=case.focal))
     seconds = time.perf_counter() - began
     ours = common(camera_axes(motion).astype(np.float64), BODY.names)
-    yield row(f"{case.video.name}: mocap", ours, truth[: len(ours)], seconds)
-    if peer:
-        with tempfile.TemporaryDirectory() as folder:
-            out = Path(folder) / "peer.npz"
-            command = [str(peer), str(PEER), str(case.video), str(out)]
-            subprocess.run(command, check=True, capture_output=True)
-            with np.load(out) as file:
-                found = common(file["joints"], tuple(file["names"]))
-                yield row("mediapipe", found, truth[: len(found)], float(file["seconds"]))
+    if not peer:
+        yield row(f"{case.video.name}: mocap", ours, truth[: len(ours)], seen_in(ours), seconds)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "peer.npz"
+        command = [str(peer), str(PEER), str(case.video), str(out)]
+        subprocess.run(command, check=True, capture_output=True)
+        with np.load(out) as file:
+            theirs, took = common(file["joints"], tuple(file["names"])), float(file["seconds"])
+    length = min(len(ours), len(theirs), len(truth))
+    ours, theirs, truth = ours[:length], theirs[:length], truth[:length]
+    both = seen_in(ours) & seen_in(theirs)
+    yield row(f"{case.video.name}: mocap", ours, truth, both, seconds)
+    yield row("mediapipe", theirs, truth, both, took)
 
 
 def main() -> None:
