@@ -65,6 +65,19 @@ def test_each_method_has_its_losses_and_every_part_of_it_learns(name):
 
 
 @pytest.mark.parametrize("name", ["ours", "drnet", "nsd"])
+def test_half_precision_finds_nearly_the_same_losses(name):
+    model, method = Model(replace(TINY, method=name)).eval(), METHODS[name]
+    with torch.no_grad():
+        full = losses(model(batch_of(), method), batch_of(), method, LossWeights())
+        with torch.autocast("cpu", torch.bfloat16):
+            outputs = model(batch_of(), method)
+        half = losses(outputs, batch_of(), method, LossWeights())
+    assert all(loss.dtype == torch.float32 for loss in half.values())
+    for loss in full:
+        assert half[loss].item() == pytest.approx(full[loss].item(), rel=0.05), loss
+
+
+@pytest.mark.parametrize("name", ["ours", "drnet", "nsd"])
 def test_in_free_fall_any_drawing_method_is_taught_by_gravity_alone(name):
     model, method = Model(replace(TINY, method=name)), METHODS[name].falling()
     assert method.slots == ("equal",) * 4

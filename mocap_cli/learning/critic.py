@@ -44,8 +44,8 @@ class Critic(nn.Module):
         known[B:] = apart if clips is None else apart & (clips != clips[other])
         fixed = {name: value.detach() for name, value in self.layers.named_parameters()}
         return Verdicts(
-            learnt=self.layers(pairs.detach()).squeeze(-1),
-            felt=functional_call(self.layers, fixed, (pairs,)).squeeze(-1),
+            learnt=self.layers(pairs.detach()).squeeze(-1).float(),
+            felt=functional_call(self.layers, fixed, (pairs,)).squeeze(-1).float(),
             same=same.to(codes.dtype),
             counts=known.to(codes.dtype),
         )

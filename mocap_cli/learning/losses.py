@@ -78,7 +78,9 @@ def pixel_loss(composite: Tensor, frames: Tensor) -> Tensor:
 
 def feature_loss(maps: tuple[tuple[Tensor, Tensor], ...]) -> Tensor:
     """Eq. 2, second half: the sum over maps of their mean squares."""
-    return torch.stack([(drawn - wanted).square().mean() for wanted, drawn in maps]).sum()
+    # Maps may come in half precision, in which a mean over a million squares is worth little.
+    apart = [(drawn.float() - wanted.float()).square().mean() for wanted, drawn in maps]
+    return torch.stack(apart).sum()
 
 
 def css_loss(codes: Tensor, temperature: float) -> Tensor:

@@ -214,7 +214,7 @@ class Model(nn.Module):
     def read_keypoints(self, tv: Tensor, boxes: Tensor | None) -> Tensor:
         """(B, S, K, 2) places in the picture, 0..1; the head tells where in the box they are."""
         assert self.pose is not None
-        placed = self.pose(tv).unflatten(-1, (-1, 2))
+        placed = self.pose(tv).float().unflatten(-1, (-1, 2))
         if boxes is not None:
             size, centre = boxes.detach().unsqueeze(-2).split(2, dim=-1)
             placed = size * placed + centre
