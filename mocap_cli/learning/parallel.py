@@ -26,12 +26,14 @@ class Crew:
         """The leader alone writes files and speaks."""
         return self.rank == 0
 
-    def wrapped(self, model: nn.Module) -> nn.Module:
-        """The model with its gradients averaged over all processes."""
+    def wrapped(self, model: nn.Module, *, all_used: bool) -> nn.Module:
+        """The model with its gradients averaged over all processes.
+
+        Unless all its weights are used in every step, those that are not are looked for.
+        """
         if self.size == 1:
             return model
-        # A stage without contrast, or a method without a decoder, leaves some weights unused.
-        return DistributedDataParallel(model, find_unused_parameters=True)
+        return DistributedDataParallel(model, find_unused_parameters=not all_used)
 
     def mean(self, values: Tensor) -> Tensor:
         """The mean over all processes."""

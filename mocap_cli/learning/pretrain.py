@@ -57,7 +57,9 @@ def pretrain(
     place = Place(step=0)
     if resume:
         place = load_checkpoint(folder / LAST, model, optimizer)[1]
-    parallel, every = crew.wrapped(model), 1 if crew.device == "cpu" else _GPU_TELLS_EVERY
+    # Gravity alone leaves a critic unused, and an encoder whose codes nobody draws.
+    parallel = crew.wrapped(model, all_used=settings.fall_steps == 0)
+    every = 1 if crew.device == "cpu" else _GPU_TELLS_EVERY
     reels, gather = footage.reels("train"), gatherer(footage, crew.device)
 
     def batch_of(step: int) -> Batch:
