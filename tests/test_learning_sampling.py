@@ -134,6 +134,16 @@ def test_frames_without_anybody_and_with_a_crowd_are_left_out():
     assert used("keep") == set(range(10, 60))
 
 
+def test_leaves_that_move_are_nobody_and_a_diver_that_no_network_sees_is_somebody():
+    clip = scenes(0, 60)
+    clip.stored.people[:30] = 0
+    clip.stored.moved[:10] = 0.02  # leaves
+    clip.stored.moved[10:30] = 0.08  # a diver
+    assert Footage([clip]).census(clip).nobody == 10
+    clip.stored.people[:] = 0  # nothing to compare with: who knows
+    assert Footage([clip]).census(clip).nobody == 0
+
+
 def test_a_gathered_batch_shows_the_frames_that_were_drawn():
     footage = Footage([scenes(0), scenes(1)])
     drawn = draw(footage.reels("train"), OURS, Gaps(near=0.3, far=1.0), 3, (9, 9))

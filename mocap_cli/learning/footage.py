@@ -22,6 +22,8 @@ HELD_OUT = 0.1
 """Share of each clip that is kept for choosing the best model: one stretch somewhere in it."""
 MOVED = 0.002
 """Share of the picture that must differ from the background; less is nobody."""
+QUIET = 0.25
+"""Share of what usually differs when somebody is seen; less, and nobody seen, is nobody."""
 
 _SHORT = 16  # frames; of shorter clips nothing can be spared
 _CAMERA = re.compile(r"^(?P<take>.+?)[._-]cam(?P<view>\d+)$", re.IGNORECASE)
@@ -147,7 +149,15 @@ def camera_turns(text: object) -> Mapping[int, NDArray[np.float32]]:
 
 
 def _empty(stored: Stored) -> NDArray[np.bool_]:
-    return stored.moved < MOVED
+    """Frames without anybody: next to nothing moved, or nobody was seen and much less moved.
+
+    A network alone would leave divers out that it does not see, and moving leaves would keep
+    frames in that show nobody.
+    """
+    empty, seen = stored.moved < MOVED, stored.people > 0
+    if seen.any():
+        empty |= (stored.people == 0) & (stored.moved < QUIET * np.median(stored.moved[seen]))
+    return empty
 
 
 def _crowded(stored: Stored) -> NDArray[np.bool_]:

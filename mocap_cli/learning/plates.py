@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +16,7 @@ UInt8 = NDArray[np.uint8]
 ARCHIVE = ".background.npz"
 """How the archive that `mocap background` made of a video ends, beside the video."""
 
+_SAME = 2  # levels that no eye tells apart
 _DIFFERS = 28  # levels by which a colour is surely not the plate's: noise and shadows are below
 
 
@@ -40,7 +42,7 @@ def with_plates(clip: Stored, background: Background, aside: Path, recipe: Recip
     ):
         for i, time in enumerate(clip.times):
             image, seen = background.at(float(time), (width, height))
-            if not (count and (image == plate[place]).all() and (seen == known[place]).all()):
+            if not (count and _alike(image, plate[place]) and (seen == known[place]).all()):
                 plate[place], known[place] = image, seen
                 plates_file.write(plate.tobytes())
                 known_file.write(known.tobytes())
@@ -55,6 +57,11 @@ def with_plates(clip: Stored, background: Background, aside: Path, recipe: Recip
         moved=moved,
         warnings=(*clip.warnings, *background.warnings),
     )
+
+
+def _alike(image: UInt8, plate: UInt8) -> bool:
+    """Whether only a camera's slowly changing exposure lies between the two, if anything."""
+    return int(cv2.absdiff(image, np.ascontiguousarray(plate)).max()) <= _SAME
 
 
 def moved_share(frame: UInt8, plate: UInt8, known: NDArray[np.bool_]) -> float:
