@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.follow import follow
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.subject import Subject
-from mocap_cli.lifting.lift import lift, load_lifter
+from mocap_cli.lifting.lift import Pose, lift, load_lifter
 from mocap_cli.tracking.place import Placed, place
 from mocap_cli.tracking.turning import Turning, TurnWatch
 from mocap_cli.video.probe import VideoInfo
@@ -24,6 +25,34 @@ from mocap_cli.weights import Device, weight_hash, weight_path
 
 LIFTER = "lifter.safetensors"
 NETWORKS = ("movenet_thunder.onnx", "blazepose_full.onnx", "movenet_multipose.onnx", LIFTER)
+
+
+class Counsel(Protocol):
+    """What a guide knows of one video."""
+
+    @property
+    def seen(self) -> Keypoints:
+        """Keypoints, with those that were found on a second look."""
+
+    def pose(self, level: Keypoints, camera: Pinhole, lifted: Pose) -> Pose:
+        """The lifted pose joined with its own."""
+
+
+class Guide(Protocol):
+    """A model that was fitted to labels, beside the lifter; `labels.guide` has it."""
+
+    @property
+    def name(self) -> str:
+        """Its file."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its file."""
+
+    def look(
+        self, video: Path, seen: Keypoints, span: tuple[float | None, float | None], device: Device
+    ) -> Counsel:
+        """Look at the same frames of the video."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +66,7 @@ class TrackOptions:
     end: float | None = None
     device: Device = "auto"
     fps: float | None = None  # frames a second of the result; None keeps the video's own times
+    guide: Guide | None = None
 
 
 def track(
@@ -48,6 +78,10 @@ def track(
         frames = _counted(video, watch, on_frame)
         seen = follow(frames, options.subject, options.device)
         info, damage = video.info, video.warnings
+    counsel = None
+    if options.guide is not None:
+        counsel = options.guide.look(path, seen, (options.start, options.end), options.device)
+        seen = counsel.seen
     if not seen.known.any():
         raise MocapError(
             f"nobody was found in {path.name} ({len(seen)} frames)",
@@ -58,6 +92,7 @@ def track(
     turned = turning.rotations(seen.times, camera, seen.times[seen.cut]) if turning.turns else None
     level = _unzoomed(seen, camera, turning)
     pose = lift(level, camera, load_lifter(weight_path(LIFTER)))
+    pose = pose if counsel is None else counsel.pose(level, camera, pose)
     xy, score = level.xy.astype(np.float64), level.score.astype(np.float64)
     placed = place(
         pose.joints, pose.sigma, pose.planted, xy, score, seen.times, camera, options.height,
@@ -65,6 +100,8 @@ def track(
     )  # fmt: skip
     warnings = (*damage, *_warnings(seen), *told, *turning.warnings, *placed.warnings)
     motion = _motion(info, seen, camera, placed, warnings)
+    if options.guide is not None:
+        motion = replace(motion, model={**motion.model, options.guide.name: options.guide.digest})
     return resample_motion(motion, options.fps) if options.fps else motion
 
 

@@ -1,0 +1,184 @@
+"""The .mocap file: a frozen model, heads fitted to labels, and all that tracking needs of them.
+
+Safetensors with JSON in its header, never a pickle; a file that was changed is refused.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from mocap_cli.errors import MocapError
+from mocap_cli.files import written_whole
+from mocap_cli.labels.expert import Calibration, Expert, Novelty
+from mocap_cli.labels.eye import IMAGENET, Eye, open_eye
+from mocap_cli.labels.head import Head, HeadConfig
+from mocap_cli.learning.model import Model, ModelConfig
+
+FORMAT = "mocap-fitted-1"
+SUFFIX = ".mocap"
+_USED = ("encoder.", "detector.")  # of the frozen model, what codes are made by
+_EYE, _CODE, _BOTH = "eye.", "code.", "both."
+_LARGEST = 4096  # pixels: no eye is shown larger pictures
+_HINT = "give a file that `mocap label-fit` of this version wrote, or fit it again"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """What `mocap label-fit` makes."""
+
+    eye: Eye
+    code: Expert  # is told the code alone
+    both: Expert  # is told the code, 2D keypoints and the lifted pose
+    about: Mapping[str, Any] = field(default_factory=dict)  # for people; nothing depends on it
+
+
+def save_fitted(path: Path, fitted: Fitted) -> None:
+    """Write all of it; the same again gives the same bytes."""
+    bundled = fitted.eye.digest == open_eye(IMAGENET).digest
+    tensors = _expert_tensors(_CODE, fitted.code) | _expert_tensors(_BOTH, fitted.both)
+    if not bundled:
+        state = fitted.eye.model.state_dict()
+        tensors |= {_EYE + k: v.cpu().contiguous() for k, v in state.items() if k.startswith(_USED)}
+    told = {
+        "eye": _eye_told(fitted.eye, bundled=bundled),
+        "code": _expert_told(fitted.code),
+        "both": _expert_told(fitted.both),
+        "about": dict(fitted.about),
+    }
+    text = json.dumps(told)
+    with written_whole(path) as aside:
+        save_file(tensors, aside, {"format": FORMAT, "told": text, "seal": _seal(text, tensors)})
+
+
+def open_fitted(path: Path) -> Fitted:
+    """Read what `save_fitted` wrote; anything else, damaged or changed, is refused."""
+    header, tensors = _read(path)
+    if header.get("seal") != _seal(header.get("told", ""), tensors):
+        raise MocapError(f"{path} is damaged or was changed: its SHA-256 is another", _HINT)
+    try:
+        told = json.loads(header["told"])
+        return Fitted(
+            eye=_eye(told["eye"], _under(tensors, _EYE)),
+            code=_expert(told["code"], _under(tensors, _CODE)),
+            both=_expert(told["both"], _under(tensors, _BOTH)),
+            about=dict(told["about"]),
+        )
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise MocapError(f"{path} does not hold a whole fit: {_brief(error)}", _HINT) from error
+
+
+def _eye_told(eye: Eye, *, bundled: bool) -> dict[str, Any]:
+    """What is shipped with the program needs no copy."""
+    return {
+        "config": None if bundled else asdict(eye.model.config),
+        "size": list(eye.size),
+        "digest": eye.digest,
+        "cropped": eye.cropped,
+    }
+
+
+def _eye(told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Eye:
+    if told["config"] is None:
+        eye = open_eye(IMAGENET)
+        if eye.digest != told["digest"]:
+            raise ValueError("it was fitted to other ImageNet features than are shipped")
+        return eye
+    settings = dict(told["config"])
+    settings["widths"] = tuple(settings["widths"])
+    with torch.device("meta"):  # so that a file cannot ask for memory it does not fill
+        model = Model(ModelConfig(**settings), taught=False, learns=False)
+    model.decoder = model.pose = model.critic = None  # only learning needed them
+    model.load_state_dict(dict(tensors), assign=True)
+    width, height = (int(side) for side in told["size"])
+    if not (0 < width <= _LARGEST and 0 < height <= _LARGEST):
+        raise ValueError(f"its eye looks at {width}x{height} pixels")
+    return Eye(model.eval(), (width, height), str(told["digest"]), bool(told["cropped"]))
+
+
+def _expert_told(expert: Expert) -> dict[str, Any]:
+    """What an expert is besides its tensors."""
+    calibration = expert.calibration
+    return {
+        "heads": [asdict(head.config) for head in expert.heads],
+        "usual": expert.novelty.usual,
+        "power": calibration.power,
+        "held_out": calibration.held_out,
+        "counted": calibration.counted,
+    }
+
+
+def _expert_tensors(prefix: str, expert: Expert) -> dict[str, Tensor]:
+    arrays = {
+        "basis": expert.basis,
+        "known": expert.novelty.known,
+        "mean": expert.novelty.mean,
+        "spread": expert.novelty.spread,
+        "joints": expert.calibration.joints,
+        "lifter": expert.calibration.lifter,
+    }
+    tensors = {n: torch.from_numpy(np.ascontiguousarray(array)) for n, array in arrays.items()}
+    for i, head in enumerate(expert.heads):
+        tensors |= {f"head{i}.{n}": value.contiguous() for n, value in head.state_dict().items()}
+    return {prefix + name: value for name, value in tensors.items()}
+
+
+def _expert(told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Expert:
+    heads = []
+    for i, config in enumerate(told["heads"]):
+        with torch.device("meta"):
+            head = Head(HeadConfig(**config))
+        head.load_state_dict(_under(tensors, f"head{i}."), assign=True)
+        heads.append(head.eval())
+    arrays = {n: value.numpy() for n, value in tensors.items() if not n.startswith("head")}
+    return Expert(
+        basis=arrays["basis"],
+        heads=tuple(heads),
+        novelty=Novelty(arrays["known"], arrays["mean"], arrays["spread"], float(told["usual"])),
+        calibration=Calibration(
+            joints=arrays["joints"],
+            power=float(told["power"]),
+            lifter=arrays["lifter"],
+            held_out=float(told["held_out"]),
+            counted=int(told["counted"]),
+        ),
+    )
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            header: dict[str, str] = file.metadata() or {}
+            if header.get("format") != FORMAT:
+                raise MocapError(f"{path} is not a model that was fitted to labels", _HINT)
+            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise MocapError(f"there is no {path}", "check the path") from error
+    except (OSError, SafetensorError) as error:
+        raise MocapError(f"{path} is no .mocap file: {_brief(error)}", _HINT) from error
+
+
+def _seal(told: str, tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over everything that the file says."""
+    digest = sha256(told.encode())
+    for name in sorted(tensors):
+        value = tensors[name]
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+
+
+def _brief(error: Exception) -> str:
+    return str(error).splitlines()[0][:200]
