@@ -42,7 +42,7 @@ def jitter_colours(crops: Tensor, strength: float) -> Tensor:
     N = len(crops)
     draw = torch.rand(N, 4, device=crops.device) * 2 - 1
     gain, contrast, saturation = (1 + strength * draw[:, :3]).unbind(-1)
-    angle = strength * math.pi / 2 * draw[:, 3]
+    angle = strength * math.pi * draw[:, 3]
     turn = _hue_turn(angle, saturation) * gain[:, None, None]
     turned = torch.einsum("nij,njhw->nihw", turn.to(crops.dtype), crops)
     middle = turned.mean((1, 2, 3), keepdim=True)
