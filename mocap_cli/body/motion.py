@@ -146,15 +146,14 @@ def read_motion(path: Path) -> Motion:
         ) from error
     if not isinstance(document, dict) or document.get("mocap") != FORMAT:
         found = document.get("mocap") if isinstance(document, dict) else None
-        raise MocapError(
-            f'{path} is not a motion of format {FORMAT} (its "mocap" says {found!r})',
-            _WANTED,
-        )
+        told = 'it has no "mocap"' if found is None else f'its "mocap" says {found!r}'
+        raise MocapError(f"{path} is not a motion of format {FORMAT} ({told})", _WANTED)
     try:
         return _motion(document)
     except (KeyError, TypeError, ValueError) as error:
+        fault = f"{error} is missing" if isinstance(error, KeyError) else error
         raise MocapError(
-            f"{path} is damaged: {error}",
+            f"{path} is damaged: {fault}",
             "track the video again, or mend the file by docs/formats.md",
         ) from error
 
@@ -170,17 +169,26 @@ def _motion(document: dict[str, Any]) -> Motion:
         ),
         space=document["space"],
         times=np.array(document["times"], np.float64),
-        joints=np.array(document["joints"], np.float32),
-        sigma=np.array(document["sigma"], np.float32),
+        joints=_singles(document["joints"], "joints"),
+        sigma=_singles(document["sigma"], "sigma"),
         seen=np.array(document["seen"], np.bool_),
-        contacts=np.array(document["contacts"], np.float32),
-        xy=np.array(seen["xy"], np.float32),
-        score=np.array(seen["score"], np.float32),
+        contacts=_singles(document["contacts"], "contacts"),
+        xy=_singles(seen["xy"], "keypoints.xy"),
+        score=_singles(seen["score"], "keypoints.score"),
         camera=Camera(
             focal_pixels=camera["focal_pixels"],
             centre=(camera["centre"][0], camera["centre"][1]),
-            world_from_camera=np.array(camera["world_from_camera"], np.float32),
+            world_from_camera=_singles(camera["world_from_camera"], "world_from_camera"),
         ),
         model=dict(document["model"]),
         warnings=tuple(document["warnings"]),
     )
+
+
+def _singles(values: Any, name: str) -> Float32:
+    """Single precision; a number beyond it is a ValueError, not infinitely far away."""
+    with np.errstate(over="ignore"):
+        numbers = np.array(values, np.float32)
+    if np.isinf(numbers).any():
+        raise ValueError(f"{name} holds a number that is too large")
+    return numbers

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.text import Text
 
 from mocap_cli.body.motion import Motion, read_motion
-from mocap_cli.commands.destinations import Job
+from mocap_cli.commands.destinations import VIDEO_SUFFIXES, Job
 from mocap_cli.commands.report import export_report
 from mocap_cli.commands.screen import Bars, bars
 from mocap_cli.commands.several import do_all, leave_with
@@ -37,10 +37,14 @@ def run(
 
         def do(job: Job, found: Path | None, number: str) -> None:
             options = replace(wishes, video=found, fps=changes.fps)
-            motion = changed(read_motion(job.source), changes)
+            given = read_motion(job.source)
+            # Planted feet slide under a body that is kept in place: that is no fault.
+            judged = changed(given, replace(changes, in_place=False))
             if only_fit:
-                refuse_unfit(motion, job.source)
+                refuse_unfit(judged, job.source)
+            motion = changed(given, changes) if changes.in_place else judged
             _write(job, motion, options, screen, number)
+            screen.show(export_report(judged, job.source, job.outputs, options.units))
             if found is None and not changes.mirror and _would_show_video(job):
                 screen.show(Text(f"  without {_name(motion)}: --video says where it is"))
 
@@ -50,6 +54,11 @@ def run(
 
 def _check(job: Job, video: Path | None, mirrored: bool) -> Path | None:
     """Refuse, before anything is written, what cannot be; the video where one is of use."""
+    if job.source.suffix.lower() in VIDEO_SUFFIXES and job.source.is_file():
+        raise MocapError(
+            f"{job.source} is a video, not a motion",
+            f"track it first: mocap track {job.source} -o {job.source.stem}.json",
+        )
     motion = read_motion(job.source)
     inputs = {"motion": job.source}
     uses = {format_of(output).video for output in job.outputs}
@@ -104,4 +113,3 @@ def _write(job: Job, motion: Motion, options: WriteOptions, screen: Bars, number
     for output in job.outputs:
         with screen.bar(f"{number}{output.name}", len(motion.times)) as bar:
             write(motion, output, options.telling(bar))
-    screen.show(export_report(motion, job.source, job.outputs, options.units))

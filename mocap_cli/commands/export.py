@@ -14,6 +14,7 @@ from mocap_cli.commands.options import (
     Units,
     positive,
     refuse_backwards,
+    tall,
 )
 
 PRETRAINED = "runs/pretrain"  # where `mocap pretrain` puts a run, unless told otherwise
@@ -94,7 +95,7 @@ Smooth = Annotated[
 ]
 Height = Annotated[
     float | None,
-    typer.Option(metavar="METRES", callback=positive, help="Make the person that tall."),
+    typer.Option(metavar="METRES", callback=tall, help="Make the person that tall."),
 ]
 Floor = Annotated[
     bool, typer.Option("--floor", help="Put the ground at 0 below planted feet, and no foot in it.")

@@ -6,12 +6,20 @@ from typing import Annotated, Literal
 import typer
 
 FASTEST = 1000.0  # frames a second; more is a slip of the finger and fills the disk
+TALLEST = 10.0  # metres: puppets and giants may be, centimetres may not
 
 
 def positive(value: float | None) -> float | None:
     """Refuse what is not above zero."""
     if value is not None and not (math.isfinite(value) and value > 0):
         raise typer.BadParameter("give a number above 0")
+    return value
+
+
+def tall(value: float | None) -> float | None:
+    """Refuse what is nobody's height in metres."""
+    if (value := positive(value)) is not None and value > TALLEST:
+        raise typer.BadParameter(f"give metres, as 1.75; nobody is {value:g} m tall")
     return value
 
 

@@ -14,6 +14,7 @@ from mocap_cli.commands.options import (
     Units,
     positive,
     refuse_backwards,
+    tall,
 )
 from mocap_cli.errors import MocapError
 
@@ -49,7 +50,7 @@ Who = Annotated[
 Height = Annotated[
     float | None,
     typer.Option(
-        callback=positive,
+        callback=tall,
         help="The person's height in metres; sets the scale.",
         show_default="by a long fall, else 1.70",
     ),

@@ -51,11 +51,15 @@ def steps_of(options: FitOptions) -> int:
 
 
 def poses_of(fitted: Fitted, codes: Codes, witness: Witness) -> Poses:
-    """All that is said, each as far as its expected errors let it.
+    """All that is said about every frame, as one."""
+    return joined(testimonies(fitted, codes, witness))
 
-    They look at the same pictures and err alike: together they are as sure as one, not surer.
+
+def joined(said: Sequence[Poses]) -> Poses:
+    """Each counts as far as its expected errors let it.
+
+    All look at the same pictures and err alike: together they are as sure as one, not surer.
     """
-    said = testimonies(fitted, codes, witness)
     joints, sigma = fused(said)
     count = np.sum([np.isfinite(errors) for _, errors in said], axis=0)
     return joints, sigma * np.sqrt(count)

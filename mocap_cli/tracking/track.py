@@ -144,7 +144,8 @@ def _warnings(seen: Keypoints) -> tuple[str, ...]:
         said.append(f"nobody was found in {missing} of {len(seen)} frames")
     cuts = int(seen.cut.sum())
     if cuts:
-        said.append(f"the picture is cut {cuts} times: each shot is placed as if one camera stood")
+        often = "once" if cuts == 1 else f"{cuts} times"
+        said.append(f"the picture is cut {often}: each shot is placed as if one camera stood")
     return tuple(said)
 
 
