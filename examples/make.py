@@ -7,10 +7,8 @@ Everything is seeded: two runs draw the same pictures, which H.264 may then pack
 import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,11 +16,11 @@ from mocap_cli.body.motion import Camera, Motion, Source, write_motion
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.errors import MocapError
-from mocap_cli.files import written_whole
 from mocap_cli.synthesis.bodies import Body, make_body, place
 from mocap_cli.synthesis.dive import make_dive
 from mocap_cli.synthesis.footage import visible_keypoints
 from mocap_cli.synthesis.looks import Garment, Look
+from mocap_cli.synthesis.movie import write_movie
 from mocap_cli.synthesis.patterns import Pattern
 from mocap_cli.synthesis.planting import planted
 from mocap_cli.synthesis.render import Layer, blended, render
@@ -67,7 +65,7 @@ def main() -> None:
     options = parser.parse_args()
     for take in (dive(options.motion), walk(options.motion)):
         movie = options.output / f"{take.name}.mp4"
-        truth = write_movie(take, movie)
+        truth = filmed(take, movie)
         write_motion(truth, movie.with_suffix(".truth.json"))
         print(movie, f"{movie.stat().st_size / 1e6:.1f} MB, {len(take.moves)} frames")
 
@@ -124,24 +122,24 @@ def walk(motion: Path) -> Take:
     )
 
 
-def write_movie(take: Take, path: Path) -> Motion:
-    """Render into an H.264 MP4; returns what is true in it."""
-    visible = []
-    with written_whole(path) as aside, av.open(str(aside), "w", format="mp4") as file:
-        stream = file.add_stream("libx264", round(take.fps), {"crf": "22", "preset": "slow"})
-        stream.width, stream.height, stream.pix_fmt = take.view.width, take.view.height, "yuv420p"
-        stream.codec_context.time_base = Fraction(1, round(take.fps))
-        for index, (picture, seen) in enumerate(drawn(take)):
-            frame = av.VideoFrame.from_ndarray(picture, "rgb24")
-            frame.pts = index
-            file.mux(stream.encode(frame))
-            visible.append(seen)
-        file.mux(stream.encode(None))
+def filmed(take: Take, path: Path) -> Motion:
+    """Render into a movie; returns what is true in it."""
+    visible: list[NDArray[np.bool_]] = []
+    size = (take.view.width, take.view.height)
+    write_movie(drawn(take, visible), path, round(take.fps), size, crf=22)
+    if not take.splash:
+        write_movie([clean(take)], path.with_suffix(".clean.mp4"), round(take.fps), size, crf=8)
     return truth_of(take, np.stack(visible))
 
 
-def drawn(take: Take) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.bool_]]]:
-    """Every picture, and which keypoints can be seen in it."""
+def clean(take: Take) -> NDArray[np.uint8]:
+    """The scene without anybody."""
+    picture = take.scene.plate(take.view, samples=3).picture
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def drawn(take: Take, visible: list[NDArray[np.bool_]]) -> Iterator[NDArray[np.uint8]]:
+    """Every picture; `visible` is told which keypoints can be seen in it."""
     surface, plate = take.look.dress(take.body), take.scene.plate(take.view, samples=3)
     grain = np.random.default_rng(1)
     if take.body.vertices is None:
@@ -162,7 +160,8 @@ def drawn(take: Take) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.bool_]]]:
         if take.splash:
             picture = take.splash.over(picture, take.view, float(time))
         noisy = picture + grain.normal(0, 1.5, picture.shape[:2])[..., None]
-        yield np.clip(noisy, 0, 255).astype(np.uint8), _seen(take, moves, layer)
+        visible.append(_seen(take, moves, layer))
+        yield np.clip(noisy, 0, 255).astype(np.uint8)
         before = now
 
 

@@ -7,10 +7,8 @@ joints lie the true camera and the true background: see examples/README.md.
 import argparse
 import json
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 from make import _person, _plain, _shape
 from numpy.typing import NDArray
@@ -21,6 +19,7 @@ from mocap_cli.files import written_whole
 from mocap_cli.synthesis.bodies import Body, make_body, place
 from mocap_cli.synthesis.footage import visible_keypoints
 from mocap_cli.synthesis.looks import Garment
+from mocap_cli.synthesis.movie import write_movie
 from mocap_cli.synthesis.render import Layer, Surface, render
 from mocap_cli.synthesis.scene import Scene
 from mocap_cli.synthesis.skiing import Panorama, on_feet, run, skis, slope, views
@@ -50,9 +49,9 @@ def main() -> None:
     surface = _person((0.87, 0.68, 0.55), (0.13, 0.09, 0.07), suit).dress(body)
     shown: list[NDArray[np.bool_]] = []
     pictures = drawn(scene, wide, surface, body, moves, seen_by, shown)
-    write_movie(pictures, folder / "ski.mp4", crf=27)
+    write_movie(pictures, folder / "ski.mp4", FPS, SIZE, crf=27)
     clean = (wide.cut(view) for view in seen_by[::CLEAN_EVERY])
-    write_movie(clean, folder / "ski.clean.mp4", crf=17)
+    write_movie(clean, folder / "ski.clean.mp4", FPS, SIZE, crf=17)
     write_camera(seen_by, times, folder / "ski.camera.json")
     write_motion(truth(times, moves, body, seen_by, np.stack(shown)), folder / "ski.truth.json")
 
@@ -86,19 +85,6 @@ def drawn(
 
 def _inside(xy: NDArray[np.float64]) -> bool:
     return bool((xy[:, 0].max() > -60) and (xy[:, 0].min() < SIZE[0] + 60))
-
-
-def write_movie(pictures: Iterator[UInt8], path: Path, crf: int) -> None:
-    """H.264, the usual way."""
-    with written_whole(path) as aside, av.open(str(aside), "w", format="mp4") as file:
-        stream = file.add_stream("libx264", FPS, {"crf": str(crf), "preset": "slow"})
-        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
-        stream.codec_context.time_base = Fraction(1, FPS)
-        for index, picture in enumerate(pictures):
-            frame = av.VideoFrame.from_ndarray(picture, "rgb24")
-            frame.pts = index
-            file.mux(stream.encode(frame))
-        file.mux(stream.encode(None))
 
 
 def write_camera(seen_by: list[View], times: NDArray[np.float64], path: Path) -> None:

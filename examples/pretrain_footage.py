@@ -1,6 +1,6 @@
 """Render footage to learn from, with its truth: python examples/pretrain_footage.py MOTION -o OUT.
 
-OUT/people gets twelve clips of four persons, eight before a camera that stands and four before one
+OUT/people gets sixteen clips of four persons, twelve before a camera that stands and four before one
 that pans; OUT/dives gets eight dives. Beside every CLIP.mp4 lies CLIP.truth.npz: times, boxes
 (left, top, right, bottom), masks, joints in camera axes, and who it is. Nothing of it is committed.
 """
@@ -35,15 +35,16 @@ from mocap_cli.synthesis.view import View, look
 Float32 = NDArray[np.float32]
 Random = np.random.Generator
 
-MOTIONS = ("13_34", "14_29", "14_28", "14_35", "14_07", "13_31", "14_32", "14_34", "14_27", "05_18",
-           "13_36", "09_12")  # fmt: skip
-"""Recordings of the CMU database that last ten seconds and more, near one place."""
-PANNED = 8
+MOTIONS = ("13_36", "14_29", "14_28", "14_19", "09_12", "13_31", "14_32", "14_17", "13_26", "05_18",
+           "13_37", "14_18", "02_10", "13_15", "14_30", "13_16")  # fmt: skip
+"""Recordings of the CMU database that last twelve seconds or nearly so, near one place."""
+PANNED = 12
 """From this clip on the camera pans."""
-SIZE, FPS, SECONDS = (192, 128), 15, 10.0
+SIZE, FPS, SECONDS = (192, 128), 15, 11.0
 DIVE_SIZE, DIVE_FPS, DIVES = (112, 192), 30, 8
 PLATFORM = 5.0  # metres
 _STARTS = 0.2  # seconds of a recording that are left out
+_DRIFT, _PERIOD = 0.8, 9.0  # metres to either side, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,14 @@ def _centred(moves: Float32, rng: Random) -> Float32:
     path = turned[:, 0, :, 3]
     middle = (path.min(axis=0) + path.max(axis=0)) / 2
     turned[..., 3] -= middle * np.array([1, 0, 1], np.float32)
+    turned[..., 0, 3] += _drift(len(moves), rng)[:, None]
     return turned
+
+
+def _drift(count: int, rng: Random) -> Float32:
+    """Metres to the side: whoever stays on one spot would be taken for background there."""
+    time = np.arange(count) / FPS
+    return (_DRIFT * np.sin(2 * math.pi * (time / _PERIOD + rng.random()))).astype(np.float32)
 
 
 def _standing(joints: Float32, rng: Random) -> View:
