@@ -162,6 +162,20 @@ def test_a_walking_camera_is_said_to_walk(tmp_path: Path) -> None:
     assert "walk" in " ".join(background.warnings)
 
 
+def test_frames_that_change_under_a_camera_that_stands_are_said_not_to_fit(tmp_path: Path) -> None:
+    scene, other = seen(wall(), turned(0)), seen(wall(seed=5), turned(0))
+    frames = [np.uint8(scene * (1 - w) + other * w) for w in np.linspace(0, 1, 24)]
+    background = _made(write_clip(tmp_path / "fade.mkv", frames), kind="median")
+    assert "do not lie well" in " ".join(background.warnings)
+
+
+def test_parts_are_told_of_in_one_line(tmp_path: Path) -> None:
+    scenes = [seen(wall(seed=i), turned(0)) for i in range(3)]
+    background = _made(write_clip(tmp_path / "cuts.mkv", [s for s in scenes for _ in range(12)]))
+    cuts = [warning for warning in background.warnings if "cut" in warning]
+    assert cuts == ["the picture is cut at 0.48, 0.96 s: new parts begin"]
+
+
 BAD = {
     "one picture": [seen(wall(), turned(0))],
     "two pictures": [seen(wall(), turned(0)), seen(wall(), turned(3))],

@@ -169,10 +169,13 @@ def _evening(camera: CameraPath, frame: int) -> UInt8 | None:
 
 
 def _holes(plates: Sequence[Plate]) -> tuple[str, ...]:
-    said = []
-    for number, plate in enumerate(plates, start=1):
-        if plate.hole > _HOLE:
-            which = f"part {number} of the " if len(plates) > 1 else "the "
-            told = f"{plate.hole:.1%} of {which}background was never seen free"
-            said.append(f"{told}: left transparent")
-    return tuple(said)
+    holes = {
+        number: plate.hole for number, plate in enumerate(plates, start=1) if plate.hole > _HOLE
+    }
+    if not holes:
+        return ()
+    shares = [
+        f"{hole:.1%}" + (f" of part {number}" if len(plates) > 1 else "")
+        for number, hole in holes.items()
+    ]
+    return (f"never seen free and left transparent: {', '.join(shares)} of the background",)

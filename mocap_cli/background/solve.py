@@ -1,6 +1,6 @@
 """Solve: from what was noted of a video to the path of its camera, closed where it came back."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -66,8 +66,6 @@ def solve(watched: Watched, focal: float | None = None) -> CameraPath:
     """Close the loops, and place every frame by its key picture."""
     focal = focal or Pinhole.guess(*watched.size).focal
     parts = [_solve_part(watched, part, focal) for part in range(watched.witnesses[-1].part + 1)]
-    said = {"cut": "the picture is cut at {:.2f} s", "lost": "the view was lost before {:.2f} s"}
-    warnings = [said[why].format(time) + ": a new part begins" for time, why in watched.breaks]
     joined = {
         name: np.concatenate([getattr(path, name) for path in parts])
         for name in ("times", "known", "rays_from_frame", "focal", "gain")
@@ -77,9 +75,27 @@ def solve(watched: Watched, focal: float | None = None) -> CameraPath:
         part=np.array([w.part for w in watched.witnesses]),
         kind=tuple(path.kind[0] for path in parts),
         off=tuple(path.off[0] for path in parts),
-        warnings=(*(warning for path in parts for warning in path.warnings), *warnings),
+        warnings=(*_said_once(parts), *_breaks(watched)),
         **joined,
     )
+
+
+def _said_once(parts: Sequence[CameraPath]) -> tuple[str, ...]:
+    """What is wrong with parts, the worst of its kind: ten parts walk no more than one."""
+    worst = sorted(parts, key=lambda path: -path.off[0])
+    return tuple(
+        {path.kind[0]: warning for path in worst[::-1] for warning in path.warnings}.values()
+    )
+
+
+def _breaks(watched: Watched) -> Iterator[str]:
+    """Why and when parts begin."""
+    said = {"cut": "the picture is cut at", "lost": "the view was lost before"}
+    for why, told in said.items():
+        times = [f"{time:.2f}" for time, reason in watched.breaks if reason == why]
+        if times:
+            begins = "a new part begins" if len(times) == 1 else "new parts begin"
+            yield f"{told} {', '.join(times)} s: {begins}"
 
 
 @dataclass(frozen=True, slots=True)
