@@ -1,8 +1,8 @@
 """Render footage to learn from, with its truth: python examples/pretrain_footage.py MOTION -o OUT.
 
-OUT/people gets sixteen clips of four persons, twelve before a camera that stands and four before one
-that pans; OUT/dives gets eight dives. Beside every CLIP.mp4 lies CLIP.truth.npz: times, boxes
-(left, top, right, bottom), masks, joints in camera axes, and who it is. Nothing of it is committed.
+OUT/people gets sixteen clips of four persons, twelve before a camera that stands and four before
+one that pans; OUT/dives gets eight dives. Beside every CLIP.mp4 lies CLIP.truth.npz: times, boxes
+(left, top, right, bottom), masks, joints in camera axes, and who it is. None of it is committed.
 """
 
 import argparse

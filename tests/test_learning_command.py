@@ -2,21 +2,26 @@
 
 import os
 import shlex
+import shutil
 import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
 from blob import TINY, film_blob
+from person import stand
 from safetensors.torch import load_file
 
 from mocap_cli import cli
+from mocap_cli.body.motion import write_motion
 from mocap_cli.commands import training, wanted
 from mocap_cli.learning.checkpoint import read_place
 from mocap_cli.learning.journal import Journal, read_metrics
 from mocap_cli.learning.stored import open_model
+from mocap_cli.tracking.track import TrackOptions
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +146,50 @@ def test_another_method_is_a_word_away(mocap, tinily):
     assert "contrast" in row
     assert "pixels" not in row
     assert open_model(Path("runs/css/best.safetensors"))[0].config == replace(TINY, method="css")
+
+
+def test_keypoints_beside_the_videos_are_learnt_and_the_pose_head_is_kept(mocap, tinily):
+    code, _, err = mocap(f"pretrain videos -o runs/a --keypoints --steps 2 {tinily}")
+    assert code == 1
+    assert "no video has keypoints beside it" in err
+    labelled = Path("labelled")
+    labelled.mkdir()
+    shutil.copy("videos/blob0.mp4", labelled)
+    write_motion(stand(labelled / "blob0.mp4", TrackOptions()), labelled / "blob0.json")
+    assert mocap(f"pretrain labelled -o runs/a --keypoints --steps 2 {tinily}")[0] == 0
+    row = read_metrics(Path("runs/a/metrics.jsonl"))[0]
+    assert row["labels"] > 0
+    assert open_model(Path("runs/a/best.safetensors"))[0].pose is not None
+
+
+def test_tensorboard_is_told_what_the_journal_is(mocap, tinily, monkeypatch):
+    board = Board()
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", board)
+    assert mocap(f"pretrain videos -o runs/a --steps 2 {tinily}")[0] == 0
+    rows = read_metrics(Path("runs/a/metrics.jsonl"))
+    wanted = {(n, row["step"]) for row in rows for n in row if n != "step"}
+    assert set(board.told) == wanted
+    assert ("pixels", 2) in board.told
+    assert board.closed
+
+
+class Board(ModuleType):
+    """Stands for TensorBoard, which need not be installed."""
+
+    def __init__(self) -> None:
+        super().__init__("torch.utils.tensorboard")
+        self.told: list[tuple[str, int]] = []
+        self.closed = False
+
+    def SummaryWriter(self, folder: str) -> "Board":  # noqa: N802
+        assert folder == "runs/a"
+        return self
+
+    def add_scalar(self, name: str, value: float, step: int) -> None:
+        self.told.append((name, step))
+
+    def close(self) -> None:
+        self.closed = True
 
 
 def test_several_processes_must_share_a_batch_evenly(mocap, tinily, monkeypatch):

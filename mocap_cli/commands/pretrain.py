@@ -6,6 +6,9 @@ from typing import Annotated, Literal
 import typer
 
 from mocap_cli.commands.options import Quiet, positive
+from mocap_cli.learning.methods import METHODS
+
+_NAMES = ", ".join(METHODS)
 
 Videos = Annotated[
     list[Path] | None,
@@ -19,7 +22,7 @@ Preset = Annotated[
     typer.Option(help="full: the paper's networks, for a GPU; small: trains on two CPU cores."),
 ]
 MethodName = Annotated[
-    str, typer.Option("--method", help="ours, or one of the systems it is compared with.")
+    str, typer.Option("--method", help=f"The paper's or one it is compared with: {_NAMES}.")
 ]
 Steps = Annotated[int | None, typer.Option(min=1, help="Steps to learn.", show_default="preset's")]
 FallSteps = Annotated[

@@ -1,0 +1,159 @@
+"""What gravity is worth: how soon the diver is found with it and without.
+
+    python benchmarks/pretrain_gravity.py FOOTAGE/dives -o OUT [--steps 200] [--seeds 2]
+
+FOOTAGE is a folder that examples/pretrain_footage.py made. Learns from the dives in the gravity
+stage for so many steps, and without gravity for five times as many, both from the same weights;
+prints how well boxes lie on the diver (median intersection over union) as a table over the steps,
+and draws it. OUT keeps the numbers, the stored frames and gravity.png.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pretrain import Clip, corners, intersection, read_clip
+
+from mocap_cli.commands.screen import bars
+from mocap_cli.learning.batch import Batch
+from mocap_cli.learning.collect import collect, recipe_for, survey, usual_gaps
+from mocap_cli.learning.footage import Footage
+from mocap_cli.learning.model import SMALL, Model
+from mocap_cli.learning.parallel import Crew
+from mocap_cli.learning.pretrain import Hooks, pretrain
+from mocap_cli.learning.settings import PACES, Settings
+from mocap_cli.learning.subject import with_measured_prior
+
+LONGER = 5  # times as many steps are given to learning without gravity
+LOOKS = 20  # at the boxes, in each run's first fifth or whole
+EVERY = 3  # one frame of so many is looked at
+Curve = list[tuple[int, float]]  # steps, box IoU
+COLOURS = {"with gravity": (31, 98, 179), "without": (200, 90, 40)}
+INK = (60, 60, 60)
+
+
+def main() -> None:
+    """Learn both ways, print the table, draw the curves."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("footage", type=Path)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=200, help="in the gravity stage")
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--batch", type=int, default=4)
+    options = parser.parse_args()
+    videos = sorted(options.footage.glob("*.mp4"))
+    clips = [read_clip(path, PACES["small"].side, EVERY) for path in videos]
+    footage, settings = begin(videos, options.output / "frames", options.batch)
+    curves: dict[str, list[Curve]] = {name: [] for name in COLOURS}
+    for seed in range(1, options.seeds + 1):
+        for name, steps in zip(COLOURS, (options.steps, LONGER * options.steps), strict=True):
+            fall = steps if name == "with gravity" else 0
+            run = replace(settings, seed=seed, steps=steps, fall_steps=fall)
+            run = replace(run, save_every=steps, check_every=steps)
+            run = with_measured_prior(run, footage)
+            folder = options.output / f"{name.replace(' ', '-')}-{seed}"
+            curves[name].append(curve(footage, run, folder, clips, options.steps // LOOKS))
+            (options.output / "gravity.json").write_text(json.dumps(curves))
+    print(table(curves, options.steps))
+    picture = drawn(curves)
+    cv2.imwrite(str(options.output / "gravity.png"), picture[..., ::-1])
+
+
+def begin(videos: Sequence[Path], store: Path, batch: int) -> tuple[Footage, Settings]:
+    """The dives decoded, and the small preset as `mocap pretrain` would set it for them."""
+    infos, _ = survey(videos)
+    gaps, pace = usual_gaps(infos), PACES["small"]
+    recipe = recipe_for(infos, pace.side, gaps, None, "auto")
+    with bars(False) as screen:
+        found = collect(infos, store, recipe, "skip", lambda video, n: screen.bar(video.name, n))
+    settings = Settings(
+        gaps=gaps, batch=batch, rate=pace.rate, shrink_steps=pace.shrink_steps, model=SMALL
+    )
+    return found.footage, replace(settings, weights=replace(settings.weights, far=gaps.far))
+
+
+def curve(
+    footage: Footage, settings: Settings, folder: Path, clips: Sequence[Clip], every: int
+) -> Curve:
+    """Learn, looking at the boxes now and then."""
+    found: Curve = []
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def show(step: int, model: Model, batch: Batch) -> None:
+        if step % every == 0:
+            found.append((step, overlap(model, clips)))
+            print(folder.name, step, f"{found[-1][1]:.3f}", flush=True)
+
+    pretrain(footage, settings, folder, Crew(), Hooks(show=show), resume=False)
+    return found
+
+
+@torch.no_grad()
+def overlap(model: Model, clips: Sequence[Clip]) -> float:
+    """Median intersection over union of boxes with the truth."""
+    model.eval()
+    frames = [torch.from_numpy(clip.frames).permute(0, 3, 1, 2) for clip in clips]
+    boxes = [model.encode(part)[2] for part in frames]
+    model.train()
+    found = corners(torch.cat([b for b in boxes if b is not None]))
+    return float(np.nanmedian(intersection(found, np.concatenate([c.boxes for c in clips]))))
+
+
+def table(curves: dict[str, list[Curve]], steps: int) -> str:
+    """Box IoU at chosen steps, mean over seeds, and when each first reached what gravity gave."""
+    at = sorted({steps * i // 4 for i in range(1, 5)} | {steps * i for i in range(1, LONGER + 1)})
+    lines = ["| steps | " + " | ".join(map(str, at)) + " |", "|---" * (len(at) + 1) + "|"]
+    for name, runs in curves.items():
+        cells = [mean_at(runs, step) for step in at]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    reached = np.mean([run[-1][1] for run in curves["with gravity"]])
+    for name, runs in curves.items():
+        first = [next((s for s, iou in run if iou >= reached), None) for run in runs]
+        lines.append(f"{name}: {reached:.2f} first reached at step {first}")
+    return "\n".join(lines)
+
+
+def mean_at(runs: Sequence[Curve], step: int) -> str:
+    """The mean over runs of what was seen at a step, if that far they went."""
+    values = [iou for run in runs for at, iou in run if at == step]
+    return f"{np.mean(values):.2f}" if values else ""
+
+
+def drawn(curves: dict[str, list[Curve]]) -> NDArray[np.uint8]:
+    """All curves in one plot, box IoU over steps."""
+    width, height, left, low = 720, 360, 60, 320
+    last = max(step for runs in curves.values() for run in runs for step, _ in run)
+    canvas = np.full((height, width, 3), 255, np.uint8)
+
+    def at(step: float, iou: float) -> tuple[int, int]:
+        return round(left + step / last * (width - left - 20)), round(low - iou * (low - 30))
+
+    for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
+        cv2.line(canvas, at(0, tick), at(last, tick), (225, 225, 225), 1)
+        write(canvas, f"{tick:.2f}", (16, at(0, tick)[1] + 4))
+    for step in np.linspace(0, last, 6):
+        write(canvas, f"{step:.0f}", (at(step, 0)[0] - 12, low + 20))
+    write(canvas, "box IoU over steps", (left, 20))
+    for i, (name, runs) in enumerate(curves.items()):
+        for run in runs:
+            line = np.array([at(step, iou) for step, iou in run], np.int32)
+            cv2.polylines(canvas, [line], False, COLOURS[name], 2, cv2.LINE_AA)
+        write(canvas, name, (width - 320 + 150 * i, 20), COLOURS[name])
+    return canvas
+
+
+def write(
+    canvas: NDArray[np.uint8], text: str, at: tuple[int, int], colour: tuple[int, int, int] = INK
+) -> None:
+    """Small text."""
+    cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, 1, cv2.LINE_AA)
+
+
+if __name__ == "__main__":
+    main()
