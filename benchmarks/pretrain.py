@@ -5,11 +5,11 @@
 FOOTAGE is a folder that examples/pretrain_footage.py made. For each model: how well its boxes and
 masks lie on the person (median intersection over union), how well a linear layer reads the pose
 from each code (N-MPJPE on the last quarter of every clip, learnt from the rest), and how well
-k-means tells the persons apart by each code.
+k-means tells the persons apart by each code. Several methods are also put in order.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,11 +70,16 @@ def main() -> None:
     ]
     print("| model | step | box IoU | mask IoU | pose TV | pose TI | who TV | who TI |")
     print("|---|---|---|---|---|---|---|---|")
+    errors: dict[str, list[float]] = {}
     for path in options.models:
         model, meta = open_model(path)
-        name = f"{path.parent.name} ({model.config.method})"
-        print("|", " | ".join((name, str(meta.get("step", "")), *row(model, clips))), "|")
+        method, (cells, error) = model.config.method, row(model, clips)
+        errors.setdefault(method, []).append(1000 * error)
+        name = f"{path.parent.name} ({method})"
+        print("|", " | ".join((name, str(meta.get("step", "")), *cells)), "|", flush=True)
     every, each = 1000 * constant(clips), 1000 * constant(clips, each=True)
+    if len(errors) > 1:
+        print("\n" + order(errors))
     print(f"\none pose for every frame: {every:.0f} mm; one for each clip: {each:.0f} mm")
 
 
@@ -95,21 +100,32 @@ def read_clip(video: Path, side: int, every: int) -> Clip:
     )
 
 
-def row(model: Model, clips: Sequence[Clip]) -> tuple[str, ...]:
-    """The numbers of one model as text."""
+def order(errors: Mapping[str, Sequence[float]]) -> str:
+    """The methods by how well poses are read from their codes, mean and spread over seeds."""
+    lines = ["| method | seeds | pose | spread |", "|---|---|---|---|"]
+    for method, found in sorted(errors.items(), key=lambda item: np.mean(item[1])):
+        spread = f"{np.std(found, ddof=1):.1f}" if len(found) > 1 else ""
+        lines.append(f"| {method} | {len(found)} | {np.mean(found):.1f} | {spread} |")
+    return "\n".join(lines)
+
+
+def row(model: Model, clips: Sequence[Clip]) -> tuple[tuple[str, ...], float]:
+    """The numbers of one model as text, and how badly poses are read from its first code."""
     codes = encode(model, clips)
     boxes = np.concatenate([clip.boxes for clip in clips])
     box = "" if codes.boxes is None else f"{np.nanmedian(intersection(codes.boxes, boxes)):.2f}"
     mask = "" if codes.overlap is None else f"{np.nanmedian(codes.overlap):.2f}"
     split = codes.ti.shape[1] > 0
-    return (
+    error = pose_error(codes.tv, clips)
+    cells = (
         box,
         mask,
-        f"{1000 * pose_error(codes.tv, clips):.0f}",
+        f"{1000 * error:.0f}",
         f"{1000 * pose_error(codes.ti, clips):.0f}" if split else "",
         f"{told_apart(codes.tv, clips):.2f}",
         f"{told_apart(codes.ti, clips):.2f}" if split else "",
     )
+    return cells, error
 
 
 def encode(model: Model, clips: Sequence[Clip]) -> Codes:

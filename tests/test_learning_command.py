@@ -119,6 +119,7 @@ def test_a_dry_run_tells_the_plan_and_writes_nothing(mocap, tinily):
     assert told["frames"].startswith("about 90 of 96x64")
     assert told["method"].startswith("ours: 1000 steps of 2 items")
     assert "steps/s" in told["time"]
+    assert float(told["memory"].removesuffix(" GB")) > 0.1
     assert "broken[b].mp4" in told["left"]
     assert not Path("runs").exists()
 

@@ -1,5 +1,6 @@
 """Plan: what a run would be, before anything is decoded or learnt."""
 
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ class Plan:
     settings: Settings
     device: str
     step_seconds: float  # measured here, on noise
-    gpu_bytes: int | None  # that such a step took at most
+    memory: int | None  # bytes that such a step took at most, where that can be known
     skipped: Mapping[Path, str]
 
     @property
@@ -48,10 +49,9 @@ class Plan:
             f"time       {_hours(s.steps * self.step_seconds)} on {self.device},"
             f" {1 / self.step_seconds:.2f} steps/s as tried here",
         ]
-        if self.gpu_bytes is not None:
-            lines.append(
-                f"memory     {self.gpu_bytes / 1e9:.1f} GB of the GPU, and the frames if they fit"
-            )
+        if self.memory is not None:
+            where = " of the GPU, and the frames if they fit" if "cuda" in self.device else ""
+            lines.append(f"memory     {self.memory / 1e9:.1f} GB{where}")
         lines += [f"left out   {path}: {why}" for path, why in self.skipped.items()]
         return "\n".join(lines)
 
@@ -66,7 +66,7 @@ def make_plan(
     """Count the videos, and try a few steps to see how long they take."""
     hours = sum(info.duration or 0.0 for info in infos.values()) / 3600
     frames = sum((info.duration or 0.0) * min(info.fps, recipe.fps) for info in infos.values())
-    seconds, gpu_bytes = try_steps(settings, recipe, device)
+    seconds, memory = try_steps(settings, recipe, device)
     return Plan(
         clips=len(infos),
         hours=hours,
@@ -75,13 +75,13 @@ def make_plan(
         settings=settings,
         device=device,
         step_seconds=seconds,
-        gpu_bytes=gpu_bytes,
+        memory=memory,
         skipped=skipped,
     )
 
 
 def try_steps(settings: Settings, recipe: Recipe, device: str) -> tuple[float, int | None]:
-    """Seconds of a step on noise, and the most GPU memory that it took."""
+    """Seconds of a step on noise, and the most memory that it took."""
     if not settings.steps:
         return 1e-9, None
     model, optimizer = begin(settings, device)
@@ -92,8 +92,19 @@ def try_steps(settings: Settings, recipe: Recipe, device: str) -> tuple[float, i
         float(next(iter(parts.values())).detach())  # wait for the device
         began = time.perf_counter() if step == 0 else began
     seconds = (time.perf_counter() - began) / _TRIED
-    on_gpu = device.startswith("cuda")
-    return seconds, torch.cuda.max_memory_allocated(device) if on_gpu else None
+    return seconds, _most_memory(device)
+
+
+def _most_memory(device: str) -> int | None:
+    """Bytes: of the GPU what was asked for; of the computer what this process ever had."""
+    if device.startswith("cuda"):
+        return int(torch.cuda.max_memory_allocated(device))
+    try:
+        import resource
+    except ImportError:  # on Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def noise(settings: Settings, recipe: Recipe) -> Batch:
