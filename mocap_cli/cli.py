@@ -10,6 +10,7 @@ import typer
 from mocap_cli import __version__
 from mocap_cli.commands.background import background
 from mocap_cli.commands.export import export
+from mocap_cli.commands.label_fit import label_fit
 from mocap_cli.commands.pretrain import pretrain
 from mocap_cli.commands.track import track
 from mocap_cli.errors import MocapError
@@ -25,6 +26,7 @@ app.command()(track)
 app.command()(export)
 app.command()(background)
 app.command()(pretrain)
+app.command()(label_fit)
 
 
 def _print_version(wanted: bool) -> None:

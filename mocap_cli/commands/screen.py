@@ -43,13 +43,13 @@ def show_failures(failures: Mapping[Path, str], jobs: int, plural: str) -> None:
     Console(stderr=True, highlight=False).print(table)
 
 
-class FramesPerSecond(ProgressColumn):
-    """How fast frames are done."""
+class Speed(ProgressColumn):
+    """How fast frames, or whatever is counted, are done."""
 
     def render(self, task: Task) -> Text:
         """The speed, once there is one."""
         speed = task.finished_speed or task.speed
-        return Text(f"{speed:.0f} frames/s" if speed else "", style="cyan")
+        return Text(f"{speed:.0f} {task.fields['unit']}/s" if speed else "", style="cyan")
 
 
 class Bar:
@@ -77,10 +77,10 @@ class Bars:
             self._progress.console.print(text)
 
     @contextmanager
-    def bar(self, label: str, frames: int | None) -> Iterator[Bar]:
+    def bar(self, label: str, frames: int | None, unit: str = "frames") -> Iterator[Bar]:
         """A bar that is there while the block runs."""
         # The label is text: the brackets of clip[b].mp4 are no markup.
-        task = self._progress.add_task("", label=Text(label), total=frames)
+        task = self._progress.add_task("", label=Text(label), total=frames, unit=unit)
         try:
             yield Bar(self._progress, task)
         finally:
@@ -95,7 +95,7 @@ def bars(quiet: bool) -> Iterator[Bars]:
         _Label(""),
         BarColumn(),
         TaskProgressColumn(),
-        FramesPerSecond(),
+        Speed(),
         TimeRemainingColumn(),
         console=screen,
         transient=True,

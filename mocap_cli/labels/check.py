@@ -8,12 +8,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap_cli.body.skeleton import BODY, KEYPOINTS
-from mocap_cli.camera.pinhole import Pinhole
+from mocap_cli.body.skeleton import KEYPOINTS
+from mocap_cli.errors import MocapError
 from mocap_cli.export.figure import LEFT, RIGHT, Figure, draw_figure, side_colour
 from mocap_cli.export.sheet import DIM, Colour, Sheet, shortened
 from mocap_cli.files import written_whole
+from mocap_cli.labels.agree import agreed
+from mocap_cli.labels.gather import Gathering, witness_of
 from mocap_cli.labels.labels import Labels
+from mocap_cli.labels.match import find_video, on_frames
+from mocap_cli.labels.shown import as_points, beside, projected
 from mocap_cli.labels.witness import Witness
 from mocap_cli.video.reader import open_video
 
@@ -24,10 +28,6 @@ COLUMNS, CELL, UNDER, GAP = 4, 300, 22, 10  # pictures in a row; pixels
 MOST = 12  # pictures on a sheet
 OFF = 0.35  # of the body's size between label and keypoints, from which it is marked
 ALARM: Colour = (200, 30, 30)
-_BOTH = [(BODY.index(n), KEYPOINTS.index(n)) for n in BODY.names
-         if n in KEYPOINTS and not n.endswith("toe")]  # fmt: skip
-"""Joints and keypoints that are the same place on the body."""
-_JOINTS, _POINTS = ([pair[i] for pair in _BOTH] for i in (0, 1))
 _ROOM = 1.5  # a cell is that much larger than the person
 
 
@@ -48,45 +48,61 @@ def marks_of(labels: Labels, witness: Witness) -> Marks:
     hold = np.where(labels.clicked[..., None], labels.xy, seen)
     joints = labels.joints if labels.in_camera else np.full_like(labels.joints, np.nan)
     shown = projected(joints, hold, np.where(labels.clicked, 1.0, score), witness.camera)
-    ours = np.where(labels.clicked[:, _POINTS, None], labels.xy[:, _POINTS], shown[:, _JOINTS])
-    return Marks(labels.xy, shown, seen, _off(ours, seen[:, _POINTS], witness.sure[labels.frames]))
+    ours = np.where(labels.clicked[..., None], labels.xy, as_points(shown))
+    off = np.where(witness.sure[labels.frames], beside(ours, seen), np.nan)
+    return Marks(labels.xy, shown, seen, off)
 
 
-def _off(ours: Float64, seen: Float64, sure: NDArray[np.bool_]) -> Float64:
-    size = np.linalg.norm(seen - seen.mean(axis=1, keepdims=True), axis=-1).mean(axis=1)
-    apart = np.linalg.norm(ours - seen, axis=-1)
-    known = np.isfinite(apart)
-    total = np.where(known, apart, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-    return np.where(known.any(axis=1) & sure, total / np.maximum(size, 1e-6), np.nan)
+@dataclass(frozen=True, slots=True, eq=False)
+class Checked:
+    """What came of labels: on their frames, where these could be told."""
+
+    labels: Labels
+    refused: str  # why they cannot be used; nothing where they can
+    sheet: Path | None  # where they are drawn
 
 
-def projected(joints: Float64, xy: Float64, score: Float64, camera: Pinhole) -> Float64:
-    """Pixels (N, 19, 2) of joints (N, 19, 3) that are known but for where the pelvis is.
+def draw_checks(
+    said: Sequence[Labels], videos: Sequence[Path], folder: Path, how: Gathering
+) -> list[Checked]:
+    """Draw every label file on its video, those that are refused as well, a sheet each."""
+    names: set[str] = set()
+    checked = []
+    for labels in said:
+        try:
+            video = find_video(labels, videos)
+        except MocapError as error:
+            checked.append(Checked(labels, error.message, None))
+            continue
+        witness = witness_of(video, how)
+        name = _name(labels, video, names)
+        labels, refused = _placed(labels, witness, how)
+        sheet = folder / name if (labels.frames >= 0).all() else None
+        if sheet is not None:
+            write_check(labels, video, witness, sheet, refused)
+        checked.append(Checked(labels, refused, sheet))
+    return checked
 
-    The pelvis is put where the joints lie best on the rays of their keypoints (N, 21, 2).
-    """
-    rays = camera.rays(xy[:, _POINTS])
-    bodies = joints[:, _JOINTS] - joints[:, :1]
-    known = np.isfinite(bodies).all(axis=-1) & np.isfinite(rays).all(axis=-1)
-    share = np.where(known, np.nan_to_num(score[:, _POINTS]), 0.0)
-    places = np.stack([_pelvis(*row) for row in zip(bodies, rays, share, strict=True)])
-    return np.asarray(camera.project(joints - joints[:, :1] + places[:, None]))
+
+def _placed(labels: Labels, witness: Witness, how: Gathering) -> tuple[Labels, str]:
+    """Labels as they would be used, or as they are and why they are refused."""
+    try:
+        return agreed(labels, witness, how.clock), ""
+    except MocapError as error:
+        try:
+            placed = on_frames(labels, witness.times) if labels.synchronous else labels
+        except MocapError:
+            placed = labels
+        return placed, error.message
 
 
-def _pelvis(body: Float64, rays: Float64, share: Float64) -> Float64:
-    """(3,) metres: x + rx z = 0 and y + ry z = 0 for every joint, by least squares."""
-    chosen = share > 0
-    if chosen.sum() < 3:
-        return np.full(3, np.nan)
-    rows, right = [], []
-    for axis in (0, 1):
-        along = rays[chosen, axis]
-        row = np.zeros((int(chosen.sum()), 3))
-        row[:, axis], row[:, 2] = 1, along
-        rows.append(share[chosen, None] * row)
-        right.append(-share[chosen] * (body[chosen, axis] + along * body[chosen, 2]))
-    found, *_ = np.linalg.lstsq(np.concatenate(rows), np.concatenate(right), rcond=None)
-    return np.asarray(found, np.float64)
+def _name(labels: Labels, video: Path, taken: set[str]) -> str:
+    """VIDEO.check.png; with the labels' own name where a video has several."""
+    name = f"{video.stem}.check.png"
+    if name in taken:
+        name = f"{video.stem}.{labels.path.name}.check.png"
+    taken.add(name)
+    return name
 
 
 def chosen_frames(marks: Marks, most: int = MOST) -> NDArray[np.intp]:
@@ -189,8 +205,7 @@ def _cell(image: Image, marks: Marks, row: int) -> Image:
 def _draw(cell: Image, xy: Float64, joints: Float64, seen: Float64) -> None:
     clicked = np.isfinite(xy).all(axis=-1)
     if not clicked.any():  # 3D alone: its limbs in the colours of their sides
-        for joint, point in _BOTH:
-            xy[point] = joints[joint]
+        xy = as_points(joints[None])[0]
         clicked = np.isfinite(xy).all(axis=-1)
     figure = Figure(
         xy=xy.astype(np.float32),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from mocap_cli.export.sheet import DIM, FAINT, INK, Colour, Sheet
 from mocap_cli.files import written_whole
 from mocap_cli.labels.evaluate import score
 from mocap_cli.labels.examples import Examples
-from mocap_cli.labels.fit import FitOptions, fit
+from mocap_cli.labels.eye import IMAGENET, Eye, open_eye
+from mocap_cli.labels.fit import DEFAULT, FitOptions, fit
+from mocap_cli.labels.gather import Clip, Gathering, examples_of
 
 Float64 = NDArray[np.float64]
 Points = Sequence[tuple[int, float]]  # labels, N-MPJPE in mm
@@ -40,6 +43,32 @@ def learn_curve(
         points.append((count, found.n_mpjpe))
         on_point(done)
     return points
+
+
+def learn_curves(
+    eye: Eye,
+    taught: Sequence[Clip],
+    held: Sequence[Clip],
+    how: Gathering,
+    options: FitOptions = DEFAULT,
+    on_point: Callable[[int], None] = lambda done: None,
+) -> dict[str, list[tuple[int, float]]]:
+    """The curves of a model, of ImageNet features, and of the model with 2D keypoints."""
+    baseline = open_eye(IMAGENET)
+    rows = {eye.of_model(): (eye, False), IMAGENET: (baseline, False)}
+    rows[f"{eye.of_model()} + 2D"] = (eye, True)
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for name, (own, points) in rows.items():
+        before = sum(len(curve) for curve in curves.values())
+        examples = [examples_of(clips, own, how, points=points) for clips in (taught, held)]
+        told = partial(_told_after, on_point, before)
+        chosen = replace(options, points=points)
+        curves[name] = learn_curve(examples[0], examples[1], chosen, on_point=told)
+    return curves
+
+
+def _told_after(on_point: Callable[[int], None], before: int, done: int) -> None:
+    on_point(before + done)
 
 
 def write_curve(curves: Mapping[str, Points], path: Path) -> None:

@@ -100,14 +100,18 @@ def _acceleration(
 
 
 def table(rows: Sequence[tuple[str, Scores]]) -> str:
-    """Lines for people: one a row, numbers under their measures."""
-    head = ("", "frames", *TITLES)
+    """Scores for people: one a row, numbers under their measures."""
     lines = [(name, str(scores.frames), *scores.row()) for name, scores in rows]
-    widths = [max(len(line[i]) for line in (head, *lines)) for i in range(len(head))]
+    return columns([("", "frames", *TITLES), *lines])
+
+
+def columns(lines: Sequence[Sequence[str]]) -> str:
+    """Cells under each other: names to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(
             cell.ljust(width) if i == 0 else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
-        for line in (head, *lines)
+        for line in lines
     )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mocap_cli.body.skeleton import BODY
 from mocap_cli.files import written_whole
 from mocap_cli.labels.evaluate import Scores, score
 from mocap_cli.labels.fitted import Fitted
@@ -40,11 +41,16 @@ class Evaluation:
                      if clip in self.scores[who]]  # fmt: skip
         return rows
 
-    def joint_rows(self) -> list[tuple[str, str, str]]:
+    def joint_rows(self) -> list[tuple[str, ...]]:
         """Millimetres of each joint, by the model and by the default."""
-        ours, theirs = (self.scores[who][ALL].joints for who in (FUSED, DEFAULT))
-        return [(n, f"{off:.1f}", f"{theirs[n]:.1f}" if n in theirs else "-")
-                for n, off in ours.items()]  # fmt: skip
+        ours, theirs = (
+            self.scores[who][ALL].joints if who in self.scores else {} for who in (FUSED, DEFAULT)
+        )
+        return [
+            (name, *(f"{who[name]:.1f}" if name in who else "-" for who in (ours, theirs)))
+            for name in BODY.names
+            if name in ours
+        ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,6 +1,7 @@
 """Fit: heads taught by labels, each stopped by frames that it was not taught."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -85,7 +86,8 @@ def fit(
         held = folds == fold
         taught, asked = (torch.from_numpy(np.flatnonzero(part)) for part in (~held, held))
         done = fold * options.steps
-        head = _teach(lesson.part(taught), lesson.part(asked), config, options, done, on_step)
+        with _one_thread():
+            head = _teach(lesson.part(taught), lesson.part(asked), config, options, done, on_step)
         heads.append(head)
         unseen[held] = answered([head], told.inputs[held], told.flipped[held])
         news[held] = novelty_of(told.inputs[~held], 500)(told.inputs[held])
@@ -95,6 +97,17 @@ def fit(
         novelty=novelty_of(told.inputs, 500),
         calibration=calibrated(unseen, news, examples),
     )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Heads are small: threads gain nothing, and on a busy machine wait long for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def projection(inputs: Float32, options: FitOptions) -> Float32:

@@ -5,9 +5,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mocap_cli.errors import MocapError
 from mocap_cli.labels.agree import UNKNOWN, Clock, agreed
 from mocap_cli.labels.clicked import View, lifted, triangulated
@@ -15,6 +12,7 @@ from mocap_cli.labels.examples import Examples, join, make_examples
 from mocap_cli.labels.eye import Codes, Eye, encode
 from mocap_cli.labels.labels import Labels
 from mocap_cli.labels.match import find_video
+from mocap_cli.labels.teacher import taught_by_tracker
 from mocap_cli.labels.witness import Witness, watch
 from mocap_cli.video.probe import probe
 from mocap_cli.weights import Device
@@ -59,23 +57,33 @@ class Gathered:
     left_out: Mapping[Path, str]
 
 
-def gather(said: Sequence[Labels], videos: Sequence[Path], how: Gathering) -> Gathered:
+def gather(
+    said: Sequence[Labels], videos: Sequence[Path], how: Gathering, *, taught: bool = False
+) -> Gathered:
     """Find each label's video, follow the person there, and put both together.
 
-    One that cannot be used alone is an error; among others it is left out and named.
+    `taught`: the default tracker labels the other videos, where it is sure of them. Labels that
+    cannot be used alone are an error; among others they are left out and named.
     """
-    found: list[tuple[Path, Labels, Witness]] = []
+    clips: list[Clip] = []
     left_out: dict[Path, str] = {}
     for labels in said:
         try:
             video = find_video(labels, videos)
             witness = witness_of(video, how)
-            found.append((video, agreed(labels, witness, how.clock), witness))
+            clips.append(Clip(video, agreed(labels, witness, how.clock), witness))
         except MocapError as error:
-            if len(said) == 1:
+            if len(said) == 1 and not taught:
                 raise
             left_out[labels.path] = error.message
-    clips = [Clip(video, labels, witness) for video, labels, witness in _in_three(found, how)]
+    clips = _in_three(clips, how)
+    labelled = {clip.video for clip in clips}
+    for video in [v for v in videos if taught and v not in labelled]:
+        witness = witness_of(video, how)
+        try:
+            clips.append(Clip(video, taught_by_tracker(video, witness), witness))
+        except MocapError as error:
+            left_out[video] = error.message
     if not clips:
         raise MocapError(
             "no labels can be used: " + "; ".join(left_out.values())[:400],
@@ -84,17 +92,17 @@ def gather(said: Sequence[Labels], videos: Sequence[Path], how: Gathering) -> Ga
     return Gathered(tuple(clips), left_out)
 
 
-def _in_three(
-    found: Sequence[tuple[Path, Labels, Witness]], how: Gathering
-) -> list[tuple[Path, Labels, Witness]]:
+def _in_three(clips: Sequence[Clip], how: Gathering) -> list[Clip]:
     """Joints for labels that are only clicks: from several cameras, or by the lifter."""
-    placed = [item for item in found if item[1].placed.any()]
-    flat = [item for item in found if not item[1].placed.any()]
+    placed = [clip for clip in clips if clip.labels.placed.any()]
+    flat = [clip for clip in clips if not clip.labels.placed.any()]
     if how.views is not None and flat:
-        by_path = {item[1].video: item for item in flat}
-        solid = triangulated([labels for _, labels, _ in flat], how.views)
-        return placed + [(by_path[s.video][0], s, by_path[s.video][2]) for s in solid]
-    return placed + [(video, lifted(one, saw, how.height), saw) for video, one, saw in flat]
+        by_video = {clip.labels.video: clip for clip in flat}
+        solid = triangulated([clip.labels for clip in flat], how.views)
+        return placed + [replace(by_video[labels.video], labels=labels) for labels in solid]
+    return placed + [
+        replace(clip, labels=lifted(clip.labels, clip.witness, how.height)) for clip in flat
+    ]
 
 
 def witness_of(video: Path, how: Gathering) -> Witness:
@@ -123,17 +131,3 @@ def examples_of(clips: Sequence[Clip], eye: Eye, how: Gathering, *, points: bool
         number = numbers[clip.video]
         parts.append(make_examples(clip.labels, codes, clip.witness, number, points=points))
     return join(parts)
-
-
-def thinned(clips: Sequence[Clip], count: int) -> list[Clip]:
-    """So many of all labelled frames, spread evenly; clips that get none are left out."""
-    total = sum(len(clip.labels) for clip in clips)
-    chosen = np.unique(np.linspace(0, total - 1, min(count, total)).round().astype(np.intp))
-    kept, begin = [], 0
-    for clip in clips:
-        end = begin + len(clip.labels)
-        mine: NDArray[np.intp] = chosen[(chosen >= begin) & (chosen < end)] - begin
-        if len(mine):
-            kept.append(replace(clip, labels=clip.labels.only(mine)))
-        begin = end
-    return kept

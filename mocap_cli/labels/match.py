@@ -18,11 +18,11 @@ _MOST_OUTSIDE = 0.5  # share of labels beyond the video's ends, above which it i
 
 
 def find_video(labels: Labels, videos: Sequence[Path]) -> Path:
-    """The video of that name; the only one there is, when its name says nothing."""
+    """The video of that name; the only one there is, whatever the labels are called."""
     wanted = {_stem(labels.video), _stem(labels.path.name)}
     found = [video for video in videos if _stem(video.name) in wanted]
-    if len(found) == 1:
-        return found[0]
+    if len(found) == 1 or len(videos) == 1:
+        return (found or videos)[0]
     if len(found) > 1:
         raise MocapError(
             f"{labels.path} may be of {found[0]} or of {found[1]}", "give only one of them"

@@ -13,6 +13,11 @@ from numpy.typing import NDArray
 from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.errors import MocapError
 from mocap_cli.files import written_whole
+from mocap_cli.labels.agree import agreed
+from mocap_cli.labels.eye import Eye
+from mocap_cli.labels.gather import Gathering, codes_of, witness_of
+from mocap_cli.labels.labels import Labels
+from mocap_cli.labels.match import find_video
 from mocap_cli.labels.witness import Witness
 from mocap_cli.video.reader import open_video
 
@@ -61,6 +66,25 @@ def suggest(seen: Sequence[Seen], count: int) -> list[NDArray[np.int64]]:
         )
     chosen = cover(_apart(codes), weight, known, count)
     return [np.sort(frames[[i for i in chosen if whose[i] == k]]) for k in range(len(seen))]
+
+
+def find_next(
+    said: Sequence[Labels], videos: Sequence[Path], eye: Eye, count: int, how: Gathering
+) -> tuple[list[Seen], list[NDArray[np.int64]]]:
+    """Look at all videos, and which of their frames to label next, beside those of `said`."""
+    known: dict[Path, list[NDArray[np.int64]]] = {}
+    witnesses = {video: witness_of(video, how) for video in videos}
+    for labels in said:
+        video = find_video(labels, videos)
+        on = agreed(labels, witnesses[video], how.clock)
+        known.setdefault(video, []).append(on.frames)
+    seen = []
+    for video, witness in witnesses.items():
+        codes = codes_of(video, eye, witness, how)
+        none = np.array([], np.int64)
+        labelled = np.unique(np.concatenate(known.get(video, [none])))
+        seen.append(Seen(video, witness.times, codes.tv, doubt_of(witness), labelled))
+    return seen, suggest(seen, count)
 
 
 def _weights(doubt: Float64) -> Float64:
