@@ -31,14 +31,14 @@ def _rows(motion: Motion) -> Iterator[str]:
             yield f"{time:.6f},{name},{cells},{last}\n"
 
 
-def write_angles(motion: Motion, path: Path) -> None:
+def write_angles(motion: Motion, path: Path, decimals: int = 4) -> None:
     """One row for every frame and one column for every angle, in degrees."""
     angles = joint_angles(motion)
     table = np.stack(tuple(angles.values()), axis=-1)  # (T, A)
     with written_whole(path) as aside, aside.open("w", encoding="ascii", newline="") as file:
         file.write(",".join(("time", *angles)) + "\n")
         for time, row in zip(motion.times.tolist(), table.tolist(), strict=True):
-            cells = ",".join("" if v != v else f"{v:.4f}" for v in row)
+            cells = ",".join("" if v != v else f"{v:.{decimals}f}" for v in row)
             file.write(f"{time:.6f},{cells}\n")
 
 

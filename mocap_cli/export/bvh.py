@@ -29,23 +29,27 @@ def write_bvh(
     units: str = "cm",
     fps: float | None = None,
     rig: RigNames = "default",
+    decimals: int = 6,
 ) -> None:
     """Write the person as a rig of constant bones, at the motion's own rate or at `fps`."""
     if units not in SCALE:
         raise MocapError(f"unknown units {units!r}", f"choose one of {', '.join(SCALE)}")
     made = animate(motion, fps)
-    text = bvh_text(named(made.rig, rig), made.rotations, made.root, made.period, SCALE[units])
+    chosen = named(made.rig, rig)
+    text = bvh_text(chosen, made.rotations, made.root, made.period, SCALE[units], decimals)
     with written_whole(path) as aside:
         aside.write_text(text, encoding="ascii")
 
 
-def bvh_text(rig: Rig, rotations: Float64, root: Float64, period: float, scale: float) -> str:
+def bvh_text(
+    rig: Rig, rotations: Float64, root: Float64, period: float, scale: float, decimals: int = 6
+) -> str:
     """The file as text: (T, N, 3, 3) rotations from the parent, `scale` units to the metre."""
     order = _depth_first(rig)
     angles = np.degrees(steady_zxy(rotations[:, order]))
     values = np.concatenate((root[:, None] * scale, angles), axis=1).reshape(len(root), -1)
-    values = np.round(values, 6) + 0.0  # no minus before zero
-    line = " ".join(["%.6f"] * values.shape[1])
+    values = np.round(values, decimals) + 0.0  # no minus before zero
+    line = " ".join([f"%.{decimals}f"] * values.shape[1])
     head = [
         "HIERARCHY",
         *_hierarchy(rig, 0, scale, ""),
