@@ -1,8 +1,11 @@
 """Swap appearance: look at both videos, find the background, redraw, and say what came of it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 import typer
 from rich.text import Text
 
@@ -49,8 +52,22 @@ def run(wanted: Swapping, *, quiet: bool) -> None:
     check_output(wanted.output, inputs, infos[0].frames or 0)
     with open_video(wanted.motion, wanted.span.start, wanted.span.end) as frames:
         next(iter(frames))  # a span without a frame is an error, before the long work
-    with bars(quiet) as screen:
+    with bars(quiet) as screen, _one_thread():
         _swap(wanted, painter, infos, screen)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch do without threads: for one frame at a time they gain nothing on a free machine.
+
+    On a busy one they wait for each other: a clip of 5 s took four minutes instead of seconds.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _swap(

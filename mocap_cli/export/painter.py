@@ -96,11 +96,12 @@ class Painter:
 
 def open_painter(given: Path) -> Painter:
     """The model of a run's folder, or of a file."""
-    path = given if given.suffix == ".safetensors" else given / BEST
+    file = given.suffix == ".safetensors"
+    path = given if file else given / BEST
     if not path.is_file():
+        make = "mocap pretrain A.mp4 B.mp4" + ("" if file else f" -o {given}")
         raise MocapError(
-            f"there is no model {path}",
-            f"make one: mocap pretrain A.mp4 B.mp4 -o {given}; or say where one is with --model",
+            f"there is no model {path}", f"make one: {make}; or say where one is with --model"
         )
     return Painter(path)
 
