@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from mocap_cli.learning import backbones
 from mocap_cli.learning.footage import Footage, Scenes
+from mocap_cli.learning.imagenet import open_residual, reachable
 from mocap_cli.learning.model import PRESETS
 from mocap_cli.learning.parallel import Crew, chosen
 from mocap_cli.learning.pretrain import Hooks, pretrain
@@ -52,6 +54,9 @@ def main() -> None:
     )
     print(f"torch {torch.__version__}, {device}: {name}")
     print("preset  batch  steps/s  of the paper's  waited  GPU memory")
+    if not reachable("resnet50"):
+        print("ImageNet's ResNets cannot be fetched: full learns from random weights, as fast")
+        backbones.open_residual = lambda name, *, taught: open_residual(name, taught=False)
     for preset in options.preset or list(PRESETS):
         batch = options.batch or PACES[preset].batch
         speed = measure(preset, device, batch, options.steps, options.warm_up, options.compile)
