@@ -233,7 +233,8 @@ def _check(asked: Asked, how: Gathering, screen: Bars) -> None:
             lines.append(("warning", f"{one.labels.path.name}: {one.refused}"))
         if one.sheet is not None:
             lines.append(("wrote", str(one.sheet)))
-    screen.show(lines_of(f"{len(checked)} label files checked; look at the pictures", lines))
+    good = sum(not one.refused for one in checked)
+    screen.show(lines_of(f"{good} of {len(checked)} label files can be used: look at them", lines))
     if all(one.refused for one in checked):
         raise typer.Exit(1)
 
@@ -242,7 +243,7 @@ def _suggest(asked: Asked, how: Gathering, count: int, screen: Bars) -> None:
     eye = open_eye(asked.model)
     seen, chosen = find_next(_said(asked.label_paths), asked.all_videos(), eye, count, how)
     written = write_suggestions(seen, chosen, asked.destination)
-    lines = [(one.video.name[:10], f"{len(frames)} frames") for one, frames in
+    lines = [("frames", f"{len(frames)} of {one.video.name}") for one, frames in
              zip(seen, chosen, strict=True) if len(frames)]  # fmt: skip
     lines.append(("next", f"click them into {asked.destination / LABEL_FILE} (COCO keypoints)"))
     screen.show(lines_of(f"{len(written)} pictures to label in {asked.destination}", lines))

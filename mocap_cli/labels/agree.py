@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirrored
 from mocap_cli.errors import MocapError
-from mocap_cli.labels.clock import UNKNOWN, Clock, in_time
+from mocap_cli.labels.clock import UNKNOWN, UNLIKE, Clock, in_time, likeness, shapes
 from mocap_cli.labels.labels import Labels
 from mocap_cli.labels.match import on_frames
 from mocap_cli.labels.shown import apart_at, beside_at, turned
@@ -32,7 +32,9 @@ MOST = 240  # labels that are looked at, evenly spread
 REACH = 1.0  # seconds by which labels may be shifted and are looked for
 CLEARLY = 0.75  # of the error as it is, below which another reading of the labels is right
 PERHAPS = 0.95  # and below which it is worth a word
-FAR_OFF = {True: 0.6, False: 0.4}  # bodies beside the keypoints: another video. Clicks; joints
+FAR_OFF = {True: 0.4, False: 0.24}  # bodies beside the keypoints: another video. Clicks; joints
+DOUBT = 0.3  # more than that where the tracker is certain of none of the labelled frames
+BESIDE = 0.18  # and beyond which labels must at least move as the person does
 _SLIGHT = 0.003  # bodies: less is no shift
 _MOSTLY = 0.15  # of what the next frame would cost: less is within a frame
 
@@ -97,8 +99,8 @@ def _mended(labels: Labels, witness: Witness, steps: Int, *, clicks: bool) -> La
     """The reading and the shift that go best with the video, where that is beyond doubt."""
     most = np.unique(np.linspace(0, len(labels) - 1, min(len(labels), MOST)).round().astype(int))
     few = labels.only(most)
-    if np.isfinite(_off(few, witness, 0, clicks=clicks)).sum() < FEWEST:
-        return _unjudged(labels, clicks=clicks)
+    if witness.certain[few.frames].sum() < FEWEST:
+        return _unjudged(labels, witness, clicks=clicks)
     ways = _click_ways(witness) if clicks else _JOINT_WAYS
     readings = [
         _reading(said, way(few), witness, steps, clicks=clicks) for said, way in ways.items()
@@ -107,7 +109,7 @@ def _mended(labels: Labels, witness: Witness, steps: Int, *, clicks: bool) -> La
     ratio = _judged(best, witness) / max(_judged(plain, witness), 1e-9)
     chosen = best if ratio < CLEARLY else plain
     step = _shift(chosen)
-    _refuse_strangers(labels, chosen, step, clicks=clicks)
+    _refuse_strangers(labels, chosen, witness, step, clicks=clicks)
     labels = _shifted(ways[chosen.said](labels), witness, step)
     if not clicks and not labels.in_camera:
         labels = replace(labels, joints=turned(labels.joints, witness, labels.frames))
@@ -116,13 +118,16 @@ def _mended(labels: Labels, witness: Witness, steps: Int, *, clicks: bool) -> La
     return labels.noting(f"perhaps {best.said}?") if ratio < PERHAPS else labels
 
 
-def _unjudged(labels: Labels, *, clicks: bool) -> Labels:
-    if clicks or labels.in_camera:
-        return labels.noting("could not be compared: the tracker is unsure of these frames")
-    raise MocapError(
-        f"cannot tell from where the camera saw {labels.path}: the tracker is unsure of it",
-        "give labels in the camera's axes, as a JSON of mocap",
-    )
+def _unjudged(labels: Labels, witness: Witness, *, clicks: bool) -> Labels:
+    """Labels as they are: where the tracker is hardly certain of anything, labels know better."""
+    if not (clicks or labels.in_camera):
+        if witness.sure[labels.frames].sum() < FEWEST:
+            raise MocapError(
+                f"cannot tell from where the camera saw {labels.path}: the tracker is lost there",
+                "give labels in the camera's axes, as a JSON of mocap",
+            )
+        labels = replace(labels, joints=turned(labels.joints, witness, labels.frames))
+    return labels.noting("taken as they are: the tracker is unsure of these frames")
 
 
 def _click_ways(witness: Witness) -> Mapping[str, Callable[[Labels], Labels]]:
@@ -178,7 +183,8 @@ def _judged(reading: Reading, witness: Witness) -> float:
     frames = reading.labels.frames + reading.steps[best]
     frames = np.clip(frames, 0, len(witness.times) - 1)
     deep = apart_at(_faced(reading.labels, witness, frames), witness, frames)
-    return float(reading.cost[best] + np.nanmean(deep)) / 2
+    known = deep[np.isfinite(deep)]
+    return float(reading.cost[best] + (known.mean() if len(known) else np.inf)) / 2
 
 
 def _shift(reading: Reading) -> int:
@@ -202,16 +208,31 @@ def _half(reading: Reading, which: int) -> Float64:
     return replace(reading, off=reading.off[:, which::2]).cost
 
 
-def _refuse_strangers(labels: Labels, reading: Reading, step: int, *, clicks: bool) -> None:
+def _refuse_strangers(
+    labels: Labels, reading: Reading, witness: Witness, step: int, *, clicks: bool
+) -> None:
+    """Labels that lie beside the person, the plainer the more frames the tracker is certain of."""
     off = reading.off[int(np.flatnonzero(reading.steps == step)[0])]
-    usual = float(np.nanmedian(off))
-    if usual > FAR_OFF[clicks]:
+    share = float(witness.certain[reading.labels.frames].mean())
+    usual = float(np.nanmedian(off)) if np.isfinite(off).any() else np.inf
+    strange = not clicks and usual > BESIDE and _moves_like(reading.labels, witness, step) < UNLIKE
+    if strange or usual > FAR_OFF[clicks] + DOUBT * (1 - share):
         what = "clicks" if clicks else "joints"
         raise MocapError(
             f"{labels.path} does not go with the video: its {what} are {usual:.1f} bodies beside"
             " the person",
             "give the video that was labelled; if it is, look at it with --check",
         )
+
+
+def _moves_like(labels: Labels, witness: Witness, step: int) -> float:
+    """Correlation of how both fold; 1 where that cannot be told."""
+    frames = labels.frames + step
+    inside = (frames >= 0) & (frames < len(witness.times))
+    certain = inside & witness.certain[np.clip(frames, 0, len(witness.times) - 1)]
+    theirs = witness.pose.joints[frames[certain]]
+    found = likeness(shapes(labels.joints[certain]), shapes(theirs), ENOUGH)
+    return 1.0 if np.isnan(found) else found
 
 
 def _shifted(labels: Labels, witness: Witness, step: int) -> Labels:

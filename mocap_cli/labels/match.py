@@ -1,5 +1,6 @@
 """Match: which video labels are of, and which of its frames."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,16 +14,21 @@ from mocap_cli.labels.labels import Labels
 Float64 = NDArray[np.float64]
 
 _ENDINGS = (".truth", ".labels", ".coco", ".json", "_keypoints", "_labels")
+_SAYS_NOTHING = re.compile(
+    r"(labels?|annotations?|points|clicks|joints|poses?|data|collecteddata.*|person|instances.*)$"
+)
 _NEAR = 0.6  # of the time from frame to frame: labels nearer than that are of the frame
 _MOST_OUTSIDE = 0.5  # share of labels beyond the video's ends, above which it is another video
 
 
 def find_video(labels: Labels, videos: Sequence[Path]) -> Path:
-    """The video of that name; the only one there is, whatever the labels are called."""
+    """The video of that name; the only one there is, when the name says nothing."""
     wanted = {_stem(labels.video), _stem(labels.path.name)}
     found = [video for video in videos if _stem(video.name) in wanted]
-    if len(found) == 1 or len(videos) == 1:
-        return (found or videos)[0]
+    if not found and len(videos) == 1 and all(_SAYS_NOTHING.match(name) for name in wanted):
+        return videos[0]
+    if len(found) == 1:
+        return found[0]
     if len(found) > 1:
         raise MocapError(
             f"{labels.path} may be of {found[0]} or of {found[1]}", "give only one of them"

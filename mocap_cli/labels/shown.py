@@ -68,9 +68,9 @@ def beside_at(
 ) -> Float64:
     """(N,) how far 3D labels in camera axes, or clicks, are off the keypoints of those frames.
 
-    NaN where the tracker is unsure; 1 is the body's own size.
+    NaN where the tracker is not certain; 1 is the body's own size.
     """
-    seen, sure = witness.seen.xy[frames].astype(np.float64), witness.sure[frames]
+    seen, sure = witness.seen.xy[frames].astype(np.float64), witness.certain[frames]
     if xy is None:
         assert joints is not None
         score = witness.seen.score[frames].astype(np.float64)
@@ -79,14 +79,14 @@ def beside_at(
 
 
 def apart_at(joints: Float64, witness: Witness, frames: NDArray[np.int64]) -> Float64:
-    """(N,) how far 3D labels are off the lifted pose, in sizes of the body; NaN where unsure."""
+    """(N,) how far 3D labels are off the lifted pose, in bodies; NaN where it is not certain."""
     theirs = witness.pose.joints[frames]
     ours = joints - joints[:, :1]
     theirs = theirs * size_ratio(ours, theirs)
     known = np.isfinite(ours[..., 0]) & np.isfinite(theirs[..., 0])
     off = np.where(known, np.linalg.norm(ours - theirs, axis=-1), 0).sum(axis=1)
     size = np.where(known, np.linalg.norm(theirs, axis=-1), 0).sum(axis=1)
-    good = (known.sum(axis=1) >= _FEWEST) & witness.sure[frames]
+    good = (known.sum(axis=1) >= _FEWEST) & witness.certain[frames]
     return np.where(good, np.minimum(off / np.maximum(size, 1e-6), _FARTHEST), np.nan)
 
 

@@ -23,6 +23,7 @@ Float64 = NDArray[np.float64]
 
 _LIFTER = "lifter.safetensors"
 _SURE = 0.3  # mean score of a frame's keypoints from which the witness can be believed
+_CERTAIN = 0.1  # metres of expected error, the mean of the joints; tumbling divers have more
 _AROUND = 1.25  # the person's square is that much larger than what holds its keypoints
 
 
@@ -44,6 +45,12 @@ class Witness:
     def sure(self) -> NDArray[np.bool_]:
         """(T,) frames in which the networks were sure of what they saw."""
         return np.asarray(self.seen.known & (self.seen.score.mean(axis=1) > _SURE))
+
+    @property
+    def certain(self) -> NDArray[np.bool_]:
+        """(T,) frames whose pose is nearly always about right: labels are judged by them."""
+        off = np.nan_to_num(self.pose.sigma.mean(axis=1), nan=np.inf)
+        return np.asarray(self.sure & (off < _CERTAIN))
 
     def squares(self) -> Float64:
         """(T, 3) middle and side of the square that holds the person; NaN where there is none."""
