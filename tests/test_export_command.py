@@ -148,6 +148,8 @@ def test_a_folder_gets_every_suffix_that_is_asked_for(mocap):
         ("nothing.json", "cannot read nothing.json"),
         ("a.json -o b.foo", ".foo is not a known format"),
         ("a.json -o b.fbx", "no free program but Blender writes FBX"),
+        ("a.json -o .fbx", "no free program but Blender writes FBX"),
+        ("a.json -o .xyz", ".xyz is not a known format"),
         ("a.json -o a.json", "a.json is the motion itself"),
         ("a.json -o b.bvh --start 9", "a.mp4 has no frame between these seconds"),
         ("a.json -o b.mp4", "cannot find a.mp4, the video of a.json"),
@@ -214,6 +216,9 @@ def test_check_gives_one_line_a_reason_and_writes_nothing_of_an_unfit_motion(moc
     assert lines[1] == "  coverage: 17 %, wanted at least 70 %"
     assert any(line.startswith("  jitter: ") for line in lines)
     assert files() == ["a.json", "bad.json"]
+    code, _, err = mocap("export bad.json -o .csv")
+    assert "quality   unfit (coverage: 17 %, wanted at least 70 %; " in err
+    Path("bad.csv").unlink()
     code, _, err = mocap("export a.json bad.json --check -o .csv")
     assert code == 1
     assert "1 of 2 motions failed" in err

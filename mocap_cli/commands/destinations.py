@@ -85,7 +85,10 @@ def plan(
 
 
 def _is_folder(value: str) -> bool:
-    return value.endswith(("/", "\\")) or Path(value).is_dir() or not Path(value).suffix
+    if value.endswith(("/", "\\")) or Path(value).is_dir():
+        return True
+    slip = value.startswith(".") and Path(value).name == value  # .fbx is meant as a suffix
+    return not Path(value).suffix and not slip
 
 
 def _name(stem: str, suffix: str) -> str:

@@ -47,9 +47,11 @@ def export_report(
 
 
 def _quality(quality: Quality) -> str:
-    """Fit or not, and the numbers behind it, as far as they are known."""
+    """Fit and the numbers behind it, as far as they are known; or why not."""
+    if reasons := faults(quality):
+        return f"unfit ({'; '.join(reasons)})"
     numbers = [f"{label} {value}" for label, value, _ in readings(quality) if value]
-    return f"{'unfit' if faults(quality) else 'fit'} ({', '.join(numbers)})"
+    return f"fit ({', '.join(numbers)})"
 
 
 def written(outputs: Sequence[Path], units: Literal["cm", "m"] = "cm") -> list[tuple[str, str]]:

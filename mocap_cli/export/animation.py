@@ -37,7 +37,10 @@ def animate(motion: Motion, fps: float | None = None) -> Animation:
         )
     tracked = motion.tracked
     if not tracked.any():
-        raise MocapError(f"{motion.source.file} shows nobody to animate", "try --subject")
+        raise MocapError(
+            f"{motion.source.file} shows nobody to animate",
+            "look at what was tracked (-o .html), or track it again with --subject",
+        )
     joints, times = motion.joints[tracked].astype(np.float64), motion.times[tracked]
     rig = fit_rig(joints)
     rotations, root = solve(rig, joints, times, motion.sigma[tracked].astype(np.float64))

@@ -116,7 +116,12 @@ def suffix_of(path: Path) -> str:
     """How the name ends, in small letters: the longest that is known, else the last part."""
     name = path.name.lower()
     known = [suffix for suffix in FORMATS if name.endswith(suffix)]
-    return max(known, key=len, default=path.suffix.lower())
+    return max(known, key=len, default=path.suffix.lower() or _bare(name))
+
+
+def _bare(name: str) -> str:
+    """A name that is all suffix: .xyz."""
+    return name if name.startswith(".") else ""
 
 
 def format_of(path: Path) -> Format:
