@@ -21,6 +21,7 @@ from mocap_cli.errors import MocapError
 if TYPE_CHECKING:  # heavy: `mocap --help` must not wait for it
     from mocap_cli.commands.destinations import Job
     from mocap_cli.keypoints.subject import Subject
+    from mocap_cli.tracking.track import Guide
 
 
 Videos = Annotated[
@@ -63,6 +64,10 @@ Focal = Annotated[
         show_default="from the file, else that of a phone",
     ),
 ]
+Model = Annotated[
+    Path | None,
+    typer.Option(metavar="X.mocap", help="What mocap label-fit made; has a say in every pose."),
+]
 Device = Annotated[
     Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where the networks run.")
 ]
@@ -79,6 +84,7 @@ def track(
     end: End = None,
     fps: Fps = None,
     units: Units = "cm",
+    model: Model = None,
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
@@ -93,9 +99,17 @@ def track(
 
     options = TrackOptions(
         subject=_subject(subject), height=height, focal=focal,
-        start=start, end=end, fps=fps, device=device,
+        start=start, end=end, fps=fps, device=device, guide=_guide(model),
     )  # fmt: skip
     run(jobs, options, units=units, quiet=quiet)
+
+
+def _guide(model: Path | None) -> "Guide | None":
+    if model is None:
+        return None
+    from mocap_cli.labels.guide import open_guide
+
+    return open_guide(model)
 
 
 def _jobs(videos: list[Path], output: list[str], overlay: bool) -> "list[Job]":

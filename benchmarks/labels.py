@@ -1,0 +1,217 @@
+"""A few labels: how far off poses are that were learnt from 10, 30, 100 ... labelled frames.
+
+    python benchmarks/labels.py curve FOOTAGE MODEL --cache CODES [--picture CURVE.png]
+    python benchmarks/labels.py auto FOOTAGE MODEL --cache CODES [--clips 4]
+    python benchmarks/labels.py time FOOTAGE MODEL --cache CODES
+
+FOOTAGE is a folder that examples/pretrain_footage.py made, MODEL a run of mocap pretrain on it.
+
+curve: N-MPJPE on labels that are not taught, for the model's code, for ImageNet features, for both
+with 2D keypoints and the lifter, and for the default tracker; once on the last quarter of every
+clip and once on every fourth clip. auto: two stretches of each clip are blurred as if it moved too
+fast, the default tracker teaches the model on the frames that it is sure of, and `mocap track` with
+and without that model is measured on the blurred frames. time: how long 30 labels of a clip take.
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap_cli.body.motion import Motion
+from mocap_cli.labels.curve import learn_curve, write_curve
+from mocap_cli.labels.evaluate import Scores, score, table
+from mocap_cli.labels.eye import IMAGENET, Eye, open_eye
+from mocap_cli.labels.fit import FitOptions
+from mocap_cli.labels.fitted import save_fitted
+from mocap_cli.labels.gather import Clip, Gathering, codes_of, examples_of, gather, witness_of
+from mocap_cli.labels.guide import open_guide
+from mocap_cli.labels.labels import make_labels
+from mocap_cli.labels.poses import fit_clips
+from mocap_cli.tracking.track import TrackOptions, track
+from mocap_cli.video.reader import open_video
+
+Float64 = NDArray[np.float64]
+TAUGHT = 0.75  # of every clip, in the split by stretches
+FOURTH = 4  # every so many clips one is held out, in the split by clips
+BLURRED = ((0.25, 0.45), (0.7, 0.9))  # shares of a clip
+STREAK = 15  # pixels of blur at 192x128, along a turning direction
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("what", choices=("curve", "auto", "time"))
+    parser.add_argument("footage", type=Path)
+    parser.add_argument("model")
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--picture", type=Path)
+    parser.add_argument("--clips", type=int, help="take only so many")
+    parser.add_argument("--head", choices=("A", "B"), default="B")
+    options = parser.parse_args()
+    how = Gathering(cache=options.cache)
+    videos = sorted(options.footage.glob("*.mp4"))[: options.clips]
+    eye, fitting = open_eye(options.model), FitOptions(kind=options.head)
+    if options.what == "curve":
+        compare(videos, eye, how, fitting, options.picture)
+    elif options.what == "auto":
+        teach_by_tracker(videos, eye, how, fitting)
+    else:
+        measure_time(videos[0], eye, how, fitting)
+
+
+def truth_of(video: Path) -> Float64:
+    """(T, 19, 3) metres, camera axes."""
+    return np.load(video.with_suffix(".truth.npz"))["joints"].astype(np.float64)
+
+
+def clip_of(video: Path, frames: NDArray[np.int64], how: Gathering) -> Clip:
+    """A clip with those frames of its truth as labels."""
+    witness, joints = witness_of(video, how), truth_of(video)
+    labels = make_labels(video, video.name, frames=frames, joints=joints[frames], in_camera=True)
+    return Clip(video, replace(labels, times=witness.times[labels.frames]), witness)
+
+
+def splits(videos: Sequence[Path], how: Gathering) -> dict[str, tuple[list[Clip], list[Clip]]]:
+    """By name what is taught and what is asked."""
+    lengths = [len(truth_of(video)) for video in videos]
+    cuts = [int(TAUGHT * n) for n in lengths]
+    both = list(zip(videos, cuts, lengths, strict=True))
+    held = [i % FOURTH == FOURTH - 1 for i in range(len(videos))]
+    whole = [clip_of(v, np.arange(n), how) for v, _, n in both]
+    return {
+        "last quarter of every clip": (
+            [clip_of(v, np.arange(cut), how) for v, cut, _ in both],
+            [clip_of(v, np.arange(cut, n), how) for v, cut, n in both],
+        ),
+        "every fourth clip": (
+            [clip for clip, out in zip(whole, held, strict=True) if not out],
+            [clip for clip, out in zip(whole, held, strict=True) if out],
+        ),
+    }
+
+
+def compare(
+    videos: Sequence[Path], eye: Eye, how: Gathering, options: FitOptions, picture: Path | None
+) -> None:
+    """A table for each split, and the curve of the first as a picture."""
+    baseline = open_eye(IMAGENET)
+    rows = {"ours": (eye, False), "imagenet": (baseline, False), "ours + 2D": (eye, True),
+            "imagenet + 2D": (baseline, True)}  # fmt: skip
+    for name, (taught, asked) in splits(videos, how).items():
+        curves = {}
+        print(f"\n{name}\n")
+        for row, (own, points) in rows.items():
+            both = [examples_of(clips, own, how, points=points) for clips in (taught, asked)]
+            curves[row] = learn_curve(both[0], both[1], replace(options, points=points))
+            if len(curves) == 1:
+                print("| labels |", " | ".join(str(n) for n, _ in curves[row]), "|")
+                print("|---" * (1 + len(curves[row])), "|", sep="")
+            print(f"| {row} |", " | ".join(f"{e:.0f}" for _, e in curves[row]), "|", flush=True)
+        usual = lifter(asked)
+        print("| default tracker |", " | ".join(f"{usual:.0f}" for _ in curves["ours"]), "|")
+        if picture is not None:
+            curves["default"] = [(n, usual) for n, _ in curves["ours"]]
+            write_curve(curves, picture)
+            picture = None
+
+
+def lifter(clips: Sequence[Clip]) -> float:
+    """N-MPJPE of what the default tracker's lifter says of labelled frames."""
+    said = np.concatenate([c.witness.pose.joints[c.labels.frames] for c in clips])
+    truth = np.concatenate([c.labels.joints - c.labels.joints[:, :1] for c in clips])
+    times = np.concatenate([c.labels.times for c in clips])
+    return score(
+        said, truth, times, np.repeat(np.arange(len(clips)), [len(c.labels) for c in clips])
+    ).n_mpjpe
+
+
+def teach_by_tracker(videos: Sequence[Path], eye: Eye, how: Gathering, options: FitOptions) -> None:
+    """`mocap track` with and without a model that the tracker taught, on blurred frames."""
+    assert how.cache is not None
+    folder = how.cache / "blurred"
+    blurred = [blur(video, folder / video.name) for video in videos]
+    found = gather([], blurred, how, taught=True)
+    fitted = fit_clips(found.clips, eye, how, options)
+    save_fitted(folder / "auto.mocap", fitted)
+    guide = open_guide(folder / "auto.mocap")
+    for path, why in found.left_out.items():
+        print(f"{path.name}: {why}")
+    for where, wanted in (("blurred", True), ("sharp", False)):
+        rows = []
+        for name, own in (("default", None), ("--labels auto", guide)):
+            poses = [camera_joints(track(v, TrackOptions(guide=own))) for v in blurred]
+            rows.append((name, asked_of(poses, videos, wanted)))
+        print(f"\n{where} frames\n\n{table(rows)}", flush=True)
+
+
+def blur(video: Path, path: Path) -> Path:
+    """The clip with streaks in two stretches."""
+    with open_video(video) as reader:
+        frames = [(frame.image, frame.time) for frame in reader]
+        count, fps = len(frames), reader.info.fps
+        path.parent.mkdir(parents=True, exist_ok=True)
+        size = (reader.info.width, reader.info.height)
+        film = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), fps, size)
+    for i, (image, _) in enumerate(frames):
+        picture = streaked(image, i) if in_blur(i, count) else image
+        film.write(np.ascontiguousarray(picture[..., ::-1]))
+    film.release()
+    return path
+
+
+def in_blur(i: int, count: int) -> bool:
+    """Whether a frame is in one of the stretches."""
+    return any(low <= i / count < high for low, high in BLURRED)
+
+
+def streaked(image: NDArray[np.uint8], i: int) -> NDArray[np.uint8]:
+    """As a camera that shook sees it."""
+    kernel = np.zeros((STREAK, STREAK), np.float32)
+    cv2.line(kernel, (0, STREAK // 2), (STREAK - 1, STREAK // 2), 1.0)
+    turn = cv2.getRotationMatrix2D(((STREAK - 1) / 2,) * 2, 25.0 * i, 1.0)
+    kernel = cv2.warpAffine(kernel, turn, (STREAK, STREAK))
+    return np.asarray(cv2.filter2D(image, -1, kernel / kernel.sum()), np.uint8)
+
+
+def camera_joints(motion: Motion) -> Float64:
+    """(T, 19, 3) about the pelvis in camera axes."""
+    joints = motion.joints.astype(np.float64)
+    if motion.space == "world":
+        pose = motion.camera.world_from_camera.astype(np.float64)
+        joints = (joints - pose[:, None, :, 3]) @ pose[:, :, :3]
+    return np.asarray(joints - joints[:, :1])
+
+
+def asked_of(poses: Sequence[Float64], videos: Sequence[Path], blurred: bool) -> Scores:
+    """Scores on the blurred frames, or on the others."""
+    said, truth, clips, times = [], [], [], []
+    for number, (pose, video) in enumerate(zip(poses, videos, strict=True)):
+        joints = truth_of(video)[: len(pose)]
+        at = [i for i in range(len(joints)) if in_blur(i, len(joints)) == blurred]
+        said.append(pose[at])
+        truth.append((joints - joints[:, :1])[at])
+        clips += [number] * len(at)
+        times += at
+    return score(
+        np.concatenate(said), np.concatenate(truth), np.array(times, np.float64), np.array(clips)
+    )
+
+
+def measure_time(video: Path, eye: Eye, how: Gathering, options: FitOptions) -> None:
+    """Seconds for 30 labels of one clip, its features cached."""
+    count = len(truth_of(video))
+    clip = clip_of(video, np.linspace(0, count - 1, 30).round().astype(np.int64), how)
+    codes_of(video, eye, clip.witness, how)
+    began = time.perf_counter()
+    fit_clips([clip], eye, how, options)
+    print(f"{count} frames of {video.name}: fitted in {time.perf_counter() - began:.1f} s")
+
+
+if __name__ == "__main__":
+    main()
