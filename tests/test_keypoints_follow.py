@@ -50,7 +50,8 @@ def test_a_walker_is_followed_in_every_frame_to_a_fraction_of_the_torso():
     found = follow(frames, device="cpu")
     assert found.seen.all()
     assert np.array_equal(found.times, [f.time for f in frames])
-    assert off(found.xy, true).max() < 0.1
+    assert np.median(off(found.xy, true)) < 0.05
+    assert off(found.xy, true).max() < 0.15
     assert np.median(found.score[:, BODY]) > 0.5
 
 

@@ -2,7 +2,8 @@
 
     python weights/rebuild.py OUT
 
-Needs npm, pip and 3 GB of disk for a while: TensorFlow goes into an environment of its own.
+Needs npm, pip, the package `onnx` and 3 GB of disk for a while: TensorFlow goes into an environment
+of its own.
 MODEL_CARD.md tells what the files are; the last lines printed say which came out bit-identical.
 """
 
@@ -32,7 +33,7 @@ WHEELS = {  # from Python's registry
     ),
 }
 STEPS = (  # script, what it reads, what it writes
-    ("movenet.py", "models/movenet-thunder.json", "movenet_thunder.onnx"),
+    ("movenet.py", "models/movenet-thunder.json", "movenet_thunder_halves.onnx"),
     ("movenet.py", "models/movenet-multipose.json", "movenet_multipose.onnx"),
     ("blazepose.py", "pose_landmark_full.tflite", "blazepose_full.onnx"),
     (
@@ -41,6 +42,7 @@ STEPS = (  # script, what it reads, what it writes
         "lite0.safetensors",
     ),
 )
+EIGHTHS = ("movenet_thunder_halves.onnx", "movenet_thunder.onnx")
 
 
 def main() -> None:
@@ -59,6 +61,9 @@ def main() -> None:
         for script, source, target in STEPS:
             command = [python, HERE / "convert" / script, work / source, out / target]
             subprocess.run(command, check=True)
+    source, target = (out / name for name in EIGHTHS)
+    subprocess.run([sys.executable, HERE / "convert" / "eighths.py", source, target], check=True)
+    source.unlink()
     compare(out)
 
 
@@ -99,7 +104,7 @@ def compare(out: Path) -> None:
     """Say for each file whether it is the one that is shipped."""
     lines = (HERE / "SHA256SUMS").read_text().splitlines()
     shipped = {name: digest for digest, name in (line.split() for line in lines)}
-    for _, _, name in STEPS:
+    for name in sorted(path.name for path in out.iterdir()):
         digest = hashlib.sha256((out / name).read_bytes()).hexdigest()
         print(name, digest, "as shipped" if digest == shipped.get(name) else "DIFFERENT")
 

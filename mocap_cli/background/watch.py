@@ -132,7 +132,11 @@ class CameraWatch:
         size = (max(round(width * shrink), 1), max(round(height * shrink), 1))
         if not self.watched.keys:
             self.watched.size = (width, height)
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if shrink < 1 else image
+        small = image
+        if shrink <= 0.5 and not (width % 2 or height % 2):  # by two first: many times faster
+            small = _resized(image, (width // 2, height // 2))
+        if shrink < 1:
+            small = _resized(small, size)
         self.watched.scale = width / size[0]
         cells = (-(-size[0] // _CELL), -(-size[1] // _CELL))
         tint = np.log(cv2.resize(small, cells, interpolation=cv2.INTER_AREA) + np.float32(4))
@@ -272,3 +276,7 @@ def _brighter(tint: Float32, key_tint: Float32, link: Link) -> Float64:
     )
     difference = tint[here[:, 1], here[:, 0]] - key_tint[there[:, 1], there[:, 0]]
     return np.asarray(np.median(difference, axis=0), np.float64)
+
+
+def _resized(image: Image, size: tuple[int, int]) -> Image:
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

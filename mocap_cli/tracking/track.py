@@ -1,6 +1,7 @@
 """Track: from a video to a Motion."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +20,7 @@ from mocap_cli.keypoints.subject import Subject
 from mocap_cli.lifting.lift import Pose, lift, load_lifter
 from mocap_cli.tracking.place import Placed, place
 from mocap_cli.tracking.turning import Turning, TurnWatch
+from mocap_cli.video.ahead import ahead
 from mocap_cli.video.probe import VideoInfo
 from mocap_cli.video.reader import Frame, VideoReader, open_video
 from mocap_cli.weights import Device, weight_hash, weight_path
@@ -75,8 +77,9 @@ def track(
     """Track one person through a video; `on_frame` is told how many frames are done."""
     watch = TurnWatch()
     with open_video(path, options.start, options.end) as video:
-        frames = _counted(video, watch, on_frame)
-        seen = follow(frames, options.subject, options.device)
+        # Beside the networks, which leave a core free: how the camera turned.
+        with closing(ahead(_watched(video, watch), depth=1)) as frames:
+            seen = follow(_counted(frames, on_frame), options.subject, options.device)
         info, damage = video.info, video.warnings
     counsel = None
     if options.guide is not None:
@@ -105,11 +108,14 @@ def track(
     return resample_motion(motion, options.fps) if options.fps else motion
 
 
-def _counted(
-    video: VideoReader, watch: TurnWatch, on_frame: Callable[[int], None]
-) -> Iterator[Frame]:
-    for done, frame in enumerate(video, start=1):
+def _watched(video: VideoReader, watch: TurnWatch) -> Iterator[Frame]:
+    for frame in video:
         watch.see(frame.image, frame.time)
+        yield frame
+
+
+def _counted(frames: Iterable[Frame], on_frame: Callable[[int], None]) -> Iterator[Frame]:
+    for done, frame in enumerate(frames, start=1):
         yield frame
         on_frame(done)
 
