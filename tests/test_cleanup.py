@@ -16,6 +16,7 @@ from mocap_cli.export.overlay import seen_joints
 from mocap_cli.video.reader import probe
 
 TIMES = np.arange(60) / 30
+PLANTED = np.ones((60, 2), np.float32)
 FEET = [BODY.index(f"{side}_{part}") for side in ("left", "right") for part in ("ankle", "toe")]
 
 
@@ -127,6 +128,17 @@ def test_feet_that_are_not_planted_go_where_they_went():
     moving = motion_of(squats(sway=0.06), TIMES)  # nothing is planted
     locked = changed(moving, Changes(foot_lock=True))
     np.testing.assert_allclose(locked.joints, moving.joints, atol=2.5e-3)  # knees of straight legs
+
+
+def test_a_foot_that_is_put_elsewhere_within_one_contact_gets_there_without_a_jump():
+    joints = squats()
+    joints[..., 0] += 0.3 * np.clip((TIMES - 0.9) / 0.2, 0, 1)[:, None]
+    locked = changed(motion_of(joints, TIMES, contacts=PLANTED), Changes(foot_lock=True)).joints
+    calm = np.abs(TIMES - 1.0) > 0.25
+    for rest in (calm & (TIMES < 1), calm & (TIMES > 1)):
+        assert np.ptp(locked[rest][:, FEET], axis=0).max() < 1e-3
+    steps = np.linalg.norm(np.diff(locked[:, FEET], axis=0), axis=-1)
+    assert steps.max() < 0.12
 
 
 @pytest.mark.parametrize("change", [Changes(floor=True), Changes(foot_lock=True)])

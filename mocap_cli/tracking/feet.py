@@ -59,9 +59,13 @@ def _places(joints: Float64, scene: Scene, planted: Bool) -> Float64:
         for which, (joint, share) in enumerate(zip(pair, CLEARANCE, strict=True)):
             for piece in scene.neighbours:
                 for run in runs(rests[:, which] & in_any([piece], len(joints))):
-                    for part in _stays(joints[:, joint], run):
+                    parts = _stays(joints[:, joint], run)
+                    for part in parts:
                         spot = _spot(joints[part, joint], share * scene.height)
                         places[part, side, which] = spot
+                    for part in parts[1:]:  # put elsewhere, which takes a moment
+                        moved = np.abs(scene.times[run] - scene.times[part.start]) < BLEND
+                        places[run, side, which][moved] = np.nan
     return places
 
 
