@@ -115,7 +115,8 @@ def _mended(labels: Labels, witness: Witness, steps: Int, *, clicks: bool) -> La
         labels = replace(labels, joints=turned(labels.joints, witness, labels.frames))
     if chosen.said:
         return labels.noting(chosen.said)
-    return labels.noting(f"perhaps {best.said}?") if ratio < PERHAPS else labels
+    doubt = bool(best.said) and ratio < PERHAPS
+    return labels.noting(f"perhaps {best.said}?") if doubt else labels
 
 
 def _unjudged(labels: Labels, witness: Witness, *, clicks: bool) -> Labels:

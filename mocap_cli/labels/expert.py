@@ -58,6 +58,7 @@ class Calibration:
     joints: Float64  # (19,) metres of a frame of usual novelty
     power: float  # of the novelty, by which errors grow
     lifter: Float64  # (19,) times the lifter's own expected error
+    beside: float  # how large errors are beside the lifter's
     held_out: float  # metres: the mean error on held-out frames
     counted: int  # held-out frames
 
@@ -91,15 +92,26 @@ def projected(inputs: Float32, basis: Float32) -> Float32:
 
 
 def calibrated(unseen: Float32, news: Float64, examples: Examples) -> Calibration:
-    """From answers (N, 19, 3) about frames that the answering head was not taught."""
-    off = np.linalg.norm(unseen - examples.joints, axis=-1).astype(np.float64)
-    off[:, 0] = np.nan
+    """From answers (N, 19, 3) about frames that the answering head was not taught.
+
+    Labels may be off themselves, by what they say; that comes on top.
+    """
+    off = _off(unseen, examples)
     power = _power(off, news)
     joints = _quantile(off / (news**power)[:, None])
-    lifter_off = np.linalg.norm(examples.lifted - examples.joints, axis=-1) / examples.lifted_sigma
-    lifter_off[:, 0] = np.nan
-    lifter = _quantile(lifter_off.astype(np.float64), usual=1.0)
-    return Calibration(joints, power, lifter, float(np.nanmean(off)), len(off))
+    theirs = _off(examples.lifted, examples)
+    lifter = _quantile(theirs / examples.lifted_sigma, usual=1.0)
+    mean = float(np.nanmean(off))
+    beside = mean / max(float(np.nanmean(theirs)), _LEAST) if np.isfinite(theirs).any() else 1.0
+    return Calibration(joints, power, lifter, beside, mean, len(off))
+
+
+def _off(joints: Float32, examples: Examples) -> Float64:
+    """(N, 19) metres between joints and the truth, as far as labels know it."""
+    apart = np.linalg.norm(joints - examples.joints, axis=-1)
+    off = np.hypot(apart, examples.sigma).astype(np.float64)
+    off[:, 0] = np.nan
+    return off
 
 
 def _power(off: Float64, news: Float64) -> float:

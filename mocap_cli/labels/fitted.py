@@ -42,7 +42,7 @@ class Fitted:
 
 
 def save_fitted(path: Path, fitted: Fitted) -> None:
-    """Write all of it; the same again gives the same bytes."""
+    """Write all of it under a seal."""
     bundled = fitted.eye.digest == open_eye(IMAGENET).digest
     tensors = _expert_tensors(_CODE, fitted.code) | _expert_tensors(_BOTH, fitted.both)
     if not bundled:
@@ -111,6 +111,7 @@ def _expert_told(expert: Expert) -> dict[str, Any]:
         "heads": [asdict(head.config) for head in expert.heads],
         "usual": expert.novelty.usual,
         "power": calibration.power,
+        "beside": calibration.beside,
         "held_out": calibration.held_out,
         "counted": calibration.counted,
     }
@@ -147,6 +148,7 @@ def _expert(told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Expert:
             joints=arrays["joints"],
             power=float(told["power"]),
             lifter=arrays["lifter"],
+            beside=float(told["beside"]),
             held_out=float(told["held_out"]),
             counted=int(told["counted"]),
         ),

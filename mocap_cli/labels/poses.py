@@ -71,9 +71,12 @@ def testimonies(fitted: Fitted, codes: Codes, witness: Witness) -> list[Poses]:
     joints, sigma = fitted.both.ask(*known_of(codes, witness))
     joints[~known], sigma[~known] = np.nan, np.nan
     size = size_ratio(joints, witness.pose.joints)
-    factor = size * fitted.both.calibration.lifter
+    calibration = fitted.both.calibration
+    lifted_sigma = size * calibration.lifter * witness.pose.sigma
+    # who was told the lifted pose is as lost as the lifter where that is lost
+    sigma = np.maximum(sigma, calibration.beside * lifted_sigma)
     return [
         (joints, sigma),
         fitted.code.ask(*known_of(codes, None)),
-        (size * witness.pose.joints, factor * witness.pose.sigma),
+        (size * witness.pose.joints, lifted_sigma),
     ]

@@ -1,0 +1,143 @@
+"""`mocap label-fit` as a user types it; what the tracker sees of the film is given."""
+
+import json
+import shlex
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from film import film
+from person import stand
+from witnesses import TIMES, codes_of, seen_dancing
+
+from mocap_cli import cli
+from mocap_cli.body.skeleton import BODY
+from mocap_cli.commands import batch, fitting
+from mocap_cli.labels import gather, guide
+from mocap_cli.labels.fit import FitOptions
+from mocap_cli.labels.fitted import open_fitted
+
+MODEL = "imagenet"
+
+
+@pytest.fixture
+def mocap(monkeypatch, capsys, tmp_path):
+    """Run what a user types in a folder with a.mp4 and labels of it: exit code and stderr."""
+    monkeypatch.chdir(tmp_path)
+    witness, truth = seen_dancing()
+    monkeypatch.setattr(gather, "watch", lambda *_, **__: witness)
+    monkeypatch.setattr(gather, "encode", lambda *_, **__: codes_of(truth))
+    monkeypatch.setattr(guide, "encode", lambda *_, **__: codes_of(truth))
+    monkeypatch.setattr(fitting, "FitOptions", partial(FitOptions, steps=50, folds=2))
+    film(Path("a.mp4"), range(len(TIMES)))
+    save("a.npz", truth)
+
+    def run(typed: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["mocap", *shlex.split(typed)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        return int(left.value.code or 0), capsys.readouterr().err
+
+    return run
+
+
+def save(name, joints, **more):
+    np.savez(
+        name, joints=joints, frames=np.arange(len(joints)), joint_names=BODY.names,
+        source="a.mp4", space="camera", **more,
+    )  # fmt: skip
+
+
+def test_labels_become_a_model_that_track_takes(mocap, monkeypatch):
+    code, err = mocap("label-fit --labels a.npz -o x.mocap")
+    assert code == 0
+    assert "x.mocap: fitted to 90 frames of 1 video" in err
+    assert "mocap track NEW.mp4 --model x.mocap" in err
+    assert open_fitted(Path("x.mocap")).about["videos"] == ["a.mp4"]
+    asked = []
+    monkeypatch.setattr(
+        batch, "track", lambda v, o, bar: (asked.append(o.guide), stand(v, o, bar))[1]
+    )
+    assert mocap("track a.mp4 --model x.mocap -o b.json")[0] == 0
+    assert mocap("track a.mp4 -o b.json")[0] == 0
+    assert asked[0].name == "x.mocap"
+    assert asked[1] is None
+    code, err = mocap("label-fit --model x.mocap --evaluate a.npz --scores s.json")
+    assert code == 0
+    assert "N-MPJPE" in err
+    assert "left_wrist" in err
+    scores = json.loads(Path("s.json").read_text())["scores"]
+    assert set(scores) == {"model", "code and 2D", "code alone", "default"}
+    assert scores["model"]["all"]["frames"] == 90
+
+
+def test_the_tracker_itself_can_teach(mocap):
+    code, err = mocap("label-fit a.mp4 --labels auto -o x.mocap --head A")
+    assert code == 0
+    assert "90 of 90 frames teach" in err
+    assert mocap("label-fit --labels auto")[0] == 2
+
+
+def test_check_draws_good_labels_and_bad_ones_with_what_is_wrong(mocap):
+    code, err = mocap("label-fit --labels a.npz --check")
+    assert (code, "1 of 1 label files can be used" in err) == (0, True)
+    assert Path("check/a.check.png").read_bytes()[:4] == b"\x89PNG"
+    save("a.npz", seen_dancing(seed=3)[1])
+    code, err = mocap("label-fit --labels a.npz --check -o bad")
+    assert code == 1
+    assert "does not go with the video" in err
+    assert Path("bad/a.check.png").exists()
+
+
+def test_suggested_frames_are_pictures_with_an_empty_label_file(mocap):
+    code, err = mocap("label-fit a.mp4 --suggest 3 -o next")
+    assert code == 0
+    assert "3 pictures to label" in err
+    assert len(list(Path("next").glob("a_*.png"))) == 3
+    assert json.loads(Path("next/labels.json").read_text())["annotations"] == []
+
+
+def test_one_bad_file_among_good_ones_is_named_and_left_out(mocap):
+    Path("labels").mkdir()
+    save("labels/a.npz", seen_dancing()[1])
+    save("labels/b.npz", seen_dancing(seed=3)[1])
+    code, err = mocap("label-fit a.mp4 --labels labels -o x.mocap")
+    assert code == 0
+    assert "b.npz left out" in err
+    assert "fitted to 90 frames" in err
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "said"),
+    [
+        ("label-fit", 2, "give label files"),
+        ("label-fit --labels none.npz", 1, "there is no none.npz"),
+        ("label-fit --labels a.npz --model none", 1, "none"),
+        ("label-fit --labels a.npz --model x.mocap", 2, "fitted already"),
+        ("label-fit --labels a.npz -o x.bvh", 2, ".mocap"),
+        ("label-fit --labels a.npz --check --suggest 3", 2, "one of"),
+        ("label-fit --labels a.npz --curve c.png", 2, "--evaluate"),
+        ("label-fit --model a.mocap --evaluate a.npz", 1, "there is no a.mocap"),
+        ("track a.mp4 --model a.npz", 1, "a.npz"),
+    ],
+)
+def test_what_cannot_be_is_told_in_one_line_with_a_way_out(mocap, typed, code, said):
+    found, err = mocap(typed)
+    assert found == code
+    assert said in err.replace("\n", " ").replace("│", "")
+    assert "Traceback" not in err
+
+
+def test_where_the_tracker_is_lost_the_models_word_counts(mocap):
+    assert mocap("label-fit --labels a.npz -o x.mocap")[0] == 0
+    lost, truth = seen_dancing(unsure=slice(30, 60))
+    opened = guide.open_guide(Path("x.mocap"))
+    counsel = opened.look(Path("a.mp4"), lost.seen, (None, None), "cpu")
+    pose = counsel.pose(lost.seen, lost.camera, lost.pose)
+    off = np.linalg.norm(pose.joints - truth, axis=-1)[30:60].mean()
+    default = np.linalg.norm(lost.pose.joints - truth, axis=-1)[30:60].mean()
+    assert off < 0.5 * default
+    sharp = np.linalg.norm(pose.joints - truth, axis=-1)[:30].mean()
+    assert sharp < 1.2 * np.linalg.norm(lost.pose.joints - truth, axis=-1)[:30].mean()
