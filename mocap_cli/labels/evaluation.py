@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.files import written_whole
 from mocap_cli.labels.evaluate import Scores, score
+from mocap_cli.labels.expert import fused
 from mocap_cli.labels.fitted import Fitted
 from mocap_cli.labels.gather import Clip, Gathering, codes_of
-from mocap_cli.labels.poses import joined, testimonies
+from mocap_cli.labels.poses import testimonies
 
 Float64 = NDArray[np.float64]
 
@@ -81,7 +82,7 @@ def evaluate(fitted: Fitted, clips: Sequence[Clip], how: Gathering) -> Evaluatio
 def _answers(fitted: Fitted, clip: Clip, how: Gathering) -> _Answers:
     codes = codes_of(clip.video, fitted.eye, clip.witness, how)
     parts = testimonies(fitted, codes, clip.witness)
-    joints, sigma = joined(parts)
+    joints, sigma = fused(parts)
     at = clip.labels.frames
     names = (BOTH, CODE, DEFAULT)
     said = {name: part[0][at] for name, part in zip(names, parts, strict=True)}

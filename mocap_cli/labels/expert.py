@@ -148,18 +148,21 @@ def _quantile(off: Float64, usual: float | None = None) -> Float64:
     return own
 
 
-def fused(
-    parts: Sequence[tuple[Float64, Float64]],
-) -> tuple[Float64, Float64]:
+def fused(parts: Sequence[tuple[Float64, Float64]]) -> tuple[Float64, Float64]:
     """Joints (T, 19, 3) with expected errors (T, 19) from several that know the same person.
 
-    Each counts by the inverse of its squared error; whatever is NaN does not count.
+    All look at the same pictures and err alike: so each counts by the inverse fourth power of its
+    error, not the second, and together they are as unsure as they are on average. NaN does not
+    count.
     """
     total, weight = np.zeros(parts[0][0].shape), np.zeros(parts[0][1].shape)
+    errors = np.zeros(weight.shape)
     for joints, sigma in parts:
         known = np.isfinite(joints).all(axis=-1) & np.isfinite(sigma)
-        share = np.where(known, 1 / np.maximum(np.where(known, sigma, 1.0), _LEAST) ** 2, 0.0)
+        off = np.maximum(np.where(known, sigma, 1.0), _LEAST)
+        share = np.where(known, off**-4, 0.0)
         total += share[..., None] * np.nan_to_num(joints)
+        errors += share * off
         weight += share
     with np.errstate(invalid="ignore", divide="ignore"):
-        return total / weight[..., None], np.sqrt(1 / weight)
+        return total / weight[..., None], errors / weight

@@ -52,17 +52,7 @@ def steps_of(options: FitOptions) -> int:
 
 def poses_of(fitted: Fitted, codes: Codes, witness: Witness) -> Poses:
     """All that is said about every frame, as one."""
-    return joined(testimonies(fitted, codes, witness))
-
-
-def joined(said: Sequence[Poses]) -> Poses:
-    """Each counts as far as its expected errors let it.
-
-    All look at the same pictures and err alike: together they are as sure as one, not surer.
-    """
-    joints, sigma = fused(said)
-    count = np.sum([np.isfinite(errors) for _, errors in said], axis=0)
-    return joints, sigma * np.sqrt(count)
+    return fused(testimonies(fitted, codes, witness))
 
 
 def testimonies(fitted: Fitted, codes: Codes, witness: Witness) -> list[Poses]:
