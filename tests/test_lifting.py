@@ -17,6 +17,7 @@ from mocap_cli.lifting.banks import Shapes, make_moves, stack
 from mocap_cli.lifting.lift import lift, load_lifter, save_lifter
 from mocap_cli.lifting.metrics import mpjpe, n_mpjpe, p_mpjpe
 from mocap_cli.lifting.network import Lifter, LifterConfig
+from mocap_cli.lifting.recorded import _rolled
 from mocap_cli.lifting.train import (
     TrainConfig,
     World,
@@ -234,3 +235,14 @@ def test_a_foreign_file_is_no_lifter_and_is_never_run(tmp_path, content):
     (tmp_path / "x.safetensors").write_bytes(content)
     with pytest.raises(MocapError, match="not a lifter"):
         load_lifter(tmp_path / "x.safetensors")
+
+
+def test_a_rolled_camera_sees_a_rolled_person():
+    g = torch.Generator().manual_seed(1)
+    joints = torch.randn(2, 5, 19, 3, generator=g) * 0.4 - torch.tensor([0.0, 0, 4])
+    rays = joints[:, :, :5, :2] / -joints[:, :, :5, 2:]
+    score, times = torch.ones(2, 5, 5), torch.zeros(2, 5)
+    seen = Observed(rays, score, times, torch.ones(2, 5, dtype=torch.bool))
+    rolled, turned = _rolled(seen, joints, torch.tensor([0.4, -2.0]))
+    torch.testing.assert_close(rolled.rays, turned[:, :, :5, :2] / -turned[:, :, :5, 2:])
+    assert not torch.allclose(rolled.rays, rays, atol=0.05)

@@ -24,6 +24,9 @@ from mocap_cli.lifting.windows import Observed
 from mocap_cli.synthesis.clips import Clip
 
 FPS = 30.0
+ROLL = (
+    0.25  # radians, usually, by which recorded shots are turned about the view: no shot stays known
+)
 FIELDS = ("rays", "score", "known", "true_rays", "visible", "joints")
 
 
@@ -110,7 +113,7 @@ def every_other(bank: Recorded, begin: int) -> Recorded:
 
 
 def draw_recorded(bank: Recorded, batch: int, frames: int, g: torch.Generator) -> Drawn:
-    """Random windows at 30 or 15 frames a second, half of them mirrored."""
+    """Random windows at 30 or 15 frames a second, half of them mirrored, the camera rolled."""
     shot = torch.randint(len(bank.length), (batch,), generator=g)
     step = torch.where(torch.rand(batch, generator=g) < 0.6, 2, 1)[:, None]
     slack = (bank.length[shot][:, None] - frames * step).clamp(min=0)
@@ -123,7 +126,18 @@ def draw_recorded(bank: Recorded, batch: int, frames: int, g: torch.Generator) -
     score = warped(bank.score[rows], g)
     seen = Observed(bank.rays[rows] * lens, score, times, valid & bank.known[rows])
     flip = torch.rand(batch, generator=g) < 0.5
-    return Drawn(*_mirrored(seen, bank.joints[rows], flip), bank.tumbling[shot])
+    seen, joints = _mirrored(seen, bank.joints[rows], flip)
+    roll = ROLL * torch.randn(batch, generator=g)
+    return Drawn(*_rolled(seen, joints, roll), bank.tumbling[shot])
+
+
+def _rolled(seen: Observed, joints: Tensor, angle: Tensor) -> tuple[Observed, Tensor]:
+    """The same seen by a camera that is rolled; networks that turn their crops err as before."""
+    c, s = angle.cos()[:, None, None], angle.sin()[:, None, None]
+    (x, y), (X, Y, Z) = seen.rays.unbind(-1), joints.unbind(-1)
+    rays = torch.stack((c * x - s * y, s * x + c * y), dim=-1)
+    turned = torch.stack((c * X - s * Y, s * X + c * Y, Z), dim=-1)
+    return replace(seen, rays=rays), turned
 
 
 def _mirrored(seen: Observed, joints: Tensor, chosen: Tensor) -> tuple[Observed, Tensor]:
