@@ -24,6 +24,7 @@ from mocap_cli.files import written_whole
 from mocap_cli.synthesis.bodies import Body, make_body, place
 from mocap_cli.synthesis.dive import make_dive
 from mocap_cli.synthesis.footage import grounded
+from mocap_cli.synthesis.lens import Lens, random_lens
 from mocap_cli.synthesis.looks import random_look
 from mocap_cli.synthesis.render import Surface, render
 from mocap_cli.synthesis.scene import Plate, Scene
@@ -66,6 +67,7 @@ class Take:
     scene: Scene
     views: Sequence[View]  # one a frame, the same object as long as the camera stands
     fps: int
+    lens: Lens | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +183,8 @@ def _dive(number: int, motion: Path, person: Person) -> Take:
     position = (1.0 + rng.uniform(-1, 1), rng.uniform(3, 5.5), rng.uniform(8.5, 10))
     view = View(Pinhole.guess(width, height), look(position, aim), width, height)
     chosen = moves[begins:ends]
-    return Take(
-        f"dive-{number:02d}", person, chosen, tower(rng, PLATFORM), [view] * len(chosen), DIVE_FPS
-    )
+    scene, views = tower(rng, PLATFORM), [view] * len(chosen)
+    return Take(f"dive-{number:02d}", person, chosen, scene, views, DIVE_FPS, random_lens(rng))
 
 
 def _write(take: Take, folder: Path) -> None:
@@ -223,11 +224,18 @@ def _drawn(take: Take) -> Iterator[Seen]:
         vertices = place(body.vertices, moves[None])[0]
         layer = render(take.person.surface, vertices, view, take.scene.light).behind(plate.depth)
         picture = take.scene.shade(plate.picture, take.person.surface, vertices, view)
-        noisy = layer.over(picture) + rng.normal(0, 1.5, picture.shape[:2])[..., None]
+        filmed = _filmed(layer.over(picture), take.lens, rng)
         mask = np.zeros(picture.shape[:2], bool)
         mask[layer.box] = layer.cover > 0.5
         joints = view.to_camera(place(body.joints, moves[None])[0]).astype(np.float32)
-        yield Seen(np.clip(noisy, 0, 255).astype(np.uint8), mask, joints)
+        yield Seen(filmed, mask, joints)
+
+
+def _filmed(picture: NDArray[np.uint8], lens: Lens | None, rng: Random) -> NDArray[np.uint8]:
+    if lens is not None:
+        return lens.take(picture, rng)
+    noisy = picture + rng.normal(0, 1.5, picture.shape[:2])[..., None]
+    return np.clip(noisy, 0, 255).astype(np.uint8)
 
 
 def _box(mask: NDArray[np.bool_]) -> Float32:

@@ -149,6 +149,15 @@ def test_another_method_is_a_word_away(mocap, tinily):
     assert open_model(Path("runs/css/best.safetensors"))[0].config == replace(TINY, method="css")
 
 
+def test_imagenets_features_are_kept_as_a_model_that_learnt_nothing(mocap, tinily):
+    code, _, err = mocap(f"pretrain videos -o runs/i --method imagenet {tinily}")
+    assert code == 0, err
+    model, meta = open_model(Path("runs/i/best.safetensors"))
+    assert meta["step"] == 0
+    frames = torch.zeros(2, 3, 64, 96, dtype=torch.uint8)
+    assert model.encode(frames)[0].shape == (2, 112 * 2 * 2)  # Lite0 at a sixteenth of 32 pixels
+
+
 def test_keypoints_beside_the_videos_are_learnt_and_the_pose_head_is_kept(mocap, tinily):
     code, _, err = mocap(f"pretrain videos -o runs/a --keypoints --steps 2 {tinily}")
     assert code == 1

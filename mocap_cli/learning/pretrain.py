@@ -67,6 +67,8 @@ def pretrain(
         whole = draw(reels, slots, settings.gaps, settings.batch, seed)
         return gather(whole.only(slice(crew.rank, None, crew.size)))
 
+    if not settings.steps and crew.leads:  # ImageNet's features as they are
+        _keep(model, footage, folder, replace(place, best=0.0))
     tally = Tally(crew)
     with Loader(batch_of, settings.steps) as loader:
         for step in range(place.step, settings.steps):
@@ -174,14 +176,19 @@ def _checked(
         return place, found
     place = replace(place, best=found, best_step=place.step)
     if crew.leads:
-        meta = {
-            "step": place.step,
-            "held_out": found,
-            "clips": [clip.name for clip in footage.clips],
-            "size": list(footage.size),
-        }
-        save_model(folder / BEST, model, meta)
+        _keep(model, footage, folder, place)
     return place, found
+
+
+def _keep(model: Model, footage: Footage, folder: Path, place: Place) -> None:
+    """As the best model so far."""
+    meta = {
+        "step": place.step,
+        "held_out": place.best,
+        "clips": [clip.name for clip in footage.clips],
+        "size": list(footage.size),
+    }
+    save_model(folder / BEST, model, meta)
 
 
 def held_out_loss(model: Model, footage: Footage, settings: Settings, device: str) -> float:
