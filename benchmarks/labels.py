@@ -142,11 +142,12 @@ def teach_by_tracker(videos: Sequence[Path], eye: Eye, how: Gathering, options: 
     guide = open_guide(folder / "auto.mocap")
     for path, why in found.left_out.items():
         print(f"{path.name}: {why}")
+    said = {
+        name: [camera_joints(track(video, TrackOptions(guide=own))) for video in blurred]
+        for name, own in (("default", None), ("--labels auto", guide))
+    }
     for where, wanted in (("blurred", True), ("sharp", False)):
-        rows = []
-        for name, own in (("default", None), ("--labels auto", guide)):
-            poses = [camera_joints(track(v, TrackOptions(guide=own))) for v in blurred]
-            rows.append((name, asked_of(poses, videos, wanted)))
+        rows = [(name, asked_of(poses, videos, wanted)) for name, poses in said.items()]
         print(f"\n{where} frames\n\n{table(rows)}", flush=True)
 
 

@@ -13,7 +13,7 @@ from person import stand
 from witnesses import TIMES, codes_of, seen_dancing
 
 from mocap_cli import cli
-from mocap_cli.body.skeleton import BODY
+from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.commands import batch, fitting
 from mocap_cli.labels import gather, guide
 from mocap_cli.labels.fit import FitOptions
@@ -141,3 +141,14 @@ def test_where_the_tracker_is_lost_the_models_word_counts(mocap):
     assert off < 0.5 * default
     sharp = np.linalg.norm(pose.joints - truth, axis=-1)[:30].mean()
     assert sharp < 1.2 * np.linalg.norm(lost.pose.joints - truth, axis=-1)[:30].mean()
+
+
+def test_clicks_are_lifted_and_teach(mocap):
+    witness, _ = seen_dancing()
+    xy = witness.seen.xy.astype(float)
+    xy[witness.seen.score == 0] = np.nan
+    np.savez("a.npz", xy=xy[::9], frames=np.arange(0, 90, 9), keypoint_names=KEYPOINTS)
+    code, err = mocap("label-fit --labels a.npz --height 1.82 -o x.mocap")
+    assert code == 0
+    assert "10 frames of clicks are lifted to 3D, of a person 1.82 m tall" in err
+    assert "fitted to 10 frames" in err

@@ -22,7 +22,9 @@ Points = Sequence[tuple[int, float]]  # labels, N-MPJPE in mm
 
 COUNTS = (10, 30, 100, 300)
 _WIDE, _TALL, _LEFT, _RIGHT, _TOP, _BOTTOM = 760, 460, 70, 190, 46, 50
-_COLOURS: tuple[Colour, ...] = ((214, 106, 16), (31, 98, 179), (34, 139, 84), (120, 94, 160))
+_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10000)  # mm between lines
+_COLOURS: tuple[Colour, ...] = ((214, 106, 16), (31, 98, 179), (34, 139, 84), (120, 94, 160),
+                                (96, 105, 118))  # fmt: skip
 
 
 def learn_curve(
@@ -76,7 +78,10 @@ def write_curve(curves: Mapping[str, Points], path: Path) -> None:
     page = Sheet(_WIDE, _TALL)
     counts = sorted({n for points in curves.values() for n, _ in points})
     errors = [e for points in curves.values() for _, e in points]
-    low, high = 0.9 * min(errors), 1.05 * max(errors)
+    step = next(s for s in _STEPS if (max(errors) - 0.9 * min(errors)) / s < 6)
+    low, high = (
+        float(step * f(e / step)) for f, e in ((np.floor, min(errors) - 1), (np.ceil, max(errors)))
+    )
     span = np.log(max(counts[-1] / counts[0], 1.01))
 
     def at(count: int, error: float) -> tuple[float, float]:
@@ -84,12 +89,12 @@ def write_curve(curves: Mapping[str, Points], path: Path) -> None:
         return float(x), _TOP + (high - error) / (high - low) * (_TALL - _TOP - _BOTTOM)
 
     page.text((_LEFT, 26), "N-MPJPE in mm against labelled frames", 16)
-    for tick in np.linspace(low, high, 5):
+    for tick in np.arange(low, high + step / 2, step):
         page.line([at(counts[0], tick), at(counts[-1], tick)], FAINT)
         page.text((_LEFT - 10, at(counts[0], tick)[1] + 5), f"{tick:.0f}", 13, DIM, "right")
     for count in counts:
         page.text((at(count, low)[0], _TALL - _BOTTOM + 22), str(count), 13, DIM, "middle")
-    ends = _apart([at(*points[-1])[1] for points in curves.values()])
+    ends = _apart([at(*points[-1])[1] for points in curves.values()], _TALL - _BOTTOM)
     for (name, points), colour, end in zip(curves.items(), _COLOURS * 9, ends, strict=False):
         page.line([at(*point) for point in points], colour, 3)
         page.text((_WIDE - _RIGHT + 12, end + 5), f"{name}  {points[-1][1]:.0f}", 14, INK)
@@ -98,10 +103,14 @@ def write_curve(curves: Mapping[str, Points], path: Path) -> None:
         aside.write_bytes(page.png())
 
 
-def _apart(heights: Sequence[float], least: float = 18.0) -> list[float]:
-    """The same heights, so far from each other that words fit between."""
+def _apart(heights: Sequence[float], lowest: float, least: float = 18.0) -> list[float]:
+    """About the same heights, so far from each other that words fit between."""
     placed = list(heights)
-    order = np.argsort(heights)
+    order = np.argsort(heights, kind="stable").tolist()
     for above, below in pairwise(order):
         placed[below] = max(placed[below], placed[above] + least)
+    limit = lowest
+    for at in reversed(order):
+        placed[at] = min(placed[at], limit)
+        limit = placed[at] - least
     return placed
