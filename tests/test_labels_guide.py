@@ -1,0 +1,68 @@
+"""Where the 2D networks are lost, a model's box is looked into, if it is right elsewhere."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from film import film
+from witnesses import TIMES, codes_of, seen_dancing
+
+from mocap_cli.body.skeleton import KEYPOINTS
+from mocap_cli.keypoints.sighting import Sighting
+from mocap_cli.labels import guide
+from mocap_cli.labels.guide import Guide, trusted
+
+
+@pytest.fixture
+def lost():
+    """Keypoints of a dancer whom the networks lose in ten frames, and boxes that hold him."""
+    witness, truth = seen_dancing()
+    seen = replace(witness.seen, seen=witness.seen.seen.copy())
+    low, high = seen.xy.min(axis=1), seen.xy.max(axis=1)
+    seen.seen[20:30] = False
+    return seen, np.concatenate((low, high), axis=1), truth
+
+
+def test_boxes_are_trusted_where_they_hold_the_body_that_is_seen(lost):
+    seen, boxes, _ = lost
+    assert trusted(boxes, seen)
+    assert not trusted(boxes + 700, seen)
+    assert not trusted(np.full_like(boxes, np.nan), seen)
+    nobody = replace(seen, seen=np.zeros(len(TIMES), bool))
+    assert not trusted(boxes, nobody)
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_lost_frames_are_looked_at_again_inside_the_box(lost, monkeypatch, tmp_path, right):
+    seen, boxes, truth = lost
+    film(tmp_path / "a.mp4", range(len(TIMES)))
+    found = seen.xy[25] + 1
+    looked = []
+
+    def look(networks, image, crop):
+        looked.append((crop.x, crop.y))
+        sure = np.full(len(KEYPOINTS), 0.9, np.float32)
+        return Sighting(
+            movenet=found[:17], movenet_score=sure[:17], blazepose=found, blazepose_score=sure,
+            colours=np.zeros((1, 3)), crop=crop, quality=0.9, xy=found[:17], around=crop,
+            stature=1.0,
+        )  # fmt: skip
+
+    codes = replace(codes_of(truth), boxes=(boxes + (0 if right else 900)).astype(np.float32))
+    monkeypatch.setattr(guide, "encode", lambda *_, **__: codes)
+    monkeypatch.setattr(guide, "BodyNetworks", lambda device: None)
+    monkeypatch.setattr(guide, "see", look)
+    eye = type("Fit", (), {"eye": None})()
+    counsel = Guide(eye, "x.mocap", "0").look(Path(tmp_path / "a.mp4"), seen, (None, None), "cpu")
+    if not right:
+        assert counsel.seen is seen
+        assert not looked
+        return
+    assert counsel.seen.seen.all()
+    assert len(looked) == 10
+    middle = (boxes[25, :2] + boxes[25, 2:]) / 2
+    np.testing.assert_allclose(looked[5], middle, atol=1.0)
+    np.testing.assert_allclose(counsel.seen.xy[25], found, atol=3.0)
+    kept = np.setdiff1d(np.arange(90), np.arange(20, 30))
+    np.testing.assert_array_equal(counsel.seen.xy[kept], seen.xy[kept])
