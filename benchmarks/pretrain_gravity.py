@@ -1,6 +1,6 @@
 """What gravity is worth: how soon the diver is found with it and without.
 
-    python benchmarks/pretrain_gravity.py FOOTAGE/dives -o OUT [--steps 50] [--seeds 2]
+    python benchmarks/pretrain_gravity.py FOOTAGE/dives -o OUT [--steps 50] [--seeds 3]
 
 FOOTAGE is a folder that examples/pretrain_footage.py made. Learns from the dives in the gravity
 stage for so many steps, and without gravity for five times as many, both from the same weights;
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("footage", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=50, help="in the gravity stage")
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--batch", type=int, default=4)
     options = parser.parse_args()
     videos = sorted(options.footage.glob("*.mp4"))
@@ -76,7 +76,8 @@ def begin(videos: Sequence[Path], store: Path, batch: int) -> tuple[Footage, Set
     settings = Settings(
         gaps=gaps, batch=batch, rate=pace.rate, shrink_steps=pace.shrink_steps, model=SMALL
     )
-    return found.footage, replace(settings, weights=replace(settings.weights, far=gaps.far))
+    weights = replace(settings.weights, far=gaps.far, track=pace.track)
+    return found.footage, replace(settings, weights=weights)
 
 
 def curve(

@@ -20,6 +20,8 @@ from mocap_cli.body.motion import write_motion
 from mocap_cli.commands import training, wanted
 from mocap_cli.learning.checkpoint import read_place
 from mocap_cli.learning.journal import Journal, read_metrics
+from mocap_cli.learning.losses import LossWeights
+from mocap_cli.learning.settings import PACES
 from mocap_cli.learning.stored import open_model
 from mocap_cli.tracking.track import TrackOptions
 
@@ -200,6 +202,12 @@ class Board(ModuleType):
 
     def close(self) -> None:
         self.closed = True
+
+
+def test_gravity_weighs_as_in_the_paper_but_more_in_small(mocap, tinily):
+    assert PACES["full"].track == LossWeights().track == 1
+    assert mocap(f"pretrain videos -o runs/a --steps 1 --fall-steps 1 {tinily}")[0] == 0
+    assert read_place(Path("runs/a/last.safetensors"))[0].weights.track == PACES["small"].track > 1
 
 
 def test_several_processes_must_share_a_batch_evenly(mocap, tinily, monkeypatch):

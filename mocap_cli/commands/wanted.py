@@ -66,7 +66,7 @@ class Wanted:
             method.falling()  # refuses a method that gravity cannot teach
         steps = self.steps or pace.steps if method.trained else 0
         every = max(1, min(pace.every, steps))
-        weights = LossWeights(far=gaps.far, prior_centred=self.centred)
+        weights = LossWeights(far=gaps.far, track=pace.track, prior_centred=self.centred)
         if self.pixel_weight is not None:
             weights = replace(weights, pixels=self.pixel_weight)
         keypoints = len(KEYPOINTS) if self.keypoints else 0
