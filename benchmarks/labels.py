@@ -52,6 +52,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--picture", type=Path)
     parser.add_argument("--clips", type=int, help="take only so many")
+    parser.add_argument("--streak", type=int, default=STREAK, help="pixels of blur")
     parser.add_argument("--head", choices=("A", "B"), default="B")
     options = parser.parse_args()
     how = Gathering(cache=options.cache)
@@ -60,7 +61,7 @@ def main() -> None:
     if options.what == "curve":
         compare(videos, eye, how, fitting, options.picture)
     elif options.what == "auto":
-        teach_by_tracker(videos, eye, how, fitting)
+        teach_by_tracker(videos, eye, how, fitting, options.streak)
     else:
         measure_time(videos[0], eye, how, fitting)
 
@@ -131,11 +132,13 @@ def lifter(clips: Sequence[Clip]) -> float:
     ).n_mpjpe
 
 
-def teach_by_tracker(videos: Sequence[Path], eye: Eye, how: Gathering, options: FitOptions) -> None:
+def teach_by_tracker(
+    videos: Sequence[Path], eye: Eye, how: Gathering, options: FitOptions, streak: int
+) -> None:
     """`mocap track` with and without a model that the tracker taught, on blurred frames."""
     assert how.cache is not None
-    folder = how.cache / "blurred"
-    blurred = [blur(video, folder / video.name) for video in videos]
+    folder = how.cache / f"blurred-{streak}"
+    blurred = [blur(video, folder / video.name, streak) for video in videos]
     found = gather([], blurred, how, taught=True)
     fitted = fit_clips(found.clips, eye, how, options)
     save_fitted(folder / "auto.mocap", fitted)
@@ -146,12 +149,17 @@ def teach_by_tracker(videos: Sequence[Path], eye: Eye, how: Gathering, options: 
         name: [camera_joints(track(video, TrackOptions(guide=own))) for video in blurred]
         for name, own in (("default", None), ("--labels auto", guide))
     }
+    default, ours = said["default"], said["--labels auto"]
+    lost = [np.where(np.isfinite(a), np.nan, b) for a, b in zip(default, ours, strict=True)]
+    shared = [np.where(np.isfinite(a), b, np.nan) for a, b in zip(default, ours, strict=True)]
     for where, wanted in (("blurred", True), ("sharp", False)):
-        rows = [(name, asked_of(poses, videos, wanted)) for name, poses in said.items()]
-        print(f"\n{where} frames\n\n{table(rows)}", flush=True)
+        rows = [("default", default), ("auto, same frames", shared), ("auto, the rest", lost)]
+        asked = ((name, asked_of(poses, videos, wanted)) for name, poses in rows)
+        scores = [(name, found) for name, found in asked if found is not None]
+        print(f"\n{where} frames\n\n{table(scores)}", flush=True)
 
 
-def blur(video: Path, path: Path) -> Path:
+def blur(video: Path, path: Path, streak: int) -> Path:
     """The clip with streaks in two stretches."""
     with open_video(video) as reader:
         frames = [(frame.image, frame.time) for frame in reader]
@@ -160,7 +168,7 @@ def blur(video: Path, path: Path) -> Path:
         size = (reader.info.width, reader.info.height)
         film = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), fps, size)
     for i, (image, _) in enumerate(frames):
-        picture = streaked(image, i) if in_blur(i, count) else image
+        picture = streaked(image, i, streak) if in_blur(i, count) else image
         film.write(np.ascontiguousarray(picture[..., ::-1]))
     film.release()
     return path
@@ -171,12 +179,12 @@ def in_blur(i: int, count: int) -> bool:
     return any(low <= i / count < high for low, high in BLURRED)
 
 
-def streaked(image: NDArray[np.uint8], i: int) -> NDArray[np.uint8]:
+def streaked(image: NDArray[np.uint8], i: int, streak: int) -> NDArray[np.uint8]:
     """As a camera that shook sees it."""
-    kernel = np.zeros((STREAK, STREAK), np.float32)
-    cv2.line(kernel, (0, STREAK // 2), (STREAK - 1, STREAK // 2), 1.0)
-    turn = cv2.getRotationMatrix2D(((STREAK - 1) / 2,) * 2, 25.0 * i, 1.0)
-    kernel = cv2.warpAffine(kernel, turn, (STREAK, STREAK))
+    kernel = np.zeros((streak, streak), np.float32)
+    cv2.line(kernel, (0, streak // 2), (streak - 1, streak // 2), 1.0)
+    turn = cv2.getRotationMatrix2D(((streak - 1) / 2,) * 2, 25.0 * i, 1.0)
+    kernel = cv2.warpAffine(kernel, turn, (streak, streak))
     return np.asarray(cv2.filter2D(image, -1, kernel / kernel.sum()), np.uint8)
 
 
@@ -189,8 +197,8 @@ def camera_joints(motion: Motion) -> Float64:
     return np.asarray(joints - joints[:, :1])
 
 
-def asked_of(poses: Sequence[Float64], videos: Sequence[Path], blurred: bool) -> Scores:
-    """Scores on the blurred frames, or on the others."""
+def asked_of(poses: Sequence[Float64], videos: Sequence[Path], blurred: bool) -> Scores | None:
+    """Scores on the blurred frames, or on the others; None where nothing is said."""
     said, truth, clips, times = [], [], [], []
     for number, (pose, video) in enumerate(zip(poses, videos, strict=True)):
         joints = truth_of(video)[: len(pose)]
@@ -199,6 +207,8 @@ def asked_of(poses: Sequence[Float64], videos: Sequence[Path], blurred: bool) ->
         truth.append((joints - joints[:, :1])[at])
         clips += [number] * len(at)
         times += at
+    if not np.isfinite(np.concatenate(said)).any():
+        return None
     return score(
         np.concatenate(said), np.concatenate(truth), np.array(times, np.float64), np.array(clips)
     )
