@@ -20,8 +20,6 @@ Float64 = NDArray[np.float64]
 _AXES = {"x": 0, "y": 1, "z": 2}
 _POSES = ("joints", "poses", "pose", "keypoints3d", "joints3d", "positions")
 _POINTS = ("xy", "keypoints", "keypoints2d", "joints2d")
-_NAMES = ("joint_names", "keypoint_names", "names", "joints_names")
-_CLOCKS = ("time", "seconds", "times", "frame", "frames")
 _NUMBERS, _TIMES = ("frames", "frame", "frame_numbers"), ("times", "time", "timestamps")
 
 
