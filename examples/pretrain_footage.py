@@ -9,10 +9,8 @@ import argparse
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
@@ -26,6 +24,7 @@ from mocap_cli.synthesis.dive import make_dive
 from mocap_cli.synthesis.footage import grounded
 from mocap_cli.synthesis.lens import Lens, random_lens
 from mocap_cli.synthesis.looks import random_look
+from mocap_cli.synthesis.movie import write_movie
 from mocap_cli.synthesis.render import Surface, render
 from mocap_cli.synthesis.scene import Plate, Scene
 from mocap_cli.synthesis.settings import gym, meadow, room, stage, street, tower
@@ -189,17 +188,10 @@ def _dive(number: int, motion: Path, person: Person) -> Take:
 
 def _write(take: Take, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    seen = []
-    with written_whole(folder / f"{take.name}.mp4") as aside, av.open(str(aside), "w") as file:
-        stream = file.add_stream("libx264", take.fps, {"crf": "16", "preset": "slow"})
-        stream.width, stream.height = take.views[0].width, take.views[0].height
-        stream.pix_fmt, stream.codec_context.time_base = "yuv420p", Fraction(1, take.fps)
-        for index, drawn in enumerate(_drawn(take)):
-            frame = av.VideoFrame.from_ndarray(drawn.picture, "rgb24")
-            frame.pts = index
-            file.mux(stream.encode(frame))
-            seen.append(drawn)
-        file.mux(stream.encode(None))
+    seen: list[Seen] = []
+    size = (take.views[0].width, take.views[0].height)
+    movie = folder / f"{take.name}.mp4"
+    write_movie(_pictures(take, seen), movie, take.fps, size, crf=16)
     with written_whole(folder / f"{take.name}.truth.npz") as aside:
         np.savez_compressed(
             aside,
@@ -209,7 +201,13 @@ def _write(take: Take, folder: Path) -> None:
             joints=np.stack([s.joints for s in seen]),
             who=take.person.number,
         )
-    print(folder / f"{take.name}.mp4", len(seen), "frames")
+    print(movie, len(seen), "frames")
+
+
+def _pictures(take: Take, seen: list[Seen]) -> Iterator[NDArray[np.uint8]]:
+    for drawn in _drawn(take):
+        seen.append(drawn)
+        yield drawn.picture
 
 
 def _drawn(take: Take) -> Iterator[Seen]:
