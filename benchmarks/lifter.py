@@ -16,11 +16,12 @@ import torch
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.lifting.banks import make_moves, make_shapes
+from mocap_cli.lifting.exam import evaluate
 from mocap_cli.lifting.lift import lift, load_lifter
 from mocap_cli.lifting.metrics import mpjpe, n_mpjpe, p_mpjpe
 from mocap_cli.lifting.network import Lifter
+from mocap_cli.lifting.recipe import TrainConfig, World
 from mocap_cli.lifting.recorded import FPS, Recorded, every_other, load_recorded
-from mocap_cli.lifting.train import TrainConfig, World, evaluate
 from mocap_cli.synthesis.bodies import make_body
 from mocap_cli.synthesis.recordings import held_out, read_recordings
 from mocap_cli.weights import weight_path

@@ -14,19 +14,13 @@ from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.lifting.banks import Shapes, make_moves, stack
+from mocap_cli.lifting.exam import calibrate
 from mocap_cli.lifting.lift import lift, load_lifter, save_lifter
 from mocap_cli.lifting.metrics import mpjpe, n_mpjpe, p_mpjpe
 from mocap_cli.lifting.network import Lifter, LifterConfig
+from mocap_cli.lifting.recipe import TrainConfig, World, make_batch
 from mocap_cli.lifting.recorded import _rolled
-from mocap_cli.lifting.train import (
-    TrainConfig,
-    World,
-    calibrate,
-    learning_rate,
-    losses,
-    make_batch,
-    train,
-)
+from mocap_cli.lifting.train import losses, pace, stage, train
 from mocap_cli.lifting.windows import Observed, features, look_at
 from mocap_cli.synthesis.bodies import place
 
@@ -163,7 +157,7 @@ def test_truth_and_what_is_shown_agree_where_nothing_errs(world):
 def test_a_resumed_training_equals_one_that_never_stopped(world, tmp_path):
     def weights(folder: Path, *stops: int) -> dict[str, torch.Tensor]:
         for steps in stops:
-            config = replace(QUICK, steps=steps, cool_down=1e-6)
+            config = replace(QUICK, steps=steps, cool_down=1e-6, hurry=1.0)
             model = train(world, TINY, config, folder, lambda step, parts: None)
         return model.state_dict()
 
@@ -192,11 +186,14 @@ def test_calibration_puts_seven_errors_in_ten_within_what_is_expected(world):
     assert abs(torch.cat(inside).mean() - 0.7) < 0.02
 
 
-def test_the_rate_rises_stays_and_falls_to_nothing():
-    config = TrainConfig(steps=1000, warm_up=100, rate=1.0, cool_down=0.3)
-    assert learning_rate(0, config) == pytest.approx(0.01)
-    assert learning_rate(400, config) == 1.0
-    assert learning_rate(999, config) < 0.01
+def test_the_rate_rises_stays_and_falls_to_nothing_over_longer_windows():
+    config = TrainConfig(steps=1000, warm_up=100, cool_down=0.3, hurry=0.7)
+    assert pace(0, config) == pytest.approx(0.01)
+    assert pace(400, config) == 1.0
+    assert pace(999, config) < 0.01
+    early, late = stage(699, config), stage(700, config)
+    assert late == config
+    assert (early.batch, early.frames) == (2 * config.batch, config.frames // 2)
 
 
 def test_every_part_of_the_loss_is_zero_or_least_for_the_right_answer(world):

@@ -7,86 +7,20 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from mocap_cli.files import written_whole
-from mocap_cli.lifting.banks import Moves, Shapes, make_moves, make_shapes
-from mocap_cli.lifting.lift import save_lifter
-from mocap_cli.lifting.metrics import mpjpe, n_mpjpe, p_mpjpe
+from mocap_cli.lifting.banks import make_moves, make_shapes
+from mocap_cli.lifting.exam import calibrate, evaluate
+from mocap_cli.lifting.learner import Learner
+from mocap_cli.lifting.lift import load_lifter, save_lifter
 from mocap_cli.lifting.network import Lifted, Lifter, LifterConfig
-from mocap_cli.lifting.noise import observe
-from mocap_cli.lifting.people import draw_people, tumble
-from mocap_cli.lifting.recorded import Recorded, draw_recorded, every_other, load_recorded
-from mocap_cli.lifting.views import draw_views
-from mocap_cli.lifting.windows import Observed, features
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainConfig:
-    """The recipe; stored with the checkpoint."""
-
-    seed: int = 1
-    steps: int = 30_000
-    batch: int = 80
-    frames: int = 32  # of a window, one to three seconds
-    recorded: float = 0.15  # share of windows that real networks saw, where there are recordings
-    rate: float = 8e-4
-    cool_down: float = 0.35  # share of the steps in which the rate falls to nothing
-    warm_up: int = 500
-    weight_decay: float = 0.02
-    tumbling: float = 0.3  # share of windows turned any way up
-    bodies: int = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What the network is shown, and the truth in the axes it answers in."""
-
-    features: Tensor  # (B, T, FEATURES)
-    times: Tensor  # (B, T)
-    valid: Tensor  # (B, T)
-    joints: Tensor  # (B, T, J, 3) metres about the pelvis
-    planted: Tensor  # (B, T, 2)
-    tumbled: Tensor  # (B,) turned in space: contacts mean nothing there
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """Everything that batches are drawn from."""
-
-    shapes: Shapes
-    moves: Moves
-    recorded: Recorded | None = None
-
-
-def make_batch(
-    world: World, config: TrainConfig, g: torch.Generator, *, clean: bool = False
-) -> Batch:
-    """Random people before random cameras, seen by networks that err, drawn or recorded."""
-    real = round(config.batch * config.recorded) if world.recorded else 0
-    people = draw_people(world.shapes, world.moves, config.batch - real, config.frames, g)
-    people, tumbled = tumble(people, config.tumbling, g)
-    views = draw_views(people, g)
-    seen = observe(views, people.times, g, clean=clean)
-    drawn = _batch(seen, views.joints, people.planted, tumbled)
-    if not (real and world.recorded):
-        return drawn
-    other = draw_recorded(world.recorded, real, config.frames, g)
-    unknown = torch.ones(real, dtype=torch.bool)
-    planted = torch.zeros(real, config.frames, 2)
-    both = (drawn, _batch(other.seen, other.joints, planted, unknown))
-    return Batch(*(torch.cat([getattr(b, name) for b in both]) for name in Batch.__slots__))
-
-
-def _batch(seen: Observed, joints: Tensor, planted: Tensor, tumbled: Tensor) -> Batch:
-    shown, turn = features(seen)
-    about = (joints - joints[:, :, :1]) @ turn
-    return Batch(shown, seen.times, seen.valid, about, planted, tumbled)
+from mocap_cli.lifting.recipe import Batch, TrainConfig, World, make_batch, on_device
+from mocap_cli.lifting.recorded import every_other, load_recorded
 
 
 def losses(lifted: Lifted, batch: Batch) -> dict[str, Tensor]:
@@ -113,10 +47,17 @@ def losses(lifted: Lifted, batch: Batch) -> dict[str, Tensor]:
     }
 
 
-def learning_rate(step: int, config: TrainConfig) -> float:
-    """Up in a straight line, level, and down in a straight line."""
+def pace(step: int, config: TrainConfig) -> float:
+    """Share of the rate: up in a straight line, level, and down in a straight line."""
     left = (config.steps - step) / (config.cool_down * config.steps)
-    return config.rate * min(1.0, (step + 1) / config.warm_up, left)
+    return min(1.0, (step + 1) / config.warm_up, left)
+
+
+def stage(step: int, config: TrainConfig) -> TrainConfig:
+    """At first twice as many windows of half the length: more people in a step."""
+    if step >= config.hurry * config.steps:
+        return config
+    return replace(config, batch=2 * config.batch, frames=config.frames // 2)
 
 
 def train(
@@ -127,121 +68,29 @@ def train(
     on_step: Callable[[int, dict[str, float]], None],
     device: str = "cpu",
     minutes: float = math.inf,
+    begin: Path | None = None,
 ) -> Lifter:
-    """Train to the last step, or go on from the folder's checkpoint."""
+    """Train to the last step, or go on from the folder's checkpoint, or from a lifter's weights."""
     torch.manual_seed(config.seed)
-    model = Lifter(size).to(device)
-    averaged = Lifter(size).to(device).eval()
-    averaged.load_state_dict(model.state_dict())
-    optimizer = torch.optim.AdamW(model.parameters(), config.rate, weight_decay=config.weight_decay)
-    start = _resume(folder, model, averaged, optimizer)
+    model = load_lifter(begin).train() if begin else Lifter(size)
+    learner = Learner.new(model.to(device), config)
+    start = learner.resume(folder)
     began = time.monotonic()
     for step in range(start, config.steps):
         g = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
         torch.manual_seed(config.seed * 1_000_003 + step)  # dropout
-        batch = _to(make_batch(world, config, g), device)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, config)
+        batch = on_device(make_batch(world, stage(step, config), g), device)
         with torch.autocast(device, torch.bfloat16):  # 1.4 times as fast on recent CPUs too
-            lifted = model(batch.features, batch.times, batch.valid)
+            lifted = learner.model(batch.features, batch.times, batch.valid)
         parts = losses(lifted.float(), batch)
-        optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(parts.values())).sum().backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        _average(averaged, model, min(0.999, (step + 1) / (step + 10)))
+        learner.step(torch.stack(list(parts.values())).sum(), pace(step, config), step)
         on_step(step, {name: float(value.detach()) for name, value in parts.items()})
         late = (time.monotonic() - began) / 60 > minutes
         if (step + 1) % 200 == 0 or step + 1 == config.steps or late:
-            _save(folder, step + 1, model, averaged, optimizer, size, config)
+            learner.save(folder, step + 1, config)
         if late:
             break
-    return averaged
-
-
-def _to(batch: Batch, device: str) -> Batch:
-    return Batch(*(getattr(batch, name).to(device) for name in Batch.__slots__))
-
-
-@torch.no_grad()
-def _average(averaged: Lifter, model: Lifter, keep: float) -> None:
-    """The weights' running mean, which is what is shipped."""
-    for mean, new in zip(averaged.parameters(), model.parameters(), strict=True):
-        mean.lerp_(new, 1 - keep)
-
-
-def _save(
-    folder: Path,
-    step: int,
-    model: Lifter,
-    averaged: Lifter,
-    optimizer: torch.optim.Optimizer,
-    size: LifterConfig,
-    config: TrainConfig,
-) -> None:
-    with written_whole(folder / "last.pt") as aside:
-        torch.save(
-            {
-                "step": step,
-                "model": model.state_dict(),
-                "averaged": averaged.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "size": asdict(size),
-                "config": asdict(config),
-            },
-            aside,
-        )
-
-
-def _resume(folder: Path, model: Lifter, averaged: Lifter, optimizer: torch.optim.Optimizer) -> int:
-    path = folder / "last.pt"
-    if not path.exists():
-        return 0
-    saved = torch.load(path, weights_only=True)
-    model.load_state_dict(saved["model"])
-    averaged.load_state_dict(saved["averaged"])
-    optimizer.load_state_dict(saved["optimizer"])
-    return int(saved["step"])
-
-
-@torch.no_grad()
-def evaluate(
-    model: Lifter, world: World, config: TrainConfig, batches: int = 12
-) -> dict[str, dict[str, float]]:
-    """Millimetres on held-out people: clean and noisy, upright and tumbling apart."""
-    table: dict[str, dict[str, float]] = {}
-    device = next(model.parameters()).device.type
-    for name, tumbling, clean in (
-        ("upright, clean", 0.0, True),
-        ("upright, noisy", 0.0, False),
-        ("tumbling, clean", 1.0, True),
-        ("tumbling, noisy", 1.0, False),
-    ):
-        rows: dict[str, list[Tensor]] = {"MPJPE": [], "N-MPJPE": [], "P-MPJPE": [], "inside": []}
-        for i in range(batches):
-            g = torch.Generator().manual_seed(77_000 + i)
-            case = replace(config, tumbling=tumbling, recorded=0.0)
-            b = _to(make_batch(world, case, g, clean=clean), device)
-            lifted = model(b.features, b.times, b.valid)
-            p, t = lifted.joints[b.valid], b.joints[b.valid]
-            rows["MPJPE"].append(mpjpe(p, t).mean() * 1000)
-            rows["N-MPJPE"].append(n_mpjpe(p, t).mean() * 1000)
-            rows["P-MPJPE"].append(p_mpjpe(p, t).mean() * 1000)
-            sigma = lifted.log_sigma[b.valid].exp()
-            rows["inside"].append((mpjpe(p, t) < sigma)[:, 1:].float().mean())
-        table[name] = {key: float(torch.stack(values).mean()) for key, values in rows.items()}
-    return table
-
-
-@torch.no_grad()
-def calibrate(model: Lifter, batches: Iterable[Batch]) -> None:
-    """Make 70 % of each joint's errors smaller than the error expected for it."""
-    ratios = []
-    for b in batches:
-        lifted = model(b.features, b.times, b.valid)
-        off = (lifted.joints - b.joints).norm(dim=-1)
-        ratios.append((off / lifted.log_sigma.exp())[b.valid])
-    model.calibration += torch.cat(ratios).quantile(0.7, dim=0).clamp(min=1e-3).log()
+    return learner.averaged
 
 
 def main() -> None:
@@ -259,6 +108,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=LifterConfig().width)
     parser.add_argument("--layers", type=int, default=LifterConfig().layers)
     parser.add_argument("--bodies", type=int, default=TrainConfig().bodies)
+    parser.add_argument("--begin", type=Path, help="weights of a lifter to go on from")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--minutes", type=float, default=math.inf)
     options = parser.parse_args()
@@ -285,7 +135,16 @@ def main() -> None:
             row = {"step": step, "seconds": round(time.monotonic() - began, 1), **parts}
             print(json.dumps(row), file=log, flush=True)
 
-    model = train(world, size, config, options.output, on_step, options.device, options.minutes)
+    model = train(
+        world,
+        size,
+        config,
+        options.output,
+        on_step,
+        options.device,
+        options.minutes,
+        options.begin,
+    )
     seeds = (torch.Generator().manual_seed(55_000 + i) for i in range(12))
     calibrate(model, (make_batch(test, config, g) for g in seeds))
     save_lifter(model, options.output / "lifter.safetensors")

@@ -1,0 +1,93 @@
+"""A lifter that learns: its running mean, its optimizers, and the checkpoint they go on from."""
+
+import copy
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+import torch
+from torch import Tensor
+from torch.optim import AdamW, Muon, Optimizer
+
+from mocap_cli.files import written_whole
+from mocap_cli.lifting.network import Lifter
+from mocap_cli.lifting.recipe import TrainConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """All that a run carries from step to step."""
+
+    model: Lifter
+    averaged: Lifter
+    optimizers: tuple[Optimizer, ...]
+
+    @classmethod
+    def new(cls, model: Lifter, config: TrainConfig) -> Self:
+        """A network about to learn."""
+        averaged = copy.deepcopy(model).eval()
+        return cls(model, averaged, optimizers(model, config))
+
+    def step(self, loss: Tensor, pace: float, step: int) -> None:
+        """Learn from one batch, at a share of the rate."""
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = pace * group["initial_lr"]
+            optimizer.step()
+        self._average(min(0.999, (step + 1) / (step + 10)))
+
+    @torch.no_grad()
+    def _average(self, keep: float) -> None:
+        """The weights' running mean, which is what is shipped."""
+        pairs = zip(self.averaged.parameters(), self.model.parameters(), strict=True)
+        for mean, new in pairs:
+            mean.lerp_(new, 1 - keep)
+
+    def save(self, folder: Path, step: int, config: TrainConfig) -> None:
+        """Write all that `resume` needs."""
+        with written_whole(folder / "last.pt") as aside:
+            torch.save(
+                {
+                    "step": step,
+                    "model": self.model.state_dict(),
+                    "averaged": self.averaged.state_dict(),
+                    "optimizers": [o.state_dict() for o in self.optimizers],
+                    "size": asdict(self.model.config),
+                    "config": asdict(config),
+                },
+                aside,
+            )
+
+    def resume(self, folder: Path) -> int:
+        """Go on from the folder's checkpoint; the steps that it has done."""
+        path = folder / "last.pt"
+        if not path.exists():
+            return 0
+        saved = torch.load(path, weights_only=True)
+        self.model.load_state_dict(saved["model"])
+        self.averaged.load_state_dict(saved["averaged"])
+        for optimizer, state in zip(self.optimizers, saved["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
+        return int(saved["step"])
+
+
+def optimizers(model: Lifter, config: TrainConfig) -> tuple[Optimizer, ...]:
+    """Muon for the matrices inside, Adam for what enters, what leaves and all vectors.
+
+    With Adam for all, the error that Muon comes to in 500 steps took about 2,000.
+    """
+    inside = [p for p in model.blocks.parameters() if p.ndim == 2]
+    outside = [p for p in model.parameters() if not any(p is q for q in inside)]
+    decay = config.weight_decay
+    groups = (
+        {"params": inside, "initial_lr": config.rate},
+        {"params": outside, "initial_lr": config.edge_rate},
+    )
+    return (
+        Muon([groups[0]], config.rate, decay, adjust_lr_fn="match_rms_adamw"),
+        AdamW([groups[1]], config.edge_rate, weight_decay=decay),
+    )
