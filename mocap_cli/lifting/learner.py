@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim import AdamW, Muon, Optimizer
 
 from mocap_cli.files import written_whole
-from mocap_cli.lifting.network import Lifter
+from mocap_cli.lifting.network import UNCALIBRATED, Lifter
 from mocap_cli.lifting.recipe import TrainConfig
 
 
@@ -25,6 +25,7 @@ class Learner:
     @classmethod
     def new(cls, model: Lifter, config: TrainConfig) -> Self:
         """A network about to learn."""
+        model.calibration.fill_(UNCALIBRATED)  # set anew when the weights are
         averaged = copy.deepcopy(model).eval()
         return cls(model, averaged, optimizers(model, config))
 

@@ -18,6 +18,8 @@ HEIGHT = 1.70
 """Metres that the lifter takes everybody to be tall; the tracker scales its answer."""
 FEATURES = K * 3 + 3
 """x, y and score of every keypoint; the centre's path and the size."""
+UNCALIBRATED = -3.0
+"""Added to the log of every expected error (metres) until `calibrate` knows better."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ class Lifter(nn.Module):
         self.norm = nn.LayerNorm(config.width)
         self.leave = nn.Linear(config.width, J * 4 + 2)
         self.calibration: Tensor
-        self.register_buffer("calibration", torch.full((J,), -3.0))  # added to log sigma
+        self.register_buffer("calibration", torch.full((J,), UNCALIBRATED))
 
     def forward(self, features: Tensor, times: Tensor, valid: Tensor) -> Lifted:
         """(B, T, FEATURES), (B, T) seconds, (B, T) bool -> Lifted."""
