@@ -54,13 +54,19 @@ def test_lost_frames_are_looked_at_again_inside_the_box(lost, monkeypatch, tmp_p
     monkeypatch.setattr(guide, "BodyNetworks", lambda device: None)
     monkeypatch.setattr(guide, "see", look)
     eye = type("Fit", (), {"eye": None})()
-    counsel = Guide(eye, "x.mocap", "0").look(Path(tmp_path / "a.mp4"), seen, (None, None), "cpu")
+    done: list[int] = []
+    counsel = Guide(eye, "x.mocap", "0").look(
+        Path(tmp_path / "a.mp4"), seen, (None, None), "cpu", done.append
+    )
+    assert done == sorted(done)
+    assert done[-1] == len(TIMES)
     if not right:
         assert counsel.seen is seen
         assert not looked
         return
     assert counsel.seen.seen.all()
     assert len(looked) == 10
+    assert len(done) > len(TIMES)  # a look at each frame
     middle = (boxes[25, :2] + boxes[25, 2:]) / 2
     np.testing.assert_allclose(looked[5], middle, atol=1.0)
     np.testing.assert_allclose(counsel.seen.xy[25], found, atol=3.0)

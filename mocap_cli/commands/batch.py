@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
+from mocap_cli.body.motion import Motion
 from mocap_cli.commands.destinations import Job
 from mocap_cli.commands.report import report
 from mocap_cli.commands.screen import Bars, bars
@@ -41,8 +43,7 @@ def _track(
 ) -> None:
     began = time.perf_counter()
     frames = _frames(info, options)
-    with screen.bar(f"{number}{job.source.name}", frames) as bar:
-        motion = track(job.source, options, bar)
+    motion = _tracked(job, options, screen, f"{number}{job.source.name}", frames)
     seconds = time.perf_counter() - began
     for output in job.outputs:
         with screen.bar(f"{number}{output.name}", frames) as bar:
@@ -51,6 +52,16 @@ def _track(
             )
             write(motion, output, write_options)
     screen.show(report(motion, job.outputs, units, seconds))
+
+
+def _tracked(
+    job: Job, options: TrackOptions, screen: Bars, label: str, frames: int | None
+) -> Motion:
+    with screen.bar(label, frames) as bar:
+        if options.guide is None:
+            return track(job.source, options, bar)
+        with screen.bar(f"{label}, by {options.guide.name}", frames) as again:
+            return track(job.source, replace(options, on_guide=again), bar)
 
 
 def _frames(info: VideoInfo, options: TrackOptions) -> int | None:

@@ -1,5 +1,6 @@
 """Guide: a fitted model beside the default tracker, for `mocap track --model`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -60,16 +61,37 @@ class Guide:
     name: str  # of its file
     digest: str  # SHA-256 of its file
 
-    def look(self, video: Path, seen: Keypoints, span: Span, device: Device) -> Counsel:
+    def look(
+        self,
+        video: Path,
+        seen: Keypoints,
+        span: Span,
+        device: Device,
+        on_frame: Callable[[int], None] = lambda done: None,
+    ) -> Counsel:
         """Encode the frames of what was seen; look again in the boxes of those that are lost."""
-        codes = encode(video, self.fitted.eye, None, _squares_of(seen), span)
+        passes = 1 if seen.seen.all() else 2  # half a frame is done when it is encoded
+        codes = encode(
+            video, self.fitted.eye, None, _squares_of(seen), span,
+            on_frame=lambda done: on_frame(done // passes),
+        )  # fmt: skip
         if len(codes) != len(seen):
             raise MocapError(
                 f"{video} gave {len(seen)} frames, then {len(codes)}", "encode it as H.264 MP4"
             )
         lost = np.asarray(~seen.seen & np.isfinite(codes.boxes).all(axis=1))
         if lost.any() and trusted(codes.boxes, seen):
-            seen = _second_look(video, seen, codes.boxes, lost, span, device)
+            half = len(seen) // 2
+            seen = _second_look(
+                video,
+                seen,
+                codes.boxes,
+                lost,
+                span,
+                device,
+                lambda done: on_frame(half + done // 2),
+            )
+        on_frame(len(seen))
         return Counsel(seen, self.fitted, codes)
 
 
@@ -103,6 +125,7 @@ def _second_look(
     lost: Bool,
     span: Span,
     device: Device,
+    on_frame: Callable[[int], None],
 ) -> Keypoints:
     """What the networks see of a body inside the boxes of lost frames, whichever way it lies."""
     networks = BodyNetworks(device)
@@ -114,6 +137,7 @@ def _second_look(
                 best = _best(networks, frame.image, boxes[i].tolist())
                 if best.quality > _BELIEVED:
                     found[i] = best
+            on_frame(i + 1)
     return _with(seen, found, size) if found else seen
 
 

@@ -52,7 +52,12 @@ class Guide(Protocol):
         """SHA-256 of its file."""
 
     def look(
-        self, video: Path, seen: Keypoints, span: tuple[float | None, float | None], device: Device
+        self,
+        video: Path,
+        seen: Keypoints,
+        span: tuple[float | None, float | None],
+        device: Device,
+        on_frame: Callable[[int], None],
     ) -> Counsel:
         """Look at the same frames of the video."""
 
@@ -69,6 +74,7 @@ class TrackOptions:
     device: Device = "auto"
     fps: float | None = None  # frames a second of the result; None keeps the video's own times
     guide: Guide | None = None
+    on_guide: Callable[[int], None] = lambda done: None  # told how many frames the guide has done
 
 
 def track(
@@ -83,7 +89,8 @@ def track(
         info, damage = video.info, video.warnings
     counsel = None
     if options.guide is not None:
-        counsel = options.guide.look(path, seen, (options.start, options.end), options.device)
+        span = options.start, options.end
+        counsel = options.guide.look(path, seen, span, options.device, options.on_guide)
         seen = counsel.seen
     if not seen.known.any():
         raise MocapError(
