@@ -74,8 +74,9 @@ def begin(videos: Sequence[Path], store: Path, batch: int) -> tuple[Footage, Set
     with bars(False) as screen:
         found = collect(infos, store, recipe, "skip", lambda video, n: screen.bar(video.name, n))
     settings = Settings(
-        gaps=gaps, batch=batch, rate=pace.rate, shrink_steps=pace.shrink_steps, model=SMALL
-    )
+        gaps=gaps, batch=batch, rate=pace.rate, shrink_steps=pace.shrink_steps, model=SMALL,
+        averaged=pace.averaged,
+    )  # fmt: skip
     weights = replace(settings.weights, far=gaps.far, track=pace.track)
     return found.footage, replace(settings, weights=weights)
 

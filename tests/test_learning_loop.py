@@ -29,6 +29,9 @@ from mocap_cli.learning.settings import settings_from_json, settings_to_json
 from mocap_cli.learning.stored import open_model
 
 TESTS = Path(__file__).parent
+LIVELY = {
+    "fall_steps": 1, "averaged": 0.9, "model": replace(TINY, stray=0.1, mirrored=True)
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +41,9 @@ def footage() -> Footage:
 
 @pytest.fixture(scope="module")
 def unbroken(footage, tmp_path_factory) -> Path:
-    """A run of four steps, the first of them with gravity."""
+    """A run of four steps, the first of them with gravity, and all that chance does."""
     folder = tmp_path_factory.mktemp("unbroken")
-    train(footage, folder, fall_steps=1)
+    train(footage, folder, **LIVELY)
     return folder
 
 
@@ -59,9 +62,10 @@ def assert_same_weights(one: Path, other: Path) -> None:
 
 
 def test_resumed_equals_unbroken_bit_for_bit(footage, unbroken, tmp_path):
-    train(footage, tmp_path, fall_steps=1, steps=2)
-    train(footage, tmp_path, fall_steps=1, resume=True)
+    train(footage, tmp_path, **LIVELY, steps=2)
+    train(footage, tmp_path, **LIVELY, resume=True)
     assert_same_weights(tmp_path / LAST, unbroken / LAST)
+    assert_same_weights(tmp_path / BEST, unbroken / BEST)
     both = [[{**row, "seconds": 0, "waited": 0} for row in read_metrics(folder / METRICS)
              if "held_out" not in row] for folder in (tmp_path, unbroken)]  # fmt: skip
     assert both[0] == both[1]
@@ -69,9 +73,9 @@ def test_resumed_equals_unbroken_bit_for_bit(footage, unbroken, tmp_path):
 
 def test_a_stop_in_between_is_saved_at_that_very_step(footage, unbroken, tmp_path):
     asked = iter([False, False, True])
-    end = train(footage, tmp_path, fall_steps=1, hooks=Hooks(stops=lambda: next(asked)))
+    end = train(footage, tmp_path, **LIVELY, hooks=Hooks(stops=lambda: next(asked)))
     assert end.step == read_place(tmp_path / LAST)[1].step == 3
-    train(footage, tmp_path, fall_steps=1, resume=True)
+    train(footage, tmp_path, **LIVELY, resume=True)
     assert_same_weights(tmp_path / LAST, unbroken / LAST)
 
 
@@ -89,6 +93,13 @@ def test_a_tiny_clip_is_learnt_by_heart(tmp_path):
     train(Footage([scenes(3, 12)]), tmp_path, steps=steps, **run)
     pixels = [row["pixels"] for row in read_metrics(tmp_path / METRICS) if "pixels" in row]
     assert sum(pixels[-5:]) < 0.7 * sum(pixels[:5])
+
+
+def test_the_mean_of_the_weights_is_what_is_kept_and_both_are_saved(unbroken):
+    last, best = load_file(unbroken / LAST), load_file(unbroken / BEST)
+    name = "encoder.varying.weight"
+    assert torch.equal(best[name], last[f"mean.{name}"])
+    assert not torch.equal(best[name], last[f"model.{name}"])
 
 
 def test_the_best_model_is_the_one_that_redraws_held_out_frames_best(

@@ -68,9 +68,9 @@ def test_where_the_background_is_unknown_nothing_is_asked(model):
         assert (model(everywhere, OURS).composite[..., :2] - frames[..., :2]).abs().max() > 0.1
 
 
-def test_each_frame_wears_the_looks_of_another_and_never_of_the_near_one():
-    looks = torch.arange(4.0)[None, :, None]
-    assert swapped_in_time(looks).flatten().tolist() == [2, 3, 0, 1]
+def test_each_frame_wears_the_looks_of_the_one_farthest_in_time():
+    looks, times = torch.arange(4.0)[None, :, None], torch.tensor([[1.0, 1.2, 0.5, 4.0]])
+    assert swapped_in_time(looks, times).flatten().tolist() == [3, 3, 3, 2]
 
 
 def test_what_a_frame_gives_does_not_depend_on_its_company(model):

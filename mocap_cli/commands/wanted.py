@@ -78,6 +78,7 @@ class Wanted:
             shrink_steps=pace.shrink_steps,
             batch=self.batch or pace.batch,
             rate=self.rate or pace.rate,
+            averaged=pace.averaged,
             save_every=every,
             check_every=every,
             crowds=self.crowds,

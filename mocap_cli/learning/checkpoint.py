@@ -18,7 +18,7 @@ from mocap_cli.learning.settings import Settings, settings_from_json, settings_t
 from mocap_cli.learning.stored import fill, learnt
 
 FORMAT = "mocap-pretrain-1"
-_MODEL, _ADAM = "model.", "adam."
+_MODEL, _MEAN, _ADAM = "model.", "mean.", "adam."
 _HINT = "give a run of this version of mocap, or begin anew in another folder"
 
 
@@ -33,10 +33,20 @@ class Place:
 
 
 def save_checkpoint(
-    path: Path, model: Model, optimizer: torch.optim.Optimizer, settings: Settings, place: Place
+    path: Path,
+    model: Model,
+    optimizer: torch.optim.Optimizer,
+    settings: Settings,
+    place: Place,
+    mean: Model,
 ) -> None:
-    """Write it aside and rename it, so that a kill leaves the one before."""
+    """Write it aside and rename it, so that a kill leaves the one before.
+
+    `mean` holds the running mean of the weights, or is the model where none is kept.
+    """
     tensors = {_MODEL + name: value for name, value in learnt(model).items()}
+    if mean is not model:
+        tensors |= {_MEAN + name: value for name, value in learnt(mean).items()}
     for name, parameter in model.named_parameters():
         for key, value in optimizer.state.get(parameter, {}).items():
             tensors[f"{_ADAM}{key}.{name}"] = value.detach().cpu().contiguous()
@@ -62,9 +72,9 @@ def read_place(path: Path) -> tuple[Settings, Place]:
 
 
 def load_checkpoint(
-    path: Path, model: Model, optimizer: torch.optim.Optimizer
+    path: Path, model: Model, optimizer: torch.optim.Optimizer, mean: Model
 ) -> tuple[Settings, Place]:
-    """Put model and optimizer back to where they were; whatever does not fit is refused."""
+    """Put model, mean and optimizer back to where they were; whatever does not fit is refused."""
     settings, place = read_place(path)
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -73,6 +83,8 @@ def load_checkpoint(
         raise MocapError(f"{path} is damaged: its SHA-256 is not the one it tells", _HINT)
     try:
         fill(model, _under(tensors, _MODEL))
+        if mean is not model:
+            fill(mean, _under(tensors, _MEAN))
         _fill_optimizer(model, optimizer, _under(tensors, _ADAM))
     except (KeyError, ValueError, RuntimeError) as error:
         raise MocapError(f"{path} does not fit this run: {_brief(error)}", _HINT) from error

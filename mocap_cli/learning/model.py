@@ -16,8 +16,9 @@ from mocap_cli.learning.features import Features
 from mocap_cli.learning.heads import PoseHead
 from mocap_cli.learning.imagenet import reachable
 from mocap_cli.learning.methods import METHODS, Method
+from mocap_cli.learning.mirror import Which, mirror, mirror_keypoints, some_items
 from mocap_cli.learning.parts import Parts, on_grey
-from mocap_cli.learning.transformer import crop, paste
+from mocap_cli.learning.transformer import crop, paste, strayed
 from mocap_cli.learning.turning import turned_to_others
 
 
@@ -38,8 +39,11 @@ class ModelConfig:
     depth: int = 3  # convolutions in each of its blocks
     features: str = "resnet18"  # the frozen network whose maps are compared
     features_side: int = 256  # pixels of the longer side as that network sees it
+    close_up: bool = False  # crops are compared as well: a limb of a small person shows only there
     dropout: float = 0.3
-    jitter: float = 0.4
+    jitter: float = 0.4  # of colours
+    stray: float = 0.0  # of the box whose crop TV is told from, in the box's own size
+    mirrored: bool = False  # TV is told from half of the crops left for right
     keypoints: int = 0  # weak 2D labels to learn from; 0: none
     pose_width: int = 1024  # of the head that reads 2D keypoints from the code
 
@@ -59,6 +63,9 @@ SMALL = ModelConfig(
     dropout=0.0,  # short runs underfit
     features=LITE,
     features_side=96,
+    close_up=True,
+    stray=0.1,  # few clips are soon known by heart, and what is known so is no pose
+    mirrored=True,
     pose_width=256,
 )
 PRESETS: dict[str, ModelConfig] = {"full": FULL, "small": SMALL}
@@ -131,38 +138,57 @@ class Model(nn.Module):
         B, S = batch.times.shape
         frames = pictures(batch.frames)  # (N, 3, H, W), N = B * S
         boxes, crops = self.look(frames)
-        jittered = self.training and method.split and self.config.jitter > 0
-        seen = jitter_colours(crops, self.config.jitter) if jittered else crops
+        varied = self.training and method.split
+        # NSD's codes are points in the world, which has no mirror.
+        mirrors = varied and self.config.mirrored and not method.turned
+        mirrored = some_items(batch.times) if mirrors else None
+        seen = self.seen_otherwise(frames, boxes, mirrored) if varied else crops
         tv = self.encoder.time_variant(seen).float().unflatten(0, (B, S))
         ti = self.encoder.time_invariant(crops).float().unflatten(0, (B, S))
         outputs = Outputs(tv, ti, crops.unflatten(0, (B, S)))
         if boxes is not None:
             outputs = replace(outputs, boxes=boxes.unflatten(0, (B, S)))
         if self.pose is not None:
-            outputs = replace(outputs, keypoints=self.read_keypoints(tv, outputs.boxes))
+            told = self.read_keypoints(tv, outputs.boxes, mirrored)
+            outputs = replace(outputs, keypoints=told)
         if self.critic is not None and method.adversary:
             outputs = replace(outputs, verdicts=self.critic(tv, batch.clips))
         if self.decoder is None or boxes is None:
             return outputs
         if method.turned:
             tv = turned_to_others(tv, batch.turns)
-        drawn, masks = self.draw(tv.flatten(0, 1), swapped_in_time(ti).flatten(0, 1))
+        looks = swapped_in_time(ti, batch.times)
+        drawn, masks = self.draw(tv.flatten(0, 1), looks.flatten(0, 1))
+        drawn, masks = mirror(drawn, mirrored), mirror(masks, mirrored)
         composite = over_plates(drawn, masks, boxes, batch)
         return replace(
             outputs,
             drawn=drawn.unflatten(0, (B, S)),
             masks=masks.unflatten(0, (B, S)),
             composite=composite.unflatten(0, (B, S)),
-            maps=self.compared(frames, composite),
+            maps=self.compared(frames, composite, boxes.detach()),
         )
+
+    def seen_otherwise(self, frames: Tensor, boxes: Tensor | None, mirrored: Which) -> Tensor:
+        """Crops for TV: in other colours, from beside the box, mirrored.
+
+        Drawn from TV is the frame as it is, in the looks that TI tells from a plain crop. So TV
+        comes to tell of the pose, wherever and in whatever it is seen, and TI does not.
+        """
+        beside = None if boxes is None else strayed(boxes, self.config.stray)
+        return mirror(jitter_colours(self.cut(frames, beside), self.config.jitter), mirrored)
 
     def look(self, frames: Tensor) -> tuple[Tensor | None, Tensor]:
         """Boxes of pictures (N, 3, H, W) in 0..1, and what they hold; without, all of it."""
+        boxes = None if self.detector is None else self.detector(frames)
+        return boxes, self.cut(frames, boxes)
+
+    def cut(self, frames: Tensor, boxes: Tensor | None) -> Tensor:
+        """What boxes (N, 4) hold of pictures (N, 3, H, W); without boxes all of it."""
         side = self.config.crop
-        if self.detector is None:
-            return None, F.interpolate(frames, (side, side), mode="bilinear", antialias=True)
-        boxes = self.detector(frames)
-        return boxes, crop(frames, boxes, side)
+        if boxes is None:
+            return F.interpolate(frames, (side, side), mode="bilinear", antialias=True)
+        return crop(frames, boxes, side)
 
     def encode(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Frames (N, 3, H, W) uint8 to codes (N, tv), (N, ti) and boxes (N, 4), for use.
@@ -211,22 +237,30 @@ class Model(nn.Module):
         colours, masks = self.decoder(tv, ti)
         return colours, masks
 
-    def read_keypoints(self, tv: Tensor, boxes: Tensor | None) -> Tensor:
+    def read_keypoints(self, tv: Tensor, boxes: Tensor | None, mirrored: Which = None) -> Tensor:
         """(B, S, K, 2) places in the picture, 0..1; the head tells where in the box they are."""
         assert self.pose is not None
-        placed = self.pose(tv).float().unflatten(-1, (-1, 2))
+        placed = mirror_keypoints(self.pose(tv).float().unflatten(-1, (-1, 2)), mirrored)
         if boxes is not None:
             size, centre = boxes.detach().unsqueeze(-2).split(2, dim=-1)
             placed = size * placed + centre
         return (placed + 1) / 2
 
-    def compared(self, frames: Tensor, composite: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
+    def compared(
+        self, frames: Tensor, composite: Tensor, boxes: Tensor
+    ) -> tuple[tuple[Tensor, Tensor], ...]:
         """Maps of the frozen network, of what was and of what was drawn."""
         if self.features is None:
             return ()
-        with torch.no_grad():
-            wanted = self.features(frames)
-        return tuple(zip(wanted, self.features(composite), strict=True))
+        pairs = [(frames, composite)]
+        if self.config.close_up:
+            pairs.append((self.cut(frames, boxes), self.cut(composite, boxes)))
+        maps: list[tuple[Tensor, Tensor]] = []
+        for was, drawn in pairs:
+            with torch.no_grad():
+                wanted = self.features(was)
+            maps += zip(wanted, self.features(drawn), strict=True)
+        return tuple(maps)
 
 
 def pictures(frames: Tensor) -> Tensor:
@@ -234,12 +268,13 @@ def pictures(frames: Tensor) -> Tensor:
     return frames.reshape(-1, *frames.shape[-3:]).float() / 255
 
 
-def swapped_in_time(ti: Tensor) -> Tensor:
-    """Each frame gets the looks of the one two slots on: the farthest that all slots can have.
+def swapped_in_time(ti: Tensor, times: Tensor) -> Tensor:
+    """Each frame (B, S, ti) gets the looks of the frame of its item farthest in time.
 
-    A near frame's would do to smuggle the pose.
+    One nearby would do to smuggle the pose.
     """
-    return ti.roll(ti.shape[1] // 2, dims=1)
+    farthest = (times[:, :, None] - times[:, None]).abs().argmax(-1)  # (B, S)
+    return ti.gather(1, farthest[..., None].expand_as(ti))
 
 
 def over_plates(drawn: Tensor, masks: Tensor, boxes: Tensor, batch: Batch) -> Tensor:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mocap_cli.learning.averaged import follow, mean_of
 from mocap_cli.learning.batch import Batch
 from mocap_cli.learning.checkpoint import Place, load_checkpoint, save_checkpoint
 from mocap_cli.learning.footage import Footage
@@ -52,11 +53,12 @@ def pretrain(
 ) -> Place:
     """Train to the last step, or until `hooks.stops`; the folder then holds the best and last."""
     model, optimizer = begin(settings, crew.device)
+    mean = mean_of(model) if settings.averaged else model  # what is looked at and kept
     if compiled:
         compile_networks(model)
     place = Place(step=0)
     if resume:
-        place = load_checkpoint(folder / LAST, model, optimizer)[1]
+        place = load_checkpoint(folder / LAST, model, optimizer, mean)[1]
     # Gravity alone leaves a critic unused, and an encoder whose codes nobody draws.
     parallel = crew.wrapped(model, all_used=settings.fall_steps == 0)
     every = 1 if crew.device == "cpu" else _GPU_TELLS_EVERY
@@ -68,15 +70,19 @@ def pretrain(
         return gather(whole.only(slice(crew.rank, None, crew.size)))
 
     if not settings.steps and crew.leads:  # ImageNet's features as they are
-        _keep(model, footage, folder, replace(place, best=0.0))
+        _keep(mean, footage, folder, replace(place, best=0.0))
     tally = Tally(crew)
     with Loader(batch_of, settings.steps) as loader:
         for step in range(place.step, settings.steps):
             began = time.perf_counter()
             batch = loader.at(step).to(crew.device)
             waited = time.perf_counter() - began
-            torch.manual_seed(_seed(settings.seed, step, crew.rank))  # dropout, colours
+            torch.manual_seed(
+                _seed(settings.seed, step, crew.rank)
+            )  # dropout, and how crops are varied
             parts = _learn_fitting(parallel, optimizer, batch, settings, step, crew)
+            if mean is not model:
+                follow(mean, model, settings.averaged, step)
             seconds = tally.add(step + 1, began, waited, parts)
             place = replace(place, step=step + 1, seconds=place.seconds + seconds)
             last = place.step == settings.steps
@@ -87,11 +93,11 @@ def pretrain(
             tally.tell(hooks.told)  # a loss that is not finite raises before it is saved
             stops = crew.any(hooks.stops())
             if checks:
-                place, found = _checked(model, footage, settings, place, folder, crew)
+                place, found = _checked(mean, footage, settings, place, folder, crew)
                 hooks.checked(place.step, found)
             if (saves or stops) and crew.leads:
-                save_checkpoint(folder / LAST, model, optimizer, settings, place)
-            hooks.show(place.step, model, batch)
+                save_checkpoint(folder / LAST, model, optimizer, settings, place, mean)
+            hooks.show(place.step, mean, batch)
             if stops:
                 break
     return place

@@ -18,6 +18,18 @@ def box_from_raw(raw: Tensor, smallest: float) -> Tensor:
     return torch.cat((size, REACH * raw[..., 2:].tanh()), dim=-1)
 
 
+def strayed(boxes: Tensor, share: float) -> Tensor:
+    """Boxes (N, 4) beside where they are and of other sizes, by about that share of a size.
+
+    What is seen from there teaches the boxes nothing.
+    """
+    if not share:
+        return boxes
+    size, centre = boxes.detach().split(2, dim=-1)
+    wide, aside = (share * torch.randn_like(boxes)).split(2, dim=-1)
+    return torch.cat((size * wide.exp(), centre + size * aside), dim=-1)
+
+
 def crop(pictures: Tensor, boxes: Tensor, side: int) -> Tensor:
     """What each box holds: (N, C, H, W) and (N, 4) to (N, C, side, side)."""
     size, centre = boxes[:, :2], boxes[:, 2:]
