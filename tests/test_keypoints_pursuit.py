@@ -13,7 +13,8 @@ from mocap_cli.keypoints.crop import SIZE, Crop
 from mocap_cli.keypoints.drift import Drift
 from mocap_cli.keypoints.networks import Reading
 from mocap_cli.keypoints.pursuit import told_apart
-from mocap_cli.keypoints.sighting import COCO, see
+from mocap_cli.keypoints.search import Search
+from mocap_cli.keypoints.sighting import COCO, glance, see
 
 STANDING = np.array(
     [
@@ -135,3 +136,63 @@ def test_who_was_seen_beside_the_subject_is_somebody_else_in_the_same_clothes():
     subject, team_mate, come_back = role(range(5)), role(range(3, 9)), role(range(10, 12))
     part = whole_part([subject, team_mate, come_back], subject)
     assert sorted(part) == [*range(5), 10, 11]
+
+
+class Glances:
+    """BlazePose alone, which sees one body; MoveNet must not be asked."""
+
+    def __init__(self, body, score=0.8):
+        self._body, self._score = body, score
+
+    def glance(self, picture):
+        reading = Networks(self._body, self._body).look(picture)
+        return reading.blazepose, np.full(39, self._score, np.float32)
+
+
+def test_at_a_glance_movenets_points_go_where_blazeposes_went():
+    crop, wide = Crop(150, 150, 160), Crop(155, 150, 180)
+    body = crop.from_picture(body_at(crop)).astype(np.float32)
+    last = see(Networks(body + 2, body), dressed(crop, RED), crop)
+    moved = body_at(crop) + np.array([4, -3])
+    seen = glance(Glances(wide.from_picture(moved)), dressed(wide, RED), wide, last)
+    assert seen is not None
+    assert (seen.carried, last.carried) == (True, False)
+    assert np.allclose(seen.blazepose[:COCO], moved, atol=0.01)
+    assert np.allclose(seen.movenet - moved, last.movenet - body_at(crop), atol=0.01)
+
+
+def test_a_glance_is_not_enough_for_a_fast_hand_or_a_body_that_is_seen_less_well():
+    crop = Crop(150, 150, 160)
+    body = crop.from_picture(body_at(crop)).astype(np.float32)
+    picture, last = dressed(crop, RED), sighting_at(crop)
+    waving = body.copy()
+    waving[9] += (0.1 * SIZE, 0)
+    assert glance(Glances(body), picture, crop, last) is not None
+    assert glance(Glances(waving), picture, crop, last) is None
+    assert glance(Glances(body, score=0.5), picture, crop, last) is None
+
+
+class Nobody:
+    """Finds nobody, and counts how often it was asked."""
+
+    looks = 0
+
+    def people(self, image, views):
+        self.looks += len(views)
+        return []
+
+
+def test_a_search_in_vain_slows_down_and_a_new_one_begins_at_once():
+    finder, picture = Nobody(), np.zeros((240, 320, 3), np.uint8)
+    search = Search(Networks(None, None), finder, "auto")
+
+    def looks(begin, end):
+        before = finder.looks
+        for time in np.arange(begin, end, 0.02):
+            assert search.people(picture, time) == []
+        return finder.looks - before
+
+    looks(0.0, 0.1)
+    at_first, _, later = looks(0.1, 0.5), looks(0.5, 0.7), looks(0.7, 1.1)
+    assert later < 0.8 * at_first
+    assert looks(9.0, 9.4) > later

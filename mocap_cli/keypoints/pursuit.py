@@ -11,7 +11,7 @@ from mocap_cli.keypoints.course import Course, towards
 from mocap_cli.keypoints.crop import TURNS, Crop, Image
 from mocap_cli.keypoints.drift import Drift
 from mocap_cli.keypoints.networks import BodyNetworks
-from mocap_cli.keypoints.sighting import Sighting, see
+from mocap_cli.keypoints.sighting import Sighting, glance, see
 from mocap_cli.keypoints.subject import Finder, Person
 
 LOST, DOUBT, SURE = 0.1, 0.5, 0.6
@@ -30,6 +30,8 @@ _SAME_CLOTHES = 0.12  # below the usual likeness it is as likely somebody else
 _JUMP, _JUMP_SPEED = 0.15, 1.0  # sides, and sides per second since last seen
 _TWIST, _TWIST_SPEED = 0.7, 8.0  # radians, and radians per second since last seen
 _COUNT_SECONDS = 0.5  # between looks for other people near
+_GLANCE_SECONDS = 0.04  # since a look with both networks
+_STARE_SECONDS = 0.25  # to look with both again, after a glance that was not enough
 _LOST_SECONDS = 0.4  # not seen that long
 _CARRIED_SECONDS = 1.0  # the same while the body's pixels are followed
 
@@ -55,7 +57,8 @@ class Pursuit:
         self._unseen = 0.0  # seconds: the longer, the more the course may be wrong
         self._company = False  # somebody else is near
         self._usual = _LEAST_USUAL  # likeness of the person to themselves
-        self._again = self._count_at = -math.inf  # not before these times
+        self._again = self._count_at = self._glance_at = -math.inf  # not before these times
+        self._plain: tuple[float, Sighting] | None = None  # the last look that was a good one
 
     def look(self, image: Image, time: float) -> Sighting | None:
         """See the person in the next picture, or not; `keep` goes on from there."""
@@ -65,7 +68,8 @@ class Pursuit:
             near = self._near(image, self._expected)
             self._company = not all(p.crop.overlaps(self._expected) for p in near)
             self._count_at = time + _COUNT_SECONDS
-        best = self._better(image, self._see(image, self._expected))
+        seen = self._glance(image, time) or self._see(image, self._expected)
+        best = self._better(image, seen)
         if self.belief(best) < DOUBT:
             self._drift_on(image)
             if time >= self._again:
@@ -73,6 +77,19 @@ class Pursuit:
                 if self.belief(best) < DOUBT:
                     self._again = time + _AGAIN_SECONDS
         return best if self.belief(best) >= LOST else None
+
+    def _glance(self, image: Image, time: float) -> Sighting | None:
+        """The person at half the price, where nothing suggests that this is too little."""
+        if self._plain is None or self._company or time < self._glance_at:
+            return None
+        when, plain = self._plain
+        if time - when > _GLANCE_SECONDS:
+            return None
+        seen = glance(self._networks, image, self._expected, plain)
+        if seen is not None and self.belief(seen) > SURE:
+            return seen
+        self._glance_at = time + _STARE_SECONDS
+        return None
 
     def _drift_on(self, image: Image) -> None:
         """Expect the person where the pixels of the body went."""
@@ -89,6 +106,8 @@ class Pursuit:
         crop = towards(self._expected, self._crop(seen), trust if self._drift else trust**0.5)
         if sure > DOUBT:
             self._drift = Drift(image, crop, seen.xy)
+        if not seen.carried:
+            self._plain = (time, seen) if sure > SURE else None
         self._learn(time, seen)
         self.course = self.course.seen(time, crop)
         self.seen_at = time

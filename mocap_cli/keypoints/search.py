@@ -12,6 +12,8 @@ SURE = 0.5
 """Quality from which a stranger is believed to be a person."""
 
 _VIEWS_PER_SECOND = 40.0
+_PATIENCE = 0.5  # seconds in vain, after which
+_REST_SECONDS = 0.1  # pass between two looks at the whole
 _AT_MOST = 4  # people
 _AGAIN_SECONDS = 0.2  # before somebody who was no person, or hard to see, is looked at again
 _POINT_VIEWS = (1 / 3, 2 / 3, 1.2)  # sides around a point that the user gave, in picture heights
@@ -24,10 +26,16 @@ class Search:
         self._networks, self._finder, self._subject = networks, finder, subject
         self._next_view = 0
         self._last_time: float | None = None
+        self._missed_since = 0.0
         self._refused: list[tuple[float, Crop]] = []  # when and where nobody was to be seen
 
     def people(self, image: Image, time: float) -> list[Sighting]:
         """Everybody found who is surely a person; the first time every view is tried."""
+        if self._last_time is None or time - self._last_time > _PATIENCE:
+            self._missed_since = time  # somebody was followed meanwhile
+        vain = time - self._missed_since > _PATIENCE
+        if vain and time - (self._last_time or 0.0) < _REST_SECONDS:
+            return []
         height, width = image.shape[:2]
         found = self._seen(image, time, self._first_views(width, height))
         others = other_views(width, height)
@@ -39,6 +47,8 @@ class Search:
             self._next_view = (turn[-1] + 1) % len(others)
             found = self._seen(image, time, [others[i] for i in turn])
         self._last_time = time
+        if found:
+            self._missed_since = time
         return found
 
     def others(self, image: Image, time: float, known: Sequence[Crop]) -> list[Sighting]:

@@ -23,6 +23,8 @@ _CONFLICT = 0.5  # of the body's size: the networks see different bodies
 _PLAINLY = 0.15  # the difference in likeness that tells whose clothes they are
 _SAME_BODY = 0.06  # of the crop's side between points of one body seen twice
 _ALONE = 0.3  # how much BlazePose is believed against MoveNet
+_NEAR = 0.06  # of the crop's side: so far a limb may move between a look and a glance
+_DIMMER = 0.1  # so much less sure BlazePose may be at a glance
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +41,7 @@ class Sighting:
     xy: Floats  # (17, 2) about where the body is
     around: Crop  # that body as the networks were trained to see it
     stature: float  # see stature()
+    carried: bool = False  # MoveNet's points are those of an earlier picture, see glance()
 
     def is_body_of(self, other: "Sighting") -> bool:
         """Whether both have found one and the same body."""
@@ -55,6 +58,27 @@ def see(
     colours = colours_on(picture, (view.movenet + view.blazepose[:COCO]) / 2)
     if clothes is not None and view.apart > _CONFLICT:
         view, colours = _dressed(view, colours, clothes, picture)
+    return _sighting(view, colours, crop)
+
+
+def glance(networks: BodyNetworks, image: Image, crop: Crop, last: Sighting) -> Sighting | None:
+    """Look with BlazePose alone: MoveNet's points went where its own went since `last`.
+
+    None when somebody moved too far for that, or is not seen as well as then.
+    """
+    picture = crop.cut_out(image)
+    marks, score = (part[_BLAZEPOSE] for part in networks.glance(picture))
+    moved = crop.to_picture(marks[:COCO]) - last.blazepose[:COCO]
+    limbs = np.linalg.norm(moved - np.median(moved, axis=0), axis=1)
+    if limbs.max() > _NEAR * crop.side or score.mean() < last.blazepose_score.mean() - _DIMMER:
+        return None
+    movenet = crop.from_picture(last.movenet + moved).astype(np.float32)
+    view = _View(movenet, last.movenet_score, marks, score)
+    colours = colours_on(picture, (movenet + marks[:COCO]) / 2)
+    return replace(_sighting(view, colours, crop), carried=True)
+
+
+def _sighting(view: "_View", colours: Colours, crop: Crop) -> Sighting:
     movenet, blazepose = crop.to_picture(view.movenet), crop.to_picture(view.blazepose)
     xy = (movenet + blazepose[:COCO]) / 2
     return Sighting(
