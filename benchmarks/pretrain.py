@@ -1,6 +1,6 @@
 """What models learnt from unlabelled clips, against the truth of rendered footage.
 
-    python benchmarks/pretrain.py FOOTAGE RUN/best.safetensors ... [--side 128]
+    python benchmarks/pretrain.py FOOTAGE RUN/best.safetensors ...
 
 FOOTAGE is a folder that examples/pretrain_footage.py made. For each model: how well its boxes and
 masks lie on the person (median intersection over union), how well a linear layer reads the pose
@@ -12,6 +12,7 @@ Several methods are also put in order.
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -62,18 +63,16 @@ def main() -> None:
     parser.add_argument("footage", type=Path)
     parser.add_argument("models", type=Path, nargs="+")
     parser.add_argument("--every", type=int, default=2, help="take one frame of so many")
-    parser.add_argument("--side", type=int, default=128, help="longer side of frames, as trained")
     options = parser.parse_args()
     torch.set_grad_enabled(False)
-    clips = [
-        read_clip(path, options.side, options.every)
-        for path in sorted(options.footage.glob("*.mp4"))
-    ]
+    clips: Sequence[Clip] = ()
     print("| model | step | box IoU | mask IoU | pose TV, others | pose TI, others | who TV, TI |")
     print("|---|---|---|---|---|---|---|")
     errors: dict[str, list[tuple[float, float]]] = {}
     for path in options.models:
         model, meta = open_model(path)
+        side = max(meta["size"])  # as large as it has learnt from
+        clips = read_clips(options.footage, side, options.every)
         method, (cells, both) = model.config.method, row(model, clips)
         errors.setdefault(method, []).append(both)
         name = f"{path.parent.name} ({method})"
@@ -82,6 +81,12 @@ def main() -> None:
     if len(errors) > 1:
         print("\n" + order(errors))
     print(f"\none pose for every frame: {every:.0f} mm; one for each clip: {each:.0f} mm")
+
+
+@cache
+def read_clips(footage: Path, side: int, every: int) -> Sequence[Clip]:
+    """All clips of that folder."""
+    return [read_clip(path, side, every) for path in sorted(footage.glob("*.mp4"))]
 
 
 def read_clip(video: Path, side: int, every: int) -> Clip:

@@ -84,8 +84,9 @@ def main() -> None:
     parser.add_argument("motion", type=Path, help="folder with the recordings")
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--only", choices=("people", "dives"), help="one of the two folders")
+    parser.add_argument("--seed", type=int, default=20, help="other people, places and cameras")
     options = parser.parse_args()
-    rng = np.random.default_rng(20)
+    rng = np.random.default_rng(options.seed)
     persons = [_person(i, rng) for i in range(4)]
     if options.only != "dives":
         for i, name in enumerate(MOTIONS):
@@ -93,7 +94,8 @@ def main() -> None:
             _write(take, options.output / "people")
     if options.only != "people":
         for i in range(DIVES):
-            _write(_dive(i, options.motion, persons[i % 4]), options.output / "dives")
+            random = np.random.default_rng([options.seed + 1, i])
+            _write(_dive(i, options.motion, persons[i % 4], random), options.output / "dives")
 
 
 def _person(number: int, rng: Random) -> Person:
@@ -169,9 +171,8 @@ def _inside(view: View, joints: Float32, rim: float) -> bool:
     return bool(((xy >= low) & (xy <= high)).all())
 
 
-def _dive(number: int, motion: Path, person: Person) -> Take:
+def _dive(number: int, motion: Path, person: Person, rng: Random) -> Take:
     """A dive from the platform; the camera stands somewhere at the side."""
-    rng = np.random.default_rng([21, number])
     amc = _found(motion, "88_01.amc")
     recorded = read_amc(amc.with_name("08.asf"), amc, "88_01")
     fall = make_dive(recorded, person.body, PLATFORM, float(DIVE_FPS))
