@@ -1,16 +1,19 @@
 """A few labels: how far off poses are that were learnt from 10, 30, 100 ... labelled frames.
 
     python benchmarks/labels.py curve FOOTAGE MODEL --cache CODES [--picture CURVE.png]
-    python benchmarks/labels.py auto FOOTAGE MODEL --cache CODES [--clips 4]
+    python benchmarks/labels.py tune FOOTAGE MODEL --cache CODES
+    python benchmarks/labels.py auto FOOTAGE MODEL --cache CODES [--clips 4] [--fine-tune]
     python benchmarks/labels.py time FOOTAGE MODEL --cache CODES
 
 FOOTAGE is a folder that examples/pretrain_footage.py made, MODEL a run of mocap pretrain on it.
 
 curve: N-MPJPE on labels that are not taught, for the model's code, for ImageNet features, for both
 with 2D keypoints and the lifter, and for the default tracker; once on the last quarter of every
-clip and once on every fourth clip. auto: two stretches of each clip are blurred as if it moved too
-fast, the default tracker teaches the model on the frames that it is sure of, and `mocap track` with
-and without that model is measured on the blurred frames. time: how long 30 labels of a clip take.
+clip and once on every fourth clip. tune: the same for the code alone, the model as it is and tuned
+to the labels end to end, with the minutes that this takes. auto: two stretches of each clip are
+blurred as if it moved too fast, the default tracker teaches the model on the frames that it is sure
+of, and `mocap track` with and without that model is measured on the blurred frames. time: how long
+30 labels of a clip take.
 """
 
 import argparse
@@ -27,16 +30,18 @@ from mocap_cli.body.motion import Motion
 from mocap_cli.labels.curve import learn_curve, write_curve
 from mocap_cli.labels.evaluate import Scores, score, table
 from mocap_cli.labels.eye import IMAGENET, Eye, open_eye
-from mocap_cli.labels.fit import FitOptions
+from mocap_cli.labels.fit import FitOptions, fit
 from mocap_cli.labels.fitted import save_fitted
 from mocap_cli.labels.gather import Clip, Gathering, codes_of, examples_of, gather, witness_of
 from mocap_cli.labels.guide import open_guide
 from mocap_cli.labels.labels import make_labels
 from mocap_cli.labels.poses import fit_clips
+from mocap_cli.labels.tune import tune
 from mocap_cli.tracking.track import TrackOptions, track
 from mocap_cli.video.reader import open_video
 
 Float64 = NDArray[np.float64]
+TUNED = (30, 300)  # labels, and all that there are
 TAUGHT = 0.75  # of every clip, in the split by stretches
 FOURTH = 4  # every so many clips one is held out, in the split by clips
 BLURRED = ((0.25, 0.45), (0.7, 0.9))  # shares of a clip
@@ -46,7 +51,7 @@ STREAK = 15  # pixels of blur at 192x128, along a turning direction
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("what", choices=("curve", "auto", "time"))
+    parser.add_argument("what", choices=("curve", "tune", "auto", "time"))
     parser.add_argument("footage", type=Path)
     parser.add_argument("model")
     parser.add_argument("--cache", type=Path, required=True)
@@ -54,14 +59,17 @@ def main() -> None:
     parser.add_argument("--clips", type=int, help="take only so many")
     parser.add_argument("--streak", type=int, default=STREAK, help="pixels of blur")
     parser.add_argument("--head", choices=("A", "B"), default="B")
+    parser.add_argument("--fine-tune", action="store_true", help="auto: also tune the model")
     options = parser.parse_args()
     how = Gathering(cache=options.cache)
     videos = sorted(options.footage.glob("*.mp4"))[: options.clips]
     eye, fitting = open_eye(options.model), FitOptions(kind=options.head)
     if options.what == "curve":
         compare(videos, eye, how, fitting, options.picture)
+    elif options.what == "tune":
+        compare_tuned(videos, eye, how, fitting)
     elif options.what == "auto":
-        teach_by_tracker(videos, eye, how, fitting, options.streak)
+        teach_by_tracker(videos, eye, how, fitting, options.streak, tuned=options.fine_tune)
     else:
         measure_time(videos[0], eye, how, fitting)
 
@@ -122,6 +130,41 @@ def compare(
             picture = None
 
 
+def compare_tuned(videos: Sequence[Path], eye: Eye, how: Gathering, options: FitOptions) -> None:
+    """A row for each number of labels: N-MPJPE by the code alone, frozen and tuned."""
+    for name, (taught, asked) in splits(videos, how).items():
+        print(f"\n{name}\n\n| labels | frozen | fine-tuned | minutes |\n|---|---|---|---|")
+        total = sum(len(clip.labels) for clip in taught)
+        for count in (*TUNED, total):
+            clips = thinned(taught, count)
+            began = time.perf_counter()
+            own = tune(eye, clips, how, options)
+            minutes = (time.perf_counter() - began) / 60
+            frozen, tuned = (asked_after(clips, asked, e, how, options) for e in (eye, own))
+            print(f"| {count} | {frozen:.0f} | {tuned:.0f} | {minutes:.1f} |", flush=True)
+
+
+def thinned(clips: Sequence[Clip], count: int) -> list[Clip]:
+    """So many of their labels, evenly spread."""
+    lengths = [len(clip.labels) for clip in clips]
+    chosen = np.zeros(sum(lengths), bool)
+    chosen[np.unique(np.linspace(0, len(chosen) - 1, count).round().astype(int))] = True
+    parts = np.split(chosen, np.cumsum(lengths)[:-1])
+    both = zip(clips, parts, strict=True)
+    return [replace(clip, labels=clip.labels.only(part)) for clip, part in both if part.any()]
+
+
+def asked_after(
+    taught: Sequence[Clip], asked: Sequence[Clip], eye: Eye, how: Gathering, options: FitOptions
+) -> float:
+    """N-MPJPE by the code alone on clips, once others are taught."""
+    own, others = (examples_of(clips, eye, how, points=False) for clips in (taught, asked))
+    expert = fit(own, replace(options, folds=min(options.folds, len(own))), tuned=eye.tuned)
+    joints, _ = expert.ask(others.inputs, others.flipped)
+    times = others.frames.astype(np.float64)
+    return score(joints, others.joints.astype(np.float64), times, others.clips).n_mpjpe
+
+
 def lifter(clips: Sequence[Clip]) -> float:
     """N-MPJPE of what the default tracker's lifter says of labelled frames."""
     said = np.concatenate([c.witness.pose.joints[c.labels.frames] for c in clips])
@@ -133,14 +176,21 @@ def lifter(clips: Sequence[Clip]) -> float:
 
 
 def teach_by_tracker(
-    videos: Sequence[Path], eye: Eye, how: Gathering, options: FitOptions, streak: int
+    videos: Sequence[Path],
+    eye: Eye,
+    how: Gathering,
+    options: FitOptions,
+    streak: int,
+    *,
+    tuned: bool,
 ) -> None:
     """`mocap track` with and without a model that the tracker taught, on blurred frames."""
     assert how.cache is not None
     folder = how.cache / f"blurred-{streak}"
     blurred = [blur(video, folder / video.name, streak) for video in videos]
     found = gather([], blurred, how, taught=True)
-    fitted = fit_clips(found.clips, eye, how, options)
+    own = tune(eye, found.clips, how, options) if tuned else eye
+    fitted = fit_clips(found.clips, own, how, options)
     save_fitted(folder / "auto.mocap", fitted)
     guide = open_guide(folder / "auto.mocap")
     for path, why in found.left_out.items():

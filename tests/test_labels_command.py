@@ -30,7 +30,7 @@ def mocap(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(gather, "watch", lambda *_, **__: witness)
     monkeypatch.setattr(gather, "encode", lambda *_, **__: codes_of(truth))
     monkeypatch.setattr(guide, "encode", lambda *_, **__: codes_of(truth))
-    monkeypatch.setattr(fitting, "FitOptions", partial(FitOptions, steps=50, folds=2))
+    monkeypatch.setattr(fitting, "FitOptions", partial(FitOptions, steps=50, folds=2, copies=0))
     film(Path("a.mp4"), range(len(TIMES)))
     save("a.npz", truth)
 

@@ -28,6 +28,7 @@ from mocap_cli.labels.labels import Labels
 from mocap_cli.labels.poses import fit_clips, steps_of
 from mocap_cli.labels.read import read_labels
 from mocap_cli.labels.suggest import LABEL_FILE, find_next, write_suggestions
+from mocap_cli.labels.tune import TUNING, tune
 from mocap_cli.weights import Device
 
 AUTO = "auto"
@@ -43,6 +44,7 @@ class Asked:
     labels: tuple[str, ...]
     output: Path | None
     head: Kind
+    fine_tune: bool
     evaluate: tuple[Path, ...]
     scores: Path | None
     curve: Path | None
@@ -65,7 +67,9 @@ class Asked:
             raise typer.BadParameter("give label files, or auto", param_hint="--labels")
         if (self.scores or self.curve) and not self.evaluate:
             raise typer.BadParameter("wants --evaluate LABELS", param_hint="--scores, --curve")
-        if self.fitted and (self.labels or self.suggest is not None or self.curve):
+        if self.fitted and (
+            self.labels or self.suggest is not None or self.curve or self.fine_tune
+        ):
             raise typer.BadParameter(
                 "a .mocap file is fitted already: give the run that it was made from",
                 param_hint="--model",
@@ -147,8 +151,9 @@ def _fit(asked: Asked, how: Gathering, screen: Bars) -> None:
     found = _gathered(asked, how)
     asked_clips = gather(_said(asked.evaluate), asked.all_videos(), how) if asked.evaluate else None
     began = time.perf_counter()
+    own = _tuned(eye, found, how, options, screen) if asked.fine_tune else eye
     with screen.bar("fitting", steps_of(options), "steps") as bar:
-        fitted = fit_clips(found.clips, eye, how, options, bar)
+        fitted = fit_clips(found.clips, own, how, options, bar)
     seconds = time.perf_counter() - began
     save_fitted(asked.destination, fitted)
     lines = _notes(found)
@@ -157,6 +162,11 @@ def _fit(asked: Asked, how: Gathering, screen: Bars) -> None:
     if asked.curve is not None and asked_clips is not None:
         lines += _curve(asked.curve, eye, found, asked_clips, how, options, screen)
     screen.show(lines_of(_head(asked, fitted, seconds), [*lines, *_next(asked, fitted)]))
+
+
+def _tuned(eye: Eye, found: Gathered, how: Gathering, options: FitOptions, screen: Bars) -> Eye:
+    with screen.bar("fine-tuning", TUNING.steps, "steps") as bar:
+        return tune(eye, found.clips, how, options, TUNING, bar)
 
 
 def _head(asked: Asked, fitted: Fitted, seconds: float) -> str:

@@ -41,6 +41,12 @@ Output = Annotated[
     ),
 ]
 HeadKind = Annotated[Literal["A", "B"], typer.Option("--head", help="Which of the paper's heads.")]
+FineTune = Annotated[
+    bool,
+    typer.Option(
+        "--fine-tune", help="Teach the model itself as well, not only heads on it: minutes."
+    ),
+]
 Evaluate = Annotated[
     list[Path] | None,
     typer.Option(metavar="LABELS", help="Tell errors on these labels, which are not fitted to."),
@@ -101,6 +107,7 @@ def label_fit(
     labels: LabelFiles = None,
     output: Output = None,
     head: HeadKind = "B",
+    fine_tune: FineTune = False,
     evaluate: Evaluate = None,
     scores: ScoresFile = None,
     curve: CurveFile = None,
@@ -127,6 +134,7 @@ def label_fit(
         labels=tuple(labels or ()),
         output=output,
         head=head,
+        fine_tune=fine_tune,
         evaluate=tuple(evaluate or ()),
         scores=scores,
         curve=curve,

@@ -34,6 +34,7 @@ class Examples:
     sigma: Float32  # (N, 19) metres by which the labels may be off
     lifted: Float32  # (N, 19, 3) the lifter's pose, as tall as the person; NaN where it has none
     lifted_sigma: Float32  # (N, 19)
+    doubt: Float32  # (N, 2) see `doubt_of`
     clips: NDArray[np.int64]  # (N,) which clip the frame is of
     frames: NDArray[np.int64]  # (N,) which of the clip's frames it is
 
@@ -65,6 +66,7 @@ def make_examples(
         lifted_sigma[:] = witness.pose.sigma[at]
         size = size_ratio(joints, lifted)
         lifted, lifted_sigma = lifted * size, lifted_sigma * size
+    doubt = np.zeros((len(codes), 2), np.float32) if witness is None else doubt_of(witness)
     return Examples(
         inputs=inputs[at],
         flipped=flipped[at],
@@ -72,6 +74,7 @@ def make_examples(
         sigma=labels.sigma.astype(np.float32),
         lifted=lifted,
         lifted_sigma=lifted_sigma,
+        doubt=doubt[at],
         clips=np.full(len(at), clip),
         frames=at.copy(),
     )
@@ -80,13 +83,15 @@ def make_examples(
 def size_ratio(joints: NDArray[np.floating], lifted: NDArray[np.floating]) -> float:
     """How much larger the person of `joints` is than that of `lifted`, by their bones."""
     parents = np.array(BODY.parents)
-    known = parents >= 0
+    child = parents >= 0
     sizes = []
     for body in (joints, lifted):
-        bones = np.linalg.norm(body[:, known] - body[:, parents[known]], axis=-1)
-        with np.errstate(all="ignore"):
-            sizes.append(np.nanmedian(np.where(np.isfinite(bones), bones, np.nan), axis=0))
-    ratio = sizes[0] / np.where(sizes[1] > 1e-6, sizes[1], np.nan)
+        bones = np.linalg.norm(body[:, child] - body[:, parents[child]], axis=-1)
+        known = np.isfinite(bones)
+        sizes.append(
+            [np.median(c[k]) if k.any() else np.nan for c, k in zip(bones.T, known.T, strict=True)]
+        )
+    ratio = np.array(sizes[0]) / np.where(np.array(sizes[1]) > 1e-6, sizes[1], np.nan)
     return float(np.nanmedian(ratio)) if np.isfinite(ratio).any() else 1.0
 
 
@@ -98,6 +103,14 @@ def known_of(codes: Codes, witness: Witness | None) -> tuple[Float32, Float32]:
     points = _points_of(witness)
     mirror = _points_of(witness, mirrored_too=True)
     return np.concatenate((tv, points), axis=1), np.concatenate((flipped, mirror), axis=1)
+
+
+def doubt_of(witness: Witness) -> Float32:
+    """(T, 2) how lost the default tracker is: the logarithm of what the lifter expects to be off,
+    and what the keypoints' scores lack. As much as can be where it knows nobody."""
+    off = np.nan_to_num(witness.pose.sigma.mean(axis=1), nan=_SURE).clip(0.01, _SURE)
+    lack = 1 - np.nan_to_num(witness.seen.score.mean(axis=1))
+    return np.column_stack((np.log(off), lack)).astype(np.float32)
 
 
 def smoothed(values: Float32, times: Float64, seconds: float = SMOOTHING) -> Float32:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.labels.examples import Examples, mirror_pose
+from mocap_cli.labels.growth import Growth, growth_of
 from mocap_cli.labels.head import Head
 
 Float32 = NDArray[np.float32]
@@ -16,6 +17,7 @@ Float64 = NDArray[np.float64]
 
 SHARE = 0.7  # of errors that lie within the expected one, as the lifter's do
 _PATIENT = 20  # labelled frames after which a joint's own errors count as much as all joints'
+_SAME = 1e-4  # metres: the label is the lifter's pose
 _LEAST = 0.01  # metres: nothing is surer
 
 
@@ -55,8 +57,8 @@ def novelty_of(inputs: Float32, most: int) -> Novelty:
 class Calibration:
     """What errors to expect, from frames that were held out."""
 
-    joints: Float64  # (19,) metres of a frame of usual novelty
-    power: float  # of the novelty, by which errors grow
+    joints: Float64  # (19,) metres of a usual frame
+    growth: Growth  # with the logarithm of the novelty, and with the tracker's doubt
     lifter: Float64  # (19,) times the lifter's own expected error
     beside: float  # how large errors are beside the lifter's
     held_out: float  # metres: the mean error on held-out frames
@@ -73,14 +75,17 @@ class Expert:
     calibration: Calibration
 
     @torch.inference_mode()
-    def ask(self, inputs: Float32, flipped: Float32) -> tuple[Float64, Float64]:
+    def ask(
+        self, inputs: Float32, flipped: Float32, doubt: Float32 | None = None
+    ) -> tuple[Float64, Float64]:
         """(T, D) what is known of frames and of their mirror images to joints (T, 19, 3) about the
-        pelvis and expected errors (T, 19), both in metres."""
+        pelvis and expected errors (T, 19), both in metres; `doubt` (T, 2) is the tracker's."""
         a, b = projected(inputs, self.basis), projected(flipped, self.basis)
         said = [head(torch.from_numpy(a)).numpy() for head in self.heads]
         said += [mirror_pose(head(torch.from_numpy(b)).numpy()) for head in self.heads]
         joints = np.asarray(np.stack(said).mean(axis=0), np.float64)
-        worse = np.exp(self.calibration.power * np.log(self.novelty(a)))
+        growth = self.calibration.growth
+        worse = growth(signs_of(self.novelty(a), growth.usual[1:] if doubt is None else doubt))
         sigma = np.outer(worse, self.calibration.joints)
         return joints - joints[:, :1], np.maximum(sigma, _LEAST)
 
@@ -94,16 +99,25 @@ def projected(inputs: Float32, basis: Float32) -> Float32:
 def calibrated(unseen: Float32, news: Float64, examples: Examples) -> Calibration:
     """From answers (N, 19, 3) about frames that the answering head was not taught.
 
-    Labels may be off themselves, by what they say; that comes on top.
+    Labels may be off themselves, by what they say; that comes on top. Where the lifter's pose is
+    the label, it tells nothing about the lifter.
     """
-    off = _off(unseen, examples)
-    power = _power(off, news)
-    joints = _quantile(off / (news**power)[:, None])
-    theirs = _off(examples.lifted, examples)
+    off, theirs = _off(unseen, examples), _off(examples.lifted, examples)
+    apart = np.abs(examples.lifted - examples.joints).max(axis=-1)
+    theirs[np.all(np.isnan(apart) | (apart < _SAME), axis=1)] = np.nan
+    growth = growth_of(off, signs_of(news, examples.doubt))
+    joints = _quantile(off / growth(signs_of(news, examples.doubt))[:, None])
     lifter = _quantile(theirs / examples.lifted_sigma, usual=1.0)
     mean = float(np.nanmean(off))
-    beside = mean / max(float(np.nanmean(theirs)), _LEAST) if np.isfinite(theirs).any() else 1.0
-    return Calibration(joints, power, lifter, beside, mean, len(off))
+    both = np.isfinite(off + theirs)
+    beside = float(off[both].mean()) / max(float(theirs[both].mean()), _LEAST) if both.any() else 1
+    return Calibration(joints, growth, lifter, beside, mean, len(off))
+
+
+def signs_of(news: Float64, doubt: NDArray[np.floating]) -> Float64:
+    """(N, 3) what errors grow with: (N,) novelty and (N, 2) the tracker's doubt."""
+    doubt = np.broadcast_to(doubt, (len(news), 2))
+    return np.column_stack((np.log(news), doubt)).astype(np.float64)
 
 
 def _off(joints: Float32, examples: Examples) -> Float64:
@@ -112,21 +126,6 @@ def _off(joints: Float32, examples: Examples) -> Float64:
     off = np.hypot(apart, examples.sigma).astype(np.float64)
     off[:, 0] = np.nan
     return off
-
-
-def _power(off: Float64, news: Float64) -> float:
-    """How errors grow with novelty; 0 when they do not."""
-    known = np.isfinite(off)
-    usual = np.array(
-        [np.median(c[k]) if k.any() else 1.0 for c, k in zip(off.T, known.T, strict=True)]
-    )
-    size = np.where(known, np.log(off / np.maximum(usual, 1e-6) + 1e-3), 0.0)
-    good = np.asarray(known.any(axis=1))
-    frame = size.sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-    x = np.log(news[good])
-    if good.sum() < 10 or x.std() < 1e-3:
-        return 0.0
-    return float(np.clip(np.polyfit(x, frame[good], 1)[0], 0.0, 1.0))
 
 
 def _quantile(off: Float64, usual: float | None = None) -> Float64:
@@ -153,16 +152,33 @@ def fused(parts: Sequence[tuple[Float64, Float64]]) -> tuple[Float64, Float64]:
 
     All look at the same pictures and err alike: so each counts by the inverse fourth power of its
     error, not the second, and together they are as unsure as they are on average. NaN does not
-    count.
+    count. Who takes the body to face another way than the others may still know how it is bent:
+    poses are turned to face alike before they are mixed.
     """
-    total, weight = np.zeros(parts[0][0].shape), np.zeros(parts[0][1].shape)
-    errors = np.zeros(weight.shape)
+    shares, errors = [], np.zeros(parts[0][1].shape)
     for joints, sigma in parts:
         known = np.isfinite(joints).all(axis=-1) & np.isfinite(sigma)
         off = np.maximum(np.where(known, sigma, 1.0), _LEAST)
-        share = np.where(known, off**-4, 0.0)
-        total += share[..., None] * np.nan_to_num(joints)
-        errors += share * off
-        weight += share
+        shares.append(np.where(known, off**-4, 0.0))
+        errors += shares[-1] * off
+    weight = np.sum(shares, axis=0)
+    poses = [np.nan_to_num(joints) for joints, _ in parts]
     with np.errstate(invalid="ignore", divide="ignore"):
-        return total / weight[..., None], errors / weight
+        middle = _mixed(poses, shares) / weight[..., None]
+        alike = [
+            turned_to(pose, middle, share > 0) for pose, share in zip(poses, shares, strict=True)
+        ]
+        return _mixed(alike, shares) / weight[..., None], errors / weight
+
+
+def _mixed(poses: Sequence[Float64], shares: Sequence[Float64]) -> Float64:
+    pairs = zip(poses, shares, strict=True)
+    return np.asarray(np.sum([share[..., None] * pose for pose, share in pairs], axis=0))
+
+
+def turned_to(pose: Float64, wanted: Float64, known: NDArray[np.bool_]) -> Float64:
+    """(T, J, 3) poses turned about the pelvis to lie on others as their known joints do best."""
+    both = np.where(known[..., None], np.nan_to_num(wanted), 0.0)
+    u, _, vh = np.linalg.svd(pose.transpose(0, 2, 1) @ both)
+    u[..., -1] *= np.sign(np.linalg.det(u @ vh))[:, None]  # a turn, not a mirror
+    return np.asarray(pose @ (u @ vh))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mocap_cli.errors import MocapError
 from mocap_cli.files import written_whole
 from mocap_cli.keypoints.crop import Crop
+from mocap_cli.labels.spoil import Spoiler
 from mocap_cli.learning.collect import read_sources
 from mocap_cli.learning.digest import content_of
 from mocap_cli.learning.fill import fitted, framed
@@ -27,6 +28,7 @@ from mocap_cli.weights import weight_hash
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 UInt8 = NDArray[np.uint8]
+Int = NDArray[np.int64]
 
 IMAGENET = "imagenet"
 _SIDE = 96  # pixels of the person's square that ImageNet's features are read from
@@ -42,6 +44,7 @@ class Eye:
     size: tuple[int, int]  # width and height of what it is shown
     digest: str  # tells its codes from those of others
     cropped: bool  # it finds nobody by itself: it is shown the person's square
+    tuned: bool = False  # to the labels, but for those that are kept from it
 
     def of_model(self) -> str:
         """What it is, for people."""
@@ -100,22 +103,44 @@ def encode(
     crops: Float64 | None = None,  # (T, 3) middle and side of the person's square in each frame
     span: tuple[float | None, float | None] = (None, None),
     on_frame: Callable[[int], None] = lambda done: None,
+    spoiler: Spoiler | None = None,
 ) -> Codes:
-    """The codes of all frames between two moments; from the cache where they are kept there."""
+    """The codes of all frames between two moments; from the cache where they are kept there.
+
+    With a spoiler those of the frames that it wants, spoilt.
+    """
     kept = None
     if cache is not None:
-        said = json.dumps([_VERSION, content_of(video, cache), eye.digest, span])
+        how = [] if spoiler is None else [spoiler.told()]
+        said = json.dumps([_VERSION, content_of(video, cache), eye.digest, span, *how])
         kept = cache / f"{sha256(said.encode()).hexdigest()[:32]}.codes.npz"
         if kept.is_file():
             return _kept(kept)
     with open_video(video, *span) as reader:
-        frames = _shown(reader, (reader.info.width, reader.info.height), eye, crops, on_frame)
-        codes = _encoded(frames, eye, (reader.info.width, reader.info.height))
+        size, source = (reader.info.width, reader.info.height), iter(reader)
+        if spoiler is not None:
+            size, source = spoiler.shrunk(size), spoiler.frames(source)
+        codes = _encoded(_shown(source, size, eye, crops, on_frame), eye, size)
     if kept is not None:
         with written_whole(kept) as aside, aside.open("wb") as file:
             np.savez(file, times=codes.times, tv=codes.tv, mirrored=codes.mirrored,
                      boxes=codes.boxes)  # fmt: skip
     return codes
+
+
+def pictures_of(video: Path, eye: Eye, frames: Int, crops: Float64 | None) -> UInt8:
+    """(N, H, W, 3) those frames as the eye is shown them."""
+    wanted = set(frames.tolist())
+    with open_video(video) as reader:
+        size = reader.info.width, reader.info.height
+        chosen = (frame for frame in reader if frame.index in wanted)
+        indexed = ((frame.index, frame) for frame in chosen)
+        found = {
+            index: picture
+            for index, frame in indexed
+            for _, picture in _shown([frame], size, eye, crops, lambda done: None)
+        }
+    return np.stack([found[frame] for frame in frames.tolist()])
 
 
 def _kept(path: Path) -> Codes:

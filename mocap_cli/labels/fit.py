@@ -27,13 +27,14 @@ class FitOptions:
     kind: Kind = "B"
     points: bool = False  # inputs end with what 2D keypoints and the lifter tell
     folds: int = 3  # heads, each of which is not taught another part of the labels
-    steps: int = 400  # at most
+    steps: int = 1000  # at most
     batch: int = 64
     rate: float = 5e-4
     decay: float = 0.02
+    copies: int = 1  # of every labelled frame, spoilt
     noise: float = 0.2  # of each input's spread, added anew in every step
     look: int = 25  # steps between looks at the held-out frames
-    patience: int = 4  # looks without getting better, after which a head is done
+    patience: int = 10  # looks without getting better, after which a head is done
     longest: int = 1024  # inputs that heads read as they are
     reduce: int = 256  # numbers to which longer ones are projected
     fewest: int = 4  # labelled frames, below which nothing is fitted
@@ -63,8 +64,13 @@ def fit(
     examples: Examples,
     options: FitOptions = DEFAULT,
     on_step: Callable[[int], None] = lambda done: None,
+    *,
+    tuned: bool = False,
 ) -> Expert:
-    """Teach as many heads as there are folds; what each was not taught tells its errors."""
+    """Teach as many heads as there are folds; what each was not taught tells its errors.
+
+    Where the eye was tuned to these examples, only what is `untold` to it can tell.
+    """
     if len(examples) < options.fewest:
         raise MocapError(
             f"{len(examples)} labelled frames are too few", f"label {options.fewest} and more"
@@ -76,14 +82,14 @@ def fit(
         inputs=projected(examples.inputs, basis),
         flipped=projected(examples.flipped, basis),
     )
-    lesson, folds = _lesson(told), folds_of(told, options.folds)
+    lesson, folds = make_lesson(told), folds_of(told, options.folds)
+    parts = [folds == fold for fold in range(int(folds.max()) + 1)]
     torch.manual_seed(options.seed)
     pose = LIFTED if options.points else 0
     config = usual_head(options.kind, lesson.inputs.shape[1], basis.shape[1], pose)
     heads, unseen = [], np.full(examples.joints.shape, np.nan, np.float32)
-    news = np.zeros(len(examples))
-    for fold in range(int(folds.max()) + 1):
-        held = folds == fold
+    news = np.ones(len(examples))
+    for fold, held in enumerate(parts):
         taught, asked = (torch.from_numpy(np.flatnonzero(part)) for part in (~held, held))
         done = fold * options.steps
         with _one_thread():
@@ -91,11 +97,12 @@ def fit(
         heads.append(head)
         unseen[held] = answered([head], told.inputs[held], told.flipped[held])
         news[held] = novelty_of(told.inputs[~held], 500)(told.inputs[held])
+    tells = untold(told, options) if tuned else np.ones(len(told), bool)
     return Expert(
         basis=basis,
         heads=tuple(heads),
         novelty=novelty_of(told.inputs, 500),
-        calibration=calibrated(unseen, news, examples),
+        calibration=calibrated(unseen[tells], news[tells], examples.only(tells)),
     )
 
 
@@ -121,17 +128,26 @@ def projection(inputs: Float32, options: FitOptions) -> Float32:
 
 
 def folds_of(examples: Examples, count: int) -> NDArray[np.int64]:
-    """(N,) which part each frame is in: whole clips where there are enough, else stretches."""
+    """(N,) which part each frame is in: whole clips where there are enough, else stretches.
+
+    Copies of a frame are in its part.
+    """
     clips = np.unique(examples.clips)
     if len(clips) >= count:
         return np.asarray(np.searchsorted(clips, examples.clips) % count, np.int64)
-    order = np.lexsort((examples.frames, examples.clips))
-    parts = np.empty(len(order), np.int64)
-    parts[order] = np.arange(len(order)) * min(count, len(order)) // len(order)
-    return parts
+    both = np.stack((examples.clips, examples.frames))
+    frames, which = np.unique(both, axis=1, return_inverse=True)
+    N = frames.shape[1]
+    return np.asarray(which.reshape(-1) * min(count, N) // N, np.int64)
 
 
-def _lesson(examples: Examples) -> Lesson:
+def untold(examples: Examples, options: FitOptions) -> NDArray[np.bool_]:
+    """(N,) examples that are kept from an eye that is tuned: the first fold."""
+    return np.asarray(folds_of(examples, options.folds) == 0)
+
+
+def make_lesson(examples: Examples) -> Lesson:
+    """Tensors of examples whose inputs are projected; sure labels count more."""
     known = np.asarray(np.isfinite(examples.joints).all(axis=-1))
     known[:, 0] = False  # the pelvis is the origin: there is nothing to learn
     weight = np.where(known, 1 / (1 + (examples.sigma / _UNSURE) ** 2), 0).astype(np.float32)
@@ -156,9 +172,9 @@ def _teach(
 ) -> Head:
     """One head, as it was when it did best on frames that it is not taught."""
     head = Head(config)
-    both = _with_mirrors(lesson)
+    both = with_mirrors(lesson)
     head.normalise(both.inputs, both.joints, both.weight > 0)
-    _solve(head, both, held)
+    solve(head, both, held)
     optimizer = torch.optim.AdamW(head.parameters(), options.rate, weight_decay=options.decay)
     best, state, since = float("inf"), head.state_dict(), 0
     for step in range(options.steps + 1):
@@ -173,7 +189,7 @@ def _teach(
                 break
         drawn = both.part(torch.randint(len(both.inputs), (options.batch,)))
         noise = options.noise * head.spread * torch.randn_like(drawn.inputs)
-        loss = _loss(head(drawn.inputs + noise), drawn)
+        loss = mean_distance(head(drawn.inputs + noise), drawn)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -182,8 +198,8 @@ def _teach(
     return head.eval()
 
 
-def _solve(head: Head, lesson: Lesson, held: Lesson) -> None:
-    """The linear part, held to zero as much as serves the held-out frames best."""
+def solve(head: Head, lesson: Lesson, held: Lesson) -> None:
+    """Set the linear part, held to zero as much as serves the held-out frames best."""
 
     def error(ridge: float) -> float:
         head.solve(lesson.inputs, lesson.joints, lesson.weight, ridge)
@@ -195,7 +211,8 @@ def _solve(head: Head, lesson: Lesson, held: Lesson) -> None:
 _RIDGES = (0.03, 0.3, 1.0, 3.0, 30.0, 1000.0)  # of the inputs' mean power
 
 
-def _with_mirrors(lesson: Lesson) -> Lesson:
+def with_mirrors(lesson: Lesson) -> Lesson:
+    """The same examples, and what a mirror makes of them."""
     side = torch.tensor([-1.0, 1, 1])
     return Lesson(
         torch.cat((lesson.inputs, lesson.flipped)),
@@ -205,7 +222,7 @@ def _with_mirrors(lesson: Lesson) -> Lesson:
     )
 
 
-def _loss(answer: Tensor, lesson: Lesson) -> Tensor:
+def mean_distance(answer: Tensor, lesson: Lesson) -> Tensor:
     """Mean distance of the joints that are known; no joint counts by its square."""
     apart = (answer - lesson.joints).norm(dim=-1)
     return (apart * lesson.weight).sum() / lesson.weight.sum().clamp(min=1e-6)
@@ -214,7 +231,7 @@ def _loss(answer: Tensor, lesson: Lesson) -> Tensor:
 @torch.inference_mode()
 def _error(head: Head, lesson: Lesson) -> float:
     was, _ = head.training, head.eval()
-    error = float(_loss(head(lesson.inputs), lesson))
+    error = float(mean_distance(head(lesson.inputs), lesson))
     head.train(was)
     return error
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -20,10 +21,13 @@ from mocap_cli.errors import MocapError
 from mocap_cli.files import written_whole
 from mocap_cli.labels.expert import Calibration, Expert, Novelty
 from mocap_cli.labels.eye import IMAGENET, Eye, open_eye
+from mocap_cli.labels.growth import Growth
 from mocap_cli.labels.head import Head, HeadConfig
 from mocap_cli.learning.model import Model, ModelConfig
 
-FORMAT = "mocap-fitted-1"
+Float64 = NDArray[np.float64]
+
+FORMAT = "mocap-fitted-2"
 SUFFIX = ".mocap"
 _USED = ("encoder.", "detector.")  # of the frozen model, what codes are made by
 _EYE, _CODE, _BOTH = "eye.", "code.", "both."
@@ -110,7 +114,6 @@ def _expert_told(expert: Expert) -> dict[str, Any]:
     return {
         "heads": [asdict(head.config) for head in expert.heads],
         "usual": expert.novelty.usual,
-        "power": calibration.power,
         "beside": calibration.beside,
         "held_out": calibration.held_out,
         "counted": calibration.counted,
@@ -125,11 +128,17 @@ def _expert_tensors(prefix: str, expert: Expert) -> dict[str, Tensor]:
         "spread": expert.novelty.spread,
         "joints": expert.calibration.joints,
         "lifter": expert.calibration.lifter,
+        "growth": _table(expert.calibration.growth),
     }
     tensors = {n: torch.from_numpy(np.ascontiguousarray(array)) for n, array in arrays.items()}
     for i, head in enumerate(expert.heads):
         tensors |= {f"head{i}.{n}": value.contiguous() for n, value in head.state_dict().items()}
     return {prefix + name: value for name, value in tensors.items()}
+
+
+def _table(growth: Growth) -> Float64:
+    """(4, S) as a file keeps it."""
+    return np.stack((growth.usual, growth.slopes, growth.least, growth.most))
 
 
 def _expert(told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Expert:
@@ -146,7 +155,7 @@ def _expert(told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Expert:
         novelty=Novelty(arrays["known"], arrays["mean"], arrays["spread"], float(told["usual"])),
         calibration=Calibration(
             joints=arrays["joints"],
-            power=float(told["power"]),
+            growth=Growth(*arrays["growth"]),
             lifter=arrays["lifter"],
             beside=float(told["beside"]),
             held_out=float(told["held_out"]),

@@ -8,6 +8,7 @@ from pathlib import Path
 from mocap_cli.errors import MocapError
 from mocap_cli.labels.agree import UNKNOWN, Clock, agreed
 from mocap_cli.labels.clicked import View, lifted, triangulated
+from mocap_cli.labels.copies import Copy, copy_clip
 from mocap_cli.labels.examples import Examples, join, make_examples
 from mocap_cli.labels.eye import Codes, Eye, encode
 from mocap_cli.labels.labels import Labels
@@ -122,12 +123,28 @@ def codes_of(video: Path, eye: Eye, witness: Witness, how: Gathering) -> Codes:
     return codes
 
 
-def examples_of(clips: Sequence[Clip], eye: Eye, how: Gathering, *, points: bool) -> Examples:
-    """All labelled frames as an eye sees them; several labels of one video are of one clip."""
+def examples_of(
+    clips: Sequence[Clip], eye: Eye, how: Gathering, *, points: bool, copies: int = 0
+) -> Examples:
+    """All labelled frames as an eye sees them; several labels of one video are of one clip.
+
+    Each has so many copies, spoilt: those of its pictures that come out worse.
+    """
     numbers = {video: i for i, video in enumerate(dict.fromkeys(clip.video for clip in clips))}
     parts = []
     for clip in clips:
-        codes = codes_of(clip.video, eye, clip.witness, how)
-        number = numbers[clip.video]
+        codes, number = codes_of(clip.video, eye, clip.witness, how), numbers[clip.video]
         parts.append(make_examples(clip.labels, codes, clip.witness, number, points=points))
+        for seed in range(copies):
+            copy = _copy(clip, eye, seed, how)
+            worse = copy.spoilt & copy.witness.seen.known if points else copy.spoilt
+            own = make_examples(clip.labels, copy.codes, copy.witness, number, points=points)
+            parts.append(own.only(worse[clip.labels.frames]))
     return join(parts)
+
+
+def _copy(clip: Clip, eye: Eye, seed: int, how: Gathering) -> Copy:
+    with how.bar(f"spoiling {clip.video.name}", len(clip.witness.times)) as bar:
+        return copy_clip(
+            clip.video, clip.witness, clip.labels.frames, eye, seed, how.cache, how.device, bar
+        )

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli import __version__
-from mocap_cli.labels.examples import known_of, size_ratio
+from mocap_cli.labels.examples import doubt_of, known_of, size_ratio
 from mocap_cli.labels.expert import fused
 from mocap_cli.labels.eye import Codes, Eye
 from mocap_cli.labels.fit import DEFAULT, FitOptions, fit
@@ -29,16 +29,18 @@ def fit_clips(
 ) -> Fitted:
     """Teach both experts, of the code alone and of all that is seen."""
     first = steps_of(options) // 2
-    code = fit(examples_of(clips, eye, how, points=False), replace(options, points=False), on_step)
-    both = fit(
-        examples_of(clips, eye, how, points=True),
-        replace(options, points=True),
-        lambda done: on_step(first + done),
-    )
+    examples = [
+        examples_of(clips, eye, how, points=points, copies=options.copies)
+        for points in (False, True)
+    ]
+    plain, joined = replace(options, points=False), replace(options, points=True)
+    code = fit(examples[0], plain, on_step, tuned=eye.tuned)
+    both = fit(examples[1], joined, lambda done: on_step(first + done), tuned=eye.tuned)
     about = {
         "mocap": __version__,
         "model": eye.of_model(),
         "head": options.kind,
+        "tuned": eye.tuned,
         "frames": sum(len(clip.labels) for clip in clips),
         "videos": sorted({clip.video.name for clip in clips}),
     }
@@ -58,7 +60,8 @@ def poses_of(fitted: Fitted, codes: Codes, witness: Witness) -> Poses:
 def testimonies(fitted: Fitted, codes: Codes, witness: Witness) -> list[Poses]:
     """By all that is seen, by the code alone, and by the lifter in the same person's size."""
     known = np.isfinite(witness.pose.joints).all(axis=(1, 2)) & witness.seen.known
-    joints, sigma = fitted.both.ask(*known_of(codes, witness))
+    doubt = doubt_of(witness)
+    joints, sigma = fitted.both.ask(*known_of(codes, witness), doubt)
     joints[~known], sigma[~known] = np.nan, np.nan
     size = size_ratio(joints, witness.pose.joints)
     calibration = fitted.both.calibration
@@ -67,6 +70,6 @@ def testimonies(fitted: Fitted, codes: Codes, witness: Witness) -> list[Poses]:
     sigma = np.maximum(sigma, calibration.beside * lifted_sigma)
     return [
         (joints, sigma),
-        fitted.code.ask(*known_of(codes, None)),
+        fitted.code.ask(*known_of(codes, None), doubt),
         (size * witness.pose.joints, lifted_sigma),
     ]

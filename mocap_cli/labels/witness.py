@@ -78,12 +78,12 @@ def watch(
     if cache is not None:
         said = f"{content_of(video, cache)} {weight_hash(_LIFTER)} {span}"
         kept = cache / f"{sha256(said.encode()).hexdigest()[:32]}.seen.npz"
-    seen = _kept(kept) if kept is not None and kept.is_file() else None
+    seen = kept_seen(kept) if kept is not None and kept.is_file() else None
     if seen is None:
         with open_video(video, *span) as reader:
             seen = follow(_counted(reader, on_frame), "auto", device)
         if kept is not None:
-            _keep(kept, seen)
+            keep_seen(kept, seen)
     return testify(seen, camera, (info.width, info.height))
 
 
@@ -98,12 +98,14 @@ def _counted(reader: VideoReader, on_frame: Callable[[int], None]) -> Iterator[F
         on_frame(done)
 
 
-def _keep(path: Path, seen: Keypoints) -> None:
+def keep_seen(path: Path, seen: Keypoints) -> None:
+    """Write keypoints, so that nobody need look for them again."""
     with written_whole(path) as aside, aside.open("wb") as file:
         np.savez(file, times=seen.times, xy=seen.xy, score=seen.score, seen=seen.seen, cut=seen.cut)
 
 
-def _kept(path: Path) -> Keypoints:
+def kept_seen(path: Path) -> Keypoints:
+    """Read what `keep_seen` wrote."""
     try:
         with np.load(path, allow_pickle=False) as file:
             return Keypoints(**{name: file[name] for name in file.files})

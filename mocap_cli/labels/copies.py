@@ -1,0 +1,122 @@
+"""Copies: labelled clips seen once more, spoilt, with the poses of the sharp pictures."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap_cli.camera.pinhole import Pinhole
+from mocap_cli.keypoints.crop import Crop
+from mocap_cli.keypoints.fusion import fuse
+from mocap_cli.keypoints.keypoints import Keypoints
+from mocap_cli.keypoints.networks import BodyNetworks
+from mocap_cli.keypoints.pursuit import LOST
+from mocap_cli.keypoints.sighting import Sighting, crop_around, see
+from mocap_cli.labels.eye import Codes, Eye, encode
+from mocap_cli.labels.spoil import Spoiler
+from mocap_cli.labels.witness import Witness, keep_seen, kept_seen, testify
+from mocap_cli.learning.digest import content_of
+from mocap_cli.video.reader import open_video
+from mocap_cli.weights import Device
+
+Float64 = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+Int = NDArray[np.int64]
+
+_BODY = slice(0, 17)  # keypoints without the feet
+_NEAR = 0.5  # seconds around labels within which frames are looked at: the lifter's surroundings
+_OFF, _LARGER, _TURNED = 0.06, 0.1, 0.2  # of the side; logarithm; radians: as a follower errs
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Copy:
+    """A spoilt copy of a clip as the tracker and the eye see it."""
+
+    witness: Witness
+    codes: Codes  # zeros in frames that nobody asked for
+    spoilt: Bool  # (T,) frames that are worse than they were
+
+
+def copy_clip(
+    video: Path,
+    witness: Witness,
+    labelled: Int,
+    eye: Eye,
+    seed: int,
+    cache: Path | None,
+    device: Device,
+    on_frame: Callable[[int], None] = lambda done: None,
+) -> Copy:
+    """The frames around labels of a clip, spoilt and seen again where the person is known to be."""
+    spoiler = spoiler_of(witness, labelled, seed)
+    seen = _seen(video, witness, spoiler, cache, device, on_frame)
+    focal, size = witness.camera.focal * spoiler.scale, spoiler.shrunk(witness.size)
+    camera = Pinhole(focal, (size[0] / 2, size[1] / 2))
+    codes = encode(video, eye, cache, witness.squares() * spoiler.scale, spoiler=spoiler)
+    spoilt = spoiler.wanted & spoiler.spoils(witness.times)
+    return Copy(testify(seen, camera, size), _everywhere(codes, spoiler.wanted, witness), spoilt)
+
+
+def spoiler_of(witness: Witness, labelled: Int, seed: int) -> Spoiler:
+    """What spoils the frames around labels."""
+    near = np.abs(np.subtract.outer(witness.times, witness.times[labelled])) <= _NEAR
+    sides = witness.squares()[:, 2]
+    size = float(np.nanmedian(sides)) if np.isfinite(sides).any() else max(witness.size) / 2.0
+    return Spoiler(seed, round(size, 1), np.asarray(near.any(axis=1)))
+
+
+def _everywhere(codes: Codes, wanted: Bool, witness: Witness) -> Codes:
+    """Codes of some frames among those of all."""
+
+    def spread(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        whole = np.zeros((len(wanted), values.shape[1]), np.float32)
+        whole[wanted] = values
+        return whole
+
+    return Codes(witness.times, spread(codes.tv), spread(codes.mirrored), spread(codes.boxes))
+
+
+def _seen(
+    video: Path,
+    witness: Witness,
+    spoiler: Spoiler,
+    cache: Path | None,
+    device: Device,
+    on_frame: Callable[[int], None],
+) -> Keypoints:
+    """What the 2D networks see of spoilt frames, shown where the person is."""
+    kept = None
+    if cache is not None:
+        said = f"{content_of(video, cache)} {spoiler.told()}"
+        kept = cache / f"{sha256(said.encode()).hexdigest()[:32]}.seen.npz"
+        if kept.is_file():
+            return kept_seen(kept)
+    found: list[Sighting | None] = [None] * len(witness.times)
+    networks, rng = BodyNetworks(device), np.random.default_rng(spoiler.seed)
+    with open_video(video) as reader:
+        for frame in spoiler.frames(reader):
+            if witness.seen.seen[frame.index]:
+                around = _around(witness.seen, frame.index, spoiler.scale, rng)
+                sighting = see(networks, frame.image, around)
+                found[frame.index] = sighting if sighting.quality > LOST else None
+            on_frame(frame.index + 1)
+    times, cut = witness.times.tolist(), witness.seen.cut.tolist()
+    seen = fuse(times, found, cut, spoiler.shrunk(witness.size))
+    if kept is not None:
+        keep_seen(kept, seen)
+    return seen
+
+
+def _around(seen: Keypoints, frame: int, scale: float, rng: np.random.Generator) -> Crop:
+    """About where somebody who follows the person would look."""
+    crop = crop_around(seen.xy[frame, _BODY].astype(np.float64), seen.score[frame, _BODY])
+    x, y, larger, turned = rng.normal(0, (_OFF, _OFF, _LARGER, _TURNED))
+    return Crop(
+        scale * (crop.x + x * crop.side),
+        scale * (crop.y + y * crop.side),
+        scale * crop.side * float(np.exp(larger)),
+        crop.turn + turned,
+    )

@@ -1,0 +1,298 @@
+"""Tune: an eye taught by labels end to end, where there are labels enough to be worth it.
+
+The encoder learns, at a small rate, together with a head that reads poses from its codes; the
+detector stays as it is. Pictures are turned, shifted, spoilt and shown in other colours. Part of
+the labels is held out: it stops the eye early and, since the eye never saw it, tells the errors
+of the heads that are fitted to the codes afterwards.
+"""
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from hashlib import sha256
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mocap_cli.body.skeleton import BODY, mirrored
+from mocap_cli.errors import MocapError
+from mocap_cli.labels.eye import Eye, pictures_of
+from mocap_cli.labels.fit import (
+    FitOptions,
+    Lesson,
+    make_lesson,
+    mean_distance,
+    projection,
+    solve,
+    untold,
+    with_mirrors,
+)
+from mocap_cli.labels.gather import Clip, Gathering, examples_of
+from mocap_cli.labels.head import Head, usual_head
+from mocap_cli.labels.spoil import random_spoiling, spoilt
+from mocap_cli.learning.encoder import jitter_colours
+from mocap_cli.learning.methods import METHODS
+from mocap_cli.learning.model import Model, pictures
+
+Random = np.random.Generator
+
+_JOINT_SIDE = list(mirrored(BODY.names))
+_LOOK_BATCH = 64
+_FEWEST = 12  # labelled frames
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuneOptions:
+    """How an eye is tuned."""
+
+    steps: int = 400  # at most
+    batch: int = 32
+    rate: float = 3e-4  # of the encoder; it falls to nearly nothing
+    begin: int = 25  # steps in which rates rise
+    head_rate: float = 5e-4
+    decay: float = 0.02
+    look: int = 50  # steps between looks at what is held out
+    patience: int = 3  # looks without getting better, after which it is done
+    spoilt: float = 0.6  # share of pictures that are shown spoilt
+    colours: float = 0.4  # as in pretraining
+    turned: float = 0.15  # radians, deviation
+    shifted: float = 0.1  # of the box, deviation; and by how much it is larger or smaller
+    seed: int = 1
+
+
+TUNING = TuneOptions()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Album:
+    """Labelled pictures."""
+
+    frames: Tensor  # (N, 3, H, W) uint8, as the eye is shown them
+    boxes: Tensor  # (N, 4) where the eye finds the person, as in transformer.py
+    joints: Tensor  # (N, 19, 3) metres about the pelvis, without NaN
+    weight: Tensor  # (N, 19)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def part(self, chosen: Tensor) -> "Album":
+        """Only those."""
+        return Album(
+            self.frames[chosen], self.boxes[chosen], self.joints[chosen], self.weight[chosen]
+        )
+
+
+def tune(
+    eye: Eye,
+    clips: Sequence[Clip],
+    how: Gathering,
+    fitting: FitOptions,
+    options: TuneOptions = TUNING,
+    on_step: Callable[[int], None] = lambda done: None,
+) -> Eye:
+    """Another eye, which looks at poses as the labels of these clips tell them."""
+    examples = examples_of(clips, eye, how, points=False)
+    if len(examples) < _FEWEST:
+        raise MocapError(
+            f"{len(examples)} labelled frames are too few to tune a model end to end",
+            f"label {_FEWEST} and more, or leave --fine-tune out",
+        )
+    shown = [
+        pictures_of(clip.video, eye, clip.labels.frames, clip.witness.squares()) for clip in clips
+    ]
+    frames = torch.from_numpy(np.concatenate(shown)).permute(0, 3, 1, 2)
+    lesson = make_lesson(examples)
+    album = Album(frames, _boxes_of(eye.model, frames), lesson.joints, lesson.weight)
+    held = torch.from_numpy(untold(examples, fitting))
+    model = _teach(eye.model, album.part(~held), album.part(held), fitting, options, on_step)
+    digest = sha256(eye.digest.encode())
+    for value in model.encoder.state_dict().values():
+        digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return replace(eye, model=model, digest=digest.hexdigest(), tuned=True)
+
+
+def _teach(
+    before: Model,
+    taught: Album,
+    held: Album,
+    fitting: FitOptions,
+    options: TuneOptions,
+    on_step: Callable[[int], None],
+) -> Model:
+    """The model with the encoder as it was when it did best on what is held out."""
+    rng = np.random.default_rng(options.seed)
+    torch.manual_seed(options.seed)
+    model = copy.deepcopy(before).eval().requires_grad_(False)
+    asked = _asked(held, options)
+    reader = _reader(model, taught, asked, fitting)
+    encoder = [p for n, p in model.encoder.named_parameters() if not n.startswith("steady")]
+    groups = [
+        {"params": [p.requires_grad_() for p in encoder], "lr": options.rate},
+        {"params": list(reader.parameters()), "lr": options.head_rate},
+    ]
+    optimizer = torch.optim.AdamW(groups, weight_decay=options.decay)
+    ease = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(_ease, options))
+    best, state, since = float("inf"), copy.deepcopy(model.encoder.state_dict()), 0
+    for step in range(options.steps + 1):
+        if step % options.look == 0:
+            found = _error(model, reader, asked)
+            if found < best:
+                best, state, since = found, copy.deepcopy(model.encoder.state_dict()), 0
+            else:
+                since += 1
+            if since > options.patience:
+                break
+        drawn = taught.part(torch.from_numpy(rng.integers(0, len(taught), options.batch)))
+        crops, wanted = _varied(drawn, model.config.crop, options, rng)
+        off = mean_distance(reader(code_of(model, crops)), wanted)
+        optimizer.zero_grad(set_to_none=True)
+        off.backward()
+        optimizer.step()
+        ease.step()
+        on_step(step)
+    model.encoder.load_state_dict(state)
+    return model.requires_grad_(False)
+
+
+def _ease(options: TuneOptions, step: int) -> float:
+    """What rates are multiplied by: they rise, then fall along half a wave."""
+    fallen = 0.05 + 0.475 * (1 + math.cos(math.pi * step / options.steps))
+    return min(1.0, (step + 1) / options.begin) * fallen
+
+
+class _Reader(nn.Module):
+    """Codes to poses: the directions in which they differ, then a head."""
+
+    def __init__(self, basis: Tensor, head: Head) -> None:
+        super().__init__()
+        self.basis: Tensor
+        self.register_buffer("basis", basis)
+        self.head = head
+        # What was solved for in one stroke learns on.
+        linear = head.linear
+        del head.linear
+        head.linear = nn.Parameter(linear.clone())
+
+    def forward(self, codes: Tensor) -> Tensor:
+        return self.head(codes @ self.basis)
+
+
+def _reader(model: Model, taught: Album, held: Album, fitting: FitOptions) -> _Reader:
+    """A reader of the codes as they are before the encoder learns."""
+    codes, flipped = (_codes_of(model, taught, flip=flip) for flip in (False, True))
+    basis = torch.from_numpy(projection(codes.numpy(), fitting))
+    asked = replace(_lesson(held), inputs=_codes_of(model, held) @ basis)
+    shown = replace(_lesson(taught), inputs=codes @ basis, flipped=flipped @ basis)
+    lesson = with_mirrors(shown)
+    head = Head(usual_head(fitting.kind, basis.shape[1], basis.shape[1]))
+    head.normalise(lesson.inputs, lesson.joints, lesson.weight > 0)
+    solve(head, lesson, asked)
+    return _Reader(basis, head)
+
+
+def code_of(model: Model, crops: Tensor) -> Tensor:
+    """(N, F) what `Model.encode` gives of crops, for learning."""
+    trained = METHODS[model.config.method].trained
+    return model.encoder.time_variant(crops) if trained else model.encoder.features(crops)
+
+
+@torch.no_grad()
+def _codes_of(model: Model, album: Album, *, flip: bool = False) -> Tensor:
+    """(N, F) of pictures as they are, or of what a mirror shows."""
+    still = torch.zeros(len(album))
+    parts = torch.arange(len(album)).split(_LOOK_BATCH)
+    found = []
+    for i in parts:
+        crops = crops_of(album.frames[i], album.boxes[i], still[i], model.config.crop)
+        found.append(code_of(model, crops.flip(-1) if flip else crops))
+    return torch.cat(found)
+
+
+@torch.no_grad()
+def _boxes_of(model: Model, frames: Tensor) -> Tensor:
+    """(N, 4) where the person is; all of the picture where the model does not look for it."""
+    found = [model.look(pictures(part))[0] for part in frames.split(_LOOK_BATCH)]
+    whole = torch.tensor([[1.0, 1.0, 0.0, 0.0]]).repeat(len(frames), 1)
+    return whole if found[0] is None else torch.cat([box for box in found if box is not None])
+
+
+def _error(model: Model, reader: _Reader, album: Album) -> float:
+    was, _ = reader.training, reader.eval()
+    with torch.no_grad():
+        answer = reader(_codes_of(model, album))
+        error = float(mean_distance(answer, _lesson(album)))
+    reader.train(was)
+    return error
+
+
+def _lesson(album: Album) -> Lesson:
+    empty = album.joints.new_zeros(len(album), 0)
+    return Lesson(empty, empty, album.joints, album.weight)
+
+
+def _asked(held: Album, options: TuneOptions) -> Album:
+    """What is held out as it is, and the same again, spoilt."""
+    if not options.spoilt:
+        return held
+    rng = np.random.default_rng([options.seed, 1])
+    worse = torch.stack([_spoilt(*pair, rng) for pair in zip(held.frames, held.boxes, strict=True)])
+    twice = torch.arange(len(held)).repeat(2)
+    return replace(held.part(twice), frames=torch.cat((held.frames, worse)))
+
+
+def _varied(album: Album, side: int, options: TuneOptions, rng: Random) -> tuple[Tensor, Lesson]:
+    """Crops (N, 3, side, side) of the same people as they might have been seen, and their poses."""
+    N = len(album)
+    frames = torch.stack([
+        _spoilt(frame, box, rng) if rng.random() < options.spoilt else frame
+        for frame, box in zip(album.frames, album.boxes, strict=True)
+    ])  # fmt: skip
+    turns, larger, each, shift = (
+        torch.from_numpy(rng.normal(0, spread, shape)).float()
+        for spread, shape in (
+            (options.turned, N), (options.shifted, (N, 1)), (options.shifted / 2, (N, 2)),
+            (options.shifted, (N, 2)),
+        )
+    )  # fmt: skip
+    size, centre = album.boxes.split(2, dim=1)
+    boxes = torch.cat((size * (larger + each).exp(), centre + size * shift), dim=1)
+    crops = jitter_colours(crops_of(frames, boxes, turns, side), options.colours)
+    joints, weight = turned_poses(album.joints, turns), album.weight
+    flip = torch.from_numpy(rng.random(N) < 0.5)
+    crops[flip] = crops[flip].flip(-1)
+    joints[flip] = joints[flip][:, _JOINT_SIDE] * torch.tensor([-1.0, 1, 1])
+    weight = torch.where(flip[:, None], weight[:, _JOINT_SIDE], weight)
+    return crops, _lesson(replace(album, joints=joints, weight=weight))
+
+
+def _spoilt(frame: Tensor, box: Tensor, rng: Random) -> Tensor:
+    """A picture (3, H, W) as a worse camera takes it."""
+    height, width = frame.shape[-2:]
+    tall = float(max(box[0] * width, box[1] * height))
+    picture = np.ascontiguousarray(frame.permute(1, 2, 0).numpy())
+    return torch.from_numpy(spoilt(picture, random_spoiling(rng), tall, 0.0, rng)).permute(2, 0, 1)
+
+
+def crops_of(frames: Tensor, boxes: Tensor, turns: Tensor, side: int) -> Tensor:
+    """What boxes (N, 4) hold of frames (N, 3, H, W) uint8, in which the camera is turned.
+
+    By `turns` (N,) radians clockwise, as one looks at the picture: the person turns the other way.
+    """
+    half = torch.tensor([frames.shape[-1], frames.shape[-2]]) / 2
+    grid = F.affine_grid(torch.eye(2, 3)[None], [1, 1, side, side], False)  # (1, side, side, 2)
+    x, y = (grid * (boxes[:, None, None, :2] * half)).unbind(-1)
+    cos, sin = turns.cos()[:, None, None], turns.sin()[:, None, None]
+    turned = torch.stack((cos * x - sin * y, sin * x + cos * y), dim=-1) / half
+    at = turned + boxes[:, None, None, 2:]
+    return F.grid_sample(pictures(frames), at, "bilinear", "border", False)
+
+
+def turned_poses(joints: Tensor, turns: Tensor) -> Tensor:
+    """Poses (N, J, 3) in the axes of a camera that is turned by `turns` (N,) as in `crops_of`."""
+    cos, sin = turns.cos()[:, None], turns.sin()[:, None]
+    x, y, z = joints.unbind(-1)
+    return torch.stack((cos * x - sin * y, sin * x + cos * y, z), dim=-1)
