@@ -33,7 +33,8 @@ from mocap_cli.learning.stored import open_model
 
 TESTS = Path(__file__).parent
 LIVELY = {
-    "fall_steps": 1, "averaged": 0.9, "model": replace(TINY, stray=0.1, mirrored=True)
+    "fall_steps": 1, "shrink_steps": 2, "averaged": 0.9,
+    "model": replace(TINY, stray=0.1, mirrored=True),
 }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from blob import TINY
+from blob import TINY, settings
 
 from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.learning.averaged import follow, mean_of
@@ -82,6 +82,17 @@ def test_only_a_model_that_learns_lets_its_boxes_stray(batch):
         model.eval()
         using = [model(batch, OURS).tv for _ in range(2)]
         assert torch.allclose(*using)
+
+
+def test_boxes_do_not_stray_before_they_have_come_down_to_the_subjects_size(batch):
+    torch.manual_seed(0)
+    run = settings(model=replace(TINY, stray=0.2, jitter=0), shrink_steps=3)
+    model = Model(run.model)
+    with torch.no_grad():
+        early = [model(batch, run.method_at(2)).tv for _ in range(2)]
+        late = [model(batch, run.method_at(3)).tv for _ in range(2)]
+    assert torch.allclose(*early)
+    assert not torch.allclose(*late)
 
 
 def test_a_box_learns_nothing_from_where_it_strayed_to():

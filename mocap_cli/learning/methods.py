@@ -23,6 +23,7 @@ class Method:
     views: int = 1  # cameras that must have filmed each moment
     gravity: bool = False  # boxes fall freely over four frames equally spaced in time
     trained: bool = True  # False: ImageNet's features as they are
+    settled: bool = True  # False: boxes are still far larger than the subject
 
     def __post_init__(self) -> None:
         if self.decoder and not self.detector:

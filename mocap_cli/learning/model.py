@@ -142,7 +142,9 @@ class Model(nn.Module):
         # NSD's codes are points in the world, which has no mirror.
         mirrors = varied and self.config.mirrored and not method.turned
         mirrored = some_items(batch.times) if mirrors else None
-        seen = self.seen_otherwise(frames, boxes, mirrored) if varied else crops
+        # A small subject would be lost to what is little for a box still large.
+        stray = self.config.stray if method.settled else 0.0
+        seen = self.seen_otherwise(frames, boxes, stray, mirrored) if varied else crops
         tv = self.encoder.time_variant(seen).float().unflatten(0, (B, S))
         ti = self.encoder.time_invariant(crops).float().unflatten(0, (B, S))
         outputs = Outputs(tv, ti, crops.unflatten(0, (B, S)))
@@ -169,13 +171,15 @@ class Model(nn.Module):
             maps=self.compared(frames, composite, boxes.detach()),
         )
 
-    def seen_otherwise(self, frames: Tensor, boxes: Tensor | None, mirrored: Which) -> Tensor:
+    def seen_otherwise(
+        self, frames: Tensor, boxes: Tensor | None, stray: float, mirrored: Which
+    ) -> Tensor:
         """Crops for TV: in other colours, from beside the box, mirrored.
 
         Drawn from TV is the frame as it is, in the looks that TI tells from a plain crop. So TV
         comes to tell of the pose, wherever and in whatever it is seen, and TI does not.
         """
-        beside = None if boxes is None else strayed(boxes, self.config.stray)
+        beside = None if boxes is None else strayed(boxes, stray)
         return mirror(jitter_colours(self.cut(frames, beside), self.config.jitter), mirrored)
 
     def look(self, frames: Tensor) -> tuple[Tensor | None, Tensor]:

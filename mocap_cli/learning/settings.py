@@ -51,7 +51,7 @@ class Settings:
 
     def method_at(self, step: int) -> Method:
         """What is learnt at a step: gravity first where it is asked for."""
-        method = method_named(self.method)
+        method = replace(method_named(self.method), settled=step >= self.shrink_steps)
         return method.falling() if step < self.fall_steps else method
 
 
