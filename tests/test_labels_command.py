@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -152,3 +153,23 @@ def test_clicks_are_lifted_and_teach(mocap):
     assert code == 0
     assert "10 frames of clicks are lifted to 3D, of a person 1.82 m tall" in err
     assert "fitted to 10 frames" in err
+
+
+def test_a_model_is_tuned_only_when_that_is_asked_for(mocap, monkeypatch):
+    def tune(eye, clips, how, options, tuning, on_step):
+        on_step(tuning.steps)
+        return replace(eye, tuned=True)
+
+    monkeypatch.setattr(fitting, "tune", tune)
+    assert mocap("label-fit --labels a.npz --fine-tune -o x.mocap")[0] == 0
+    assert open_fitted(Path("x.mocap")).about["tuned"] is True
+    assert mocap("label-fit --model x.mocap --evaluate a.npz --fine-tune")[0] == 2
+
+
+def test_ctrl_c_while_tuning_leaves_nothing_half_written(mocap, monkeypatch):
+    def tune(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fitting, "tune", tune)
+    assert mocap("label-fit --labels a.npz --fine-tune -o x.mocap")[0] == 130
+    assert not list(Path().glob("*.mocap*"))

@@ -18,11 +18,13 @@ from mocap_cli.labels.fit import FitOptions, untold
 from mocap_cli.labels.fitted import open_fitted, save_fitted
 from mocap_cli.labels.gather import Clip, Gathering, examples_of
 from mocap_cli.labels.poses import fit_clips
-from mocap_cli.labels.tune import Album, TuneOptions, crops_of, turned_poses
+from mocap_cli.labels.tune import TuneOptions
+from mocap_cli.labels.variety import Album, Variety, crops_of, turned_poses
 from mocap_cli.learning.model import SMALL, Model
 
 QUICK = TuneOptions(steps=40, batch=6, look=20, begin=10)
-PLAIN = replace(QUICK, spoilt=0, colours=0, turned=0, shifted=0)
+STILL = Variety(spoilt=0, colours=0, turned=0, shifted=0)
+PLAIN = replace(QUICK, variety=STILL, steps=60, batch=8, look=60)
 SHORT = FitOptions(steps=25, folds=2, copies=0)
 
 
@@ -85,7 +87,7 @@ def test_a_tuned_eye_reads_what_was_kept_from_it_better(eye, monkeypatch):
     monkeypatch.setattr(tune, "_error", lambda *a: looks.append(error(*a)) or looks[-1])
     steps: list[int] = []
     model = tune._teach(eye.model, album.part(even), album.part(odd), SHORT, PLAIN, steps.append)
-    assert min(looks) < 0.97 * looks[0]
+    assert min(looks) < 0.95 * looks[0]
     assert steps == list(range(len(steps)))
     before, after = (dict(m.encoder.named_parameters()) for m in (eye.model, model))
     assert any(not torch.equal(before[n], after[n]) for n in before)

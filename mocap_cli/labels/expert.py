@@ -106,6 +106,7 @@ def calibrated(unseen: Float32, news: Float64, examples: Examples) -> Calibratio
     apart = np.abs(examples.lifted - examples.joints).max(axis=-1)
     theirs[np.all(np.isnan(apart) | (apart < _SAME), axis=1)] = np.nan
     growth = growth_of(off, signs_of(news, examples.doubt))
+    growth.most[0] = np.inf  # frames may be newer than all that were held out
     joints = _quantile(off / growth(signs_of(news, examples.doubt))[:, None])
     lifter = _quantile(theirs / examples.lifted_sigma, usual=1.0)
     mean = float(np.nanmean(off))

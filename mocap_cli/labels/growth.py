@@ -39,7 +39,7 @@ def growth_of(off: Float64, signs: NDArray[np.floating]) -> Growth:
     x = signs[good].astype(np.float64)
     if len(x) < _FEWEST:
         middle = signs.mean(axis=0).astype(np.float64)
-        return Growth(middle, np.zeros_like(middle), middle, middle)
+        return Growth(middle, np.zeros_like(middle), middle.copy(), middle.copy())
     y = (size.sum(axis=1) / np.maximum(known.sum(axis=1), 1))[good]
     middle, spread = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-6)
     hold = np.sqrt(_RIDGE * len(x)) * np.eye(x.shape[1])

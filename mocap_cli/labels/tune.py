@@ -16,7 +16,6 @@ from hashlib import sha256
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from mocap_cli.body.skeleton import BODY, mirrored
 from mocap_cli.errors import MocapError
@@ -33,8 +32,7 @@ from mocap_cli.labels.fit import (
 )
 from mocap_cli.labels.gather import Clip, Gathering, examples_of
 from mocap_cli.labels.head import Head, usual_head
-from mocap_cli.labels.spoil import random_spoiling, spoilt
-from mocap_cli.learning.encoder import jitter_colours
+from mocap_cli.labels.variety import VARIETY, Album, Variety, crops_of, varied, worse
 from mocap_cli.learning.methods import METHODS
 from mocap_cli.learning.model import Model, pictures
 
@@ -57,33 +55,11 @@ class TuneOptions:
     decay: float = 0.02
     look: int = 50  # steps between looks at what is held out
     patience: int = 3  # looks without getting better, after which it is done
-    spoilt: float = 0.6  # share of pictures that are shown spoilt
-    colours: float = 0.4  # as in pretraining
-    turned: float = 0.15  # radians, deviation
-    shifted: float = 0.1  # of the box, deviation; and by how much it is larger or smaller
+    variety: Variety = VARIETY
     seed: int = 1
 
 
 TUNING = TuneOptions()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Album:
-    """Labelled pictures."""
-
-    frames: Tensor  # (N, 3, H, W) uint8, as the eye is shown them
-    boxes: Tensor  # (N, 4) where the eye finds the person, as in transformer.py
-    joints: Tensor  # (N, 19, 3) metres about the pelvis, without NaN
-    weight: Tensor  # (N, 19)
-
-    def __len__(self) -> int:
-        return len(self.frames)
-
-    def part(self, chosen: Tensor) -> "Album":
-        """Only those."""
-        return Album(
-            self.frames[chosen], self.boxes[chosen], self.joints[chosen], self.weight[chosen]
-        )
 
 
 def tune(
@@ -147,8 +123,8 @@ def _teach(
             if since > options.patience:
                 break
         drawn = taught.part(torch.from_numpy(rng.integers(0, len(taught), options.batch)))
-        crops, wanted = _varied(drawn, model.config.crop, options, rng)
-        off = mean_distance(reader(code_of(model, crops)), wanted)
+        crops, drawn = varied(drawn, model.config.crop, options.variety, rng)
+        off = mean_distance(reader(code_of(model, crops)), _lesson(drawn))
         optimizer.zero_grad(set_to_none=True)
         off.backward()
         optimizer.step()
@@ -236,63 +212,9 @@ def _lesson(album: Album) -> Lesson:
 
 def _asked(held: Album, options: TuneOptions) -> Album:
     """What is held out as it is, and the same again, spoilt."""
-    if not options.spoilt:
+    if not options.variety.spoilt:
         return held
     rng = np.random.default_rng([options.seed, 1])
-    worse = torch.stack([_spoilt(*pair, rng) for pair in zip(held.frames, held.boxes, strict=True)])
+    spoilt = torch.stack([worse(*pair, rng) for pair in zip(held.frames, held.boxes, strict=True)])
     twice = torch.arange(len(held)).repeat(2)
-    return replace(held.part(twice), frames=torch.cat((held.frames, worse)))
-
-
-def _varied(album: Album, side: int, options: TuneOptions, rng: Random) -> tuple[Tensor, Lesson]:
-    """Crops (N, 3, side, side) of the same people as they might have been seen, and their poses."""
-    N = len(album)
-    frames = torch.stack([
-        _spoilt(frame, box, rng) if rng.random() < options.spoilt else frame
-        for frame, box in zip(album.frames, album.boxes, strict=True)
-    ])  # fmt: skip
-    turns, larger, each, shift = (
-        torch.from_numpy(rng.normal(0, spread, shape)).float()
-        for spread, shape in (
-            (options.turned, N), (options.shifted, (N, 1)), (options.shifted / 2, (N, 2)),
-            (options.shifted, (N, 2)),
-        )
-    )  # fmt: skip
-    size, centre = album.boxes.split(2, dim=1)
-    boxes = torch.cat((size * (larger + each).exp(), centre + size * shift), dim=1)
-    crops = jitter_colours(crops_of(frames, boxes, turns, side), options.colours)
-    joints, weight = turned_poses(album.joints, turns), album.weight
-    flip = torch.from_numpy(rng.random(N) < 0.5)
-    crops[flip] = crops[flip].flip(-1)
-    joints[flip] = joints[flip][:, _JOINT_SIDE] * torch.tensor([-1.0, 1, 1])
-    weight = torch.where(flip[:, None], weight[:, _JOINT_SIDE], weight)
-    return crops, _lesson(replace(album, joints=joints, weight=weight))
-
-
-def _spoilt(frame: Tensor, box: Tensor, rng: Random) -> Tensor:
-    """A picture (3, H, W) as a worse camera takes it."""
-    height, width = frame.shape[-2:]
-    tall = float(max(box[0] * width, box[1] * height))
-    picture = np.ascontiguousarray(frame.permute(1, 2, 0).numpy())
-    return torch.from_numpy(spoilt(picture, random_spoiling(rng), tall, 0.0, rng)).permute(2, 0, 1)
-
-
-def crops_of(frames: Tensor, boxes: Tensor, turns: Tensor, side: int) -> Tensor:
-    """What boxes (N, 4) hold of frames (N, 3, H, W) uint8, in which the camera is turned.
-
-    By `turns` (N,) radians clockwise, as one looks at the picture: the person turns the other way.
-    """
-    half = torch.tensor([frames.shape[-1], frames.shape[-2]]) / 2
-    grid = F.affine_grid(torch.eye(2, 3)[None], [1, 1, side, side], False)  # (1, side, side, 2)
-    x, y = (grid * (boxes[:, None, None, :2] * half)).unbind(-1)
-    cos, sin = turns.cos()[:, None, None], turns.sin()[:, None, None]
-    turned = torch.stack((cos * x - sin * y, sin * x + cos * y), dim=-1) / half
-    at = turned + boxes[:, None, None, 2:]
-    return F.grid_sample(pictures(frames), at, "bilinear", "border", False)
-
-
-def turned_poses(joints: Tensor, turns: Tensor) -> Tensor:
-    """Poses (N, J, 3) in the axes of a camera that is turned by `turns` (N,) as in `crops_of`."""
-    cos, sin = turns.cos()[:, None], turns.sin()[:, None]
-    x, y, z = joints.unbind(-1)
-    return torch.stack((cos * x - sin * y, sin * x + cos * y, z), dim=-1)
+    return replace(held.part(twice), frames=torch.cat((held.frames, spoilt)))
