@@ -84,15 +84,17 @@ def test_only_a_model_that_learns_lets_its_boxes_stray(batch):
         assert torch.allclose(*using)
 
 
-def test_boxes_do_not_stray_before_they_have_come_down_to_the_subjects_size(batch):
+def test_crops_are_varied_and_compared_only_once_boxes_are_of_the_subjects_size(batch):
     torch.manual_seed(0)
-    run = settings(model=replace(TINY, stray=0.2, jitter=0), shrink_steps=3)
+    model = replace(TINY, stray=0.2, mirrored=True, close_up=True, jitter=0)
+    run = settings(model=model, shrink_steps=3)
     model = Model(run.model)
     with torch.no_grad():
-        early = [model(batch, run.method_at(2)).tv for _ in range(2)]
-        late = [model(batch, run.method_at(3)).tv for _ in range(2)]
-    assert torch.allclose(*early)
-    assert not torch.allclose(*late)
+        early = [model(batch, run.method_at(2)) for _ in range(4)]
+        late = [model(batch, run.method_at(3)) for _ in range(4)]
+    assert all(torch.allclose(early[0].tv, other.tv) for other in early)
+    assert not torch.allclose(late[0].tv, late[1].tv)
+    assert (len(early[0].maps), len(late[0].maps)) == (3, 6)
 
 
 def test_a_box_learns_nothing_from_where_it_strayed_to():

@@ -140,9 +140,10 @@ class Model(nn.Module):
         boxes, crops = self.look(frames)
         varied = self.training and method.split
         # NSD's codes are points in the world, which has no mirror.
-        mirrors = varied and self.config.mirrored and not method.turned
+        mirrors = varied and self.config.mirrored and method.settled and not method.turned
         mirrored = some_items(batch.times) if mirrors else None
-        # A small subject would be lost to what is little for a box still large.
+        # First the subject is found, from as little as it takes: in a box still large, what is
+        # little for the box would hide a small one.
         stray = self.config.stray if method.settled else 0.0
         seen = self.seen_otherwise(frames, boxes, stray, mirrored) if varied else crops
         tv = self.encoder.time_variant(seen).float().unflatten(0, (B, S))
@@ -168,7 +169,7 @@ class Model(nn.Module):
             drawn=drawn.unflatten(0, (B, S)),
             masks=masks.unflatten(0, (B, S)),
             composite=composite.unflatten(0, (B, S)),
-            maps=self.compared(frames, composite, boxes.detach()),
+            maps=self.compared(frames, composite, boxes.detach() if method.settled else None),
         )
 
     def seen_otherwise(
@@ -251,13 +252,13 @@ class Model(nn.Module):
         return (placed + 1) / 2
 
     def compared(
-        self, frames: Tensor, composite: Tensor, boxes: Tensor
+        self, frames: Tensor, composite: Tensor, boxes: Tensor | None
     ) -> tuple[tuple[Tensor, Tensor], ...]:
-        """Maps of the frozen network, of what was and of what was drawn."""
+        """Maps of the frozen network, of what was and of what was drawn; of boxes close up too."""
         if self.features is None:
             return ()
         pairs = [(frames, composite)]
-        if self.config.close_up:
+        if self.config.close_up and boxes is not None:
             pairs.append((self.cut(frames, boxes), self.cut(composite, boxes)))
         maps: list[tuple[Tensor, Tensor]] = []
         for was, drawn in pairs:
