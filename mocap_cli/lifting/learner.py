@@ -11,7 +11,7 @@ from torch.optim import AdamW, Muon, Optimizer
 
 from mocap_cli.files import written_whole
 from mocap_cli.lifting.network import UNCALIBRATED, Lifter
-from mocap_cli.lifting.recipe import TrainConfig
+from mocap_cli.lifting.recipe import EDGE, TrainConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,9 @@ def optimizers(model: Lifter, config: TrainConfig) -> tuple[Optimizer, ...]:
     decay = config.weight_decay
     groups = (
         {"params": inside, "initial_lr": config.rate},
-        {"params": outside, "initial_lr": config.edge_rate},
+        {"params": outside, "initial_lr": EDGE * config.rate},
     )
     return (
         Muon([groups[0]], config.rate, decay, adjust_lr_fn="match_rms_adamw"),
-        AdamW([groups[1]], config.edge_rate, weight_decay=decay),
+        AdamW([groups[1]], EDGE * config.rate, weight_decay=decay),
     )

@@ -105,6 +105,7 @@ def main() -> None:
     parser.add_argument("--held-out", type=Path, help="the same of held-out subjects")
     parser.add_argument("--steps", type=int, default=TrainConfig().steps)
     parser.add_argument("--batch", type=int, default=TrainConfig().batch)
+    parser.add_argument("--rate", type=float, default=TrainConfig().rate)
     parser.add_argument("--width", type=int, default=LifterConfig().width)
     parser.add_argument("--layers", type=int, default=LifterConfig().layers)
     parser.add_argument("--bodies", type=int, default=TrainConfig().bodies)
@@ -112,7 +113,9 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--minutes", type=float, default=math.inf)
     options = parser.parse_args()
-    config = TrainConfig(steps=options.steps, batch=options.batch, bodies=options.bodies)
+    config = TrainConfig(
+        steps=options.steps, batch=options.batch, rate=options.rate, bodies=options.bodies
+    )
     size = LifterConfig(width=options.width, layers=options.layers)
     body = make_body(dict.fromkeys(("gender", "age", "muscle", "weight", "height"), 0.5))
     clips = read_recordings(options.motion, body)
