@@ -12,7 +12,6 @@ from mocap_cli.lifting.recorded import Recorded, draw_recorded
 from mocap_cli.lifting.views import draw_views
 from mocap_cli.lifting.windows import Observed, features
 
-
 EDGE = 0.16
 """Of the rate, for what Adam teaches."""
 
