@@ -1,11 +1,12 @@
 """How near `mocap track` comes to the truth of rendered clips, beside mediapipe on the same frames.
 
     python benchmarks/track.py [--peer peer/bin/python] [--motion FOLDER --shots 12]
+    python benchmarks/track.py [--peer peer/bin/python] --clips VIDEO...
 
 Takes examples/*.truth.json and, where a folder of motion capture is given, films random shots of
 held-out subjects. Prints a table for docs/benchmarks.md. Errors are millimetres over the twelve
 joints that both know, for people of 1.70 m; frames where one of the two saw nobody are counted,
-not compared.
+not compared. Of `--clips`, whose truth nobody knows, only the time.
 """
 
 import argparse
@@ -118,17 +119,35 @@ def compare(case: Case, peer: Path | None) -> Iterator[str]:
     if not peer:
         yield row(f"{case.video.name}: mocap", ours, truth[: len(ours)], seen_in(ours), seconds)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "peer.npz"
-        command = [str(peer), str(PEER), str(case.video), str(out)]
-        subprocess.run(command, check=True, capture_output=True)
-        with np.load(out) as file:
-            theirs, took = common(file["joints"], tuple(file["names"])), float(file["seconds"])
+    theirs, took = ask(peer, case.video)
     length = min(len(ours), len(theirs), len(truth))
     ours, theirs, truth = ours[:length], theirs[:length], truth[:length]
     both = seen_in(ours) & seen_in(theirs)
     yield row(f"{case.video.name}: mocap", ours, truth, both, seconds)
     yield row("mediapipe", theirs, truth, both, took)
+
+
+def ask(peer: Path, video: Path) -> tuple[torch.Tensor, float]:
+    """The peer's joints of that video, and the seconds that it took."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "peer.npz"
+        command = [str(peer), str(PEER), str(video), str(out)]
+        subprocess.run(command, check=True, capture_output=True)
+        with np.load(out) as file:
+            return common(file["joints"], tuple(file["names"])), float(file["seconds"])
+
+
+def race(video: Path, peer: Path | None) -> str:
+    """A line of the second table: frames a second, ours and the peer's."""
+    began = time.perf_counter()
+    motion = track(video, TrackOptions())
+    frames, seconds = len(motion.times), time.perf_counter() - began
+    size = f"{motion.source.width}x{motion.source.height}, {motion.source.fps:.0f} fps"
+    line = f"| {video.name} | {size} | {frames / seconds:.0f} |"
+    if not peer:
+        return line
+    theirs, took = ask(peer, video)
+    return f"{line} {len(theirs) / took:.0f} | {frames / seconds * took / len(theirs):.2f} |"
 
 
 def main() -> None:
@@ -137,7 +156,13 @@ def main() -> None:
     parser.add_argument("--peer", type=Path, help="a Python that has mediapipe")
     parser.add_argument("--motion", type=Path, help="folder of motion capture")
     parser.add_argument("--shots", type=int, default=12)
+    parser.add_argument("--clips", type=Path, nargs="*", default=[], help="videos to time")
     options = parser.parse_args()
+    if options.clips:
+        print("| clip | picture | mocap, frames/s | mediapipe | ratio |\n|---|---|---|---|---|")
+        for video in options.clips:
+            print(race(video, options.peer), flush=True)
+        return
     print("| clip | MPJPE | N-MPJPE | P-MPJPE | seen | frames/s |\n|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         cases = [*examples()]
