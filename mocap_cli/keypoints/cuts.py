@@ -29,7 +29,9 @@ class CutWatch:
     def is_cut(self, image: Image) -> bool:
         """Whether this picture has little in common with the one before."""
         step = max(1, min(image.shape[0] // (4 * _SMALL[1]), image.shape[1] // (4 * _SMALL[0])))
-        small = cv2.resize(image[::step, ::step], _SMALL, interpolation=cv2.INTER_AREA)
+        rough = image.shape[1] // step, image.shape[0] // step
+        few = cv2.resize(image, rough, interpolation=cv2.INTER_NEAREST)
+        small = cv2.resize(few, _SMALL, interpolation=cv2.INTER_AREA)
         picture, colours = small.astype(np.float32), _colours(small)
         before, self._picture = self._picture, picture
         colours_before, self._colours = self._colours, colours
