@@ -32,7 +32,7 @@ from mocap_cli.labels.evaluate import Scores, score, table
 from mocap_cli.labels.eye import IMAGENET, Eye, open_eye
 from mocap_cli.labels.fit import FitOptions, fit
 from mocap_cli.labels.fitted import save_fitted
-from mocap_cli.labels.gather import Clip, Gathering, codes_of, examples_of, gather, witness_of
+from mocap_cli.labels.gather import Clip, Gathering, examples_of, gather, witness_of
 from mocap_cli.labels.guide import open_guide
 from mocap_cli.labels.labels import make_labels
 from mocap_cli.labels.poses import fit_clips
@@ -268,7 +268,7 @@ def measure_time(video: Path, eye: Eye, how: Gathering, options: FitOptions) -> 
     """Seconds for 30 labels of one clip, its features cached."""
     count = len(truth_of(video))
     clip = clip_of(video, np.linspace(0, count - 1, 30).round().astype(np.int64), how)
-    codes_of(video, eye, clip.witness, how)
+    examples_of([clip], eye, how, points=True, copies=options.copies)
     began = time.perf_counter()
     fit_clips([clip], eye, how, options)
     print(f"{count} frames of {video.name}: fitted in {time.perf_counter() - began:.1f} s")

@@ -109,10 +109,11 @@ def calibrated(unseen: Float32, news: Float64, examples: Examples) -> Calibratio
     growth.most[0] = np.inf  # frames may be newer than all that were held out
     joints = _quantile(off / growth(signs_of(news, examples.doubt))[:, None])
     lifter = _quantile(theirs / examples.lifted_sigma, usual=1.0)
-    mean = float(np.nanmean(off))
+    _, first = np.unique((examples.clips, examples.frames), axis=1, return_index=True)
+    mean = float(np.nanmean(off[first]))  # of frames as they are, not of their copies
     both = np.isfinite(off + theirs)
     beside = float(off[both].mean()) / max(float(theirs[both].mean()), _LEAST) if both.any() else 1
-    return Calibration(joints, growth, lifter, beside, mean, len(off))
+    return Calibration(joints, growth, lifter, beside, mean, len(first))
 
 
 def signs_of(news: Float64, doubt: NDArray[np.floating]) -> Float64:
