@@ -34,7 +34,7 @@ WHEELS = {  # from Python's registry
 }
 STEPS = (  # script, what it reads, what it writes
     ("movenet.py", "models/movenet-thunder.json", "movenet_thunder_halves.onnx"),
-    ("movenet.py", "models/movenet-multipose.json", "movenet_multipose_halves.onnx"),
+    ("movenet.py", "models/movenet-multipose.json", "movenet_multipose.onnx"),
     ("blazepose.py", "pose_landmark_full.tflite", "blazepose_full.onnx"),
     (
         "lite0.py",
@@ -42,7 +42,7 @@ STEPS = (  # script, what it reads, what it writes
         "lite0.safetensors",
     ),
 )
-EIGHTHS = ("movenet_thunder", "movenet_multipose")
+EIGHTHS = ("movenet_thunder_halves.onnx", "movenet_thunder.onnx")
 
 
 def main() -> None:
@@ -61,11 +61,9 @@ def main() -> None:
         for script, source, target in STEPS:
             command = [python, HERE / "convert" / script, work / source, out / target]
             subprocess.run(command, check=True)
-    for network in EIGHTHS:
-        source, target = out / f"{network}_halves.onnx", out / f"{network}.onnx"
-        command = [sys.executable, HERE / "convert" / "eighths.py", source, target]
-        subprocess.run(command, check=True)
-        source.unlink()
+    source, target = (out / name for name in EIGHTHS)
+    subprocess.run([sys.executable, HERE / "convert" / "eighths.py", source, target], check=True)
+    source.unlink()
     compare(out)
 
 
