@@ -6,8 +6,9 @@ import pytest
 import torch
 from blob import TINY, settings
 
+from mocap_cli.averaged import follow
 from mocap_cli.body.skeleton import KEYPOINTS
-from mocap_cli.learning.averaged import follow, mean_of
+from mocap_cli.learning.averaged import mean_of
 from mocap_cli.learning.batch import Batch
 from mocap_cli.learning.methods import METHODS
 from mocap_cli.learning.mirror import mirror, mirror_keypoints, some_items

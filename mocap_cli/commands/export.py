@@ -158,17 +158,9 @@ def export(
     if mirror and any(suffix_of(path) == ".mp4" for job in jobs for path in job.outputs):
         raise typer.BadParameter("the video cannot be mirrored with it; leave .mp4 out")
     changes = Changes(
-        start=start,
-        end=end,
-        fps=fps,
-        smooth=smooth,
-        height=height,
-        floor=floor,
-        foot_lock=foot_lock,
-        loop=loop,
-        mirror=mirror,
-        in_place=in_place,
-    )
+        start=start, end=end, fps=fps, smooth=smooth, height=height, floor=floor,
+        foot_lock=foot_lock, loop=loop, mirror=mirror, in_place=in_place,
+    )  # fmt: skip
     extras = Extras(trail=trail, panel=panel)
     wishes = WriteOptions(link_video=link_video, extras=extras, units=units, rig=rig)
     run(jobs, changes, wishes, video=video, only_fit=check, quiet=quiet)

@@ -129,25 +129,10 @@ def pretrain(
         go_on(output, steps=steps, device=device, manner=manner)
         return
     wanted = Wanted(
-        videos=tuple(videos or ()),
-        output=output,
-        preset=preset,
-        method=method,
-        steps=steps,
-        fall_steps=fall_steps,
-        batch=batch,
-        near=near,
-        far=far,
-        side=side,
-        fps=fps,
-        background=background,
-        crowds=crowds,
-        keypoints=keypoints,
-        pixel_weight=pixel_weight,
-        centred=centred,
-        rate=rate,
-        seed=seed,
-        store=store or output.parent / "frames",
+        videos=tuple(videos or ()), output=output, preset=preset, method=method, steps=steps,
+        fall_steps=fall_steps, batch=batch, near=near, far=far, side=side, fps=fps,
+        background=background, crowds=crowds, keypoints=keypoints, pixel_weight=pixel_weight,
+        centred=centred, rate=rate, seed=seed, store=store or output.parent / "frames",
         device=device,
-    )
+    )  # fmt: skip
     run(wanted, manner, dry=dry_run)

@@ -25,24 +25,23 @@ class Search:
     def __init__(self, networks: BodyNetworks, finder: Finder, subject: Subject) -> None:
         self._networks, self._finder, self._subject = networks, finder, subject
         self._next_view = 0
-        self._last_time: float | None = None
-        self._missed_since = 0.0
+        self._last_time = self._missed_since = -math.inf
         self._refused: list[tuple[float, Crop]] = []  # when and where nobody was to be seen
 
     def people(self, image: Image, time: float) -> list[Sighting]:
         """Everybody found who is surely a person; the first time every view is tried."""
-        if self._last_time is None or time - self._last_time > _PATIENCE:
+        first, since = math.isinf(self._last_time), time - self._last_time
+        if since > _PATIENCE:
             self._missed_since = time  # somebody was followed meanwhile
-        vain = time - self._missed_since > _PATIENCE
-        if vain and time - (self._last_time or 0.0) < _REST_SECONDS:
+        if since < _REST_SECONDS and time - self._missed_since > _PATIENCE:
             return []
         height, width = image.shape[:2]
         found = self._seen(image, time, self._first_views(width, height))
         others = other_views(width, height)
-        if self._last_time is None:
+        if first:
             found = found or self._seen(image, time, others)
         elif not found:
-            count = math.ceil((time - self._last_time) * _VIEWS_PER_SECOND)
+            count = math.ceil(since * _VIEWS_PER_SECOND)
             turn = [(self._next_view + i) % len(others) for i in range(min(count, len(others)))]
             self._next_view = (turn[-1] + 1) % len(others)
             found = self._seen(image, time, [others[i] for i in turn])

@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mocap_cli.body.skeleton import BODY, mirrored
 from mocap_cli.errors import MocapError
 from mocap_cli.labels.eye import Eye, pictures_of
 from mocap_cli.labels.fit import (
@@ -33,12 +32,10 @@ from mocap_cli.labels.fit import (
 from mocap_cli.labels.gather import Clip, Gathering, examples_of
 from mocap_cli.labels.head import Head, usual_head
 from mocap_cli.labels.variety import VARIETY, Album, Variety, crops_of, varied, worse
-from mocap_cli.learning.methods import METHODS
 from mocap_cli.learning.model import Model, pictures
 
 Random = np.random.Generator
 
-_JOINT_SIDE = list(mirrored(BODY.names))
 _LOOK_BATCH = 64
 _FEWEST = 12  # labelled frames
 
@@ -124,7 +121,7 @@ def _teach(
                 break
         drawn = taught.part(torch.from_numpy(rng.integers(0, len(taught), options.batch)))
         crops, drawn = varied(drawn, model.config.crop, options.variety, rng)
-        off = mean_distance(reader(code_of(model, crops)), _lesson(drawn))
+        off = mean_distance(reader(model.code(crops)), _lesson(drawn))
         optimizer.zero_grad(set_to_none=True)
         off.backward()
         optimizer.step()
@@ -170,12 +167,6 @@ def _reader(model: Model, taught: Album, held: Album, fitting: FitOptions) -> _R
     return _Reader(basis, head)
 
 
-def code_of(model: Model, crops: Tensor) -> Tensor:
-    """(N, F) what `Model.encode` gives of crops, for learning."""
-    trained = METHODS[model.config.method].trained
-    return model.encoder.time_variant(crops) if trained else model.encoder.features(crops)
-
-
 @torch.no_grad()
 def _codes_of(model: Model, album: Album, *, flip: bool = False) -> Tensor:
     """(N, F) of pictures as they are, or of what a mirror shows."""
@@ -184,7 +175,7 @@ def _codes_of(model: Model, album: Album, *, flip: bool = False) -> Tensor:
     found = []
     for i in parts:
         crops = crops_of(album.frames[i], album.boxes[i], still[i], model.config.crop)
-        found.append(code_of(model, crops.flip(-1) if flip else crops))
+        found.append(model.code(crops.flip(-1) if flip else crops))
     return torch.cat(found)
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.error import URLError
 
-import torch
+from torch import library as registry
 
 from mocap_cli.errors import MocapError
 
@@ -51,7 +51,7 @@ def _models() -> Any:
     except RuntimeError as error:
         if "torchvision::nms" not in str(error):
             raise
-        library = torch.library.Library("torchvision", "DEF")
+        library = registry.Library("torchvision", "DEF")
         for operator in ("nms", "qnms"):
             library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _KEPT.append(library)

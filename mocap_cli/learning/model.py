@@ -202,8 +202,13 @@ class Model(nn.Module):
         """
         boxes, crops = self.look(pictures(frames))
         if not METHODS[self.config.method].trained:
-            return self.encoder.features(crops), crops.new_zeros(len(crops), 0), None
-        return self.encoder.time_variant(crops), self.encoder.time_invariant(crops), boxes
+            return self.code(crops), crops.new_zeros(len(crops), 0), None
+        return self.code(crops), self.encoder.time_invariant(crops), boxes
+
+    def code(self, crops: Tensor) -> Tensor:
+        """Crops (N, 3, S, S) to what tells poses: the first of the codes of `encode`."""
+        trained = METHODS[self.config.method].trained
+        return self.encoder.time_variant(crops) if trained else self.encoder.features(crops)
 
     @torch.no_grad()
     def parts_for_sheet(self, batch: Batch) -> Parts:

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mocap_cli.learning.averaged import follow, mean_of
+from mocap_cli.averaged import follow
+from mocap_cli.learning.averaged import mean_of
 from mocap_cli.learning.batch import Batch
 from mocap_cli.learning.checkpoint import Place, load_checkpoint, save_checkpoint
 from mocap_cli.learning.footage import Footage
@@ -77,9 +78,7 @@ def pretrain(
             began = time.perf_counter()
             batch = loader.at(step).to(crew.device)
             waited = time.perf_counter() - began
-            torch.manual_seed(
-                _seed(settings.seed, step, crew.rank)
-            )  # dropout, and how crops are varied
+            torch.manual_seed(_seed(settings.seed, step, crew.rank))  # dropout, how crops vary
             parts = _learn_fitting(parallel, optimizer, batch, settings, step, crew)
             if mean is not model:
                 follow(mean, model, settings.averaged, step)

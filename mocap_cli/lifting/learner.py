@@ -9,9 +9,13 @@ import torch
 from torch import Tensor
 from torch.optim import AdamW, Muon, Optimizer
 
+from mocap_cli.averaged import follow
 from mocap_cli.files import written_whole
 from mocap_cli.lifting.network import UNCALIBRATED, Lifter
 from mocap_cli.lifting.recipe import EDGE, TrainConfig
+
+KEPT = 0.999
+"""Share of the running mean of the weights that a step keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +23,7 @@ class Learner:
     """All that a run carries from step to step."""
 
     model: Lifter
-    averaged: Lifter
+    averaged: Lifter  # what is shipped
     optimizers: tuple[Optimizer, ...]
 
     @classmethod
@@ -39,14 +43,7 @@ class Learner:
             for group in optimizer.param_groups:
                 group["lr"] = pace * group["initial_lr"]
             optimizer.step()
-        self._average(min(0.999, (step + 1) / (step + 10)))
-
-    @torch.no_grad()
-    def _average(self, keep: float) -> None:
-        """The weights' running mean, which is what is shipped."""
-        pairs = zip(self.averaged.parameters(), self.model.parameters(), strict=True)
-        for mean, new in pairs:
-            mean.lerp_(new, 1 - keep)
+        follow(self.averaged, self.model, KEPT, step)
 
     def save(self, folder: Path, step: int, config: TrainConfig) -> None:
         """Write all that `resume` needs."""

@@ -93,11 +93,7 @@ def train(
     return learner.averaged
 
 
-def main() -> None:
-    """The recipe, from a folder of motion capture to a checkpoint and its table."""
-    from mocap_cli.synthesis.bodies import make_body
-    from mocap_cli.synthesis.recordings import held_out, read_recordings
-
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("motion", type=Path, help="folder of motion capture")
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/lifter"))
@@ -112,7 +108,15 @@ def main() -> None:
     parser.add_argument("--begin", type=Path, help="weights of a lifter to go on from")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--minutes", type=float, default=math.inf)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """The recipe, from a folder of motion capture to a checkpoint and its table."""
+    from mocap_cli.synthesis.bodies import make_body
+    from mocap_cli.synthesis.recordings import held_out, read_recordings
+
+    options = _options()
     config = TrainConfig(
         steps=options.steps, batch=options.batch, rate=options.rate, bodies=options.bodies
     )
@@ -144,9 +148,9 @@ def main() -> None:
         config,
         options.output,
         on_step,
-        options.device,
-        options.minutes,
-        options.begin,
+        device=options.device,
+        minutes=options.minutes,
+        begin=options.begin,
     )
     seeds = (torch.Generator().manual_seed(55_000 + i) for i in range(12))
     calibrate(model, (make_batch(test, config, g) for g in seeds))
