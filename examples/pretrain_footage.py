@@ -2,12 +2,15 @@
 
 OUT/people gets sixteen clips of four persons, twelve before a camera that stands and four before
 one that pans; OUT/dives gets eight dives. Beside every CLIP.mp4 lies CLIP.truth.npz: times, boxes
-(left, top, right, bottom), masks, joints in camera axes, and who it is. None of it is committed.
+(left, top, right, bottom), masks, joints in camera axes, and who it is. With --cameras 2 all of
+OUT/people stands before two cameras at once, TAKE.cam0.mp4 and TAKE.cam1.mp4, and cameras.json
+says how they are turned. None of it is committed.
 """
 
 import argparse
+import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +36,7 @@ from mocap_cli.synthesis.timing import at_times
 from mocap_cli.synthesis.view import View, look
 
 Float32 = NDArray[np.float32]
+Floats = NDArray[np.floating]
 Random = np.random.Generator
 
 MOTIONS = ("13_36", "14_29", "14_28", "14_19", "09_12", "13_31", "14_32", "14_17", "13_26", "05_18",
@@ -41,6 +45,7 @@ MOTIONS = ("13_36", "14_29", "14_28", "14_19", "09_12", "13_31", "14_32", "14_17
 PANNED = 12
 """From this clip on the camera pans."""
 SIZE, FPS, SECONDS = (192, 128), 15, 11.0
+AROUND, DOWN = (-0.5, 0.5), 0.1  # radians by which two cameras are turned; the same in every take
 DIVE_SIZE, DIVE_FPS, DIVES = (112, 192), 30, 8
 PLATFORM = 5.0  # metres
 _STARTS = 0.2  # seconds of a recording that are left out
@@ -85,13 +90,17 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--only", choices=("people", "dives"), help="one of the two folders")
     parser.add_argument("--seed", type=int, default=20, help="other people, places and cameras")
+    parser.add_argument("--cameras", type=int, choices=(1, 2), default=1, help="of OUT/people")
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
     persons = [_person(i, rng) for i in range(4)]
     if options.only != "dives":
         for i, name in enumerate(MOTIONS):
-            take = _take(i, _found(options.motion, f"{name}.bvh"), persons[i % 4], rng)
-            _write(take, options.output / "people")
+            recording = _found(options.motion, f"{name}.bvh")
+            for take in _takes(i, recording, persons[i % 4], options.cameras, rng):
+                _write(take, options.output / "people")
+        if options.cameras == 2:
+            _write_turns(options.output / "people" / "cameras.json")
     if options.only != "people":
         for i in range(DIVES):
             random = np.random.default_rng([options.seed + 1, i])
@@ -107,17 +116,24 @@ def _person(number: int, rng: Random) -> Person:
     return Person(number, body, random_look(rng).dress(body))
 
 
-def _take(number: int, recording: Path, person: Person, rng: Random) -> Take:
-    """Somebody in some place, turned at random, before a camera that shows all that is done."""
+def _takes(
+    number: int, recording: Path, person: Person, cameras: int, rng: Random
+) -> Iterator[Take]:
+    """Somebody in some place, turned at random, before cameras that show all that is done."""
     clip = read_bvh(recording, recording.stem)
     times = _STARTS + np.arange(int(SECONDS * FPS)) / FPS
     moves = _centred(person.body.transforms(at_times(clip, times, FPS)), rng)
     moves = grounded(moves, person.body)
     joints = place(person.body.joints, moves)
     scene = (gym, street, meadow, room, stage)[number % 5](rng)
+    if cameras == 2:
+        for camera, around in enumerate(AROUND):
+            views = [_mounted(joints, around)] * len(moves)
+            yield Take(f"take-{number:02d}.cam{camera}", person, moves, scene, views, FPS)
+        return
     kind = "pan" if number >= PANNED else "still"
     views = _panning(joints, rng) if kind == "pan" else [_standing(joints, rng)] * len(moves)
-    return Take(f"{kind}-{number:02d}", person, moves, scene, views, FPS)
+    yield Take(f"{kind}-{number:02d}", person, moves, scene, views, FPS)
 
 
 def _centred(moves: Float32, rng: Random) -> Float32:
@@ -139,11 +155,23 @@ def _drift(count: int, rng: Random) -> Float32:
 
 def _standing(joints: Float32, rng: Random) -> View:
     """A camera that holds everything in the picture, from no nearer than it must."""
-    low, high = joints.min(axis=(0, 1)), joints.max(axis=(0, 1))
     around, up = rng.uniform(-0.5, 0.5), rng.uniform(0.8, 1.8)
+    away = np.array([math.sin(around), 0, math.cos(around)])
+    return _near(joints, lambda middle, far: middle * (1, 0, 1) + far * away + (0, up, 0))
+
+
+def _mounted(joints: Float32, around: float) -> View:
+    """A camera on a mount that sets how it is turned, from no nearer than it must."""
+    level = math.cos(DOWN)
+    away = np.array([math.sin(around) * level, math.sin(DOWN), math.cos(around) * level])
+    return _near(joints, lambda middle, far: middle + far * away)
+
+
+def _near(joints: Float32, position: Callable[[Floats, float], Floats]) -> View:
+    """The view from the nearest of the positions, given what is aimed at and how far off."""
+    middle = (joints.min(axis=(0, 1)) + joints.max(axis=(0, 1))) / 2
     for distance in np.linspace(3, 12, 40):
-        away = distance * np.array([math.sin(around), 0, math.cos(around)])
-        view = _view((low + high) / 2, (low + high) / 2 * (1, 0, 1) + away + (0, up, 0))
+        view = _view(middle, position(middle, distance))
         if _inside(view, joints, rim=6):
             return view
     raise MocapError("the recording goes too far for one camera", "choose another in MOTIONS")
@@ -159,7 +187,7 @@ def _panning(joints: Float32, rng: Random) -> list[View]:
     return [_view(aim, position) for aim in aims]
 
 
-def _view(aim: NDArray[np.floating], position: NDArray[np.floating]) -> View:
+def _view(aim: Floats, position: Floats) -> View:
     width, height = SIZE
     pinhole = Pinhole(width / 2 / math.tan(0.45), (width / 2, height / 2))
     return View(pinhole, look(position, aim), width, height)
@@ -185,6 +213,13 @@ def _dive(number: int, motion: Path, person: Person, rng: Random) -> Take:
     chosen = moves[begins:ends]
     scene, views = tower(rng, PLATFORM), [view] * len(chosen)
     return Take(f"dive-{number:02d}", person, chosen, scene, views, DIVE_FPS, random_lens(rng))
+
+
+def _write_turns(path: Path) -> None:
+    """The rotation from the world's axes to each camera's, as `mocap pretrain` reads it."""
+    mounts = (Rotation.from_euler("YX", (around, -DOWN)).inv().as_matrix() for around in AROUND)
+    with written_whole(path) as aside:
+        aside.write_text(json.dumps({str(i): turn.tolist() for i, turn in enumerate(mounts)}))
 
 
 def _write(take: Take, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """`mocap pretrain` as a user types it, on two tiny clips and with a tiny model."""
 
+import json
 import os
 import shlex
 import shutil
@@ -149,6 +150,22 @@ def test_another_method_is_a_word_away(mocap, tinily):
     assert "contrast" in row
     assert "pixels" not in row
     assert open_model(Path("runs/css/best.safetensors"))[0].config == replace(TINY, method="css")
+
+
+def test_two_cameras_teach_nsd_and_a_clip_of_one_camera_may_lie_beside(
+    mocap, tinily, clips, monkeypatch
+):
+    monkeypatch.setattr(wanted, "PRESETS", {"small": replace(TINY, tv=18)})  # points in space
+    Path("pair").mkdir()
+    for name in ("jump.cam0", "jump.cam1", "alone"):
+        Path(f"pair/{name}.mp4").symlink_to(clips / "blob0.mp4")
+    typed = f"pretrain pair --method nsd --steps 2 {tinily}"
+    code, _, err = mocap(f"{typed} -o runs/blind")
+    assert (code, "how the cameras are turned" in err) == (1, True)
+    turns = {"0": [[1, 0, 0], [0, 1, 0], [0, 0, 1]], "1": [[0, 0, -1], [0, 1, 0], [1, 0, 0]]}
+    Path("pair/cameras.json").write_text(json.dumps(turns))
+    assert mocap(f"{typed} -o runs/nsd")[0] == 0
+    assert open_model(Path("runs/nsd/best.safetensors"))[0].config.method == "nsd"
 
 
 def test_imagenets_features_are_kept_as_a_model_that_learnt_nothing(mocap, tinily):

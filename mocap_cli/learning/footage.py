@@ -123,11 +123,11 @@ class Footage:
         return torch.from_numpy(np.stack(rows)).unflatten(0, draw.clips.shape)
 
     def _turns(self, draw: Draw) -> Tensor | None:
-        turns = {i: clip.turn for i, clip in enumerate(self.clips) if clip.turn is not None}
-        if len(turns) < len(self.clips):
+        rows = [self.clips[c].turn for c, _ in _pairs(draw)]
+        turns = [row for row in rows if row is not None]
+        if len(turns) < len(rows):
             return None
-        rows = [turns[c] for c, _ in _pairs(draw)]
-        return torch.from_numpy(np.stack(rows)).unflatten(0, draw.clips.shape)
+        return torch.from_numpy(np.stack(turns)).unflatten(0, draw.clips.shape)
 
 
 def take_and_view(name: str) -> tuple[str, int]:
