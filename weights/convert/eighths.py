@@ -22,7 +22,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SIZE, EVERY = 256, 10  # pixels of a crop; frames between two of them
-FIRST = 11  # the node where eight bits begin: the first layers see the picture itself
+FIRST = 10  # the node where eight bits begin: the first layers see the picture itself
 PARTS = ["Conv", "Add", "Clip"]
 
 

@@ -11,9 +11,11 @@ import tf2onnx
 from canonical import canonical
 from google.protobuf import json_format
 from halves import halved
+from onnx import ModelProto, numpy_helper
 
 INPUT, OUTPUT = "input", "Identity"
 SHAPE = (1, 256, 256, 3)
+COLOURS = (1, 1, 1, 3)
 OPSET = 17
 FUSED = {"_FusedConv2D": "Conv2D", "FusedDepthwiseConv2dNative": "DepthwiseConv2dNative"}
 CONVOLUTION = ("T", "strides", "padding", "data_format", "dilations")
@@ -26,7 +28,17 @@ def main() -> None:
     model, _ = tf2onnx.convert.from_graph_def(
         graph, input_names=[f"{INPUT}:0"], output_names=[f"{OUTPUT}:0"], opset=OPSET
     )
-    target.write_bytes(halved(canonical(model)).SerializeToString(deterministic=True))
+    model = halved(said_once(canonical(model)))
+    target.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def said_once(model: ModelProto) -> ModelProto:
+    """Numbers alike for the three colours as one: onnxruntime is ten times as fast with that."""
+    for weight in model.graph.initializer:
+        values = numpy_helper.to_array(weight)
+        if values.shape == COLOURS and (values == values.flat[0]).all():
+            weight.CopyFrom(numpy_helper.from_array(values.reshape(-1)[0], weight.name))
+    return model
 
 
 def read(path: Path) -> Any:
