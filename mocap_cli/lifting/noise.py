@@ -14,27 +14,50 @@ from mocap_cli.lifting.windows import Observed
 K = len(KEYPOINTS)
 ROUGH = torch.tensor(
     [
-        {"hip": 1.3, "wrist": 1.4, "ankle": 1.1, "elbow": 1.2, "heel": 1.8, "toe": 2.2}.get(
-            name.rpartition("_")[2], 0.9
-        )
+        {
+            "shoulder": 0.85,
+            "hip": 1.1,
+            "wrist": 1.2,
+            "knee": 0.85,
+            "ankle": 0.7,
+            "heel": 1.15,
+            "toe": 2.2,
+        }.get(name.rpartition("_")[2], 1.0)
         for name in KEYPOINTS
     ]
 )
 """How much harder than the average each keypoint is."""
-GROUPS = tuple(
-    torch.tensor([any(part in name for part in parts) for name in KEYPOINTS])
-    for parts in (
-        ("hip", "knee", "ankle", "heel", "toe"),
-        ("knee", "ankle", "heel", "toe"),
-        ("shoulder", "elbow", "wrist"),
-        ("elbow", "wrist"),
-        ("left_ankle", "left_heel", "left_toe"),
-        ("right_ankle", "right_heel", "right_toe"),
-        ("left_wrist", "left_elbow"),
-        ("right_wrist", "right_elbow"),
-        ("_",),
-    )
+
+
+def _among(parts: tuple[str, ...]) -> Tensor:
+    """(K,) whether a keypoint has one of those in its name."""
+    return torch.tensor([any(part in name for part in parts) for name in KEYPOINTS])
+
+
+def _of(side: str, parts: tuple[str, ...]) -> Tensor:
+    return _among(tuple(f"{side}_{part}" for part in parts))
+
+
+LEGS, ARMS = ("knee", "ankle", "heel", "toe"), ("elbow", "wrist")
+LOST = (
+    (_among(("hip", *LEGS)), 0.06),
+    (_among(LEGS), 0.06),
+    (_among(("shoulder", *ARMS)), 0.06),
+    (_among(("_",)), 0.03),
+    *((_of(side, LEGS), 0.15) for side in ("left", "right")),
+    *((_of(side, ARMS), 0.4) for side in ("left", "right")),
 )
+"""Keypoints that are lost together, and in what share of the windows for a while."""
+SWAPPED = (
+    (_among(("hip", *LEGS)), 0.05),
+    (_among(("shoulder", *ARMS)), 0.04),
+    (_among(("_",)), 0.03),
+)
+"""Keypoints that are taken for those of the other side, and in what share of the windows."""
+UNNOTICED = 0.5
+"""Share of the stretches in which the networks do not notice that they have lost a limb."""
+
+
 OTHER_SIDE = torch.tensor(mirrored(KEYPOINTS))
 
 
@@ -96,22 +119,27 @@ def _as_seen(keypoints: Tensor) -> Tensor:
 
 def _errors(rays: Tensor, views: Views, times: Tensor, g: torch.Generator) -> tuple[Tensor, Tensor]:
     B, T = times.shape
-    level = torch.exp(0.5 * torch.randn(B, 1, 1, generator=g))
+    level = torch.exp(0.6 * torch.randn(B, 1, 1, generator=g))
     rough = level * ROUGH
-    sigma = 0.013 * rough * torch.ones(B, T, K)
-    for group in GROUPS:
-        lost = _bursts(B, 1, times, 0.06, g) * group
-        sigma = sigma + lost * (0.05 + 0.25 * torch.rand(B, 1, 1, generator=g) ** 2)
+    sigma = 0.015 * rough * torch.ones(B, T, K)
+    noticed = sigma
+    for group, chance in LOST:
+        lost = _bursts(B, 1, times, chance, g) * group
+        far = lost * (0.05 + 0.25 * torch.rand(B, 1, 1, generator=g) ** 2)
+        sigma = sigma + far
+        noticed = noticed + far * (torch.rand(B, 1, 1, generator=g) > UNNOTICED)
     single = _bursts(B, K, times, 0.03, g)
-    sigma = sigma + single * 0.2 * torch.rand(B, 1, K, generator=g)
+    far = single * 0.2 * torch.rand(B, 1, K, generator=g)
+    sigma, noticed = sigma + far, noticed + far
     slow = _slow((B, T, K, 2), times, 0.25, g) * sigma[..., None]
-    white = 0.4 * torch.randn(B, T, K, 2, generator=g) * sigma[..., None]
-    bias = 0.014 * ROUGH[:, None] * torch.randn(B, 1, K, 2, generator=g)
+    white = 0.45 * torch.randn(B, T, K, 2, generator=g) * sigma[..., None]
+    bias = 0.0105 * ROUGH[:, None] * torch.randn(B, 1, K, 2, generator=g)
     error = slow + white + bias
     depth = (-views.keypoints[..., 2:]).clamp(min=0.3)
     size = error.norm(dim=-1)
-    doubt = 0.6 * sigma + 0.4 * size
-    score = 0.88 * torch.exp(-doubt / 0.06) + 0.12 * torch.randn(B, T, K, generator=g)
+    doubt = noticed * (0.6 + 0.4 * size / sigma)
+    mood = 0.1 * _slow((B, T, K), times, 0.25, g) + 0.08 * torch.randn(B, T, K, generator=g)
+    score = 0.88 * torch.exp(-doubt / 0.06) + mood
     blind = (torch.rand(B, 1, 1, generator=g) < 0.5) & FEET  # BlazePose is always sure of feet
     score = torch.where(blind, 0.95, score).clamp(0.02, 0.99)
     return rays + error / depth, score
@@ -125,7 +153,7 @@ def warped(score: Tensor, g: torch.Generator) -> Tensor:
 def _swaps(rays: Tensor, score: Tensor, times: Tensor, g: torch.Generator) -> tuple[Tensor, Tensor]:
     """Left for right, for legs, arms or all, for a while."""
     B = len(rays)
-    for group, chance in ((GROUPS[0], 0.05), (GROUPS[2], 0.04), (GROUPS[-1], 0.03)):
+    for group, chance in SWAPPED:
         swapped = (_bursts(B, 1, times, chance, g) * group) > 0
         rays = torch.where(swapped[..., None], rays[:, :, OTHER_SIDE], rays)
         score = torch.where(swapped, score[:, :, OTHER_SIDE] * 0.85, score)
