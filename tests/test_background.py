@@ -198,7 +198,8 @@ def test_what_tells_nothing_still_gives_a_background(name: str, tmp_path: Path) 
 def test_what_is_no_archive_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "no.npz").write_bytes(b"no archive")
     np.savez(tmp_path / "other.npz", a=1)
-    for name in ("no.npz", "other.npz", "missing.npz"):
+    (tmp_path / "half.npz").write_bytes((tmp_path / "other.npz").read_bytes()[:100])
+    for name in ("no.npz", "other.npz", "half.npz", "missing.npz"):
         with pytest.raises(MocapError, match=name):
             open_background(tmp_path / name)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -92,7 +93,7 @@ def open_background(path: Path) -> Background:
             found = dict(archive)
     except FileNotFoundError as error:
         raise MocapError(f"{path} does not exist", "check the path") from error
-    except (OSError, ValueError, EOFError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, EOFError, AttributeError, TypeError, BadZipFile) as error:
         raise MocapError(f"{path} is no archive of a background", hint) from error
     if int(found.get("mocap_background", -1)) != FORMAT:
         raise MocapError(f"{path} is not a background of format {FORMAT}", hint)

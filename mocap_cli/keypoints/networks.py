@@ -11,6 +11,9 @@ from mocap_cli.weights import Device, open_network
 
 Floats = NDArray[np.float32]
 
+NETWORKS = ("movenet_thunder.onnx", "blazepose_full.onnx", "movenet_multipose.onnx")
+"""All that look at pictures, in weights/."""
+
 _MOVENET_SHIFT = np.float32(0.33)  # pixels; a picture and its mirror image show that much
 _SIGMOID_LIMIT = 30.0  # keeps exp() within a float
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +11,15 @@ from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.keypoints.crop import Crop
 from mocap_cli.keypoints.fusion import fuse
 from mocap_cli.keypoints.keypoints import Keypoints
-from mocap_cli.keypoints.networks import BodyNetworks
+from mocap_cli.keypoints.networks import NETWORKS, BodyNetworks
 from mocap_cli.keypoints.pursuit import LOST
 from mocap_cli.keypoints.sighting import Sighting, crop_around, see
 from mocap_cli.labels.eye import Codes, Eye, encode
+from mocap_cli.labels.kept import seen_once
 from mocap_cli.labels.spoil import Spoiler
-from mocap_cli.labels.witness import Witness, keep_seen, kept_seen, testify
-from mocap_cli.learning.digest import content_of
+from mocap_cli.labels.witness import Witness, testify
 from mocap_cli.video.reader import open_video
-from mocap_cli.weights import Device
+from mocap_cli.weights import Device, weight_hash
 
 Float64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
@@ -52,7 +51,12 @@ def copy_clip(
 ) -> Copy:
     """The frames around labels of a clip, spoilt and seen again where the person is known to be."""
     spoiler = spoiler_of(witness, labelled, seed)
-    seen = _seen(video, witness, spoiler, cache, device, on_frame)
+
+    def look() -> Keypoints:
+        return _seen(video, witness, spoiler, device, on_frame)
+
+    how = [spoiler.told(), *(weight_hash(name) for name in NETWORKS)]
+    seen = seen_once(Keypoints, video, cache, how, look)
     focal, size = witness.camera.focal * spoiler.scale, spoiler.shrunk(witness.size)
     camera = Pinhole(focal, (size[0] / 2, size[1] / 2))
     codes = encode(video, eye, cache, witness.squares() * spoiler.scale, spoiler=spoiler)
@@ -83,17 +87,10 @@ def _seen(
     video: Path,
     witness: Witness,
     spoiler: Spoiler,
-    cache: Path | None,
     device: Device,
     on_frame: Callable[[int], None],
 ) -> Keypoints:
     """What the 2D networks see of spoilt frames, shown where the person is."""
-    kept = None
-    if cache is not None:
-        said = f"{content_of(video, cache)} {spoiler.told()}"
-        kept = cache / f"{sha256(said.encode()).hexdigest()[:32]}.seen.npz"
-        if kept.is_file():
-            return kept_seen(kept)
     found: list[Sighting | None] = [None] * len(witness.times)
     networks, rng = BodyNetworks(device), np.random.default_rng(spoiler.seed)
     with open_video(video) as reader:
@@ -104,10 +101,7 @@ def _seen(
                 found[frame.index] = sighting if sighting.quality > LOST else None
             on_frame(frame.index + 1)
     times, cut = witness.times.tolist(), witness.seen.cut.tolist()
-    seen = fuse(times, found, cut, spoiler.shrunk(witness.size))
-    if kept is not None:
-        keep_seen(kept, seen)
-    return seen
+    return fuse(times, found, cut, spoiler.shrunk(witness.size))
 
 
 def _around(seen: Keypoints, frame: int, scale: float, rng: np.random.Generator) -> Crop:

@@ -1,6 +1,5 @@
 """Eye: the frozen model that labels are fitted to, and the codes that it gives of a video."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -12,11 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from mocap_cli.errors import MocapError
-from mocap_cli.files import written_whole
 from mocap_cli.keypoints.crop import Crop
+from mocap_cli.labels.kept import seen_once
 from mocap_cli.labels.spoil import Spoiler
 from mocap_cli.learning.collect import read_sources
-from mocap_cli.learning.digest import content_of
 from mocap_cli.learning.fill import fitted, framed
 from mocap_cli.learning.model import SMALL, Model
 from mocap_cli.learning.pretrain import BEST
@@ -109,23 +107,16 @@ def encode(
 
     With a spoiler those of the frames that it wants, spoilt.
     """
-    kept = None
-    if cache is not None:
-        how = [] if spoiler is None else [spoiler.told()]
-        said = json.dumps([_VERSION, content_of(video, cache), eye.digest, span, *how])
-        kept = cache / f"{sha256(said.encode()).hexdigest()[:32]}.codes.npz"
-        if kept.is_file():
-            return _kept(kept)
-    with open_video(video, *span) as reader:
-        size, source = (reader.info.width, reader.info.height), iter(reader)
-        if spoiler is not None:
-            size, source = spoiler.shrunk(size), spoiler.frames(source)
-        codes = _encoded(_shown(source, size, eye, crops, on_frame), eye, size)
-    if kept is not None:
-        with written_whole(kept) as aside, aside.open("wb") as file:
-            np.savez(file, times=codes.times, tv=codes.tv, mirrored=codes.mirrored,
-                     boxes=codes.boxes)  # fmt: skip
-    return codes
+
+    def see() -> Codes:
+        with open_video(video, *span) as reader:
+            size, source = (reader.info.width, reader.info.height), iter(reader)
+            if spoiler is not None:
+                size, source = spoiler.shrunk(size), spoiler.frames(source)
+            return _encoded(_shown(source, size, eye, crops, on_frame), eye, size)
+
+    how = [_VERSION, eye.digest, span, spoiler and spoiler.told()]
+    return seen_once(Codes, video, cache, how, see)
 
 
 def pictures_of(video: Path, eye: Eye, frames: Int, crops: Float64 | None) -> UInt8:
@@ -141,14 +132,6 @@ def pictures_of(video: Path, eye: Eye, frames: Int, crops: Float64 | None) -> UI
             for _, picture in _shown([frame], size, eye, crops, lambda done: None)
         }
     return np.stack([found[frame] for frame in frames.tolist()])
-
-
-def _kept(path: Path) -> Codes:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return Codes(file["times"], file["tv"], file["mirrored"], file["boxes"])
-    except (OSError, ValueError, KeyError) as error:
-        raise MocapError(f"{path} is damaged: {error}", "remove it; it is made anew") from error
 
 
 def _shown(

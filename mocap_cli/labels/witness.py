@@ -2,18 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli.camera.pinhole import Pinhole
-from mocap_cli.errors import MocapError
-from mocap_cli.files import written_whole
 from mocap_cli.keypoints.follow import follow
 from mocap_cli.keypoints.keypoints import Keypoints
-from mocap_cli.learning.digest import content_of
+from mocap_cli.keypoints.networks import NETWORKS
+from mocap_cli.labels.kept import seen_once
 from mocap_cli.lifting.lift import Pose, lift, load_lifter
 from mocap_cli.video.probe import probe
 from mocap_cli.video.reader import Frame, VideoReader, open_video
@@ -74,16 +72,13 @@ def watch(
     camera = Pinhole.guess(info.width, info.height)
     if known := focal or info.focal_pixels:
         camera = Pinhole(known, camera.centre)
-    kept = None
-    if cache is not None:
-        said = f"{content_of(video, cache)} {weight_hash(_LIFTER)} {span}"
-        kept = cache / f"{sha256(said.encode()).hexdigest()[:32]}.seen.npz"
-    seen = kept_seen(kept) if kept is not None and kept.is_file() else None
-    if seen is None:
+
+    def look() -> Keypoints:
         with open_video(video, *span) as reader:
-            seen = follow(_counted(reader, on_frame), "auto", device)
-        if kept is not None:
-            keep_seen(kept, seen)
+            return follow(_counted(reader, on_frame), "auto", device)
+
+    how = [span, *(weight_hash(name) for name in NETWORKS)]
+    seen = seen_once(Keypoints, video, cache, how, look)
     return testify(seen, camera, (info.width, info.height))
 
 
@@ -96,18 +91,3 @@ def _counted(reader: VideoReader, on_frame: Callable[[int], None]) -> Iterator[F
     for done, frame in enumerate(reader, start=1):
         yield frame
         on_frame(done)
-
-
-def keep_seen(path: Path, seen: Keypoints) -> None:
-    """Write keypoints, so that nobody need look for them again."""
-    with written_whole(path) as aside, aside.open("wb") as file:
-        np.savez(file, times=seen.times, xy=seen.xy, score=seen.score, seen=seen.seen, cut=seen.cut)
-
-
-def kept_seen(path: Path) -> Keypoints:
-    """Read what `keep_seen` wrote."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return Keypoints(**{name: file[name] for name in file.files})
-    except (OSError, ValueError, TypeError) as error:
-        raise MocapError(f"{path} is damaged: {error}", "remove it; it is made anew") from error

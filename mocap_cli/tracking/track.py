@@ -16,6 +16,7 @@ from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.follow import follow
 from mocap_cli.keypoints.keypoints import Keypoints
+from mocap_cli.keypoints.networks import NETWORKS
 from mocap_cli.keypoints.subject import Subject
 from mocap_cli.lifting.lift import Pose, lift, load_lifter
 from mocap_cli.tracking.place import Placed, place
@@ -26,7 +27,6 @@ from mocap_cli.video.reader import Frame, VideoReader, open_video
 from mocap_cli.weights import Device, weight_hash, weight_path
 
 LIFTER = "lifter.safetensors"
-NETWORKS = ("movenet_thunder.onnx", "blazepose_full.onnx", "movenet_multipose.onnx", LIFTER)
 
 
 class Counsel(Protocol):
@@ -190,6 +190,6 @@ def _motion(
             centre=camera.centre,
             world_from_camera=placed.world_from_camera.astype(np.float32),
         ),
-        model={"mocap": __version__, **{name: weight_hash(name) for name in NETWORKS}},
+        model={"mocap": __version__, **{name: weight_hash(name) for name in (*NETWORKS, LIFTER)}},
         warnings=warnings,
     )

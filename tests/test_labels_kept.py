@@ -1,0 +1,51 @@
+"""What is seen of a video once: again when anything that matters changes, or is damaged."""
+
+import numpy as np
+import pytest
+from witnesses import seen_dancing
+
+from mocap_cli.keypoints.keypoints import Keypoints
+from mocap_cli.labels.kept import seen_once
+
+
+@pytest.fixture
+def looks(tmp_path):
+    """Looks at a video, and tells how often somebody had to."""
+    video, keypoints, done = tmp_path / "a.mp4", seen_dancing()[0].seen, []
+    video.write_bytes(b"a video")
+
+    def see():
+        done.append(1)
+        return keypoints
+
+    def look(*how, cache=tmp_path / "cache"):
+        return seen_once(Keypoints, video, cache, list(how), see), len(done)
+
+    return look
+
+
+def test_a_video_is_looked_at_once(looks):
+    first, _ = looks()
+    kept, count = looks()
+    assert count == 1
+    for name in ("times", "xy", "score", "seen", "cut"):
+        np.testing.assert_array_equal(getattr(kept, name), getattr(first, name))
+
+
+def test_it_is_looked_at_anew_in_another_way_or_when_it_has_changed(looks, tmp_path):
+    looks("a network")
+    assert looks("another network")[1] == 2
+    (tmp_path / "a.mp4").write_bytes(b"another video")
+    assert looks("a network")[1] == 3
+    assert looks("a network", cache=None)[1] == 4
+
+
+@pytest.mark.parametrize("left", [0, 100, 2000])
+def test_what_is_damaged_is_made_anew(looks, tmp_path, left):
+    whole, _ = looks()
+    (kept,) = (tmp_path / "cache").glob("*.npz")
+    kept.write_bytes(kept.read_bytes()[:left])
+    again, count = looks()
+    assert count == 2
+    np.testing.assert_array_equal(again.xy, whole.xy)
+    assert looks()[1] == 2
