@@ -8,7 +8,9 @@ from torch import Tensor
 
 from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirrored
 from mocap_cli.lifting.banks import RATE, Moves, Shapes
+from mocap_cli.lifting.dips import dip
 from mocap_cli.lifting.network import HEIGHT
+from mocap_cli.lifting.turns import alignment, carried, matrix_from_vector
 from mocap_cli.synthesis.clips import LEG_LENGTH, PART_NAMES, PART_PARENTS
 
 LOWER = ("pelvis", "thigh", "shank", "foot", "toes")
@@ -41,6 +43,7 @@ def draw_people(
     turns, rest = _blend(turns, mixed, rest, there, dice < 0.2, UPPER, "pelvis")
     turns, rest = _blend(turns, mixed, rest, there, (dice > 0.2) & (dice < 0.4), ARMS, "chest")
     turns = _straighten(turns, rest, 0.6 * torch.rand(batch, generator=g) - 0.1)
+    turns, root = dip(turns, rest, root, times, g)
     points = _move(shapes, who, turns, rest, root)  # (B, T, J + K, 3)
     points = points * (HEIGHT / shapes.height[who])[:, None, None, None]
     joints, keypoints = points[:, :, : len(BODY)], points[:, :, len(BODY) :]
@@ -106,7 +109,7 @@ def _straighten(turns: Tensor, rest: Tensor, amount: Tensor) -> Tensor:
     turns = turns.clone()
     for side in ("left", "right"):
         thigh, shank = (PART_NAMES.index(f"{side}_{part}") for part in ("thigh", "shank"))
-        upper, lower = (_carry(turns[:, :, part], rest[:, part]) for part in (thigh, shank))
+        upper, lower = (carried(turns[:, :, part], rest[:, part]) for part in (thigh, shank))
         axis = torch.linalg.cross(upper, lower)
         bend = torch.atan2(axis.norm(dim=-1), (upper * lower).sum(-1))  # (B, T)
         axis = axis / axis.norm(dim=-1, keepdim=True).clamp(min=1e-6)
@@ -121,33 +124,19 @@ def _straighten(turns: Tensor, rest: Tensor, amount: Tensor) -> Tensor:
 def _move(shapes: Shapes, who: Tensor, turns: Tensor, rest: Tensor, root: Tensor) -> Tensor:
     """Forward kinematics of a batch of bodies: (B, T, J + K, 3)."""
     heads = shapes.heads[who]  # (B, P, 3)
-    turns = turns @ _alignment(shapes.limbs[who], rest)[:, None]
+    turns = turns @ alignment(shapes.limbs[who], rest)[:, None]
     left, right = PART_NAMES.index("left_thigh"), PART_NAMES.index("right_thigh")
     hips = (heads[:, left] + heads[:, right]) / 2
     path = root * (shapes.leg[who] / LEG_LENGTH)[:, None, None]
-    moved = [path + _carry(turns[:, :, 0], heads[:, 0] - hips)]
+    moved = [path + carried(turns[:, :, 0], heads[:, 0] - hips)]
     for part, parent in enumerate(PART_PARENTS[1:], start=1):
         step = heads[:, part] - heads[:, parent]
-        moved.append(moved[parent] + _carry(turns[:, :, parent], step))
+        moved.append(moved[parent] + carried(turns[:, :, parent], step))
     shift = torch.stack(moved, 2) - (turns @ heads[:, None, :, :, None])[..., 0]
     transforms = torch.cat((turns, shift[..., None]), -1)  # (B, T, P, 3, 4)
     B, T = turns.shape[:2]
     flat = transforms.permute(0, 1, 3, 2, 4).reshape(B, T * 3, -1)
     return (flat @ shapes.points[who]).reshape(B, T, 3, -1).transpose(-1, -2)
-
-
-def _carry(turn: Tensor, step: Tensor) -> Tensor:
-    """(B, T, 3, 3) applied to (B, 3): (B, T, 3)."""
-    return (turn @ step[:, None, :, None])[..., 0]
-
-
-def _alignment(own: Tensor, theirs: Tensor) -> Tensor:
-    """Smallest turns that bring rest directions together, identity where there are none."""
-    v, c = torch.cross(own, theirs, dim=-1), (own * theirs).sum(-1)
-    a, b, d = v.unbind(-1)
-    o = torch.zeros_like(a)
-    k = torch.stack((o, -d, b, d, o, -a, -b, a, o), -1).unflatten(-1, (3, 3))
-    return torch.eye(3) + k + k @ k / (1 + c)[..., None, None].clamp(min=1e-3)
 
 
 def _mirror(
@@ -181,11 +170,3 @@ def tumble(people: People, share: float, g: torch.Generator) -> tuple[People, Te
     keypoints = (people.keypoints - middle) @ turn.transpose(-1, -2) + middle
     planted = people.planted * ~spinning[:, None, None]
     return People(joints, keypoints, planted, people.times), chosen
-
-
-def matrix_from_vector(vector: Tensor) -> Tensor:
-    """Turns (..., 3, 3) about an axis times angle (..., 3)."""
-    a, b, c = vector.unbind(-1)
-    o = torch.zeros_like(a)
-    k = torch.stack((o, -c, b, c, o, -a, -b, a, o), -1).unflatten(-1, (3, 3))
-    return torch.linalg.matrix_exp(k)

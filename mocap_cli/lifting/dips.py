@@ -1,0 +1,79 @@
+"""Dips: people who squat and sit down, made from people who do something else.
+
+Recordings have few of them (both knees bent by 70 degrees in one frame of twenty), and people are
+filmed doing little else.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from mocap_cli.lifting.turns import carried, matrix_from_vector
+from mocap_cli.synthesis.clips import LEG_LENGTH, PART_NAMES
+
+SHARE = 0.12
+"""Of the windows."""
+DEEPEST = 1.7  # radians of the thighs, forward
+SHANKS = (0.2, 0.6)  # of that, back
+TRUNK = (0.1, 0.6)  # of that, forward
+KNEES_OUT = (0.0, 0.5)  # radians
+SECONDS = (1.2, 5.0)  # down and up again
+HELD = 0.25  # share of the dips that last: sitting
+LEGS = [
+    (PART_NAMES.index(f"{side}_thigh"), PART_NAMES.index(f"{side}_shank"))
+    for side in ("left", "right")
+]
+TRUNK_PARTS = [
+    i for i, name in enumerate(PART_NAMES) if not name.endswith(("thigh", "shank", "foot", "toes"))
+]
+
+
+def dip(
+    turns: Tensor, rest: Tensor, root: Tensor, times: Tensor, g: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Turns (B, T, P, 3, 3) and roots (B, T, 3), some of them with the ankles where they were."""
+    B = len(turns)
+    some = torch.rand(B, generator=g) < SHARE
+    deep = (DEEPEST * torch.rand(B, generator=g).sqrt() * some)[:, None] * _course(times, g)
+    deep = deep * (1.5 - _bend(turns, rest)).clamp(0, 1)  # who crouches has nowhere to go
+    ranges = (SHANKS, TRUNK, KNEES_OUT)
+    back, bow, out = (a + (b - a) * torch.rand(B, 1, generator=g) for a, b in ranges)
+    lateral, ahead = (turns[:, :, 0] @ torch.eye(3)[i] for i in (0, 2))  # left and forward
+    new = turns.clone()
+    bowed = matrix_from_vector(lateral * (bow * deep)[..., None])
+    new[:, :, TRUNK_PARTS] = bowed[:, :, None] @ turns[:, :, TRUNK_PARTS]
+    shift = torch.zeros_like(root)
+    for (thigh, shank), sign in zip(LEGS, (1.0, -1.0), strict=True):
+        axis = lateral * out.cos()[..., None] - sign * ahead * out.sin()[..., None]
+        before = _leg(turns, rest, thigh, shank)
+        new[:, :, thigh] = matrix_from_vector(-axis * deep[..., None]) @ turns[:, :, thigh]
+        bent = matrix_from_vector(axis * (back * deep)[..., None])
+        new[:, :, shank] = bent @ turns[:, :, shank]
+        shift += (before - _leg(new, rest, thigh, shank)) / 2
+    return new, root + shift
+
+
+def _course(times: Tensor, g: torch.Generator) -> Tensor:
+    """(B, T) 0..1 how far down: once and again, or all the time."""
+    B = len(times)
+    low, high = SECONDS
+    lasts = low + (high - low) * torch.rand(B, 1, generator=g)
+    phase = 2 * math.pi * (times / lasts + torch.rand(B, 1, generator=g))
+    held = torch.rand(B, 1, generator=g) < HELD
+    return torch.where(held, torch.ones_like(times), (1 - phase.cos()) / 2)
+
+
+def _bend(turns: Tensor, rest: Tensor) -> Tensor:
+    """(B, T) radians, of the knee that is bent further."""
+    straight = [
+        (carried(turns[:, :, a], rest[:, a]) * carried(turns[:, :, b], rest[:, b])).sum(-1)
+        for a, b in LEGS
+    ]
+    return torch.minimum(*straight).clamp(-1, 1).acos()
+
+
+def _leg(turns: Tensor, rest: Tensor, thigh: int, shank: int) -> Tensor:
+    """(B, T, 3) from hip to ankle."""
+    both = carried(turns[:, :, thigh], rest[:, thigh]) + carried(turns[:, :, shank], rest[:, shank])
+    return both * LEG_LENGTH / 2
