@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 from mocap_cli.body.motion import Motion
 from mocap_cli.commands.destinations import Job
@@ -61,7 +60,7 @@ def _tracked(
         if options.guide is None:
             return track(job.source, options, bar)
         with screen.bar(f"{label}, by {options.guide.name}", frames) as again:
-            return track(job.source, replace(options, on_guide=again), bar)
+            return track(job.source, options, bar, again)
 
 
 def _frames(info: VideoInfo, options: TrackOptions) -> int | None:

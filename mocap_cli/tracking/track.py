@@ -74,13 +74,19 @@ class TrackOptions:
     device: Device = "auto"
     fps: float | None = None  # frames a second of the result; None keeps the video's own times
     guide: Guide | None = None
-    on_guide: Callable[[int], None] = lambda done: None  # told how many frames the guide has done
+
+
+def _silent(done: int) -> None:
+    """Nobody wants to know how many frames are done."""
 
 
 def track(
-    path: Path, options: TrackOptions, on_frame: Callable[[int], None] = lambda done: None
+    path: Path,
+    options: TrackOptions,
+    on_frame: Callable[[int], None] = _silent,
+    on_guide: Callable[[int], None] = _silent,
 ) -> Motion:
-    """Track one person through a video; `on_frame` is told how many frames are done."""
+    """Track one person through a video; callers are told how many frames are done, and guided."""
     watch = TurnWatch()
     with open_video(path, options.start, options.end) as video:
         # Beside the networks, which leave a core free: how the camera turned.
@@ -90,7 +96,7 @@ def track(
     counsel = None
     if options.guide is not None:
         span = options.start, options.end
-        counsel = options.guide.look(path, seen, span, options.device, options.on_guide)
+        counsel = options.guide.look(path, seen, span, options.device, on_guide)
         seen = counsel.seen
     if not seen.known.any():
         raise MocapError(
