@@ -59,7 +59,7 @@ def test_labels_become_a_model_that_track_takes(mocap, monkeypatch):
     assert open_fitted(Path("x.mocap")).about["videos"] == ["a.mp4"]
     asked = []
     monkeypatch.setattr(
-        batch, "track", lambda v, o, bar, _: (asked.append(o.guide), stand(v, o, bar))[1]
+        batch, "track", lambda v, o, bar, *_: (asked.append(o.guide), stand(v, o, bar))[1]
     )
     assert mocap("track a.mp4 --model x.mocap -o b.json")[0] == 0
     assert mocap("track a.mp4 -o b.json")[0] == 0
