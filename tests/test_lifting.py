@@ -20,7 +20,7 @@ from mocap_cli.lifting.metrics import mpjpe, n_mpjpe, p_mpjpe
 from mocap_cli.lifting.network import Lifter, LifterConfig
 from mocap_cli.lifting.recipe import TrainConfig, World, make_batch
 from mocap_cli.lifting.recorded import _rolled
-from mocap_cli.lifting.train import losses, pace, stage, train
+from mocap_cli.lifting.train import batches, losses, pace, stage, train
 from mocap_cli.lifting.windows import Observed, features, look_at
 from mocap_cli.synthesis.bodies import place
 
@@ -140,6 +140,14 @@ def test_a_batch_is_a_pure_function_of_its_seed(world):
     assert torch.equal(a.joints, b.joints)
     assert not torch.equal(a.features, c.features)
     assert a.features.isfinite().all()
+
+
+def test_other_processes_make_the_same_batches_in_the_same_order(world):
+    alone, helped = (list(batches(world, QUICK, 2, workers)) for workers in (0, 2))
+    assert len(alone) == len(helped) == QUICK.steps - 2
+    for one, other in zip(alone, helped, strict=True):
+        assert torch.equal(one.features, other.features)
+        assert torch.equal(one.joints, other.joints)
 
 
 def test_truth_and_what_is_shown_agree_where_nothing_errs(world):

@@ -7,12 +7,13 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from mocap_cli.lifting.banks import make_moves, make_shapes
 from mocap_cli.lifting.exam import calibrate, evaluate
@@ -60,6 +61,27 @@ def stage(step: int, config: TrainConfig) -> TrainConfig:
     return replace(config, batch=2 * config.batch, frames=config.frames // 2)
 
 
+class Batches(Dataset[Batch]):
+    """The batch of every step."""
+
+    def __init__(self, world: World, config: TrainConfig) -> None:
+        self._world, self._config = world, config
+
+    def __getitem__(self, step: int) -> Batch:
+        g = torch.Generator().manual_seed(_seed(self._config, step))
+        return make_batch(self._world, stage(step, self._config), g)
+
+
+def _seed(config: TrainConfig, step: int) -> int:
+    return config.seed * 1_000_003 + step
+
+
+def batches(world: World, config: TrainConfig, start: int, workers: int) -> Iterable[Batch]:
+    """Those of all steps from `start` on, made by other processes when there are workers."""
+    steps = range(start, config.steps)
+    return DataLoader(Batches(world, config), batch_size=None, sampler=steps, num_workers=workers)
+
+
 def train(
     world: World,
     size: LifterConfig,
@@ -69,6 +91,7 @@ def train(
     device: str = "cpu",
     minutes: float = math.inf,
     begin: Path | None = None,
+    workers: int = 0,
 ) -> Lifter:
     """Train to the last step, or go on from the folder's checkpoint, or from a lifter's weights."""
     torch.manual_seed(config.seed)
@@ -76,10 +99,9 @@ def train(
     learner = Learner.new(model.to(device), config)
     start = learner.resume(folder)
     began = time.monotonic()
-    for step in range(start, config.steps):
-        g = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
-        torch.manual_seed(config.seed * 1_000_003 + step)  # dropout
-        batch = on_device(make_batch(world, stage(step, config), g), device)
+    for step, made in enumerate(batches(world, config, start, workers), start):
+        torch.manual_seed(_seed(config, step))  # dropout
+        batch = on_device(made, device)
         with torch.autocast(device, torch.bfloat16):  # 1.4 times as fast on recent CPUs too
             lifted = learner.model(batch.features, batch.times, batch.valid)
         parts = losses(lifted.float(), batch)
@@ -107,6 +129,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--bodies", type=int, default=TrainConfig().bodies)
     parser.add_argument("--begin", type=Path, help="weights of a lifter to go on from")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--workers", type=int, default=0, help="processes that make batches")
     parser.add_argument("--minutes", type=float, default=math.inf)
     return parser.parse_args()
 
@@ -151,6 +174,7 @@ def main() -> None:
         device=options.device,
         minutes=options.minutes,
         begin=options.begin,
+        workers=options.workers,
     )
     seeds = (torch.Generator().manual_seed(55_000 + i) for i in range(12))
     calibrate(model, (make_batch(test, config, g) for g in seeds))
