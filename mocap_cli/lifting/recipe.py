@@ -44,6 +44,9 @@ class Batch:
     joints: Tensor  # (B, T, J, 3) metres about the pelvis
     planted: Tensor  # (B, T, 2)
     tumbled: Tensor  # (B,) turned in space: contacts mean nothing there
+    drawn: (
+        Tensor  # (B,) not recorded: recorded ones are known by heart, and err less than others will
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +67,23 @@ def make_batch(
     people, tumbled = tumble(people, config.tumbling, g)
     views = draw_views(people, g)
     seen = observe(views, people.times, g, clean=clean)
-    drawn = _batch(seen, views.joints, people.planted, tumbled)
+    new = torch.ones(len(tumbled), dtype=torch.bool)
+    drawn = _batch(seen, views.joints, people.planted, tumbled, new)
     if not (real and world.recorded):
         return drawn
     other = draw_recorded(world.recorded, real, config.frames, g)
     unknown = torch.ones(real, dtype=torch.bool)
     planted = torch.zeros(real, config.frames, 2)
-    both = (drawn, _batch(other.seen, other.joints, planted, unknown))
+    both = (drawn, _batch(other.seen, other.joints, planted, unknown, ~unknown))
     return Batch(*(torch.cat([getattr(b, name) for b in both]) for name in Batch.__slots__))
 
 
-def _batch(seen: Observed, joints: Tensor, planted: Tensor, tumbled: Tensor) -> Batch:
+def _batch(
+    seen: Observed, joints: Tensor, planted: Tensor, tumbled: Tensor, drawn: Tensor
+) -> Batch:
     shown, turn = features(seen)
     about = (joints - joints[:, :, :1]) @ turn
-    return Batch(shown, seen.times, seen.valid, about, planted, tumbled)
+    return Batch(shown, seen.times, seen.valid, about, planted, tumbled, drawn)
 
 
 def on_device(batch: Batch, device: str) -> Batch:

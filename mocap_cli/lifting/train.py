@@ -39,11 +39,12 @@ def losses(lifted: Lifted, batch: Batch) -> dict[str, Tensor]:
         lifted.planted, batch.planted, reduction="none"
     )
     known = shown * (~batch.tumbled)[:, None, None]
+    fresh = shown * batch.drawn[:, None, None]
     return {
         "place": (distance * shown).sum() / count,
         "shape": 0.5 * ((spread.square().sum(-1) + 1e-6).sqrt() * shown).sum() / count,
         "speed": 1.0 * (step * both).sum() / count,
-        "doubt": 0.01 * (doubt * shown).sum() / count,
+        "doubt": 0.01 * (doubt * fresh).sum() / (fresh.sum() * doubt.shape[2]).clamp(min=1),
         "contact": 0.02 * (contact * known).sum() / known.sum().clamp(min=1) / 2,
     }
 
