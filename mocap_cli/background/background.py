@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
-from zipfile import BadZipFile
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mocap_cli.arrays import read_arrays
 from mocap_cli.background.path import CameraPath
 from mocap_cli.background.plate import Plate
 from mocap_cli.background.surface import Surface
@@ -89,11 +89,10 @@ def open_background(path: Path) -> Background:
     """Read what `write_background` wrote; anything else is a clear error."""
     hint = "give an archive (.npz) that `mocap background` wrote"
     try:
-        with np.load(path) as archive:
-            found = dict(archive)
+        found = read_arrays(path)
     except FileNotFoundError as error:
         raise MocapError(f"{path} does not exist", "check the path") from error
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, BadZipFile) as error:
+    except (OSError, ValueError) as error:
         raise MocapError(f"{path} is no archive of a background", hint) from error
     if int(found.get("mocap_background", -1)) != FORMAT:
         raise MocapError(f"{path} is not a background of format {FORMAT}", hint)

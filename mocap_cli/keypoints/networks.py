@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli.keypoints.crop import SIZE, Image
-from mocap_cli.weights import Device, open_network
+from mocap_cli.weights import Device, open_network, weight_hash
 
 Floats = NDArray[np.float32]
 
@@ -16,6 +16,11 @@ NETWORKS = ("movenet_thunder.onnx", "blazepose_full.onnx", "movenet_multipose.on
 
 _MOVENET_SHIFT = np.float32(0.33)  # pixels; a picture and its mirror image show that much
 _SIGMOID_LIMIT = 30.0  # keeps exp() within a float
+
+
+def versions() -> dict[str, str]:
+    """The SHA-256 of each: what keypoints depend on beside the pictures."""
+    return {name: weight_hash(name) for name in NETWORKS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.keypoints.crop import Crop
 from mocap_cli.keypoints.fusion import fuse
 from mocap_cli.keypoints.keypoints import Keypoints
-from mocap_cli.keypoints.networks import NETWORKS, BodyNetworks
+from mocap_cli.keypoints.networks import BodyNetworks, versions
 from mocap_cli.keypoints.pursuit import LOST
 from mocap_cli.keypoints.sighting import Sighting, crop_around, see
 from mocap_cli.labels.eye import Codes, Eye, encode
@@ -19,7 +19,7 @@ from mocap_cli.labels.kept import seen_once
 from mocap_cli.labels.spoil import Spoiler
 from mocap_cli.labels.witness import Witness, testify
 from mocap_cli.video.reader import open_video
-from mocap_cli.weights import Device, weight_hash
+from mocap_cli.weights import Device
 
 Float64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
@@ -55,8 +55,7 @@ def copy_clip(
     def look() -> Keypoints:
         return _seen(video, witness, spoiler, device, on_frame)
 
-    how = [spoiler.told(), *(weight_hash(name) for name in NETWORKS)]
-    seen = seen_once(Keypoints, video, cache, how, look)
+    seen = seen_once(Keypoints, video, cache, [spoiler.told(), versions()], look)
     focal, size = witness.camera.focal * spoiler.scale, spoiler.shrunk(witness.size)
     camera = Pinhole(focal, (size[0] / 2, size[1] / 2))
     codes = encode(video, eye, cache, witness.squares() * spoiler.scale, spoiler=spoiler)

@@ -4,11 +4,11 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mocap_cli.arrays import read_arrays
 from mocap_cli.body.motion import read_motion
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.errors import MocapError
@@ -54,9 +54,8 @@ def _sigma_of(names: Sequence[str], sigma: Float64) -> Float64:
 def read_npz(path: Path) -> Labels:
     """Arrays of ours, or `joints` (N, P, 3) or `xy` (N, P, 2) with `times` or `frames`."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays: dict[str, NDArray[Any]] = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
+        arrays = read_arrays(path)
+    except (OSError, ValueError) as error:
         raise MocapError(f"{path} is not an NPZ of plain arrays: {error}", "save it anew") from None
     poses, points = _first(arrays, _POSES), _first(arrays, _POINTS)
     if poses is None and points is None:

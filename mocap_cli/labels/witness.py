@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.keypoints.follow import follow
 from mocap_cli.keypoints.keypoints import Keypoints
-from mocap_cli.keypoints.networks import NETWORKS
+from mocap_cli.keypoints.networks import versions
 from mocap_cli.labels.kept import seen_once
 from mocap_cli.lifting.lift import Pose, lift, load_lifter
 from mocap_cli.video.probe import probe
 from mocap_cli.video.reader import Frame, VideoReader, open_video
-from mocap_cli.weights import Device, weight_hash, weight_path
+from mocap_cli.weights import Device, weight_path
 
 Float64 = NDArray[np.float64]
 
@@ -77,8 +77,7 @@ def watch(
         with open_video(video, *span) as reader:
             return follow(_counted(reader, on_frame), "auto", device)
 
-    how = [span, *(weight_hash(name) for name in NETWORKS)]
-    seen = seen_once(Keypoints, video, cache, how, look)
+    seen = seen_once(Keypoints, video, cache, [span, versions()], look)
     return testify(seen, camera, (info.width, info.height))
 
 

@@ -9,24 +9,17 @@ import math
 import torch
 from torch import Tensor
 
-from mocap_cli.lifting.turns import carried, matrix_from_vector
-from mocap_cli.synthesis.clips import LEG_LENGTH, PART_NAMES
+from mocap_cli.lifting.turns import LEGS, TRUNK, carried, matrix_from_vector
+from mocap_cli.synthesis.clips import LEG_LENGTH
 
 SHARE = 0.12
 """Of the windows."""
 DEEPEST = 1.7  # radians of the thighs, forward
 SHANKS = (0.2, 0.6)  # of that, back
-TRUNK = (0.1, 0.6)  # of that, forward
+BOW = (0.1, 0.6)  # of that, the trunk forward
 KNEES_OUT = (0.0, 0.5)  # radians
 SECONDS = (1.2, 5.0)  # down and up again
 HELD = 0.25  # share of the dips that last: sitting
-LEGS = [
-    (PART_NAMES.index(f"{side}_thigh"), PART_NAMES.index(f"{side}_shank"))
-    for side in ("left", "right")
-]
-TRUNK_PARTS = [
-    i for i, name in enumerate(PART_NAMES) if not name.endswith(("thigh", "shank", "foot", "toes"))
-]
 
 
 def dip(
@@ -35,15 +28,24 @@ def dip(
     """Turns (B, T, P, 3, 3) and roots (B, T, 3), some of them with the ankles where they were."""
     B = len(turns)
     some = torch.rand(B, generator=g) < SHARE
-    deep = (DEEPEST * torch.rand(B, generator=g).sqrt() * some)[:, None] * _course(times, g)
+    deep = DEEPEST * torch.rand(B, 1, generator=g).sqrt() * _course(times, g)
+    ranges = (SHANKS, BOW, KNEES_OUT)
+    shares = [a + (b - a) * torch.rand(B, 1, generator=g) for a, b in ranges]
+    chosen = (part[some] for part in (turns, rest, root, deep, *shares))
+    turns, root = turns.clone(), root.clone()
+    turns[some], root[some] = _lowered(*chosen)
+    return turns, root
+
+
+def _lowered(
+    turns: Tensor, rest: Tensor, root: Tensor, deep: Tensor, back: Tensor, bow: Tensor, out: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Thighs as `deep` (B, T) says, shanks and trunk by shares of that, knees turned `out`."""
     deep = deep * (1.5 - _bend(turns, rest)).clamp(0, 1)  # who crouches has nowhere to go
-    ranges = (SHANKS, TRUNK, KNEES_OUT)
-    back, bow, out = (a + (b - a) * torch.rand(B, 1, generator=g) for a, b in ranges)
     lateral, ahead = (turns[:, :, 0] @ torch.eye(3)[i] for i in (0, 2))  # left and forward
-    new = turns.clone()
+    new, shift = turns.clone(), torch.zeros_like(root)
     bowed = matrix_from_vector(lateral * (bow * deep)[..., None])
-    new[:, :, TRUNK_PARTS] = bowed[:, :, None] @ turns[:, :, TRUNK_PARTS]
-    shift = torch.zeros_like(root)
+    new[:, :, TRUNK] = bowed[:, :, None] @ turns[:, :, TRUNK]
     for (thigh, shank), sign in zip(LEGS, (1.0, -1.0), strict=True):
         axis = lateral * out.cos()[..., None] - sign * ahead * out.sin()[..., None]
         before = _leg(turns, rest, thigh, shank)

@@ -66,7 +66,7 @@ def _pair(what: str) -> list[int]:
 
 
 HIPS, SHOULDERS, HEELS, TOES = (_pair(w) for w in ("hip", "shoulder", "heel", "toe"))
-FEET = torch.tensor([name.endswith(("heel", "toe")) for name in KEYPOINTS])
+FEET = _among(("heel", "toe"))
 
 
 def observe(views: Views, times: Tensor, g: torch.Generator, *, clean: bool = False) -> Observed:

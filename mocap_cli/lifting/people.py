@@ -10,13 +10,8 @@ from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirrored
 from mocap_cli.lifting.banks import RATE, Moves, Shapes
 from mocap_cli.lifting.dips import dip
 from mocap_cli.lifting.network import HEIGHT
-from mocap_cli.lifting.turns import alignment, carried, matrix_from_vector
+from mocap_cli.lifting.turns import ARMS, LEGS, UPPER, alignment, carried, matrix_from_vector
 from mocap_cli.synthesis.clips import LEG_LENGTH, PART_NAMES, PART_PARENTS
-
-LOWER = ("pelvis", "thigh", "shank", "foot", "toes")
-UPPER = [i for i, name in enumerate(PART_NAMES) if not name.endswith(LOWER)]
-ARM = ("collar", "upperarm", "forearm", "hand")
-ARMS = [i for i, name in enumerate(PART_NAMES) if name.endswith(ARM)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +102,7 @@ def _straighten(turns: Tensor, rest: Tensor, amount: Tensor) -> Tensor:
     Recordings fitted to rigs with too long legs stand with bent knees more often than people do.
     """
     turns = turns.clone()
-    for side in ("left", "right"):
-        thigh, shank = (PART_NAMES.index(f"{side}_{part}") for part in ("thigh", "shank"))
+    for thigh, shank in LEGS:
         upper, lower = (carried(turns[:, :, part], rest[:, part]) for part in (thigh, shank))
         axis = torch.linalg.cross(upper, lower)
         bend = torch.atan2(axis.norm(dim=-1), (upper * lower).sum(-1))  # (B, T)

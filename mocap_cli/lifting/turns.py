@@ -1,7 +1,20 @@
-"""Turns of the body's parts as tensors."""
+"""Turns of the body's parts as tensors, and which parts belong together."""
 
 import torch
 from torch import Tensor
+
+from mocap_cli.synthesis.clips import PART_NAMES
+
+_LEG, _ARM = ("thigh", "shank", "foot", "toes"), ("collar", "upperarm", "forearm", "hand")
+TRUNK = [i for i, name in enumerate(PART_NAMES) if not name.endswith(_LEG)]
+"""All but the legs."""
+UPPER = [i for i in TRUNK if PART_NAMES[i] != "pelvis"]
+ARMS = [i for i, name in enumerate(PART_NAMES) if name.endswith(_ARM)]
+LEGS = [
+    (PART_NAMES.index(f"{side}_thigh"), PART_NAMES.index(f"{side}_shank"))
+    for side in ("left", "right")
+]
+"""Thigh and shank of either side."""
 
 
 def carried(turn: Tensor, step: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.follow import follow
 from mocap_cli.keypoints.keypoints import Keypoints
-from mocap_cli.keypoints.networks import NETWORKS
+from mocap_cli.keypoints.networks import versions
 from mocap_cli.keypoints.subject import Subject
 from mocap_cli.lifting.lift import Pose, lift, load_lifter
 from mocap_cli.tracking.place import Placed, place
@@ -196,6 +196,6 @@ def _motion(
             centre=camera.centre,
             world_from_camera=placed.world_from_camera.astype(np.float32),
         ),
-        model={"mocap": __version__, **{name: weight_hash(name) for name in (*NETWORKS, LIFTER)}},
+        model={"mocap": __version__, **versions(), LIFTER: weight_hash(LIFTER)},
         warnings=warnings,
     )
