@@ -16,6 +16,7 @@ from mocap_cli.background.match import (
     Float64,
     Gray,
     Link,
+    corner_points,
     corners,
     features,
     follow_corners,
@@ -35,6 +36,7 @@ _WELCOME_OVERLAP = 0.75
 _KEEP_ZOOM = 1.2
 _KEEP_ROLL = 0.15  # radians
 _KEEP_POINTS = 40
+_STILL_PIXELS = 0.25  # of the reduced picture
 _LOST_SECONDS = 0.5  # after which what follows is a part of its own
 _MOST_KEYS = 400  # 100 MB of reduced pictures; beyond, old ones serve as well as they can
 _MOST_SOUGHT = 8  # key pictures that are compared when the camera was lost
@@ -108,6 +110,14 @@ class CameraWatch:
         self._seen_at = 0.0
         self._first_from: list[Float64] = []  # of the last two pictures, in the part's first key
         self._brighter = np.zeros(3)  # of the last picture
+
+    @property
+    def still(self) -> bool:
+        """Whether the last two pictures show the same view."""
+        if len(self._first_from) < 2 or self._key < 0:
+            return False
+        before, now = (mapped(h, corner_points(self.watched.reduced)) for h in self._first_from)
+        return bool(np.abs(now - before).max() < _STILL_PIXELS)
 
     def see(self, image: Image, time: float) -> None:
         """Note where the camera looks in the next picture."""

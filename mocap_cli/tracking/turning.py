@@ -1,7 +1,6 @@
 """Turning: whether and how the camera turned while somebody was followed, watched on the way.
 
-Ten pictures a second are enough, since people turn cameras smoothly; that costs a twentieth of
-what following the person does.
+Ten pictures a second are enough, since people turn cameras smoothly, and three while it stands.
 """
 
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from mocap_cli.video.probe import Image
 Float64 = NDArray[np.float64]
 
 _INTERVAL = 0.1  # seconds between looks
+_STILL_INTERVAL = 0.3  # the same while the camera stands
 _LEAST_ZOOM = 1.06
 _ROUNDING = 1e-3
 _NEAR = 0.2  # seconds: a cut is noticed at the next look
@@ -101,7 +101,7 @@ class TurnWatch:
         """Look at the picture if it is time to."""
         if time >= self._due - _ROUNDING:
             self._watch.see(image, time)
-            self._due = time + _INTERVAL
+            self._due = time + (_STILL_INTERVAL if self._watch.still else _INTERVAL)
 
     def turning(self, focal: float | None) -> Turning:
         """What all pictures together tell; `focal` in pixels, where it is known."""
