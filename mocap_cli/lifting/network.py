@@ -65,11 +65,19 @@ class Lifter(nn.Module):
 
     def forward(self, features: Tensor, times: Tensor, valid: Tensor) -> Lifted:
         """(B, T, FEATURES), (B, T) seconds, (B, T) bool -> Lifted."""
-        x = self.enter(features)  # (B, T, width)
+        return self.answer(self.read(features, times, valid))
+
+    def read(self, features: Tensor, times: Tensor, valid: Tensor) -> Tensor:
+        """(B, T, width) of what each frame is found to show."""
+        x = self.enter(features)
         turn = rotation_by_time(times, self.config.width // self.config.heads)
         for block in self.blocks:
             x = block(x, turn, valid)
-        y = self.leave(self.norm(x))
+        return torch.as_tensor(self.norm(x))
+
+    def answer(self, read: Tensor) -> Lifted:
+        """What that means."""
+        y = self.leave(read)
         joints = y[..., : J * 3].unflatten(-1, (J, 3))
         joints = joints - joints[..., :1, :]
         return Lifted(joints, y[..., J * 3 : J * 4] + self.calibration, y[..., J * 4 :])

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from mocap_cli.lifting.banks import make_moves, make_shapes
+from mocap_cli.lifting.doubts import doubt, learn_doubts
 from mocap_cli.lifting.exam import calibrate, evaluate
 from mocap_cli.lifting.learner import Learner
 from mocap_cli.lifting.lift import load_lifter, save_lifter
@@ -33,8 +34,7 @@ def losses(lifted: Lifted, batch: Batch) -> dict[str, Tensor]:
     spread = off - off.mean(2, keepdim=True)
     both = (batch.valid[:, 1:] & batch.valid[:, :-1])[..., None].float()
     step = (off[:, 1:] - off[:, :-1]).square().sum(-1).add(1e-6).sqrt()
-    sigma = lifted.log_sigma.exp()
-    doubt = distance.detach() / sigma + lifted.log_sigma
+    unsure = doubt(distance.detach(), lifted.log_sigma)
     contact = torch.nn.functional.binary_cross_entropy_with_logits(
         lifted.planted, batch.planted, reduction="none"
     )
@@ -44,7 +44,7 @@ def losses(lifted: Lifted, batch: Batch) -> dict[str, Tensor]:
         "place": (distance * shown).sum() / count,
         "shape": 0.5 * ((spread.square().sum(-1) + 1e-6).sqrt() * shown).sum() / count,
         "speed": 1.0 * (step * both).sum() / count,
-        "doubt": 0.01 * (doubt * fresh).sum() / (fresh.sum() * doubt.shape[2]).clamp(min=1),
+        "doubt": 0.01 * (unsure * fresh).sum() / (fresh.sum() * unsure.shape[2]).clamp(min=1),
         "contact": 0.02 * (contact * known).sum() / known.sum().clamp(min=1) / 2,
     }
 
@@ -121,6 +121,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("motion", type=Path, help="folder of motion capture")
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/lifter"))
     parser.add_argument("--recorded", type=Path, help="what `lifting.recorded` wrote")
+    parser.add_argument("--aside", type=Path, help="the same, for expected errors alone")
     parser.add_argument("--held-out", type=Path, help="the same of held-out subjects")
     parser.add_argument("--steps", type=int, default=TrainConfig().steps)
     parser.add_argument("--batch", type=int, default=TrainConfig().batch)
@@ -177,6 +178,8 @@ def main() -> None:
         begin=options.begin,
         workers=options.workers,
     )
+    if options.aside:
+        learn_doubts(model, replace(world, recorded=load_recorded(options.aside)), config)
     seeds = (torch.Generator().manual_seed(55_000 + i) for i in range(12))
     calibrate(model, (make_batch(test, config, g) for g in seeds))
     save_lifter(model, options.output / "lifter.safetensors")

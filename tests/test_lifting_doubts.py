@@ -1,0 +1,77 @@
+"""Doubts: expected errors learnt on shots kept aside, while the poses stay as they are."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from stick import stick_body, swinging_clip
+
+from mocap_cli.lifting.banks import make_moves, stack
+from mocap_cli.lifting.doubts import doubt, learn_doubts
+from mocap_cli.lifting.exam import calibrate
+from mocap_cli.lifting.network import Lifter, LifterConfig
+from mocap_cli.lifting.recipe import TrainConfig, World, make_batch
+from mocap_cli.lifting.recorded import load_recorded, save_recorded
+from mocap_cli.synthesis.bodies import place
+
+QUICK = TrainConfig(steps=6, batch=6, frames=8)
+FAR = np.array((0.0, 0.0, -5.0), np.float32)
+
+
+@pytest.fixture(scope="module")
+def aside(tmp_path_factory) -> World:
+    """The swinging stick, drawn, and two shots of it that were seen 10 and 40 cm aside."""
+    body, clip = stick_body(), swinging_clip()
+    moved = body.transforms(clip)
+    joints, points = (place(a, moved) + FAR for a in (body.joints, body.keypoints))
+    true = points[..., :2] / -points[..., 2:]
+    shots = [
+        {
+            "rays": (true + off / 5).astype(np.float32),
+            "score": np.full(true.shape[:2], score, np.float32),
+            "known": np.ones(len(true), np.bool_),
+            "true_rays": true,
+            "visible": np.ones(true.shape[:2], np.bool_),
+            "joints": joints,
+            "tumbling": False,
+        }
+        for off, score in ((0.1, 0.9), (0.4, 0.3))
+    ]
+    path = tmp_path_factory.mktemp("aside") / "aside.npz"
+    save_recorded(shots, path)
+    return World(stack([body]), make_moves([clip], body), load_recorded(path))
+
+
+def answers(model: Lifter, world: World, seeds: range):
+    """Errors, expected errors and everything else that the lifter says of those batches."""
+    off, sigma, rest = [], [], []
+    for seed in seeds:
+        b = make_batch(world, replace(QUICK, recorded=0.5), torch.Generator().manual_seed(seed))
+        with torch.inference_mode():
+            said = model(b.features, b.times, b.valid)
+        off.append((said.joints - b.joints).norm(dim=-1)[b.valid][:, 1:])
+        sigma.append(said.log_sigma.exp()[b.valid][:, 1:])
+        rest.append(torch.cat((said.joints.flatten(2), said.planted), dim=-1))
+    return torch.cat(off), torch.cat(sigma), torch.stack(rest)
+
+
+def test_expected_errors_come_to_be_the_errors_that_are_made_and_poses_stay(aside):
+    torch.manual_seed(1)
+    model = Lifter(LifterConfig(width=32, layers=1, heads=2, dropout=0.0)).eval()
+    with torch.no_grad():
+        model.leave.weight *= 0.1  # off by no more than bodies are long
+    unseen, both = range(500, 510), replace(QUICK, recorded=0.5)
+    calibrate(model, (make_batch(aside, both, torch.Generator().manual_seed(i)) for i in range(9)))
+    off, before, poses = answers(model, aside, unseen)
+    learn_doubts(model, aside, QUICK, steps=300)
+    _, after, same = answers(model, aside, unseen)
+    assert torch.equal(poses, same)
+    assert doubt(off, after.log()).mean() < doubt(off, before.log()).mean()
+    assert abs((off / after).mean() - 1) < 0.03 < abs((off / before).mean() - 1)
+
+
+def test_no_doubt_is_better_than_the_error_itself():
+    off = torch.tensor([0.05, 0.2])
+    for factor in (0.5, 0.9, 1.1, 2.0):
+        assert (doubt(off, off.log()) < doubt(off, (factor * off).log())).all()
