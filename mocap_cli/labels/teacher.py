@@ -10,7 +10,7 @@ from mocap_cli.labels.labels import Labels, make_labels
 from mocap_cli.labels.witness import Witness
 
 SURE = 0.5  # mean score of the keypoints: such frames are nearly always right
-OFF = 0.12  # metres by which the lifter expects to be off, as the mean of its joints
+OFF = 0.16  # metres by which the lifter expects to be off, as the mean of its joints
 
 
 def taught_by_tracker(video: Path, witness: Witness) -> Labels:

@@ -21,7 +21,7 @@ Float64 = NDArray[np.float64]
 
 _LIFTER = "lifter.safetensors"
 _SURE = 0.3  # mean score of a frame's keypoints from which the witness can be believed
-_CERTAIN = 0.1  # metres of expected error, the mean of the joints; tumbling divers have more
+_CERTAIN = 0.13  # metres of expected error, the mean of the joints; tumbling divers have more
 _AROUND = 1.25  # the person's square is that much larger than what holds its keypoints
 
 

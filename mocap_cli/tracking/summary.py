@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from mocap_cli.body.motion import Motion
 
-DOUBTFUL_SIGMA = 0.10
-"""Metres; where half of the joints may be further off, a person should look."""
+DOUBTFUL_SIGMA = 0.14
+"""Metres of expected error, of the middle one of the joints: half of them may be 10 cm off, and a
+person should look."""
 
 SHORTEST_DOUBT = 0.1
 """Seconds; a blink of a few frames is smoothed over and no news."""
