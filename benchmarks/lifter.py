@@ -3,7 +3,7 @@
     python benchmarks/lifter.py MOTION --held-out test.npz
 
 MOTION is the folder of motion capture, test.npz what
-`python -m mocap_cli.lifting.recorded MOTION -o test.npz --shots 60 --seed 5 --held-out` wrote; its
+`python -m mocap_cli.lifting.recorded MOTION -o test.npz --shots 30 --held-out` wrote; its
 even shots calibrated the expected errors, its odd ones are measured here.
 """
 
@@ -17,7 +17,7 @@ from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.lifting.banks import make_moves, make_shapes
 from mocap_cli.lifting.exam import evaluate
-from mocap_cli.lifting.lift import lift, load_lifter
+from mocap_cli.lifting.lift import LIFTER, lift, load_lifter
 from mocap_cli.lifting.metrics import mpjpe, n_mpjpe, p_mpjpe
 from mocap_cli.lifting.network import Lifter
 from mocap_cli.lifting.recipe import TrainConfig, World
@@ -73,14 +73,15 @@ def main() -> None:
     parser.add_argument("motion", type=Path)
     parser.add_argument("--held-out", type=Path, required=True)
     options = parser.parse_args()
-    model = load_lifter(weight_path("lifter.safetensors"))
+    model = load_lifter(weight_path(LIFTER))
     body = make_body(dict.fromkeys(("gender", "age", "muscle", "weight", "height"), 0.5))
     clips = [clip for clip in read_recordings(options.motion, body) if held_out(clip)]
     calm = [clip for clip in clips if clip.name.startswith(CALM)]
     print("| held-out subjects | MPJPE | N-MPJPE | P-MPJPE | within the expected error |")
     print("|---|---|---|---|---|")
+    shapes = make_shapes(64, 2)
     for who, chosen in (("", clips), (", walking and tai chi", calm)):
-        world = World(make_shapes(64, 2), make_moves(chosen, body))
+        world = World(shapes, make_moves(chosen, body))
         for name, row in evaluate(model, world, TrainConfig()).items():
             numbers = " | ".join(f"{row[key]:.0f}" for key in ("MPJPE", "N-MPJPE", "P-MPJPE"))
             print(f"| {name}{who}, drawn | {numbers} | {100 * row['inside']:.0f} % |")

@@ -114,7 +114,7 @@ class CameraWatch:
     @property
     def still(self) -> bool:
         """Whether the last two pictures show the same view."""
-        if len(self._first_from) < 2 or self._key < 0:
+        if len(self._first_from) < 2:
             return False
         before, now = (mapped(h, corner_points(self.watched.reduced)) for h in self._first_from)
         return bool(np.abs(now - before).max() < _STILL_PIXELS)

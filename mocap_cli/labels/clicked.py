@@ -14,7 +14,7 @@ from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.labels.labels import Labels, height_of
 from mocap_cli.labels.names import onto_body
 from mocap_cli.labels.witness import Witness
-from mocap_cli.lifting.lift import lift, load_lifter
+from mocap_cli.lifting.lift import LIFTER, lift, load_lifter
 from mocap_cli.tracking.place import DEFAULT_HEIGHT
 from mocap_cli.weights import weight_path
 
@@ -37,7 +37,7 @@ def lifted(labels: Labels, witness: Witness, height: float | None = None) -> Lab
     xy[at] = np.where(np.isfinite(xy[at]), xy[at], middle)
     score[at] = np.where(np.isfinite(score[at]), score[at], 0)
     clicks = Keypoints(times=seen.times, xy=xy, score=score, seen=seen.seen, cut=seen.cut)
-    pose = lift(clicks, witness.camera, load_lifter(weight_path("lifter.safetensors")))
+    pose = lift(clicks, witness.camera, load_lifter(weight_path(LIFTER)))
     tall = height or DEFAULT_HEIGHT
     size = tall / (height_of(pose.joints[at]) or tall)
     note = f"{len(labels)} frames of clicks are lifted to 3D, of a person {tall:.2f} m tall"

@@ -12,14 +12,13 @@ from mocap_cli.keypoints.follow import follow
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.networks import versions
 from mocap_cli.labels.kept import seen_once
-from mocap_cli.lifting.lift import Pose, lift, load_lifter
+from mocap_cli.lifting.lift import LIFTER, Pose, lift, load_lifter
 from mocap_cli.video.probe import probe
 from mocap_cli.video.reader import Frame, VideoReader, open_video
 from mocap_cli.weights import Device, weight_path
 
 Float64 = NDArray[np.float64]
 
-_LIFTER = "lifter.safetensors"
 _SURE = 0.3  # mean score of a frame's keypoints from which the witness can be believed
 _CERTAIN = 0.13  # metres of expected error, the mean of the joints; tumbling divers have more
 _AROUND = 1.25  # the person's square is that much larger than what holds its keypoints
@@ -83,7 +82,7 @@ def watch(
 
 def testify(seen: Keypoints, camera: Pinhole, size: tuple[int, int]) -> Witness:
     """A witness from keypoints that are known already."""
-    return Witness(size, camera, seen, lift(seen, camera, load_lifter(weight_path(_LIFTER))))
+    return Witness(size, camera, seen, lift(seen, camera, load_lifter(weight_path(LIFTER))))
 
 
 def _counted(reader: VideoReader, on_frame: Callable[[int], None]) -> Iterator[Frame]:

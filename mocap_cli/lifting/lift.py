@@ -20,6 +20,8 @@ from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.lifting.network import Lifted, Lifter, LifterConfig
 from mocap_cli.lifting.windows import Observed, features
 
+LIFTER = "lifter.safetensors"
+"""The shipped one, in weights/."""
 RATE = 20.0
 """Frames per second the lifter likes; faster videos are read as interleaved slower ones."""
 WINDOW = 32

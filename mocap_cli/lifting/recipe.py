@@ -44,9 +44,7 @@ class Batch:
     joints: Tensor  # (B, T, J, 3) metres about the pelvis
     planted: Tensor  # (B, T, 2)
     tumbled: Tensor  # (B,) turned in space: contacts mean nothing there
-    drawn: (
-        Tensor  # (B,) not recorded: recorded ones are known by heart, and err less than others will
-    )
+    drawn: Tensor  # (B,) not recorded: those are known by heart, and err less than others will
 
 
 @dataclass(frozen=True, slots=True)

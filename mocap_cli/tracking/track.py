@@ -18,15 +18,13 @@ from mocap_cli.keypoints.follow import follow
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.networks import versions
 from mocap_cli.keypoints.subject import Subject
-from mocap_cli.lifting.lift import Pose, lift, load_lifter
+from mocap_cli.lifting.lift import LIFTER, Pose, lift, load_lifter
 from mocap_cli.tracking.place import Placed, place
 from mocap_cli.tracking.turning import Turning, TurnWatch
 from mocap_cli.video.ahead import ahead
 from mocap_cli.video.probe import VideoInfo
 from mocap_cli.video.reader import Frame, VideoReader, open_video
 from mocap_cli.weights import Device, weight_hash, weight_path
-
-LIFTER = "lifter.safetensors"
 
 
 class Counsel(Protocol):
