@@ -10,12 +10,14 @@ from stick import stick_body, swinging_clip
 from mocap_cli.lifting.banks import make_moves, stack
 from mocap_cli.lifting.doubts import doubt, learn_doubts
 from mocap_cli.lifting.exam import calibrate
+from mocap_cli.lifting.metrics import lengths
 from mocap_cli.lifting.network import Lifter, LifterConfig
 from mocap_cli.lifting.recipe import TrainConfig, World, make_batch
 from mocap_cli.lifting.recorded import load_recorded, save_recorded
 from mocap_cli.synthesis.bodies import place
 
 QUICK = TrainConfig(steps=6, batch=6, frames=8)
+BOTH = replace(QUICK, recorded=0.5)
 FAR = np.array((0.0, 0.0, -5.0), np.float32)
 
 
@@ -47,7 +49,7 @@ def answers(model: Lifter, world: World, seeds: range):
     """Errors, expected errors and everything else that the lifter says of those batches."""
     off, sigma, rest = [], [], []
     for seed in seeds:
-        b = make_batch(world, replace(QUICK, recorded=0.5), torch.Generator().manual_seed(seed))
+        b = make_batch(world, BOTH, torch.Generator().manual_seed(seed))
         with torch.inference_mode():
             said = model(b.features, b.times, b.valid)
         off.append((said.joints - b.joints).norm(dim=-1)[b.valid][:, 1:])
@@ -61,8 +63,8 @@ def test_expected_errors_come_to_be_the_errors_that_are_made_and_poses_stay(asid
     model = Lifter(LifterConfig(width=32, layers=1, heads=2, dropout=0.0)).eval()
     with torch.no_grad():
         model.leave.weight *= 0.1  # off by no more than bodies are long
-    unseen, both = range(500, 510), replace(QUICK, recorded=0.5)
-    calibrate(model, (make_batch(aside, both, torch.Generator().manual_seed(i)) for i in range(9)))
+    unseen = range(500, 510)
+    calibrate(model, (make_batch(aside, BOTH, torch.Generator().manual_seed(i)) for i in range(9)))
     off, before, poses = answers(model, aside, unseen)
     learn_doubts(model, aside, QUICK, steps=300)
     _, after, same = answers(model, aside, unseen)
@@ -75,3 +77,8 @@ def test_no_doubt_is_better_than_the_error_itself():
     off = torch.tensor([0.05, 0.2])
     for factor in (0.5, 0.9, 1.1, 2.0):
         assert (doubt(off, off.log()) < doubt(off, (factor * off).log())).all()
+
+
+def test_what_is_never_off_keeps_an_expected_error():
+    assert lengths(torch.zeros(2, 3)).tolist() == pytest.approx([1e-3, 1e-3])
+    assert lengths(torch.tensor([[0.3, 0.0, 0.4]])).item() == pytest.approx(0.5, abs=1e-5)

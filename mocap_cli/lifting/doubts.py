@@ -10,7 +10,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from mocap_cli.lifting.network import J, Lifter
+from mocap_cli.lifting.metrics import lengths
+from mocap_cli.lifting.network import DOUBTS, J, Lifter
 from mocap_cli.lifting.recipe import TrainConfig, World, make_batch, on_device
 
 STEPS = 2000
@@ -18,14 +19,13 @@ RATE = 2e-3
 RECORDED = 0.5
 """Share of the windows that real networks saw."""
 _SEED = 91_000
-_ROWS = slice(J * 3, J * 4)  # of what leaves the network
 
 
 def learn_doubts(model: Lifter, aside: World, config: TrainConfig, steps: int = STEPS) -> None:
     """Teach the expected errors on drawn windows and on those of shots kept aside."""
     device = model.leave.weight.device
     head = nn.Linear(model.config.width, J, device=device)
-    head.load_state_dict({name: part[_ROWS] for name, part in model.leave.state_dict().items()})
+    head.load_state_dict({name: part[DOUBTS] for name, part in model.leave.state_dict().items()})
     optimizer = torch.optim.Adam(head.parameters(), RATE)
     config = replace(config, recorded=RECORDED)
     for step in range(steps):
@@ -33,14 +33,14 @@ def learn_doubts(model: Lifter, aside: World, config: TrainConfig, steps: int = 
         batch = on_device(make_batch(aside, config, g), device.type)
         with torch.no_grad():
             read = model.read(batch.features, batch.times, batch.valid)
-            off = (model.answer(read).joints - batch.joints).norm(dim=-1)
+            off = lengths(model.answer(read).joints - batch.joints)
         loss = doubt(off, head(read) + model.calibration)[batch.valid].mean()
         optimizer.param_groups[0]["lr"] = RATE * (1 - step / steps)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     with torch.no_grad():
-        model.leave.weight[_ROWS], model.leave.bias[_ROWS] = head.weight, head.bias
+        model.leave.weight[DOUBTS], model.leave.bias[DOUBTS] = head.weight, head.bias
 
 
 def doubt(off: Tensor, log_sigma: Tensor) -> Tensor:

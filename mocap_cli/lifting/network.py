@@ -18,6 +18,8 @@ HEIGHT = 1.70
 """Metres that the lifter takes everybody to be tall; the tracker scales its answer."""
 FEATURES = K * 3 + 3
 """x, y and score of every keypoint; the centre's path and the size."""
+DOUBTS = slice(J * 3, J * 4)
+"""Of what leaves the network: logarithms of expected errors, after the joints."""
 UNCALIBRATED = -3.0
 """Added to the log of every expected error (metres) until `calibrate` knows better."""
 
@@ -73,14 +75,15 @@ class Lifter(nn.Module):
         turn = rotation_by_time(times, self.config.width // self.config.heads)
         for block in self.blocks:
             x = block(x, turn, valid)
-        return torch.as_tensor(self.norm(x))
+        read: Tensor = self.norm(x)
+        return read
 
     def answer(self, read: Tensor) -> Lifted:
         """What that means."""
         y = self.leave(read)
         joints = y[..., : J * 3].unflatten(-1, (J, 3))
         joints = joints - joints[..., :1, :]
-        return Lifted(joints, y[..., J * 3 : J * 4] + self.calibration, y[..., J * 4 :])
+        return Lifted(joints, y[..., DOUBTS] + self.calibration, y[..., J * 4 :])
 
 
 class Block(nn.Module):

@@ -19,7 +19,8 @@ from mocap_cli.lifting.banks import make_moves, make_shapes
 from mocap_cli.lifting.doubts import doubt, learn_doubts
 from mocap_cli.lifting.exam import calibrate, evaluate
 from mocap_cli.lifting.learner import Learner
-from mocap_cli.lifting.lift import load_lifter, save_lifter
+from mocap_cli.lifting.lift import LIFTER, load_lifter, save_lifter
+from mocap_cli.lifting.metrics import lengths
 from mocap_cli.lifting.network import Lifted, Lifter, LifterConfig
 from mocap_cli.lifting.recipe import Batch, TrainConfig, World, make_batch, on_device
 from mocap_cli.lifting.recorded import every_other, load_recorded
@@ -30,10 +31,9 @@ def losses(lifted: Lifted, batch: Batch) -> dict[str, Tensor]:
     shown = batch.valid[..., None].float()
     count = shown.sum() * batch.joints.shape[2]
     off = lifted.joints - batch.joints
-    distance = (off.square().sum(-1) + 1e-6).sqrt()
-    spread = off - off.mean(2, keepdim=True)
+    distance = lengths(off)
     both = (batch.valid[:, 1:] & batch.valid[:, :-1])[..., None].float()
-    step = (off[:, 1:] - off[:, :-1]).square().sum(-1).add(1e-6).sqrt()
+    step = lengths(off[:, 1:] - off[:, :-1])
     unsure = doubt(distance.detach(), lifted.log_sigma)
     contact = torch.nn.functional.binary_cross_entropy_with_logits(
         lifted.planted, batch.planted, reduction="none"
@@ -42,7 +42,7 @@ def losses(lifted: Lifted, batch: Batch) -> dict[str, Tensor]:
     fresh = shown * batch.drawn[:, None, None]
     return {
         "place": (distance * shown).sum() / count,
-        "shape": 0.5 * ((spread.square().sum(-1) + 1e-6).sqrt() * shown).sum() / count,
+        "shape": 0.5 * (lengths(off - off.mean(2, keepdim=True)) * shown).sum() / count,
         "speed": 1.0 * (step * both).sum() / count,
         "doubt": 0.01 * (unsure * fresh).sum() / (fresh.sum() * unsure.shape[2]).clamp(min=1),
         "contact": 0.02 * (contact * known).sum() / known.sum().clamp(min=1) / 2,
@@ -182,7 +182,7 @@ def main() -> None:
         learn_doubts(model, replace(world, recorded=load_recorded(options.aside)), config)
     seeds = (torch.Generator().manual_seed(55_000 + i) for i in range(12))
     calibrate(model, (make_batch(test, config, g) for g in seeds))
-    save_lifter(model, options.output / "lifter.safetensors")
+    save_lifter(model, options.output / LIFTER)
     table = evaluate(model, test, config)
     for name, row in table.items():
         print(name, {key: round(value, 2) for key, value in row.items()})
