@@ -9,6 +9,20 @@ from pathlib import Path
 from mocap_cli.errors import MocapError
 
 
+def same_file(one: Path, other: Path) -> bool:
+    """Whether two paths name one file, through links and `..` too, or would once it exists."""
+    return identity(one) == identity(other)
+
+
+def identity(path: Path) -> tuple[int, int] | Path:
+    """What is equal for all names of a file: where it exists device and inode, else its path."""
+    try:
+        status = path.stat()
+    except OSError:
+        return Path(os.path.realpath(path))
+    return status.st_dev, status.st_ino
+
+
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """Give a path to write aside, and rename it to `path` when the block ends well.

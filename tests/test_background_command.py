@@ -67,3 +67,26 @@ def test_the_video_itself_is_never_overwritten(video: Path) -> None:
 def test_two_kinds_at_once_are_refused(video: Path) -> None:
     done = CliRunner().invoke(app, ["background", str(video), "--median", "--split"])
     assert done.exit_code == 2
+
+
+@pytest.mark.parametrize("way", ["sub/../film.png", "../{folder}/film.png", "linked/film.png"])
+def test_the_video_is_never_overwritten_by_another_name_of_its_folder(
+    video: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    folder = video.parent
+    monkeypatch.chdir(folder)
+    again = write_clip(folder / "film.mkv", [seen(wall(), turned(0))] * 3)
+    film = again.rename(again.with_suffix(".mp4"))
+    (folder / "sub").mkdir()
+    (folder / "linked").symlink_to(folder, target_is_directory=True)
+    before = film.read_bytes()
+    with pytest.raises(MocapError, match="itself"):
+        _run("film.mp4", "-o", way.format(folder=folder.name), "--video")
+    assert film.read_bytes() == before
+
+
+def test_a_film_of_one_video_does_not_overwrite_another_input(video: Path) -> None:
+    other = write_clip(video.with_name("film.mkv"), [seen(wall(), turned(0))] * 3)
+    other = other.rename(video.with_name("passer.background.mp4"))
+    with pytest.raises(MocapError, match="would overwrite the input"):
+        _run(str(video), str(other), "--video")

@@ -106,6 +106,16 @@ def test_two_videos_that_would_write_one_file_are_refused_before_the_work(mocap)
     assert files() == ["a.mp4", "x/a.mov"]
 
 
+def test_an_output_that_is_the_input_of_another_video_is_refused_before_the_work(mocap):
+    film(Path("w.mp4"))
+    film(Path("w.overlay.mp4"))
+    before = Path("w.overlay.mp4").read_bytes()
+    code, _, err = mocap("track w.mp4 ./w.overlay.mp4 -o .json --overlay")
+    assert code == 1
+    assert "would overwrite the input w.overlay.mp4" in err
+    assert Path("w.overlay.mp4").read_bytes() == before
+
+
 def test_the_report_tells_what_was_followed_written_and_what_to_do_next(mocap):
     film(Path("a.mp4"))
     code, out, err = mocap("track a.mp4 -o a.json -o a.bvh --units m")

@@ -270,3 +270,12 @@ def test_in_place_the_pelvis_only_rises_and_falls_and_the_camera_sees_the_same(t
     np.testing.assert_allclose(pelvis[:, [0, 2]], 0, atol=1e-6)
     np.testing.assert_array_equal(pelvis[:, 1], joints[still.tracked, BODY.index("pelvis"), 1])
     np.testing.assert_allclose(seen_joints(still), seen_joints(motion), atol=1e-3)
+
+
+def test_an_output_that_is_the_input_or_the_video_of_another_motion_is_refused(mocap):
+    Path("sub").mkdir()
+    Path("sub/n.json").write_bytes(Path("a.json").read_bytes())
+    Path("n.coco.json").write_bytes(Path("a.json").read_bytes())
+    code, _, err = mocap("export sub/n.json n.coco.json -o .coco.json")
+    assert (code, "would overwrite the input n.coco.json" in err) == (1, True)
+    assert Path("n.coco.json").read_bytes() == Path("a.json").read_bytes()

@@ -173,3 +173,14 @@ def test_ctrl_c_while_tuning_leaves_nothing_half_written(mocap, monkeypatch):
     monkeypatch.setattr(fitting, "tune", tune)
     assert mocap("label-fit --labels a.npz --fine-tune -o x.mocap")[0] == 130
     assert not list(Path().glob("*.mocap*"))
+
+
+@pytest.mark.parametrize("option", ["--scores", "--curve"])
+@pytest.mark.parametrize("place", ["a.mp4", "sub/../a.npz", "x.mocap"])
+def test_scores_and_curves_never_overwrite_an_input(mocap, option, place):
+    Path("sub").mkdir()
+    before = Path("a.mp4").read_bytes(), Path("a.npz").read_bytes()
+    code, err = mocap(f"label-fit --labels a.npz --evaluate a.npz -o x.mocap {option} {place}")
+    assert code == 1
+    assert "would be overwritten" in err or "written twice" in err
+    assert (Path("a.mp4").read_bytes(), Path("a.npz").read_bytes()) == before

@@ -12,11 +12,12 @@ from rich.text import Text
 from mocap_cli.background.background import Background, write_background, write_picture
 from mocap_cli.background.make import BackgroundOptions, make_background
 from mocap_cli.background.show import Shown, show
-from mocap_cli.commands.destinations import Job, Wish, plan
+from mocap_cli.commands.destinations import Job, Wish, plan, refuse_collisions
 from mocap_cli.commands.report import lines_of
 from mocap_cli.commands.screen import Bars, bars
 from mocap_cli.commands.several import do_all, leave_with
 from mocap_cli.errors import MocapError
+from mocap_cli.files import same_file
 from mocap_cli.video.probe import VideoInfo, probe
 
 PICTURE, ARCHIVE = ".background.png", ".background.npz"
@@ -54,12 +55,13 @@ def plan_backgrounds(videos: Sequence[Path], output: Path | None) -> list[Job]:
 
 def run(jobs: Sequence[Job], options: BackgroundOptions, extras: Extras, *, quiet: bool) -> None:
     """Make every background; one alone raises its error, of several the failed are listed."""
+    refuse_collisions([Job(job.source, _outputs(job, extras)) for job in jobs])
     with bars(quiet) as screen:
 
         def check(job: Job) -> VideoInfo:
             info = probe(job.source)
-            for path in (*job.outputs, *extras.beside(job.outputs[0]).paths):
-                if path.absolute() == job.source.absolute():
+            for path in _outputs(job, extras):
+                if same_file(path, job.source):
                     raise MocapError(f"{path} is the video itself", "choose another name with -o")
             return info
 
@@ -68,6 +70,10 @@ def run(jobs: Sequence[Job], options: BackgroundOptions, extras: Extras, *, quie
 
         failures = do_all(jobs, check, do)
     leave_with(failures, len(jobs), "videos")
+
+
+def _outputs(job: Job, extras: Extras) -> tuple[Path, ...]:
+    return (*job.outputs, *extras.beside(job.outputs[0]).paths)
 
 
 def _make(
@@ -82,7 +88,7 @@ def _make(
     with screen.bar(f"{number}{job.source.name}", info.frames) as bar:
         background = make_background(job.source, options, bar)
     seconds = time.perf_counter() - began
-    written = _write(background, *job.outputs)
+    written = _write(background, job.source, *job.outputs)
     shown = extras.beside(job.outputs[0])
     if shown.paths:
         with screen.bar(f"{number}{shown.paths[0].name}", len(background.camera.times)) as bar:
@@ -90,7 +96,7 @@ def _make(
     screen.show(_report(background, (*written, *shown.paths), seconds))
 
 
-def _write(background: Background, picture: Path, archive: Path) -> tuple[Path, ...]:
+def _write(background: Background, source: Path, picture: Path, archive: Path) -> tuple[Path, ...]:
     """The archive, the picture of the longest part, and those of the others, numbered."""
     write_background(background, archive)
     longest = int(np.bincount(background.camera.part).argmax())
@@ -99,6 +105,8 @@ def _write(background: Background, picture: Path, archive: Path) -> tuple[Path, 
         path = picture
         if number != longest:
             path = picture.with_stem(f"{picture.stem}-{number + 1}")
+            if same_file(path, source):
+                raise MocapError(f"{path} is the video itself", "choose another name with -o")
         write_picture(plate, path)
         written.append(path)
     return (archive, *written)

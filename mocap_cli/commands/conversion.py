@@ -1,6 +1,6 @@
 """Convert one motion or many into other files, going on past those that cannot be converted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from mocap_cli.errors import MocapError
 from mocap_cli.export.changes import Changes, changed
 from mocap_cli.export.formats import WriteOptions, check_output, format_of, write
 from mocap_cli.export.quality import faults, measure
+from mocap_cli.files import identity
 
 
 def run(
@@ -30,10 +31,11 @@ def run(
 
     With `only_fit` a motion that is unfit for use fails, and nothing is written of it.
     """
+    outputs = {identity(output): output for job in jobs for output in job.outputs}
     with bars(quiet) as screen:
 
         def check(job: Job) -> Path | None:
-            return _check(job, video, changes.mirror)
+            return _check(job, video, changes.mirror, outputs)
 
         def do(job: Job, found: Path | None, number: str) -> None:
             options = replace(wishes, video=found, fps=changes.fps)
@@ -52,7 +54,9 @@ def run(
     leave_with(failures, len(jobs), "motions")
 
 
-def _check(job: Job, video: Path | None, mirrored: bool) -> Path | None:
+def _check(
+    job: Job, video: Path | None, mirrored: bool, outputs: Mapping[object, Path]
+) -> Path | None:
     """Refuse, before anything is written, what cannot be; the video where one is of use."""
     if job.source.suffix.lower() in VIDEO_SUFFIXES and job.source.is_file():
         raise MocapError(
@@ -69,6 +73,8 @@ def _check(job: Job, video: Path | None, mirrored: bool) -> Path | None:
         found = beside
     if found is not None:
         inputs["video"] = found
+        if (written := outputs.get(identity(found))) is not None:
+            raise MocapError(f"{written} is the video itself", "choose another name with -o")
     for output in job.outputs:
         check_output(output, inputs, len(motion.times))
     return None if mirrored else found  # no video shows what a mirror does

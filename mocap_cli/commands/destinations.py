@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from mocap_cli.errors import MocapError
+from mocap_cli.files import identity
 
 VIDEO_SUFFIXES = frozenset(
     (
@@ -80,7 +81,7 @@ def plan(
             param_hint="-o",
         )
     jobs = [Job(source, wish.outputs(source, overlay)) for source in dict.fromkeys(found)]
-    _refuse_collisions(jobs)
+    refuse_collisions(jobs)
     return jobs
 
 
@@ -111,13 +112,22 @@ def _is_of(path: Path, kind: Kind) -> bool:
     return path.suffix.lower() in kind.suffixes and path.is_file() and not (hidden or ours)
 
 
-def _refuse_collisions(jobs: Sequence[Job]) -> None:
-    maker: dict[Path, Path] = {}
+def refuse_collisions(jobs: Sequence[Job]) -> None:
+    """Refuse two jobs that write one file, and a job that writes the input of another."""
+    makers: dict[object, Path] = {}
+    sources = {identity(job.source): job.source for job in jobs}
     for job in jobs:
         for output in job.outputs:
-            other = maker.setdefault(output.absolute(), job.source)
+            place = identity(output)
+            other = makers.setdefault(place, job.source)
             if other != job.source:
                 raise MocapError(
                     f"{other} and {job.source} would both write {output}",
                     "rename one of them, or give them one by one",
+                )
+            given = sources.get(place, job.source)
+            if given != job.source:
+                raise MocapError(
+                    f"{output}, made from {job.source}, would overwrite the input {given}",
+                    "leave that input out, or choose another place with -o",
                 )

@@ -13,6 +13,7 @@ from mocap_cli.commands.live import duration
 from mocap_cli.commands.report import lines_of
 from mocap_cli.commands.screen import Bars, bars
 from mocap_cli.errors import MocapError
+from mocap_cli.files import identity, same_file
 from mocap_cli.labels.agree import Clock
 from mocap_cli.labels.check import draw_checks
 from mocap_cli.labels.clicked import read_views
@@ -118,6 +119,7 @@ class Asked:
 
 def run(asked: Asked) -> None:
     """Do what was asked for."""
+    _refuse_overwriting(asked)
     with bars(asked.quiet) as screen:
         how = Gathering(
             cache=asked.cache or asked.destination.absolute().parent / "codes",
@@ -136,6 +138,29 @@ def run(asked: Asked) -> None:
             _evaluate_only(asked, how, screen)
         else:
             _fit(asked, how, screen)
+
+
+def _refuse_overwriting(asked: Asked) -> None:
+    """Refuse a file to write that is also read, or that is written twice."""
+    files = (asked.destination if asked.fits else None, asked.scores, asked.curve)
+    outputs = [path for path in files if path is not None]
+    given = [*asked.label_paths, *asked.evaluate, Path(asked.model), *asked.all_videos()]
+    if asked.calibration is not None:
+        given.append(asked.calibration)
+    read = {
+        identity(path): path
+        for one in given
+        for path in ((one, *one.rglob("*")) if one.is_dir() else (one,))
+    }
+    for number, path in enumerate(outputs):
+        if path.is_dir():
+            raise MocapError(f"{path} is a folder", "give the name of a file")
+        if identity(path) in read:
+            raise MocapError(
+                f"{path} is an input, and would be overwritten", "choose another name for it"
+            )
+        if any(same_file(path, other) for other in outputs[:number]):
+            raise MocapError(f"{path} would be written twice", "choose two names")
 
 
 def _said(paths: Sequence[Path]) -> list[Labels]:

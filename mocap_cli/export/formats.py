@@ -21,6 +21,7 @@ from mocap_cli.export.report import write_report
 from mocap_cli.export.rigs import RigNames
 from mocap_cli.export.trc import write_trc
 from mocap_cli.export.usd import write_usd
+from mocap_cli.files import same_file
 
 Units = Literal["cm", "m"]
 
@@ -149,7 +150,7 @@ def check_output(path: Path, inputs: Mapping[str, Path], frames: int) -> None:
     if path.is_dir():
         raise MocapError(f"{path} is a folder", "give the name of a file, or remove the folder")
     for what, given in inputs.items():
-        if path.resolve() == given.resolve() or (path.exists() and path.samefile(given)):
+        if same_file(path, given):
             raise MocapError(f"{path} is the {what} itself", "choose another name with -o")
     free = _free_beside(path)
     needed = known.bytes_a_frame * frames
