@@ -1,10 +1,12 @@
 """Synthetic videos with known truth: every frame shows its own number as a pattern of blocks."""
 
+import struct
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -89,3 +91,13 @@ def _sing(container: av.container.OutputContainer, stream: av.AudioStream, secon
     frame.sample_rate, frame.pts, frame.time_base = 48000, 0, Fraction(1, 48000)
     container.mux(stream.encode(frame))
     container.mux(stream.encode(None))
+
+
+def with_exif(path: Path, orientation: int) -> Path:
+    """A JPEG of 64x48 whose EXIF block holds that orientation tag."""
+    picture = cv2.imencode(".jpg", picture_of(7, 64, 48))[1].tobytes()
+    entry = struct.pack("<HHIHH", 0x0112, 3, 1, orientation, 0)
+    block = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 1) + entry + bytes(4)
+    head = b"\xff\xe1" + struct.pack(">H", len(block) + 2)
+    path.write_bytes(picture[:2] + head + block + picture[2:])
+    return path

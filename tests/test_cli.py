@@ -96,6 +96,20 @@ def test_a_bug_costs_no_other_video_and_keeps_its_traceback(mocap, monkeypatch):
     assert files() == ["a.mp4", "b.json", "b.mp4"]
 
 
+def test_a_bug_in_the_check_of_one_video_costs_no_other(mocap, monkeypatch):
+    def stumble(path):
+        if path.name == "a.mp4":
+            raise ValueError("bug")
+        return probe(path)
+
+    monkeypatch.setattr(batch, "probe", stumble)
+    film(Path("a.mp4"))
+    film(Path("b.mp4"))
+    code, _, err = mocap("track a.mp4 b.mp4 -o .json")
+    assert (code, "stopped by a bug" in err) == (1, True)
+    assert files() == ["a.mp4", "b.json", "b.mp4"]
+
+
 def test_two_videos_that_would_write_one_file_are_refused_before_the_work(mocap):
     Path("x").mkdir()
     film(Path("a.mp4"))

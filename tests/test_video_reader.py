@@ -11,7 +11,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from film import BRIGHT, DARK, film, number_on, picture_of
+from film import BRIGHT, DARK, film, number_on, picture_of, with_exif
 
 from mocap_cli.errors import MocapError
 from mocap_cli.video.reader import open_video, probe
@@ -225,3 +225,10 @@ def test_memory_does_not_grow_with_the_length_of_the_video(tmp_path):
     )
     grown = peak_megabytes(long) - peak_megabytes(short)
     assert grown < 40  # the 600 frames more are 138 MB
+
+
+@pytest.mark.parametrize(("tag", "turned"), [(1, 0), (3, 180), (6, 270), (8, 90)])
+def test_pictures_with_exif_are_read_and_turned_as_their_tag_says(tmp_path, tag, turned):
+    info = probe(with_exif(tmp_path / "a.jpg", tag))
+    assert info.rotation == turned
+    assert (info.width, info.height) == ((48, 64) if turned % 180 else (64, 48))

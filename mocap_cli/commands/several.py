@@ -33,14 +33,15 @@ def do_all(
             ready.append((job, check(job)))
         except MocapError as error:
             failures[job.source] = _why(error)
+        except Exception as error:
+            failures[job.source] = _bug(error)
     for number, (job, found) in enumerate(ready, 1):
         try:
             do(job, found, f"{number}/{len(ready)} ")
         except MocapError as error:
             failures[job.source] = _why(error)
-        except Exception as error:  # a bug; it must not cost the night's other inputs
-            traceback.print_exc()
-            failures[job.source] = f"stopped by a bug: {error!r}"
+        except Exception as error:
+            failures[job.source] = _bug(error)
     return failures
 
 
@@ -49,6 +50,12 @@ def leave_with(failures: dict[Path, str], jobs: int, plural: str) -> None:
     if failures:
         show_failures(failures, jobs, plural)
         raise typer.Exit(1)
+
+
+def _bug(error: Exception) -> str:
+    """Print the traceback, and go on: a bug must not cost the night's other inputs."""
+    traceback.print_exc()
+    return f"stopped by a bug: {error!r}"
 
 
 def _why(error: MocapError) -> str:

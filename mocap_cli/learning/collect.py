@@ -53,8 +53,8 @@ def survey(videos: Sequence[Path]) -> tuple[dict[Path, VideoInfo], dict[Path, st
     for video in videos:
         try:
             infos[video] = probe(video)
-        except MocapError as error:
-            skipped[video] = error.message
+        except Exception as error:  # whatever is wrong with one file, the others are used
+            skipped[video] = _reason(error)
     if not infos:
         raise MocapError(
             f"none of {len(videos)} videos can be read; {next(iter(skipped.values()))}",
@@ -96,14 +96,18 @@ def collect(
             with watch(video, info.frames) as on_frame:
                 address = fill(video, store, recipe, on_frame)
             sources.append(Source(video=str(video.absolute()), address=address))
-        except MocapError as error:
-            skipped[video] = error.message
+        except Exception as error:  # whatever is wrong with one video, the others are used
+            skipped[video] = _reason(error)
     if not sources:
         raise MocapError(
             f"nothing can be learnt from: {next(iter(skipped.values()))}", "give other videos"
         )
     footage = assemble(sources, store, crowds, keypoints=keypoints)
     return Collected(footage, tuple(sources), skipped)
+
+
+def _reason(error: Exception) -> str:
+    return error.message if isinstance(error, MocapError) else f"stopped by a bug: {error!r}"
 
 
 def assemble(sources: Sequence[Source], store: Path, crowds: Crowds, *, keypoints: bool) -> Footage:

@@ -41,6 +41,12 @@ class Orientation:
             return Orientation(False, a < 0, d < 0)
         return Orientation(True, c < 0, b < 0)
 
+    @staticmethod
+    def of_rotation(degrees: int) -> "Orientation":
+        """From degrees counter-clockwise, rounded to quarter turns."""
+        turns = round(degrees / 90) % 4
+        return Orientation(turns % 2 == 1, turns in (2, 3), turns in (1, 2))
+
     @property
     def rotation(self) -> int:
         """Degrees counter-clockwise; of a mirrored picture, those after the mirroring."""
@@ -182,7 +188,10 @@ def _info(
 
 
 def _orientation(frame: av.VideoFrame) -> Orientation:
-    side_data: Any = frame.side_data  # its published types leave most keys out
+    try:
+        side_data: Any = frame.side_data  # its published types leave most keys out
+    except ValueError:  # PyAV cannot list side data of a kind that it does not know, such as EXIF
+        return Orientation.of_rotation(frame.rotation)
     if "DISPLAYMATRIX" not in side_data:
         return Orientation()
     matrix = np.frombuffer(bytes(side_data["DISPLAYMATRIX"]), np.int32)
