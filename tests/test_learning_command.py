@@ -114,6 +114,17 @@ def test_a_run_is_never_overwritten_and_a_finished_one_says_so(mocap, tinily):
     assert read_place(Path("runs/a/last.safetensors"))[1].step == 2
 
 
+def test_a_resumed_run_takes_another_rate_and_batch_and_refuses_the_rest(mocap, tinily):
+    assert mocap(f"pretrain videos -o runs/a --steps 1 {tinily}")[0] == 0
+    resumed = "pretrain -o runs/a --resume --steps 2 --device cpu"
+    for kept in ("--seed 5", "--method css", "--store x", "--preset full", "--dry-run", "videos"):
+        code, _, err = mocap(f"{resumed} {kept}")
+        assert (code, "keeps its own" in " ".join(err.split())) == (2, True), kept
+    assert mocap(f"{resumed} --rate 1e-5 --batch 4")[0] == 0
+    run = read_place(Path("runs/a/last.safetensors"))[0]
+    assert (run.rate, run.batch) == (1e-5, 4)
+
+
 def test_a_dry_run_tells_the_plan_and_writes_nothing(mocap, tinily):
     code, out, err = mocap(f"pretrain videos -o runs/a --steps 1000 --dry-run {tinily}")
     assert (code, err) == (0, "")
@@ -135,13 +146,17 @@ def test_a_dry_run_tells_the_plan_and_writes_nothing(mocap, tinily):
         ("pretrain videos --near 2 --far 1", 2, "not below"),
         ("pretrain videos --method best", 1, "no method is called 'best'"),
         ("pretrain videos --method css --fall-steps 5", 1, "no detector"),
-        ("pretrain -o nowhere --resume", 1, "there is no nowhere/last.safetensors"),
     ],
 )
 def test_what_cannot_be_is_said_before_the_work(mocap, tinily, typed, code, said):
     left, _, err = mocap(f"{typed} --preset small --device cpu")
     assert left == code
     assert said in " ".join(err.split())
+
+
+def test_a_run_that_is_not_there_cannot_be_resumed(mocap):
+    code, _, err = mocap("pretrain -o nowhere --resume")
+    assert (code, "there is no nowhere/last.safetensors" in err) == (1, True)
 
 
 def test_another_method_is_a_word_away(mocap, tinily):

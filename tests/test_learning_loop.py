@@ -144,6 +144,33 @@ def test_a_loss_that_is_no_number_stops_by_name_and_step_and_spares_the_checkpoi
     assert all(torch.isfinite(t).all() for t in load_file(tmp_path / LAST).values())
 
 
+def test_a_held_out_loss_that_is_no_number_is_not_the_best_and_nothing_is_saved(
+    footage, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(loop, "held_out_loss", lambda *args: float("nan"))
+    with pytest.raises(MocapError, match="'held out' became nan in step 2") as error:
+        train(footage, tmp_path, steps=2)
+    assert "--rate" in error.value.hint
+    assert not (tmp_path / BEST).exists()
+    assert not (tmp_path / LAST).exists()
+
+
+def test_weights_that_the_last_step_broke_are_not_saved(footage, tmp_path, monkeypatch):
+    whole = loop.learn
+
+    def breaks(model, *rest):
+        parts = whole(model, *rest)
+        with torch.no_grad():
+            next(iter(model.parameters())).fill_(float("nan"))
+        return parts
+
+    monkeypatch.setattr(loop, "learn", breaks)
+    monkeypatch.setattr(loop, "held_out_loss", lambda *args: 1.0)
+    with pytest.raises(MocapError, match="in step 2"):
+        train(footage, tmp_path, steps=2, check_every=100)
+    assert not (tmp_path / LAST).exists()
+
+
 def test_too_little_memory_names_a_batch_that_fits(footage, tmp_path, monkeypatch):
     whole = loop.learn
 

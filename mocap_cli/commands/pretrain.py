@@ -87,6 +87,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and do n
 
 
 def pretrain(
+    context: typer.Context,
     videos: Videos = None,
     output: Output = Path("runs/pretrain"),
     preset: Preset = "auto",
@@ -119,14 +120,16 @@ def pretrain(
     """
     if near is not None and far is not None and near >= far:
         raise typer.BadParameter(f"{near:g} s is not below --far {far:g} s", param_hint="--near")
-    if not (videos or resume):
+    if resume:
+        _refuse_what_is_kept(context)
+    elif not videos:
         raise typer.BadParameter("give videos, or folders of videos", param_hint="VIDEO")
-    from mocap_cli.commands.training import Manner, go_on, run
+    from mocap_cli.commands.training import Continued, Manner, go_on, run
     from mocap_cli.commands.wanted import Wanted
 
     manner = Manner(minutes=sheet_minutes, compiled=compiled, quiet=quiet)
     if resume:
-        go_on(output, steps=steps, device=device, manner=manner)
+        go_on(output, Continued(steps=steps, batch=batch, rate=rate), device=device, manner=manner)
         return
     wanted = Wanted(
         videos=tuple(videos or ()), output=output, preset=preset, method=method, steps=steps,
@@ -136,3 +139,22 @@ def pretrain(
         device=device,
     )  # fmt: skip
     run(wanted, manner, dry=dry_run)
+
+
+_OF_A_RESUME = {
+    "output", "steps", "batch", "rate", "sheet_minutes", "device", "compiled", "tensorboard",
+    "resume", "quiet",
+}  # fmt: skip
+
+
+def _refuse_what_is_kept(context: typer.Context) -> None:
+    """A resumed run keeps its clips and its recipe, so another one is refused, not ignored."""
+    for option in context.command.params:
+        name, source = option.name or "", context.get_parameter_source(option.name or "")
+        if name not in _OF_A_RESUME and source is not None and source.name == "COMMANDLINE":
+            hint = option.opts[-1] if option.param_type_name == "option" else "VIDEO"
+            raise typer.BadParameter(
+                "a resumed run keeps its own; only --steps, --batch, --rate, --device,"
+                " --sheet-minutes, --compile and --tensorboard can be given with --resume",
+                param_hint=hint,
+            )

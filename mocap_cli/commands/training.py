@@ -73,11 +73,28 @@ def run(wanted: Wanted, manner: Manner, *, dry: bool) -> None:
         _train(found.footage, settings, wanted.output, team, manner, Place(step=0))
 
 
-def go_on(folder: Path, *, steps: int | None, device: Device, manner: Manner) -> None:
-    """Take a run up where it was left; it keeps its settings, but for how long it is."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Continued:
+    """Settings of a run that may be other ones when it is resumed; None keeps the run's own."""
+
+    steps: int | None = None
+    batch: int | None = None
+    rate: float | None = None
+
+    def of(self, settings: Settings) -> Settings:
+        """The settings to go on with."""
+        return replace(
+            settings,
+            steps=max(self.steps or settings.steps, settings.fall_steps),
+            batch=self.batch or settings.batch,
+            rate=self.rate or settings.rate,
+        )
+
+
+def go_on(folder: Path, changes: Continued, *, device: Device, manner: Manner) -> None:
+    """Take a run up where it was left; it keeps its settings, but for those changed."""
     settings, place = read_place(folder / LAST)
-    if steps is not None:
-        settings = replace(settings, steps=max(steps, settings.fall_steps))
+    settings = changes.of(settings)
     if place.step >= settings.steps:
         raise MocapError(
             f"the run in {folder} is done: it has {place.step} steps", "ask more with --steps"

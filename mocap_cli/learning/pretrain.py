@@ -22,7 +22,7 @@ from mocap_cli.learning.parallel import Crew
 from mocap_cli.learning.sampling import FEWEST, Draw, draw
 from mocap_cli.learning.settings import Settings
 from mocap_cli.learning.stored import save_model
-from mocap_cli.learning.tally import Tally, Told
+from mocap_cli.learning.tally import Tally, Told, refuse_not_finite
 
 LAST, BEST = "last.safetensors", "best.safetensors"
 
@@ -95,6 +95,7 @@ def pretrain(
                 place, found = _checked(mean, footage, settings, place, folder, crew)
                 hooks.checked(place.step, found)
             if (saves or stops) and crew.leads:
+                _refuse_broken(model, place.step)
                 save_checkpoint(folder / LAST, model, optimizer, settings, place, mean)
             hooks.show(place.step, mean, batch)
             if stops:
@@ -177,12 +178,19 @@ def _checked(
 ) -> tuple[Place, float]:
     """Look at held-out frames, and keep the model if it was never better."""
     found = held_out_loss(model, footage, settings, crew.device)
+    refuse_not_finite(place.step, {"held out": found})
     if place.best is not None and found >= place.best:
         return place, found
     place = replace(place, best=found, best_step=place.step)
     if crew.leads:
         _keep(model, footage, folder, place)
     return place, found
+
+
+def _refuse_broken(model: Model, step: int) -> None:
+    """The last step may have broken weights that the losses before it do not show yet."""
+    total = sum(float(p.detach().float().abs().sum()) for p in model.parameters())
+    refuse_not_finite(step, {"sum of the weights": total})
 
 
 def _keep(model: Model, footage: Footage, folder: Path, place: Place) -> None:

@@ -39,15 +39,17 @@ class Tally:
         for step, seconds, waited, losses in self._open:
             values = self.crew.mean(torch.stack([v.detach().float() for v in losses.values()]))
             named = dict(zip(losses, values.tolist(), strict=True))
-            _refuse_not_finite(step, named)
+            refuse_not_finite(step, named)
             told(Told(step, named, seconds, waited))
         self._open.clear()
 
 
-def _refuse_not_finite(step: int, losses: Mapping[str, float]) -> None:
+def refuse_not_finite(step: int, losses: Mapping[str, float]) -> None:
+    """Stop a run that diverged, before anything of it is saved."""
     for name, value in losses.items():
         if not abs(value) < float("inf"):
             raise MocapError(
                 f"the loss {name!r} became {value} in step {step}",
-                "the checkpoint before it is whole: go on with --resume and a lower --rate",
+                "lower the learning rate with --rate, and give --resume to go on from the last"
+                " checkpoint, if there is one",
             )
