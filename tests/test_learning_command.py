@@ -206,15 +206,23 @@ def test_keypoints_beside_the_videos_are_learnt_and_the_pose_head_is_kept(mocap,
     assert open_model(Path("runs/a/best.safetensors"))[0].pose is not None
 
 
-def test_tensorboard_is_told_what_the_journal_is(mocap, tinily, monkeypatch):
+def test_tensorboard_gets_what_the_journal_gets_only_on_request_and_resumes_at_its_step(
+    mocap, tinily, monkeypatch
+):
     board = Board()
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", board)
-    assert mocap(f"pretrain videos -o runs/a --steps 2 {tinily}")[0] == 0
-    rows = read_metrics(Path("runs/a/metrics.jsonl"))
-    wanted = {(n, row["step"]) for row in rows for n in row if n != "step"}
-    assert set(board.told) == wanted
-    assert ("pixels", 2) in board.told
+    assert mocap(f"pretrain videos -o runs/a --steps 1 {tinily}")[0] == 0
+    assert board.told == []
+    resumed = "pretrain -o runs/a --resume --device cpu"
+    assert mocap(f"{resumed} --steps 3 --tensorboard")[0] == 0
+    rows = [row for row in read_metrics(Path("runs/a/metrics.jsonl")) if row["step"] > 1]
+    assert set(board.told) == {(n, row["step"]) for row in rows for n in row if n != "step"}
+    assert ("pixels", 3) in board.told
+    assert board.purged == 2
     assert board.closed
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    code, _, err = mocap(f"{resumed} --steps 4 --tensorboard")
+    assert (code, "TensorBoard is not installed" in err) == (1, True)
 
 
 class Board(ModuleType):
@@ -223,10 +231,12 @@ class Board(ModuleType):
     def __init__(self) -> None:
         super().__init__("torch.utils.tensorboard")
         self.told: list[tuple[str, int]] = []
+        self.purged: int | None = None
         self.closed = False
 
-    def SummaryWriter(self, folder: str) -> "Board":  # noqa: N802
+    def SummaryWriter(self, folder: str, purge_step: int | None) -> "Board":  # noqa: N802
         assert folder == "runs/a"
+        self.purged = purge_step
         return self
 
     def add_scalar(self, name: str, value: float, step: int) -> None:

@@ -83,6 +83,9 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in RU
 Compile = Annotated[
     bool, typer.Option("--compile", help="Fuse operations with torch.compile: minutes, once.")
 ]
+TensorBoard = Annotated[
+    bool, typer.Option("--tensorboard", help="Also write event files for TensorBoard.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and do nothing.")]
 
 
@@ -110,6 +113,7 @@ def pretrain(
     sheet_minutes: Minutes = 5.0,
     device: Device = "auto",
     compiled: Compile = False,
+    tensorboard: TensorBoard = False,
     resume: Resume = False,
     dry_run: DryRun = False,
     quiet: Quiet = False,
@@ -127,7 +131,7 @@ def pretrain(
     from mocap_cli.commands.training import Continued, Manner, go_on, run
     from mocap_cli.commands.wanted import Wanted
 
-    manner = Manner(minutes=sheet_minutes, compiled=compiled, quiet=quiet)
+    manner = Manner(minutes=sheet_minutes, compiled=compiled, tensorboard=tensorboard, quiet=quiet)
     if resume:
         go_on(output, Continued(steps=steps, batch=batch, rate=rate), device=device, manner=manner)
         return

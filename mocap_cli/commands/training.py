@@ -47,6 +47,7 @@ class Manner:
 
     minutes: float  # between sheets
     compiled: bool
+    tensorboard: bool
     quiet: bool
 
 
@@ -175,7 +176,8 @@ def _watched(
         yield Hooks(stops=stops)
         return
     gallery = Gallery(footage, settings, folder, manner.minutes)
-    with Journal(folder, start.step) as journal, progress(settings, manner.quiet) as live:
+    writer = Journal(folder, start.step, tensorboard=manner.tensorboard)
+    with writer as journal, progress(settings, manner.quiet) as live:
 
         def told(told: Told) -> None:
             journal.told(told)

@@ -1,4 +1,4 @@
-"""Journal: what a run tells, as lines of JSON, and for TensorBoard where it is installed."""
+"""Journal: what a run tells, as lines of JSON, and for TensorBoard where that is wanted."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,8 @@ Row = Mapping[str, float]
 class Journal:
     """Appends a line for every step, and one for every look at held-out frames."""
 
-    def __init__(self, folder: Path, done: int) -> None:
+    def __init__(self, folder: Path, done: int, *, tensorboard: bool = False) -> None:
+        self._board = _board(folder, done) if tensorboard else None
         self._path = folder / METRICS
         self._keep_until(done)
         try:
@@ -27,7 +28,6 @@ class Journal:
             raise MocapError(
                 f"cannot write {self._path}: {error.strerror}", "choose another -o"
             ) from error
-        self._board = _board(folder)
 
     def __enter__(self) -> "Journal":
         return self
@@ -77,10 +77,15 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
     return rows
 
 
-def _board(folder: Path) -> Any:
-    """A writer of TensorBoard's event files, if tensorboard is installed."""
+def _board(folder: Path, done: int) -> Any:
+    """A writer of TensorBoard's event files; steps after the checkpoint in older ones are purged.
+
+    A purged step is hidden by TensorBoard, and the run writes it again.
+    """
     try:
         from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return None
-    return SummaryWriter(str(folder))
+    except ImportError as error:
+        raise MocapError(
+            "TensorBoard is not installed", "install tensorboard, or leave --tensorboard out"
+        ) from error
+    return SummaryWriter(str(folder), purge_step=done + 1 if done else None)
