@@ -185,6 +185,41 @@ def test_too_little_memory_names_a_batch_that_fits(footage, tmp_path, monkeypatc
     assert error.value.hint == "pass --batch 2, which does"
 
 
+class Wrapped(torch.nn.Module):
+    """Stands for the model that waits for other processes in every step."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        self.bare = model
+
+    def forward(self, *values):
+        return self.bare(*values)
+
+
+class Two(Crew):
+    """One process of several, without the others."""
+
+    def wrapped(self, model, *, all_used):
+        return Wrapped(model)
+
+
+def test_a_process_out_of_memory_seeks_a_batch_that_fits_without_the_others(
+    footage, tmp_path, monkeypatch
+):
+    whole, tried = loop.learn, []
+
+    def learn(model, optimizer, batch, *rest):
+        tried.append((type(model), len(batch)))
+        if len(batch) > 2:
+            raise torch.OutOfMemoryError
+        return whole(model, optimizer, batch, *rest)
+
+    monkeypatch.setattr(loop, "learn", learn)
+    with pytest.raises(MocapError, match="does not fit"):
+        pretrain(footage, settings(batch=4), tmp_path, Two(), Hooks(), resume=False)
+    assert tried == [(Wrapped, 4), (loop.Model, 2)]
+
+
 class Payload:
     """What a foreign file would run if it were unpickled."""
 

@@ -68,10 +68,15 @@ def crew(device: str) -> Iterator[Crew]:
         device = f"cuda:{os.environ['LOCAL_RANK']}"
         torch.cuda.set_device(device)
     dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    failed = False
     try:
         yield Crew(dist.get_rank(), size, device)
+    except (MocapError, torch.OutOfMemoryError):
+        failed = True  # the others may be in a collective, and ending the group waits for them
+        raise
     finally:
-        dist.destroy_process_group()
+        if not failed:
+            dist.destroy_process_group()
 
 
 def chosen(device: str) -> str:

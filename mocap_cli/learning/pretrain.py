@@ -79,7 +79,7 @@ def pretrain(
             batch = loader.at(step).to(crew.device)
             waited = time.perf_counter() - began
             torch.manual_seed(_seed(settings.seed, step, crew.rank))  # dropout, how crops vary
-            parts = _learn_fitting(parallel, optimizer, batch, settings, step, crew)
+            parts = _learn_fitting(parallel, model, optimizer, batch, settings, step, crew)
             if mean is not model:
                 follow(mean, model, settings.averaged, step)
             seconds = tally.add(step + 1, began, waited, parts)
@@ -152,16 +152,21 @@ def learn(
 
 
 def _learn_fitting(
-    model: nn.Module,
+    parallel: nn.Module,
+    model: Model,
     optimizer: torch.optim.Optimizer,
     batch: Batch,
     settings: Settings,
     step: int,
     crew: Crew,
 ) -> dict[str, Tensor]:
-    """One step, or an error that names a batch that would fit."""
+    """One step, or an error that names a batch that would fit.
+
+    That batch is sought on the bare model: the wrapped one would wait for the other processes,
+    which are in the step that failed here. They end when this one leaves with the error.
+    """
     try:
-        return learn(model, optimizer, batch, settings, step)
+        return learn(parallel, optimizer, batch, settings, step)
     except torch.OutOfMemoryError:
         pass  # only outside of this block is everything freed that the step held
     optimizer.zero_grad(set_to_none=True)
