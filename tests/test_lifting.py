@@ -13,6 +13,7 @@ from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirrored
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.keypoints import Keypoints
+from mocap_cli.lifting import exam
 from mocap_cli.lifting.banks import Shapes, make_moves, stack
 from mocap_cli.lifting.exam import calibrate
 from mocap_cli.lifting.lift import lift, load_lifter, save_lifter
@@ -192,6 +193,14 @@ def test_calibration_puts_seven_errors_in_ten_within_what_is_expected(world):
         off = (lifted.joints - b.joints).norm(dim=-1)[b.valid]
         inside.append((off < lifted.log_sigma.exp()[b.valid])[:, 1:].float())
     assert abs(torch.cat(inside).mean() - 0.7) < 0.02
+
+
+def test_calibration_moves_every_batch_to_where_the_model_is(world, monkeypatch):
+    moved = []
+    monkeypatch.setattr(exam, "on_device", lambda batch, to: (moved.append(to), batch)[1])
+    batches = [make_batch(world, QUICK, torch.Generator().manual_seed(i)) for i in range(2)]
+    calibrate(Lifter(TINY).eval(), batches)
+    assert moved == ["cpu", "cpu"]
 
 
 def test_the_rate_rises_stays_and_falls_to_nothing_over_longer_windows():

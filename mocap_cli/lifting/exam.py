@@ -44,7 +44,9 @@ def evaluate(
 def calibrate(model: Lifter, batches: Iterable[Batch]) -> None:
     """Make 70 % of each joint's errors smaller than the error expected for it."""
     ratios = []
-    for b in batches:
+    device = next(model.parameters()).device.type
+    for made in batches:
+        b = on_device(made, device)
         lifted = model(b.features, b.times, b.valid)
         off = (lifted.joints - b.joints).norm(dim=-1)
         ratios.append((off / lifted.log_sigma.exp())[b.valid])
