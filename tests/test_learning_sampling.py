@@ -87,6 +87,15 @@ def test_several_views_show_the_same_instant():
     assert (drawn.clips[:, 0] == drawn.clips[:, 2]).all()
 
 
+def test_two_views_are_paired_only_where_both_show_the_moment():
+    early, late = reel(np.arange(50) / 10, 0, view=1), reel(3 + np.arange(50) / 10, 1, view=2)
+    drawn = draw([early, late], METHODS["mv-css"].slots, GAPS, 200, (6, 6))
+    assert np.abs(drawn.times[:, 0] - drawn.times[:, 1]).max() <= 0.05
+    apart = reel(20 + np.arange(50) / 10, 1, view=2)
+    with pytest.raises(MocapError, match="never show the same moment"):
+        draw([early, apart], METHODS["mv-css"].slots, GAPS, 2, (6, 6))
+
+
 def test_several_views_are_asked_for_in_words_where_there_is_one():
     with pytest.raises(MocapError, match="several cameras"):
         draw([reel(uneven(50))], METHODS["nsd"].slots, GAPS, 2, (7, 7))

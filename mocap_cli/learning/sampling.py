@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,17 +79,44 @@ def _fit(reels: Sequence[Reel], slots: Sequence[Slot]) -> list[Reel]:
     """The reels with enough frames and, where the slots ask for it, another view."""
     fit = [reel for reel in reels if len(reel) >= FEWEST]
     if "view" in slots:
-        fit = [r for r in fit if any(o.take == r.take and o.view != r.view for o in fit)]
-        if not fit:
+        paired = [r for r in fit if any(_is_other_view(o, r) for o in fit)]
+        if not paired:
             raise MocapError(
                 "this method learns from several cameras, and no clip has a second one",
                 "name the files of one moment TAKE.cam1.mp4, TAKE.cam2.mp4, ...",
+            )
+        fit = [r for r in (_shared(reel, paired) for reel in paired) if len(r) >= FEWEST]
+        if not fit:
+            raise MocapError(
+                "the cameras of a take never show the same moment",
+                "cut the clips of one take so that they begin together",
             )
     if not fit:
         raise MocapError(
             "no clip has frames enough to learn from", "give longer clips with somebody in them"
         )
     return fit
+
+
+def _is_other_view(other: Reel, reel: Reel) -> bool:
+    return other.take == reel.take and other.view != reel.view
+
+
+def _shared(reel: Reel, reels: Sequence[Reel]) -> Reel:
+    """Only the frames that another camera of the take shows as well."""
+    shown = np.zeros(len(reel), np.bool_)
+    for other in reels:
+        if _is_other_view(other, reel):
+            shown |= _near_in(other.times, reel.times)
+    return replace(reel, times=reel.times[shown], frames=reel.frames[shown])
+
+
+def _near_in(times: Floats, moments: Floats) -> NDArray[np.bool_]:
+    """Which moments have a time within an instant of theirs."""
+    after = np.searchsorted(times, moments)
+    left, right = np.maximum(after - 1, 0), np.minimum(after, len(times) - 1)
+    off = np.minimum(np.abs(times[left] - moments), np.abs(times[right] - moments))
+    return np.asarray(off <= _SAME_INSTANT)
 
 
 Item = tuple[list[int], list[int], list[float], list[int]]
@@ -147,7 +174,8 @@ def _apart(times: Floats, at: int, low: float, high: float, rng: Random) -> int:
 
 def _other_view(reel: Reel, at: int, reels: Sequence[Reel], rng: Random) -> tuple[Reel, int]:
     """The frame of another camera nearest to the same instant."""
-    others = [r for r in reels if r.take == reel.take and r.view != reel.view]
+    moment = reel.times[at : at + 1]
+    others = [r for r in reels if _is_other_view(r, reel) and _near_in(r.times, moment)[0]]
     other = others[int(rng.integers(len(others)))]
     return other, _nearest(other.times, float(reel.times[at]))
 
