@@ -1,10 +1,17 @@
 """What is seen of a video once: again when anything that matters changes, or is damaged."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
+from film import film
 from witnesses import seen_dancing
 
+from mocap_cli.keypoints import networks
 from mocap_cli.keypoints.keypoints import Keypoints
+from mocap_cli.labels import witness
+from mocap_cli.labels.eye import encode, open_eye
 from mocap_cli.labels.kept import seen_once
 
 
@@ -49,3 +56,25 @@ def test_what_is_damaged_is_made_anew(looks, tmp_path, left):
     assert count == 2
     np.testing.assert_array_equal(again.xy, whole.xy)
     assert looks()[1] == 2
+
+
+def test_keypoints_are_looked_at_anew_when_the_follower_changed(tmp_path, monkeypatch):
+    video, looked = film(tmp_path / "a.mp4"), []
+    monkeypatch.setattr(witness, "follow", lambda *_: (looked.append(1), seen_dancing()[0].seen)[1])
+    shutil.copytree(Path(networks.__file__).parent, tmp_path / "package")
+    monkeypatch.setattr(networks, "_PACKAGE", tmp_path / "package")
+    for _ in range(2):
+        witness.watch(video, tmp_path / "cache")
+    assert len(looked) == 1
+    with (tmp_path / "package/follow.py").open("a") as source:
+        source.write("# another way to follow")
+    witness.watch(video, tmp_path / "cache")
+    assert len(looked) == 2
+
+
+def test_codes_of_other_crops_are_not_taken_from_the_cache(tmp_path):
+    video, eye = film(tmp_path / "a.mp4", range(3)), open_eye("imagenet")
+    left, right = (np.tile((x, 24.0, 24.0), (3, 1)) for x in (12.0, 52.0))
+    first = encode(video, eye, tmp_path / "cache", left)
+    assert not np.array_equal(encode(video, eye, tmp_path / "cache", right).tv, first.tv)
+    assert np.array_equal(encode(video, eye, tmp_path / "cache", left).tv, first.tv)

@@ -2,6 +2,8 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ Floats = NDArray[np.float32]
 NETWORKS = ("movenet_thunder.onnx", "blazepose_full.onnx", "movenet_multipose.onnx")
 """All that look at pictures, in weights/."""
 
+_PACKAGE = Path(__file__).parent
 _MOVENET_SHIFT = np.float32(0.33)  # pixels; a picture and its mirror image show that much
 _SIGMOID_LIMIT = 30.0  # keeps exp() within a float
 
@@ -21,6 +24,14 @@ _SIGMOID_LIMIT = 30.0  # keeps exp() within a float
 def versions() -> dict[str, str]:
     """The SHA-256 of each: what keypoints depend on beside the pictures."""
     return {name: weight_hash(name) for name in NETWORKS}
+
+
+def code_version() -> str:
+    """A SHA-256 over this package's source: what keypoints depend on beside the networks."""
+    whole = sha256()
+    for path in sorted(_PACKAGE.glob("*.py")):
+        whole.update(path.name.encode() + b"\0" + path.read_bytes())
+    return whole.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.keypoints.crop import Crop
 from mocap_cli.keypoints.fusion import fuse
 from mocap_cli.keypoints.keypoints import Keypoints
-from mocap_cli.keypoints.networks import BodyNetworks, versions
+from mocap_cli.keypoints.networks import BodyNetworks, code_version, versions
 from mocap_cli.keypoints.pursuit import LOST
 from mocap_cli.keypoints.sighting import Sighting, crop_around, see
 from mocap_cli.labels.eye import Codes, Eye, encode
@@ -55,7 +55,7 @@ def copy_clip(
     def look() -> Keypoints:
         return _seen(video, witness, spoiler, device, on_frame)
 
-    seen = seen_once(Keypoints, video, cache, [spoiler.told(), versions()], look)
+    seen = seen_once(Keypoints, video, cache, [spoiler.told(), versions(), code_version()], look)
     focal, size = witness.camera.focal * spoiler.scale, spoiler.shrunk(witness.size)
     camera = Pinhole(focal, (size[0] / 2, size[1] / 2))
     codes = encode(video, eye, cache, witness.squares() * spoiler.scale, spoiler=spoiler)

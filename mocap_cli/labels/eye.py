@@ -115,7 +115,8 @@ def encode(
                 size, source = spoiler.shrunk(size), spoiler.frames(source)
             return _encoded(_shown(source, size, eye, crops, on_frame), eye, size)
 
-    how = [_VERSION, eye.digest, span, spoiler and spoiler.told()]
+    shown = sha256(crops.tobytes()).hexdigest() if eye.cropped and crops is not None else None
+    how = [_VERSION, eye.digest, span, shown, spoiler and spoiler.told()]
     return seen_once(Codes, video, cache, how, see)
 
 

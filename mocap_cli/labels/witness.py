@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.keypoints.follow import follow
 from mocap_cli.keypoints.keypoints import Keypoints
-from mocap_cli.keypoints.networks import versions
+from mocap_cli.keypoints.networks import code_version, versions
 from mocap_cli.labels.kept import seen_once
 from mocap_cli.lifting.lift import LIFTER, Pose, lift, load_lifter
 from mocap_cli.video.probe import probe
@@ -76,7 +76,7 @@ def watch(
         with open_video(video, *span) as reader:
             return follow(_counted(reader, on_frame), "auto", device)
 
-    seen = seen_once(Keypoints, video, cache, [span, versions()], look)
+    seen = seen_once(Keypoints, video, cache, [span, versions(), code_version()], look)
     return testify(seen, camera, (info.width, info.height))
 
 
