@@ -160,8 +160,9 @@ def test_weights_that_the_last_step_broke_are_not_saved(footage, tmp_path, monke
 
     def breaks(model, *rest):
         parts = whole(model, *rest)
-        with torch.no_grad():
-            next(iter(model.parameters())).fill_(float("nan"))
+        if rest[-1] == 1:
+            with torch.no_grad():
+                next(iter(model.parameters())).fill_(float("nan"))
         return parts
 
     monkeypatch.setattr(loop, "learn", breaks)

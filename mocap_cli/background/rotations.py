@@ -3,22 +3,15 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from mocap_cli.background.background import Background
 from mocap_cli.background.path import CameraPath, Float64
 from mocap_cli.camera.pinhole import Pinhole
 
 
-def camera_rotations(background: Background, pinhole: Pinhole) -> tuple[Float64, Float64]:
-    """Seconds (N,), and each frame's camera axes (X right, Y up, Z back) to its part's first.
-
-    (N, 3, 3) as `pinhole` has it: through a lens taken for shorter than it is, turns look larger.
-    """
-    path = background.camera
-    return path.times, path_rotations(path, pinhole)
-
-
 def path_rotations(path: CameraPath, pinhole: Pinhole) -> Float64:
-    """(N, 3, 3) the same of a path alone."""
+    """(N, 3, 3) each frame's camera axes (X right, Y up, Z back) to its part's first.
+
+    As `pinhole` has it: through a lens taken for shorter than it is, turns look larger.
+    """
     seen_longer = float(np.median(path.focal)) / pinhole.focal
     turns = Rotation.from_matrix(path.rotations()).as_rotvec()
     return np.asarray(Rotation.from_rotvec(turns * seen_longer).as_matrix())

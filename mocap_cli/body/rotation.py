@@ -115,31 +115,10 @@ def quaternion_from_matrix(matrices: ArrayLike) -> Float64:
     return np.asarray(np.where(four[..., :1] < 0, -four, four))
 
 
-def matrix_from_6d(six: ArrayLike) -> Float64:
-    """Two column vectors, (..., 6), to the frame whose X is along the first."""
-    six = np.asarray(six, np.float64)
-    return frame(six[..., :3], six[..., 3:])
-
-
-def six_from_matrix(matrices: ArrayLike) -> Float64:
-    """The first two columns one after the other: (..., 6), continuous unlike any three numbers."""
-    m = np.asarray(matrices, np.float64)
-    return np.concatenate((m[..., 0], m[..., 1]), axis=-1)
-
-
 def slerp(start: Float64, end: Float64, way: ArrayLike) -> Float64:
     """Part of the way (0 start, 1 end) along the shortest turn, at a steady rate."""
     turn = vector_from_matrix(inverse(start) @ end)
     return np.asarray(start @ matrix_from_vector(np.asarray(way)[..., None] * turn))
-
-
-def matrix_from_zxy(angles: ArrayLike) -> Float64:
-    """Euler angles (z, x, y) in radians to Rz @ Rx @ Ry: a BVH's Zrotation Xrotation Yrotation."""
-    z, x, y = np.moveaxis(np.asarray(angles, np.float64), -1, 0)
-    zero = np.zeros_like(z)
-    about = [np.stack(v, axis=-1) for v in ((zero, zero, z), (x, zero, zero), (zero, y, zero))]
-    rz, rx, ry = (matrix_from_vector(v) for v in about)
-    return np.asarray(rz @ rx @ ry)
 
 
 def zxy_from_matrix(matrices: ArrayLike) -> Float64:

@@ -15,7 +15,6 @@ Float64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
 MOCAP_SIGMA = 0.01  # metres: how well a session of motion capture knows a joint's centre
-CLICK_PIXELS = 4.0  # how far a careful click is off, in a picture as large as the person's 400
 SHORTEST, TALLEST = 0.9, 2.4  # metres a person may be
 _UNITS = {1000.0: "millimetres", 100.0: "centimetres", 39.37: "inches", 0.001: "kilometres"}
 

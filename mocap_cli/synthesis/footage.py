@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
@@ -112,20 +111,6 @@ def film(shot: Shot, rng: Random) -> Iterator[Frame]:
             box=_box(layer),
         )
         before = vertices
-
-
-def contact_sheet(pictures: Sequence[UInt8], columns: int = 8, side: int = 240) -> UInt8:
-    """Pictures side by side, for looking."""
-    tiles = []
-    for picture in pictures:
-        scale = side / max(picture.shape[:2])
-        small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        tile = np.zeros((side, side, 3), np.uint8)
-        tile[: small.shape[0], : small.shape[1]] = small
-        tiles.append(tile)
-    tiles += [np.zeros((side, side, 3), np.uint8)] * (-len(tiles) % columns)
-    rows = [np.concatenate(tiles[i : i + columns], 1) for i in range(0, len(tiles), columns)]
-    return np.concatenate(rows, 0)
 
 
 def _exposed(shot: Shot, before: Float32, now: Float32) -> Layer:
