@@ -1,12 +1,20 @@
 """Files appear whole or not at all."""
 
+import glob
 import os
-import tempfile
+import secrets
+import shutil
+import socket
+import stat
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mocap_cli.errors import MocapError
+
+_LONGEST = 40  # characters of a name that a temporary name takes over: 255 bytes are allowed
+_HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"  # process numbers are a machine's own
 
 
 def same_file(one: Path, other: Path) -> bool:
@@ -27,23 +35,21 @@ def identity(path: Path) -> tuple[int, int] | Path:
 def written_whole(path: Path) -> Iterator[Path]:
     """Give a path to write aside, and rename it to `path` when the block ends well.
 
-    When the block fails or is interrupted nothing is left, and an older file stays as it was.
-    The suffix is kept, since some writers choose their format by it.
+    When the block fails or is interrupted nothing is left, and an older file stays as it was. A
+    file that is replaced passes its mode on; one that may not be written is not replaced. The
+    suffix is kept, since some writers choose their format by it.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            suffix=path.suffix, prefix=f".{path.stem}-", dir=path.parent
-        )
+        aside, mode = _created(path)
     except OSError as error:
         raise MocapError(
             f"cannot write {path}: {error.strerror}", "choose another place with -o"
         ) from error
-    os.close(handle)
-    aside = Path(name)
     try:
         yield aside
-        aside.chmod(0o666 & ~_umask())
+        aside.chmod(mode)
+        _to_the_disk(aside)
         aside.replace(path)
     except OSError as error:
         raise MocapError(
@@ -54,7 +60,61 @@ def written_whole(path: Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def aside_of(path: Path) -> Path:
+    """A hidden name beside `path` for what is not whole yet; those of dead processes are removed.
+
+    It names host and process, and is short enough wherever `path` is.
+    """
+    stem = f".{path.stem[:_LONGEST]}-{_HOST}-"
+    if os.name == "posix":  # elsewhere a signal to look for a process would end it
+        for left in path.parent.glob(f"{glob.escape(stem)}*"):
+            _remove_if_left(left, left.name.removeprefix(stem).partition("-")[0])
+    return path.with_name(f"{stem}{os.getpid()}-{secrets.token_hex(4)}{path.suffix[-_LONGEST:]}")
+
+
+def _remove_if_left(path: Path, process: str) -> None:
+    if not process.isdecimal():
+        return
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    except (OSError, OverflowError):
+        return  # it runs, for somebody else
+
+
+def _created(path: Path) -> tuple[Path, int]:
+    """An empty file aside, and the mode that the file is to have."""
+    refuse_protected(path)
+    aside = aside_of(path)
+    handle = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)  # less the umask
+    try:
+        made = os.fstat(handle)
+    finally:
+        os.close(handle)
+    try:
+        return aside, stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        return aside, stat.S_IMODE(made.st_mode)
+
+
+def refuse_protected(path: Path) -> None:
+    """A file that its owner may not write is not replaced, though its folder would allow it."""
+    with suppress(OSError):
+        if not path.stat().st_mode & stat.S_IWUSR:
+            raise MocapError(
+                f"cannot write {path}: it is write-protected",
+                "allow writing to it, or choose another name with -o",
+            )
+
+
+def _to_the_disk(path: Path) -> None:
+    """Before the rename, so that a power cut leaves the old file or the new one."""
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli.errors import MocapError
+from mocap_cli.files import aside_of
 
 UInt8 = NDArray[np.uint8]
 
@@ -71,7 +71,8 @@ def folder_written_whole(folder: Path) -> Iterator[Path]:
     """Give a folder to fill aside, and rename it when the block ends well."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
+        aside = aside_of(folder)
+        aside.mkdir()
     except OSError as error:
         raise MocapError(
             f"cannot write {folder.parent}: {error.strerror}", "choose another --store"
@@ -79,7 +80,6 @@ def folder_written_whole(folder: Path) -> Iterator[Path]:
     try:
         yield aside
         if not folder.exists():  # else somebody was faster and made the same
-            aside.chmod(0o755)
             aside.rename(folder)
     except OSError as error:
         raise MocapError(

@@ -1,0 +1,94 @@
+"""Files appear whole or not at all, as their owner wants them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mocap_cli.errors import MocapError
+from mocap_cli.files import written_whole
+from mocap_cli.learning.store import folder_written_whole
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="modes and signals are POSIX")
+
+
+def write(path: Path, text: str = "new") -> None:
+    with written_whole(path) as aside:
+        aside.write_text(text)
+
+
+def mode_of(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_a_new_file_has_the_mode_that_the_umask_leaves_and_a_rewritten_one_keeps_its_own(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write(tmp_path / "new.txt")
+    finally:
+        os.umask(before)
+    assert mode_of(tmp_path / "new.txt") == 0o640
+    own = tmp_path / "own.txt"
+    own.write_text("old")
+    own.chmod(0o600)
+    write(own)
+    assert (own.read_text(), mode_of(own)) == ("new", 0o600)
+
+
+def test_the_umask_is_never_changed_while_other_threads_may_create_files(tmp_path, monkeypatch):
+    def changed(mask: int) -> int:
+        raise AssertionError("the umask is the whole process's")
+
+    monkeypatch.setattr(os, "umask", changed)
+    write(tmp_path / "a.txt")
+
+
+def test_a_write_protected_file_is_not_replaced(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    path.chmod(0o444)
+    with pytest.raises(MocapError, match="write-protected"):
+        write(path)
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_what_is_written_reaches_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
+    whole, order = os.fsync, []
+    monkeypatch.setattr(os, "fsync", lambda f: (order.append((tmp_path / "a").exists()), whole(f)))
+    write(tmp_path / "a")
+    assert order == [False]
+
+
+def test_a_name_as_long_as_a_name_may_be_can_be_written(tmp_path):
+    for name in ("a" * 251 + ".txt", "\N{SNOWMAN}" * 83 + ".txt"):
+        write(tmp_path / name)
+        assert (tmp_path / name).read_text() == "new"
+
+
+KILLED = """
+import os, signal
+from pathlib import Path
+from mocap_cli.files import written_whole
+from mocap_cli.learning.store import folder_written_whole
+with written_whole(Path("a.txt")) as aside, folder_written_whole(Path("clip")) as folder:
+    (folder / "x").touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_and_that_of_a_living_one_is_not(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    subprocess.run([sys.executable, "-c", KILLED], check=False)
+    assert len(list(tmp_path.glob(".*"))) == 2
+    with written_whole(tmp_path / "a.txt") as aside:
+        aside.write_text("slow")
+        write(tmp_path / "a.txt", "quick")
+    with folder_written_whole(tmp_path / "clip"):
+        pass
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.txt", "clip"]
+    assert (tmp_path / "a.txt").read_text() == "slow"
