@@ -92,3 +92,25 @@ def test_what_a_killed_process_left_is_removed_by_the_next_and_that_of_a_living_
         pass
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.txt", "clip"]
     assert (tmp_path / "a.txt").read_text() == "slow"
+
+
+def test_a_full_disk_is_one_line_for_tensors_too_and_leaves_nothing(tmp_path):
+    script = """
+import resource, signal, sys, torch
+from pathlib import Path
+from mocap_cli.errors import MocapError
+from mocap_cli.learning.stored import save_model
+from mocap_cli.learning import stored
+stored.learnt = lambda model: {"a": torch.zeros(100_000)}
+stored.asdict = lambda config: {}
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    save_model(Path("a.safetensors"), type("Model", (), {"config": None}), {})
+except MocapError as error:
+    print(error.message)
+"""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("cannot write a.safetensors"), done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -14,16 +14,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from mocap_cli.errors import MocapError
-from mocap_cli.files import written_whole
 from mocap_cli.labels.expert import Calibration, Expert, Novelty
 from mocap_cli.labels.eye import IMAGENET, Eye, open_eye
 from mocap_cli.labels.growth import Growth
 from mocap_cli.labels.head import Head, HeadConfig
 from mocap_cli.learning.model import Model, ModelConfig
+from mocap_cli.tensors import write_tensors
 
 Float64 = NDArray[np.float64]
 
@@ -59,8 +58,8 @@ def save_fitted(path: Path, fitted: Fitted) -> None:
         "about": dict(fitted.about),
     }
     text = json.dumps(told)
-    with written_whole(path) as aside:
-        save_file(tensors, aside, {"format": FORMAT, "told": text, "seal": _seal(text, tensors)})
+    header = {"format": FORMAT, "told": text, "seal": _seal(text, tensors)}
+    write_tensors(path, tensors, header)
 
 
 def open_fitted(path: Path) -> Fitted:

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from mocap_cli.errors import MocapError
-from mocap_cli.files import written_whole
 from mocap_cli.learning.model import Model
 from mocap_cli.learning.settings import Settings, settings_from_json, settings_to_json
 from mocap_cli.learning.stored import fill, learnt
+from mocap_cli.tensors import write_tensors
 
 FORMAT = "mocap-pretrain-1"
 _MODEL, _MEAN, _ADAM = "model.", "mean.", "adam."
@@ -56,8 +55,7 @@ def save_checkpoint(
         "place": json.dumps(asdict(place)),
         "sha256": _digest(tensors),
     }
-    with written_whole(path) as aside:
-        save_file(tensors, aside, header)
+    write_tensors(path, tensors, header)
 
 
 def read_place(path: Path) -> tuple[Settings, Place]:

@@ -8,12 +8,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from mocap_cli.errors import MocapError
-from mocap_cli.files import written_whole
 from mocap_cli.learning.model import Model, ModelConfig
+from mocap_cli.tensors import write_tensors
 
 FORMAT = "mocap-model-1"
 _FROZEN = "features."  # ImageNet's, the same for everybody: not worth a place in the file
@@ -27,8 +26,7 @@ def save_model(path: Path, model: Model, meta: Mapping[str, Any]) -> None:
         "config": json.dumps(asdict(model.config)),
         "meta": json.dumps(dict(meta)),
     }
-    with written_whole(path) as aside:
-        save_file(learnt(model), aside, header)
+    write_tensors(path, learnt(model), header)
 
 
 def open_model(path: Path, *, learns: bool = False) -> tuple[Model, dict[str, Any]]:

@@ -9,16 +9,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirrored
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.errors import MocapError
-from mocap_cli.files import written_whole
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.lifting.network import Lifted, Lifter, LifterConfig
 from mocap_cli.lifting.windows import Observed, features
+from mocap_cli.tensors import write_tensors
 
 LIFTER = "lifter.safetensors"
 """The shipped one, in weights/."""
@@ -41,10 +40,9 @@ class Pose:
 
 def save_lifter(model: Lifter, path: Path) -> None:
     """Write weights and configuration as data (safetensors)."""
-    with written_whole(path) as aside:
-        metadata = {"lifter": json.dumps(asdict(model.config))}
-        state = {name: value.half().contiguous() for name, value in model.state_dict().items()}
-        save_file(state, aside, metadata)
+    metadata = {"lifter": json.dumps(asdict(model.config))}
+    state = {name: value.half().contiguous() for name, value in model.state_dict().items()}
+    write_tensors(path, state, metadata)
 
 
 def load_lifter(path: Path, device: str = "cpu") -> Lifter:
