@@ -1,6 +1,8 @@
 """Backgrounds of filmed patterns whose truth is known, and of videos that are none."""
 
+import errno
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -216,3 +218,21 @@ def test_who_never_leaves_a_place_is_shown_there_but_not_as_background(tmp_path:
     np.testing.assert_array_equal(plate.known, free == 255)
     assert (plate.picture[..., :3] == 90).all()
     assert plate.hole == pytest.approx(200 / 2400)
+
+
+@pytest.mark.parametrize("size", [(2, 2), (7, 5), (200, 3), (3, 200)])
+def test_a_video_of_a_few_pixels_has_a_background(size: tuple[int, int], tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (8, size[1], size[0], 3))
+    path = write_clip(tmp_path / "thin.mkv", list(noise.astype(np.uint8)))
+    assert make_background(path, BackgroundOptions(people=False)).camera.size == size
+
+
+def test_no_room_for_temporary_files_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(data: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with Stack((4, 3)) as stack:
+        monkeypatch.setattr(stack, "_file", SimpleNamespace(write=full, close=int))
+        with pytest.raises(MocapError, match="temporary file: No space left") as error:
+            stack.add(np.zeros((3, 4, 3), np.uint8))
+    assert "TMPDIR" in error.value.hint

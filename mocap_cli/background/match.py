@@ -38,6 +38,8 @@ def corners(gray: Gray, free: Gray | None = None) -> Float32:
     found: list[Float32] = []
     for rows in np.array_split(np.arange(height), _TILES):
         for columns in np.array_split(np.arange(width), _TILES):
+            if min(len(rows), len(columns)) < 3:
+                continue  # a picture of a few pixels has no corners that could be found again
             part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
             mask = None if free is None else np.ascontiguousarray(free[part])
             some = cv2.goodFeaturesToTrack(gray[part], each, 0.05, 6, mask=mask, blockSize=5)

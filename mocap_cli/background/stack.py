@@ -1,10 +1,14 @@
 """Stack: the frames that a background is made from, kept on disk and read piece by piece."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mocap_cli.errors import MocapError
 
 UInt8 = NDArray[np.uint8]
 
@@ -17,7 +21,8 @@ class Stack:
 
     def __init__(self, size: tuple[int, int]) -> None:
         self._width, self._height = size
-        self._file = tempfile.TemporaryFile(prefix="mocap-")  # noqa: SIM115 - closed by `with`
+        with _room():
+            self._file = tempfile.TemporaryFile(prefix="mocap-", buffering=0)  # noqa: SIM115 - closed by `with`
         self._count = 0
 
     def __enter__(self) -> "Stack":
@@ -37,7 +42,10 @@ class Stack:
     def add(self, image: UInt8, free: UInt8 | None = None) -> None:
         """Put a picture (H, W, 3) on top, with 255 in `free` (H, W) where no person is."""
         alpha = np.full(image.shape[:2], 255, np.uint8) if free is None else np.maximum(free, SEEN)
-        self._file.write(np.dstack((image, alpha)).tobytes())
+        data = memoryview(np.dstack((image, alpha)).reshape(-1))
+        with _room():
+            while data:
+                data = data[self._file.write(data) :]
         self._count += 1
 
     def rows(self, index: int, top: int, bottom: int) -> UInt8:
@@ -46,3 +54,14 @@ class Stack:
         self._file.seek((index * self._height + top) * line)
         found = np.frombuffer(self._file.read((bottom - top) * line), np.uint8)
         return found.reshape(bottom - top, self._width, 4)
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise MocapError(
+            f"cannot keep frames in a temporary file: {error.strerror or error}",
+            "free some space, or set TMPDIR to a folder that has more",
+        ) from error
