@@ -8,6 +8,7 @@ from poses import dance, motion_of
 
 from mocap_cli.body.resample import resample, resample_motion, steady_clock, steady_motion
 from mocap_cli.body.rotation import matrix_from_vector, vector_from_matrix
+from mocap_cli.errors import MocapError
 
 
 def tumble(times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -117,3 +118,12 @@ def test_hardly_anybody_at_another_rate_is_hardly_anybody(seen):
     joints = dance(times)
     joints[seen:] = np.nan
     assert resample_motion(motion_of(joints, times), 60.0).tracked.sum() == seen
+
+
+def test_a_gap_of_hours_is_refused_instead_of_filled_with_frames():
+    times = np.append(np.arange(12) / 30, 3600 * 12.0)
+    with pytest.raises(MocapError, match="gap in their times"):
+        steady_clock(times, 30)
+    with pytest.raises(MocapError, match="gap in their times"):
+        steady_clock(times, None)
+    assert len(steady_clock(np.arange(240) / 24, 1000)[0]) == 9959

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from mocap_cli.body.motion import Motion
 from mocap_cli.body.rotation import matrix_from_quaternion, quaternion_from_matrix, slerp, unit
+from mocap_cli.errors import MocapError
 
 Float64 = NDArray[np.float64]
 
@@ -15,6 +16,7 @@ ROUNDED = 0.6e-3  # seconds: some containers keep whole milliseconds, which is n
 BRIDGED = 3.0  # periods: across longer gaps nothing is known of speeds, and lines are straight
 STILL = 30.0  # frames per second of a single frame, when its source has no rate
 HAIR = 1e-6  # of a gap: that close to a frame it is that frame
+_MOST_TIMES, _ALWAYS = 50, 36_000  # times as many frames, and frames that any clip may become
 
 
 def steady_clock(times: Float64, fps: float | None) -> tuple[Float64, float]:
@@ -34,6 +36,12 @@ def steady_clock(times: Float64, fps: float | None) -> tuple[Float64, float]:
         usual = np.median(gaps)
         period = float(gaps[np.abs(gaps - usual) <= 0.2 * usual].mean())
     steps = int((times[-1] - times[0]) / period + 1e-6)
+    if steps > _MOST_TIMES * len(times) + _ALWAYS:
+        raise MocapError(
+            f"{len(times)} frames over {times[-1] - times[0]:.0f} s would become {steps} at an even"
+            f" {1 / period:g} frames a second: there is a gap in their times",
+            "give a span without the gap with --start and --end, or a lower --fps",
+        )
     return times[0] + period * np.arange(steps + 1), period
 
 
