@@ -92,6 +92,16 @@ def test_check_draws_good_labels_and_bad_ones_with_what_is_wrong(mocap):
     assert Path("bad/a.check.png").exists()
 
 
+def test_check_draws_what_lies_in_the_video_where_most_labels_are_beyond_its_end(mocap):
+    truth = seen_dancing()[1]
+    np.savez("a.npz", joints=truth, frames=np.arange(len(truth)) + 60, joint_names=BODY.names,
+             source="a.mp4", space="camera")  # fmt: skip
+    code, err = mocap("label-fit --labels a.npz --check")
+    assert (code, "Traceback" in err) == (1, False)
+    assert "beyond its 90 frames" in err
+    assert Path("check/a.check.png").read_bytes()[:4] == b"\x89PNG"
+
+
 def test_suggested_frames_are_pictures_with_an_empty_label_file(mocap):
     code, err = mocap("label-fit a.mp4 --suggest 3 -o next")
     assert code == 0

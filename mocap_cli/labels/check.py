@@ -77,7 +77,10 @@ def draw_checks(
         witness = witness_of(video, how)
         name = _name(labels, video, names)
         labels, refused = _placed(labels, witness, how)
-        sheet = folder / name if (labels.frames >= 0).all() else None
+        inside = (labels.frames >= 0) & (labels.frames < len(witness.times))
+        if refused and inside.any():
+            labels = labels.only(np.flatnonzero(inside))  # those that can be drawn
+        sheet = folder / name if inside.any() else None
         if sheet is not None:
             write_check(labels, video, witness, sheet, refused)
         checked.append(Checked(labels, refused, sheet))

@@ -30,6 +30,7 @@ Int = NDArray[np.int64]
 
 IMAGENET = "imagenet"
 _SIDE = 96  # pixels of the person's square that ImageNet's features are read from
+_LARGEST = 1024  # pixels: frames to learn from are far smaller, and sixteen are shown at a time
 _BATCH = 16
 _VERSION = 2
 
@@ -82,7 +83,10 @@ def _size(path: Path, meta: dict[str, object]) -> tuple[int, int]:
     """Width and height of the frames that a model learnt from."""
     kept = meta.get("size")
     if isinstance(kept, list) and len(kept) == 2:
-        return int(kept[0]), int(kept[1])
+        width, height = int(kept[0]), int(kept[1])
+        if not 0 < min(width, height) <= max(width, height) <= _LARGEST:
+            raise MocapError(f"{path} tells a size of {width}x{height}", "give an undamaged model")
+        return width, height
     try:
         sources, store, _ = read_sources(path.parent)
         _, height, width, _ = open_clip(store, sources[0].address).frames.shape
