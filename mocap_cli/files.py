@@ -31,6 +31,11 @@ def identity(path: Path) -> tuple[int, int] | Path:
     return status.st_dev, status.st_ino
 
 
+def readable(name: str) -> str:
+    """A file's name as text that any program can read: bytes that are not UTF-8 become U+FFFD."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """Give a path to write aside, and rename it to `path` when the block ends well.

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -312,3 +313,23 @@ def test_an_interrupt_leaves_nothing_half_written(tmp_path, number, code):
     assert child.returncode == code
     assert b"Traceback" not in err
     assert files(tmp_path) == ["a.mp4"]
+
+
+def test_control_characters_in_names_and_motions_do_not_reach_the_terminal(mocap, monkeypatch):
+    film(Path("a\x1b[2J.mp4"))
+    shown = standing_named("b\x1b]0;title\x07.mp4")
+    monkeypatch.setattr(batch, "track", lambda path, options, on_frame: shown(path, options))
+    typed = "track 'a\x1b[2J.mp4' -o .json"
+    code, _, err = mocap(typed)
+    assert (code, "\x1b" in err, "\x07" in err) == (0, False, False)
+    assert "\N{SYMBOL FOR ESCAPE}[2J.json" in err
+    code, _, err = mocap("track 'none\x1b[2J.mp4' -o .json")
+    assert (code, "\x1b" in err) == (1, False)
+
+
+def standing_named(name):
+    def track(path, options):
+        motion = stand(path, options)
+        return replace(motion, source=replace(motion.source, file=name))
+
+    return track

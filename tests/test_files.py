@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mocap_cli.errors import MocapError
-from mocap_cli.files import written_whole
+from mocap_cli.files import readable, written_whole
 from mocap_cli.learning.store import folder_written_whole
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="modes and signals are POSIX")
@@ -114,3 +114,8 @@ except MocapError as error:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stdout.startswith("cannot write a.safetensors"), done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_names_that_are_not_utf8_become_text_that_json_can_hold():
+    assert readable("caf\udce9.mp4") == "caf\N{REPLACEMENT CHARACTER}.mp4"
+    assert readable("caf\xe9.mp4") == "caf\xe9.mp4"

@@ -17,6 +17,7 @@ from mocap_cli.background.people import PeopleMask
 from mocap_cli.background.plate import NEVER_FREE, Plate
 from mocap_cli.background.solve import camera_path
 from mocap_cli.background.stack import Stack
+from mocap_cli.files import readable
 from mocap_cli.keypoints.cuts import CutWatch
 from mocap_cli.video.reader import VideoReader, open_video
 from mocap_cli.weights import Device
@@ -60,7 +61,10 @@ def make_background(
         _collect(video, options, chosen, mask, stack)
         plates = [_plate(camera, kind, part, chosen, stack) for part in range(len(camera.kind))]
         made = Background(
-            video=video.name, kind=kind, camera=replace(camera, warnings=()), plates=tuple(plates)
+            video=readable(video.name),
+            kind=kind,
+            camera=replace(camera, warnings=()),
+            plates=tuple(plates),
         )
         fit = told(misfit(made, stack, chosen.tolist())) if kind != "split" else ()
     return replace(made, warnings=(*damage, *camera.warnings, *fit, *_holes(plates)))

@@ -31,7 +31,9 @@ def run(
 
     With `only_fit` a motion that is unfit for use fails, and nothing is written of it.
     """
-    outputs = {identity(output): output for job in jobs for output in job.outputs}
+    outputs: dict[object, Path] = {
+        identity(output): output for job in jobs for output in job.outputs
+    }
     with bars(quiet) as screen:
 
         def check(job: Job) -> Path | None:

@@ -20,17 +20,30 @@ from rich.text import Text
 
 from mocap_cli.errors import MocapError
 
+_CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"}
+_CONTROLS |= dict.fromkeys(range(127, 160), 65533)
+
 
 def console() -> Console:
     """Where people read; no line is folded, so that one error stays one line."""
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def harmless(text: str) -> str:
+    """The same without control characters, which in a file's name would steer the terminal."""
+    return text.translate(_CONTROLS)
+
+
+def _harmless(text: Text) -> Text:
+    text.plain = harmless(text.plain)  # one character for each, so that styles stay in place
+    return text
+
+
 def show_error(error: MocapError) -> None:
     """What is wrong, and the way out."""
-    console().print(Text.assemble(("error: ", "bold red"), error.message))
+    console().print(Text.assemble(("error: ", "bold red"), harmless(error.message)))
     if error.hint:
-        console().print(Text.assemble(("hint: ", "cyan"), error.hint))
+        console().print(Text.assemble(("hint: ", "cyan"), harmless(error.hint)))
 
 
 def show_failures(failures: Mapping[Path, str], jobs: int, plural: str) -> None:
@@ -39,7 +52,7 @@ def show_failures(failures: Mapping[Path, str], jobs: int, plural: str) -> None:
     table.add_column(plural.removesuffix("s"), overflow="fold")
     table.add_column("why", overflow="fold")
     for video, why in failures.items():
-        table.add_row(Text(str(video)), Text(why))
+        table.add_row(Text(harmless(str(video))), Text(harmless(why)))
     Console(stderr=True, highlight=False).print(table)
 
 
@@ -74,13 +87,13 @@ class Bars:
     def show(self, text: Text) -> None:
         """Print above the bars, unless silence was asked for."""
         if not self._quiet:
-            self._progress.console.print(text)
+            self._progress.console.print(_harmless(text))
 
     @contextmanager
     def bar(self, label: str, frames: int | None, unit: str = "frames") -> Iterator[Bar]:
         """A bar that is there while the block runs."""
         # The label is text: the brackets of clip[b].mp4 are no markup.
-        task = self._progress.add_task("", label=Text(label), total=frames, unit=unit)
+        task = self._progress.add_task("", label=Text(harmless(label)), total=frames, unit=unit)
         try:
             yield Bar(self._progress, task)
         finally:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.errors import MocapError
-from mocap_cli.files import written_whole
+from mocap_cli.files import readable, written_whole
 from mocap_cli.labels.agree import agreed
 from mocap_cli.labels.eye import Eye
 from mocap_cli.labels.gather import Gathering, codes_of, witness_of
@@ -153,7 +153,7 @@ def _pictures(
     with open_video(one.video) as reader:
         for frame in reader:
             if frame.index in wanted:
-                path = folder / f"{one.video.stem}_{frame.index + 1:06d}.png"
+                path = folder / f"{readable(one.video.stem)}_{frame.index + 1:06d}.png"
                 found.append((path, frame.image, frame.time))
             if frame.index >= frames[-1]:
                 break

@@ -14,6 +14,7 @@ from mocap_cli.body.resample import resample_motion
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.errors import MocapError
+from mocap_cli.files import readable
 from mocap_cli.keypoints.follow import follow
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.networks import versions
@@ -173,7 +174,7 @@ def _motion(
     span = seen.times[-1] - seen.times[0]
     return Motion(
         source=Source(
-            file=info.path.name,
+            file=readable(info.path.name),
             fps=float((len(seen) - 1) / span) if span > 0 else float(info.fps),
             width=info.width,
             height=info.height,
