@@ -6,6 +6,7 @@ import secrets
 import shutil
 import socket
 import stat
+import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -65,6 +66,23 @@ def written_whole(path: Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
+def refuse_unwritable(path: Path) -> None:
+    """Refuse, before the long work, a file that could not be written after it."""
+    try:
+        if path.is_dir():
+            raise MocapError(f"{path} is a folder", "give the name of a file, or remove the folder")
+        with suppress(FileNotFoundError):
+            path.stat()  # an error where the name is too long, or a link leads to itself
+        refuse_protected(path)
+        folder = next(p for p in path.absolute().parents if p.exists())
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise MocapError(
+            f"cannot write {path}: {error.strerror}", "choose another place with -o"
+        ) from error
+
+
 def aside_of(path: Path) -> Path:
     """A hidden name beside `path` for what is not whole yet; those of dead processes are removed.
 
@@ -104,6 +122,35 @@ def _created(path: Path) -> tuple[Path, int]:
         return aside, stat.S_IMODE(path.stat().st_mode)
     except FileNotFoundError:
         return aside, stat.S_IMODE(made.st_mode)
+
+
+@contextmanager
+def only_process(path: Path) -> Iterator[None]:
+    """Hold a lock file while the block runs, or say that another process holds it."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+    except OSError as error:
+        raise MocapError(
+            f"cannot write {path}: {error.strerror}", "choose another place with -o"
+        ) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise MocapError(
+                f"another process writes to {path.parent}", "wait for it, or choose another -o"
+            ) from error
+        except OSError:
+            pass  # a file system without locks
+        yield
+    finally:
+        os.close(handle)
 
 
 def refuse_protected(path: Path) -> None:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from mocap_cli.background.background import open_background
 from mocap_cli.cli import app
+from mocap_cli.commands import backgrounds
 from mocap_cli.errors import MocapError
 
 
@@ -90,3 +91,17 @@ def test_a_film_of_one_video_does_not_overwrite_another_input(video: Path) -> No
     other = other.rename(video.with_name("passer.background.mp4"))
     with pytest.raises(MocapError, match="would overwrite the input"):
         _run(str(video), str(other), "--video")
+
+
+def test_an_output_that_cannot_be_is_refused_before_the_work(
+    video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*values: object) -> None:
+        raise AssertionError("the long work has begun")
+
+    monkeypatch.setattr(backgrounds, "make_background", never)
+    with pytest.raises(MocapError, match="cannot write"):
+        _run(str(video), "-o", "/proc/nothing/a.png")
+    (video.parent / "film.mp4").mkdir()
+    with pytest.raises(MocapError, match="is a folder"):
+        _run(str(video), "-o", str(video.parent / "film.png"), "--video")

@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from mocap_cli import cli
 from mocap_cli.body.motion import write_motion
 from mocap_cli.commands import training, wanted
+from mocap_cli.files import only_process
 from mocap_cli.learning.checkpoint import read_place
 from mocap_cli.learning.journal import Journal, read_metrics
 from mocap_cli.learning.losses import LossWeights
@@ -70,7 +71,7 @@ def test_a_folder_of_videos_becomes_a_model_with_pictures_of_how(mocap, tinily):
     assert "3 steps" in err
     files = {p.name for p in Path("runs/a").iterdir()}
     assert files == {"best.safetensors", "last.safetensors", "metrics.jsonl", "curves.png",
-                     "run.json", "sheets"}  # fmt: skip
+                     "run.json", "sheets", ".lock"}  # fmt: skip
     assert len(list(Path("runs/a/sheets").glob("*.png"))) == 2
     model, meta = open_model(Path("runs/a/best.safetensors"))
     assert meta["clips"] == ["blob0.mp4", "blob1.mp4"]
@@ -123,6 +124,26 @@ def test_a_resumed_run_takes_another_rate_and_batch_and_refuses_the_rest(mocap, 
     assert mocap(f"{resumed} --rate 1e-5 --batch 4")[0] == 0
     run = read_place(Path("runs/a/last.safetensors"))[0]
     assert (run.rate, run.batch) == (1e-5, 4)
+
+
+def test_a_folder_with_somebody_elses_files_is_not_written_into(mocap, tinily):
+    for name in ("run.json", "metrics.jsonl", "best.safetensors"):
+        folder = Path(f"of-{name}")
+        folder.mkdir()
+        (folder / name).write_text("mine")
+        code, _, err = mocap(f"pretrain videos -o {folder} --steps 1 {tinily}")
+        assert (code, (folder / name).read_text()) == (1, "mine"), err
+        assert len(list(folder.iterdir())) == 1
+
+
+def test_two_processes_never_write_to_one_run(mocap, tinily):
+    with only_process(Path("runs/a") / training.LOCK):
+        code, _, err = mocap(f"pretrain videos -o runs/a --steps 1 {tinily}")
+    assert (code, "another process writes to runs/a" in err) == (1, True)
+    assert mocap(f"pretrain videos -o runs/a --steps 1 {tinily}")[0] == 0
+    with only_process(Path("runs/a") / training.LOCK):
+        code, _, err = mocap("pretrain -o runs/a --resume --steps 2 --device cpu")
+    assert (code, "another process writes to runs/a" in err) == (1, True)
 
 
 def test_a_dry_run_tells_the_plan_and_writes_nothing(mocap, tinily):

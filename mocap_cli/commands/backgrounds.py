@@ -17,7 +17,7 @@ from mocap_cli.commands.report import lines_of
 from mocap_cli.commands.screen import Bars, bars
 from mocap_cli.commands.several import do_all, leave_with
 from mocap_cli.errors import MocapError
-from mocap_cli.files import same_file
+from mocap_cli.files import refuse_unwritable, same_file
 from mocap_cli.video.probe import VideoInfo, probe
 
 PICTURE, ARCHIVE = ".background.png", ".background.npz"
@@ -63,6 +63,7 @@ def run(jobs: Sequence[Job], options: BackgroundOptions, extras: Extras, *, quie
             for path in _outputs(job, extras):
                 if same_file(path, job.source):
                     raise MocapError(f"{path} is the video itself", "choose another name with -o")
+                refuse_unwritable(path)
             return info
 
         def do(job: Job, info: VideoInfo, number: str) -> None:

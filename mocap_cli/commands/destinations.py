@@ -1,6 +1,7 @@
 """Destinations: which input gives which files, from the arguments of a command."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,8 +87,9 @@ def plan(
 
 
 def _is_folder(value: str) -> bool:
-    if value.endswith(("/", "\\")) or Path(value).is_dir():
-        return True
+    with suppress(OSError):  # a name that is too long is refused where outputs are checked
+        if value.endswith(("/", "\\")) or Path(value).is_dir():
+            return True
     slip = value.startswith(".") and Path(value).name == value  # .fbx is meant as a suffix
     return not Path(value).suffix and not slip
 

@@ -13,7 +13,7 @@ from mocap_cli.commands.live import duration
 from mocap_cli.commands.report import lines_of
 from mocap_cli.commands.screen import Bars, bars
 from mocap_cli.errors import MocapError
-from mocap_cli.files import identity, same_file
+from mocap_cli.files import identity, refuse_unwritable, same_file
 from mocap_cli.labels.agree import Clock
 from mocap_cli.labels.check import draw_checks
 from mocap_cli.labels.clicked import read_views
@@ -153,8 +153,7 @@ def _refuse_overwriting(asked: Asked) -> None:
         for path in ((one, *one.rglob("*")) if one.is_dir() else (one,))
     }
     for number, path in enumerate(outputs):
-        if path.is_dir():
-            raise MocapError(f"{path} is a folder", "give the name of a file")
+        refuse_unwritable(path)
         if identity(path) in read:
             raise MocapError(
                 f"{path} is an input, and would be overwritten", "choose another name for it"

@@ -14,9 +14,11 @@ from mocap_cli.commands.live import Stops, duration, progress
 from mocap_cli.commands.screen import Bar, bars, console
 from mocap_cli.commands.wanted import Wanted
 from mocap_cli.errors import MocapError
+from mocap_cli.files import only_process, refuse_unwritable
 from mocap_cli.learning.batch import Batch
 from mocap_cli.learning.checkpoint import Place, read_place
 from mocap_cli.learning.collect import (
+    RUN,
     Collected,
     assemble,
     collect,
@@ -28,7 +30,7 @@ from mocap_cli.learning.collect import (
 )
 from mocap_cli.learning.footage import Footage
 from mocap_cli.learning.gallery import CURVES, SHEETS, Gallery
-from mocap_cli.learning.journal import Journal
+from mocap_cli.learning.journal import METRICS, Journal
 from mocap_cli.learning.model import Model, with_weights_at_hand
 from mocap_cli.learning.parallel import Crew, chosen, crew
 from mocap_cli.learning.plan import make_plan
@@ -39,6 +41,8 @@ from mocap_cli.learning.subject import with_measured_prior
 from mocap_cli.learning.tally import Told
 from mocap_cli.video.probe import VideoInfo
 from mocap_cli.weights import Device
+
+LOCK = ".lock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +65,8 @@ def run(wanted: Wanted, manner: Manner, *, dry: bool) -> None:
     if dry:
         typer.echo(make_plan(infos, skipped, settings, recipe, chosen(wanted.device)).text())
         return
-    if (wanted.output / LAST).exists():
-        raise MocapError(
-            f"{wanted.output} holds a run already", "go on with --resume, or choose another -o"
-        )
-    with crew(wanted.device) as team:
+    _refuse_foreign(wanted.output)
+    with crew(wanted.device) as team, _locked(wanted.output, team):
         found = _gathered(infos, skipped, wanted, recipe, team, manner.quiet)
         settings = replace(settings, model=with_weights_at_hand(settings.model))
         settings = with_measured_prior(settings, found.footage)
@@ -102,8 +103,33 @@ def go_on(folder: Path, changes: Continued, *, device: Device, manner: Manner) -
         )
     sources, store, keypoints = read_sources(folder)
     footage = assemble(sources, store, settings.crowds, keypoints=keypoints)
-    with crew(device) as team:
+    with crew(device) as team, _locked(folder, team):
         _train(footage, settings, folder, team, manner, place)
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Refuse a folder that holds a run, or files of others that a run would overwrite."""
+    for name in (LAST, BEST):
+        if (folder / name).exists():
+            raise MocapError(
+                f"{folder} holds a run already: {name}", "go on with --resume, or choose another -o"
+            )
+    begun = (folder / RUN).exists()
+    if begun:
+        read_sources(folder)  # a run that was ended before its first save may begin again
+    if not begun and (folder / METRICS).exists():
+        raise MocapError(f"{folder / METRICS} is not of a run", "choose another -o")
+    refuse_unwritable(folder / LAST)
+
+
+@contextmanager
+def _locked(folder: Path, team: Crew) -> Iterator[None]:
+    """Keep other processes out of the folder of a run; the system lets go when this one ends."""
+    if not team.leads:
+        yield
+        return
+    with only_process(folder / LOCK):
+        yield
 
 
 def _gathered(
@@ -195,9 +221,12 @@ def _watched(
 
 @contextmanager
 def stopped_by_signals() -> Iterator[Stops]:
-    """Let Ctrl-C and SIGTERM end the loop after the step it is in."""
+    """Let Ctrl-C, SIGTERM and SIGHUP end the loop after the step it is in."""
     stops = Stops()
-    before = {n: signal.signal(n, stops.ask) for n in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, stops.ask) for number in numbers}
     try:
         yield stops
     finally:

@@ -21,7 +21,7 @@ from mocap_cli.export.report import write_report
 from mocap_cli.export.rigs import RigNames
 from mocap_cli.export.trc import write_trc
 from mocap_cli.export.usd import write_usd
-from mocap_cli.files import same_file
+from mocap_cli.files import refuse_unwritable, same_file
 
 Units = Literal["cm", "m"]
 
@@ -147,8 +147,7 @@ def check_output(path: Path, inputs: Mapping[str, Path], frames: int) -> None:
     `inputs` are the files it is made from, by what they are: "video", "motion".
     """
     known = format_of(path)
-    if path.is_dir():
-        raise MocapError(f"{path} is a folder", "give the name of a file, or remove the folder")
+    refuse_unwritable(path)
     for what, given in inputs.items():
         if same_file(path, given):
             raise MocapError(f"{path} is the {what} itself", "choose another name with -o")
