@@ -50,6 +50,8 @@ def mocap(
 def main() -> None:
     """Run the command line: exit with 1 on what the user can mend, 130 on Ctrl-C."""
     signal.signal(signal.SIGTERM, _leave)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, _leave)  # the terminal is gone; under nohup it is ignored
     try:
         app(prog_name="mocap")
     except MocapError as error:

@@ -1,7 +1,6 @@
 """The command line as a user types it; the tracker is replaced by somebody who stands still."""
 
 import shlex
-import signal
 import subprocess
 import sys
 import time
@@ -211,6 +210,11 @@ def never(path, options, on_frame):
         ("blocked/a.json", "cannot write blocked/a.json: Not a directory"),
         ("/proc/a.json", "cannot write /proc/a.json: "),
         ("out/ -o .json", "out/a.json is a folder"),
+        ("protected.json", "protected.json: it is write-protected"),
+        ("loop/a.json", "cannot write loop/a.json: Too many levels of symbolic links"),
+        (f"{'a' * 260}.json", "File name too long"),
+        (f"{'a' * 260}", "File name too long"),
+        ("b.json --subject 5000,5000", "outside of a.mp4, which is 64x48"),
     ],
 )
 def test_an_output_that_cannot_be_is_refused_before_the_work(mocap, monkeypatch, output, said):
@@ -218,6 +222,8 @@ def test_an_output_that_cannot_be_is_refused_before_the_work(mocap, monkeypatch,
     film(Path("a.mp4"))
     Path("link.mp4").hardlink_to("a.mp4")
     Path("blocked").touch()
+    Path("protected.json").touch(0o444)
+    Path("loop").symlink_to("loop")
     Path("out/a.json").mkdir(parents=True)
     before = files()
     code, out, err = mocap(f"track a.mp4 -o {output}")
@@ -243,6 +249,12 @@ def test_a_disk_too_full_is_refused_before_the_work(mocap, monkeypatch):
         "track",
         "track a.mp4 --device tpu",
         "track a.mp4 --height -1",
+        "track a.mp4 --height 5",
+        "track a.mp4 --height 1e-308",
+        "track a.mp4 --start 1e308",
+        "export a.json --smooth 1e-308",
+        "pretrain a.mp4 --seed 100000000000000000000",
+        "pretrain a.mp4 --dry-run --batch 1000000000",
         "track a.mp4 --focal nan",
         "track a.mp4 --start 2 --end 1",
         "track a.mp4 --subject nobody",
@@ -298,7 +310,7 @@ cli.main()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(2, 130), (15, 143), (1, 129)])
 def test_an_interrupt_leaves_nothing_half_written(tmp_path, number, code):
     film(tmp_path / "a.mp4", range(600), sound_seconds=5)
     script = _SLOW.format(tests=str(Path(__file__).parent))
@@ -333,3 +345,9 @@ def standing_named(name):
         return replace(motion, source=replace(motion.source, file=name))
 
     return track
+
+
+def test_a_height_in_centimetres_is_answered_with_metres(mocap):
+    film(Path("a.mp4"))
+    code, _, err = mocap("track a.mp4 --height 170")
+    assert (code, "did you mean 1.70?" in " ".join(err.split())) == (2, True)

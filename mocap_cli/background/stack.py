@@ -42,7 +42,7 @@ class Stack:
     def add(self, image: UInt8, free: UInt8 | None = None) -> None:
         """Put a picture (H, W, 3) on top, with 255 in `free` (H, W) where no person is."""
         alpha = np.full(image.shape[:2], 255, np.uint8) if free is None else np.maximum(free, SEEN)
-        data = memoryview(np.dstack((image, alpha)).reshape(-1))
+        data = memoryview(np.dstack((image, alpha)).tobytes())
         with _room():
             while data:
                 data = data[self._file.write(data) :]

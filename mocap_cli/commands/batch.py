@@ -8,6 +8,7 @@ from mocap_cli.commands.destinations import Job
 from mocap_cli.commands.report import report
 from mocap_cli.commands.screen import Bars, bars
 from mocap_cli.commands.several import do_all, leave_with
+from mocap_cli.errors import MocapError
 from mocap_cli.export.formats import Units, WriteOptions, check_output, write
 from mocap_cli.tracking.track import TrackOptions, track
 from mocap_cli.video.probe import VideoInfo, probe
@@ -20,7 +21,12 @@ def run(jobs: Sequence[Job], options: TrackOptions, *, units: Units, quiet: bool
         def do(job: Job, info: VideoInfo, number: str) -> None:
             _track(job, info, options, units, screen, number)
 
-        failures = do_all(jobs, check, do)
+        def checked(job: Job) -> VideoInfo:
+            info = check(job)
+            _refuse_outside(info, options)
+            return info
+
+        failures = do_all(jobs, checked, do)
     leave_with(failures, len(jobs), "videos")
 
 
@@ -30,6 +36,18 @@ def check(job: Job) -> VideoInfo:
     for output in job.outputs:
         check_output(output, {"video": info.path}, info.frames or 0)
     return info
+
+
+def _refuse_outside(info: VideoInfo, options: TrackOptions) -> None:
+    """A point on the person lies in the picture."""
+    if isinstance(options.subject, str):
+        return
+    x, y = options.subject
+    if not (0 <= x <= info.width and 0 <= y <= info.height):
+        raise MocapError(
+            f"--subject {x:g},{y:g} is outside of {info.path}, which is {info.width}x{info.height}",
+            "give a point in pixels from the upper left corner",
+        )
 
 
 def _track(

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from mocap_cli.commands.options import Quiet, positive
+from mocap_cli.commands.options import Quiet, positive, tall
 
 Videos = Annotated[
     list[Path] | None,
@@ -70,9 +70,7 @@ Suggest = Annotated[
 ]
 Height = Annotated[
     float | None,
-    typer.Option(
-        callback=positive, help="Metres; how tall who was clicked is.", show_default="1.70"
-    ),
+    typer.Option(callback=tall, help="Metres; how tall who was clicked is.", show_default="1.70"),
 ]
 Focal = Annotated[float | None, typer.Option(callback=positive, help="Focal length in pixels.")]
 Offset = Annotated[

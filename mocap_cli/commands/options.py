@@ -5,21 +5,28 @@ from typing import Annotated, Literal
 
 import typer
 
+SMALLEST, LARGEST = 1e-9, 1e9  # beyond, numbers are slips, and arithmetic overflows
+LARGEST_SEED = 2**63 - 1
+SHORTEST = 0.05  # metres
 FASTEST = 1000.0  # frames a second; more is a slip of the finger and fills the disk
-TALLEST = 10.0  # metres: puppets and giants may be, centimetres may not
+TALLEST = 3.0  # metres: puppets may be, centimetres may not
 
 
 def positive(value: float | None) -> float | None:
     """Refuse what is not above zero."""
     if value is not None and not (math.isfinite(value) and value > 0):
         raise typer.BadParameter("give a number above 0")
+    if value is not None and not SMALLEST <= value <= LARGEST:
+        raise typer.BadParameter(f"give a number from {SMALLEST:g} to {LARGEST:g}")
     return value
 
 
 def tall(value: float | None) -> float | None:
     """Refuse what is nobody's height in metres."""
-    if (value := positive(value)) is not None and value > TALLEST:
-        raise typer.BadParameter(f"give metres, as 1.75; nobody is {value:g} m tall")
+    if (value := positive(value)) is not None and not SHORTEST <= value <= TALLEST:
+        metres = value / 100
+        hint = f"; did you mean {metres:.2f}?" if 0.5 <= metres <= TALLEST else ""
+        raise typer.BadParameter(f"give metres, as 1.75; nobody is {value:g} m tall{hint}")
     return value
 
 
@@ -30,7 +37,7 @@ def _rate(value: float | None) -> float | None:
 
 
 def _seconds(value: float | None) -> float | None:
-    if value is not None and not (math.isfinite(value) and value >= 0):
+    if value is not None and not 0 <= value <= LARGEST:
         raise typer.BadParameter("give seconds from the beginning of the video")
     return value
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from mocap_cli.commands.options import Quiet, positive
+from mocap_cli.commands.options import LARGEST_SEED, Quiet, positive
 from mocap_cli.learning.methods import METHODS
 
 _NAMES = ", ".join(METHODS)
@@ -30,7 +30,13 @@ FallSteps = Annotated[
 ]
 BatchSize = Annotated[
     int | None,
-    typer.Option("--batch", min=1, help="Items a step, four frames each.", show_default="preset's"),
+    typer.Option(
+        "--batch",
+        min=1,
+        max=1_000_000,
+        help="Items a step, four frames each.",
+        show_default="preset's",
+    ),
 ]
 Near = Annotated[
     float | None,
@@ -42,7 +48,9 @@ Far = Annotated[
 ]
 Side = Annotated[
     int | None,
-    typer.Option(min=32, help="Longer side of stored frames, pixels.", show_default="preset's"),
+    typer.Option(
+        min=32, max=4096, help="Longer side of stored frames, pixels.", show_default="preset's"
+    ),
 ]
 Fps = Annotated[
     float | None, typer.Option(callback=positive, help="Frames a second to store at most.")
@@ -72,7 +80,7 @@ Rate = Annotated[
     float | None,
     typer.Option(callback=positive, help="Learning rate.", show_default="preset's"),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Another seed, another run.")]
+Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Another seed, another run.")]
 Store = Annotated[
     Path | None,
     typer.Option(help="Where decoded frames are kept.", show_default="frames/ beside RUN"),
