@@ -253,6 +253,7 @@ def test_a_disk_too_full_is_refused_before_the_work(mocap, monkeypatch):
         "track a.mp4 --height 1e-308",
         "track a.mp4 --start 1e308",
         "export a.json --smooth 1e-308",
+        "export a.json --smooth 1e-6",
         "pretrain a.mp4 --seed 100000000000000000000",
         "pretrain a.mp4 --dry-run --batch 1000000000",
         "track a.mp4 --focal nan",

@@ -12,7 +12,7 @@ from mocap_cli.commands.options import (
     Quiet,
     Start,
     Units,
-    positive,
+    hertz,
     refuse_backwards,
     tall,
 )
@@ -89,7 +89,7 @@ Smooth = Annotated[
     float | None,
     typer.Option(
         metavar="HERTZ",
-        callback=positive,
+        callback=hertz,
         help="Take out what is faster: 6 calms walking, 12 leaves kicks as they are.",
     ),
 ]

@@ -7,6 +7,7 @@ import typer
 
 SMALLEST, LARGEST = 1e-9, 1e9  # beyond, numbers are slips, and arithmetic overflows
 LARGEST_SEED = 2**63 - 1
+SLOWEST = 0.01  # hertz: a motion over minutes
 SHORTEST = 0.05  # metres
 FASTEST = 1000.0  # frames a second; more is a slip of the finger and fills the disk
 TALLEST = 3.0  # metres: puppets may be, centimetres may not
@@ -27,6 +28,13 @@ def tall(value: float | None) -> float | None:
         metres = value / 100
         hint = f"; did you mean {metres:.2f}?" if 0.5 <= metres <= TALLEST else ""
         raise typer.BadParameter(f"give metres, as 1.75; nobody is {value:g} m tall{hint}")
+    return value
+
+
+def hertz(value: float | None) -> float | None:
+    """Refuse a cutoff so low that the equations of the smoother have no solution."""
+    if (value := positive(value)) is not None and value < SLOWEST:
+        raise typer.BadParameter(f"give at least {SLOWEST:g} hertz")
     return value
 
 
