@@ -58,6 +58,15 @@ def test_smoothing_takes_jitter_out_and_leaves_the_dance():
     assert spread(smooth) < 1e-5
 
 
+def test_a_cutoff_that_the_frame_rate_is_too_high_for_is_refused():
+    still = t_pose(60)
+    for rate in (30, 1000):
+        motion = motion_of(still, np.arange(60) / rate)
+        with pytest.raises(MocapError, match="too low a cutoff"):
+            changed(motion, Changes(smooth=0.0005 * rate))
+        changed(motion, Changes(smooth=0.0011 * rate))
+
+
 def test_smoothing_keeps_the_speed_of_a_somersault():
     truth = somersault(TIMES, 4.0)  # two turns a second
     smooth = changed(motion_of(truth, TIMES), Changes(smooth=6.0))

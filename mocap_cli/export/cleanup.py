@@ -24,6 +24,7 @@ Float64 = NDArray[np.float64]
 
 UP = np.array((0.0, 1.0, 0.0))
 PLANTED = 0.5
+_STIFFEST = 1000  # frames in a period of the cutoff
 
 
 def smooth(motion: Motion, hertz: float) -> Motion:
@@ -31,6 +32,12 @@ def smooth(motion: Motion, hertz: float) -> Motion:
     joints, sigma = motion.joints.astype(np.float64), motion.sigma.astype(np.float64)
     if not motion.tracked.any():
         return motion
+    rate = 1 / float(np.median(np.diff(motion.times))) if len(motion.times) > 1 else 0.0
+    if hertz * _STIFFEST < rate:  # the equations are no longer solvable in double precision
+        raise MocapError(
+            f"{hertz:g} Hz is too low a cutoff at {rate:.0f} frames a second",
+            f"give --smooth {rate / _STIFFEST:.2g} or more",
+        )
     pose = joints - joints[:, :1]
     how = Smoothing(turn=hertz, still=hertz, speed=0.0, most=hertz)
     lengths = bone_lengths(pose, sigma)
