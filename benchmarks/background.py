@@ -1,6 +1,6 @@
 """Measure backgrounds on examples/ski.mp4 and walk.mp4, whose cameras and backgrounds are known.
 
-python benchmarks/background.py
+python benchmarks/plates.py
 
 The camera against SIFT matched on every pair of frames, as the paper does it, and against OpenCV's
 stitcher on the same key frames; the background against the true one.
@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap_cli.background.background import Background
-from mocap_cli.background.make import BackgroundOptions, make_background
-from mocap_cli.background.people import PeopleMask
-from mocap_cli.background.solve import camera_path
+from mocap_cli.camera.path_estimation import estimate_camera_path
+from mocap_cli.plates.background import Background
+from mocap_cli.plates.builder import BackgroundOptions, make_background
+from mocap_cli.plates.person_mask import PersonMasker
 from mocap_cli.video.reader import open_video
 
 Float64 = NDArray[np.float64]
@@ -94,9 +94,9 @@ def main() -> None:
     """Print the tables."""
     began = time.perf_counter()
     with open_video(CLIP) as video:
-        path = camera_path(video, freeing=PeopleMask())
+        path = estimate_camera_path(video, freeing=PersonMasker())
     ours_seconds = time.perf_counter() - began
-    ours = corner_errors(np.stack([path.between(i, 0) for i in range(len(path.times))]))
+    ours = corner_errors(np.stack([path.homography(i, 0) for i in range(len(path.times))]))
     began = time.perf_counter()
     chain = chained_sift()
     sift_seconds = time.perf_counter() - began

@@ -27,16 +27,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli.body.motion import Motion
-from mocap_cli.labels.curve import learn_curve, write_curve
-from mocap_cli.labels.evaluate import Scores, score, table
-from mocap_cli.labels.eye import IMAGENET, Eye, open_eye
-from mocap_cli.labels.fit import FitOptions, fit
-from mocap_cli.labels.fitted import save_fitted
-from mocap_cli.labels.gather import Clip, Gathering, examples_of, gather, witness_of
-from mocap_cli.labels.guide import open_guide
+from mocap_cli.labels.evaluate import PoseScores, score_poses, score_table
+from mocap_cli.labels.fitting.fine_tuning import fine_tune
+from mocap_cli.labels.fitting.fit_heads import FitOptions, fit_heads
+from mocap_cli.labels.fitting.fitted_model import save_fitted
+from mocap_cli.labels.fitting.fitted_tracker import open_fitted_tracker
+from mocap_cli.labels.fitting.frozen_encoder import IMAGENET, FrozenEncoder, open_encoder
+from mocap_cli.labels.fitting.gather import (
+    GatherOptions,
+    LabelledClip,
+    clip_examples,
+    gather,
+    witness_of,
+)
+from mocap_cli.labels.fitting.label_efficiency import draw_label_efficiency, label_efficiency
 from mocap_cli.labels.labels import make_labels
 from mocap_cli.labels.poses import fit_clips
-from mocap_cli.labels.tune import tune
 from mocap_cli.tracking.track import TrackOptions, track
 from mocap_cli.video.reader import open_video
 
@@ -61,9 +67,9 @@ def main() -> None:
     parser.add_argument("--head", choices=("A", "B"), default="B")
     parser.add_argument("--fine-tune", action="store_true", help="auto: also tune the model")
     options = parser.parse_args()
-    how = Gathering(cache=options.cache)
+    how = GatherOptions(cache=options.cache)
     videos = sorted(options.footage.glob("*.mp4"))[: options.clips]
-    eye, fitting = open_eye(options.model), FitOptions(kind=options.head)
+    eye, fitting = open_encoder(options.model), FitOptions(kind=options.head)
     if options.what == "curve":
         compare(videos, eye, how, fitting, options.picture)
     elif options.what == "tune":
@@ -79,14 +85,16 @@ def truth_of(video: Path) -> Float64:
     return np.load(video.with_suffix(".truth.npz"))["joints"].astype(np.float64)
 
 
-def clip_of(video: Path, frames: NDArray[np.int64], how: Gathering) -> Clip:
+def clip_of(video: Path, frames: NDArray[np.int64], how: GatherOptions) -> LabelledClip:
     """A clip with those frames of its truth as labels."""
     witness, joints = witness_of(video, how), truth_of(video)
     labels = make_labels(video, video.name, frames=frames, joints=joints[frames], in_camera=True)
-    return Clip(video, replace(labels, times=witness.times[labels.frames]), witness)
+    return LabelledClip(video, replace(labels, times=witness.times[labels.frames]), witness)
 
 
-def splits(videos: Sequence[Path], how: Gathering) -> dict[str, tuple[list[Clip], list[Clip]]]:
+def splits(
+    videos: Sequence[Path], how: GatherOptions
+) -> dict[str, tuple[list[LabelledClip], list[LabelledClip]]]:
     """By name what is taught and what is asked."""
     lengths = [len(truth_of(video)) for video in videos]
     cuts = [int(TAUGHT * n) for n in lengths]
@@ -106,18 +114,22 @@ def splits(videos: Sequence[Path], how: Gathering) -> dict[str, tuple[list[Clip]
 
 
 def compare(
-    videos: Sequence[Path], eye: Eye, how: Gathering, options: FitOptions, picture: Path | None
+    videos: Sequence[Path],
+    eye: FrozenEncoder,
+    how: GatherOptions,
+    options: FitOptions,
+    picture: Path | None,
 ) -> None:
     """A table for each split, and the curve of the first as a picture."""
-    baseline = open_eye(IMAGENET)
+    baseline = open_encoder(IMAGENET)
     rows = {"ours": (eye, False), "imagenet": (baseline, False), "ours + 2D": (eye, True),
             "imagenet + 2D": (baseline, True)}  # fmt: skip
     for name, (taught, asked) in splits(videos, how).items():
         curves = {}
         print(f"\n{name}\n")
         for row, (own, points) in rows.items():
-            both = [examples_of(clips, own, how, points=points) for clips in (taught, asked)]
-            curves[row] = learn_curve(both[0], both[1], replace(options, points=points))
+            both = [clip_examples(clips, own, how, points=points) for clips in (taught, asked)]
+            curves[row] = label_efficiency(both[0], both[1], replace(options, points=points))
             if len(curves) == 1:
                 print("| labels |", " | ".join(str(n) for n, _ in curves[row]), "|")
                 print("|---" * (1 + len(curves[row])), "|", sep="")
@@ -126,11 +138,13 @@ def compare(
         print("| default tracker |", " | ".join(f"{usual:.0f}" for _ in curves["ours"]), "|")
         if picture is not None:
             curves["default"] = [(n, usual) for n, _ in curves["ours"]]
-            write_curve(curves, picture)
+            draw_label_efficiency(curves, picture)
             picture = None
 
 
-def compare_tuned(videos: Sequence[Path], eye: Eye, how: Gathering, options: FitOptions) -> None:
+def compare_tuned(
+    videos: Sequence[Path], eye: FrozenEncoder, how: GatherOptions, options: FitOptions
+) -> None:
     """A row for each number of labels: N-MPJPE by the code alone, frozen and tuned."""
     for name, (taught, asked) in splits(videos, how).items():
         print(f"\n{name}\n\n| labels | frozen | fine-tuned | minutes |\n|---|---|---|---|")
@@ -138,47 +152,51 @@ def compare_tuned(videos: Sequence[Path], eye: Eye, how: Gathering, options: Fit
         for count in (*TUNED, total):
             clips = thinned(taught, count)
             began = time.perf_counter()
-            own = tune(eye, clips, how, options)
+            own = fine_tune(eye, clips, how, options)
             minutes = (time.perf_counter() - began) / 60
             frozen, tuned = (asked_after(clips, asked, e, how, options) for e in (eye, own))
             print(f"| {count} | {frozen:.0f} | {tuned:.0f} | {minutes:.1f} |", flush=True)
 
 
-def thinned(clips: Sequence[Clip], count: int) -> list[Clip]:
+def thinned(clips: Sequence[LabelledClip], count: int) -> list[LabelledClip]:
     """So many of their labels, evenly spread."""
     lengths = [len(clip.labels) for clip in clips]
     chosen = np.zeros(sum(lengths), bool)
     chosen[np.unique(np.linspace(0, len(chosen) - 1, count).round().astype(int))] = True
     parts = np.split(chosen, np.cumsum(lengths)[:-1])
     both = zip(clips, parts, strict=True)
-    return [replace(clip, labels=clip.labels.only(part)) for clip, part in both if part.any()]
+    return [replace(clip, labels=clip.labels.select(part)) for clip, part in both if part.any()]
 
 
 def asked_after(
-    taught: Sequence[Clip], asked: Sequence[Clip], eye: Eye, how: Gathering, options: FitOptions
+    taught: Sequence[LabelledClip],
+    asked: Sequence[LabelledClip],
+    eye: FrozenEncoder,
+    how: GatherOptions,
+    options: FitOptions,
 ) -> float:
     """N-MPJPE by the code alone on clips, once others are taught."""
-    own, others = (examples_of(clips, eye, how, points=False) for clips in (taught, asked))
-    expert = fit(own, replace(options, folds=min(options.folds, len(own))), tuned=eye.tuned)
+    own, others = (clip_examples(clips, eye, how, points=False) for clips in (taught, asked))
+    expert = fit_heads(own, replace(options, folds=min(options.folds, len(own))), tuned=eye.tuned)
     joints, _ = expert.ask(others.inputs, others.flipped)
     times = others.frames.astype(np.float64)
-    return score(joints, others.joints.astype(np.float64), times, others.clips).n_mpjpe
+    return score_poses(joints, others.joints.astype(np.float64), times, others.clips).n_mpjpe
 
 
-def lifter(clips: Sequence[Clip]) -> float:
+def lifter(clips: Sequence[LabelledClip]) -> float:
     """N-MPJPE of what the default tracker's lifter says of labelled frames."""
     said = np.concatenate([c.witness.pose.joints[c.labels.frames] for c in clips])
     truth = np.concatenate([c.labels.joints - c.labels.joints[:, :1] for c in clips])
     times = np.concatenate([c.labels.times for c in clips])
-    return score(
+    return score_poses(
         said, truth, times, np.repeat(np.arange(len(clips)), [len(c.labels) for c in clips])
     ).n_mpjpe
 
 
 def teach_by_tracker(
     videos: Sequence[Path],
-    eye: Eye,
-    how: Gathering,
+    eye: FrozenEncoder,
+    how: GatherOptions,
     options: FitOptions,
     streak: int,
     *,
@@ -189,14 +207,14 @@ def teach_by_tracker(
     folder = how.cache / f"blurred-{streak}"
     blurred = [blur(video, folder / video.name, streak) for video in videos]
     found = gather([], blurred, how, taught=True)
-    own = tune(eye, found.clips, how, options) if tuned else eye
+    own = fine_tune(eye, found.clips, how, options) if tuned else eye
     fitted = fit_clips(found.clips, own, how, options)
     save_fitted(folder / "auto.mocap", fitted)
-    guide = open_guide(folder / "auto.mocap")
+    guide = open_fitted_tracker(folder / "auto.mocap")
     for path, why in found.left_out.items():
         print(f"{path.name}: {why}")
     said = {
-        name: [camera_joints(track(video, TrackOptions(guide=own))) for video in blurred]
+        name: [camera_joints(track(video, TrackOptions(model=own))) for video in blurred]
         for name, own in (("default", None), ("--labels auto", guide))
     }
     default, ours = said["default"], said["--labels auto"]
@@ -206,7 +224,7 @@ def teach_by_tracker(
         rows = [("default", default), ("auto, same frames", shared), ("auto, the rest", lost)]
         asked = ((name, asked_of(poses, videos, wanted)) for name, poses in rows)
         scores = [(name, found) for name, found in asked if found is not None]
-        print(f"\n{where} frames\n\n{table(scores)}", flush=True)
+        print(f"\n{where} frames\n\n{score_table(scores)}", flush=True)
 
 
 def blur(video: Path, path: Path, streak: int) -> Path:
@@ -247,7 +265,7 @@ def camera_joints(motion: Motion) -> Float64:
     return np.asarray(joints - joints[:, :1])
 
 
-def asked_of(poses: Sequence[Float64], videos: Sequence[Path], blurred: bool) -> Scores | None:
+def asked_of(poses: Sequence[Float64], videos: Sequence[Path], blurred: bool) -> PoseScores | None:
     """Scores on the blurred frames, or on the others; None where nothing is said."""
     said, truth, clips, times = [], [], [], []
     for number, (pose, video) in enumerate(zip(poses, videos, strict=True)):
@@ -259,16 +277,16 @@ def asked_of(poses: Sequence[Float64], videos: Sequence[Path], blurred: bool) ->
         times += at
     if not np.isfinite(np.concatenate(said)).any():
         return None
-    return score(
+    return score_poses(
         np.concatenate(said), np.concatenate(truth), np.array(times, np.float64), np.array(clips)
     )
 
 
-def measure_time(video: Path, eye: Eye, how: Gathering, options: FitOptions) -> None:
+def measure_time(video: Path, eye: FrozenEncoder, how: GatherOptions, options: FitOptions) -> None:
     """Seconds for 30 labels of one clip, its features cached."""
     count = len(truth_of(video))
     clip = clip_of(video, np.linspace(0, count - 1, 30).round().astype(np.int64), how)
-    examples_of([clip], eye, how, points=True, copies=options.copies)
+    clip_examples([clip], eye, how, points=True, copies=options.copies)
     began = time.perf_counter()
     fit_clips([clip], eye, how, options)
     print(f"{count} frames of {video.name}: fitted in {time.perf_counter() - began:.1f} s")

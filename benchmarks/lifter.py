@@ -3,7 +3,7 @@
     python benchmarks/lifter.py MOTION --held-out test.npz
 
 MOTION is the folder of motion capture, test.npz what
-`python -m mocap_cli.lifting.recorded MOTION -o test.npz --shots 30 --held-out` wrote; its
+`python -m training.lifter.recorded_shots MOTION -o test.npz --shots 30 --held-out` wrote; its
 even shots calibrated the expected errors, its odd ones are measured here.
 """
 
@@ -15,23 +15,23 @@ import torch
 
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.keypoints.keypoints import Keypoints
-from mocap_cli.lifting.banks import make_moves, make_shapes
-from mocap_cli.lifting.exam import evaluate
-from mocap_cli.lifting.lift import LIFTER, lift, load_lifter
+from mocap_cli.lifting.lift import LIFTER_FILE, lift, load_lifter
 from mocap_cli.lifting.metrics import mpjpe, n_mpjpe, p_mpjpe
 from mocap_cli.lifting.network import Lifter
-from mocap_cli.lifting.recipe import TrainConfig, World
-from mocap_cli.lifting.recorded import FPS, Recorded, every_other, load_recorded
-from mocap_cli.synthesis.bodies import make_body
-from mocap_cli.synthesis.recordings import held_out, read_recordings
 from mocap_cli.weights import weight_path
+from training.lifter.batches import TrainConfig, TrainingData
+from training.lifter.evaluation import evaluate
+from training.lifter.motion_bank import make_body_bank, make_motion_bank
+from training.lifter.recorded_shots import FPS, RecordedShots, load_recorded, split_in_half
+from training.synthesis.body_model import make_body
+from training.synthesis.mocap_dataset import is_held_out, read_mocap_folder
 
 LENS = Pinhole(1.0, (0.0, 0.0))
 CALM = ("08_", "12_")
 """Subjects who walk and do tai chi; the others do martial arts, acrobatics and styled dances."""
 
 
-def shots(bank: Recorded, *, perfect: bool) -> list[tuple[Keypoints, torch.Tensor, bool]]:
+def shots(bank: RecordedShots, *, perfect: bool) -> list[tuple[Keypoints, torch.Tensor, bool]]:
     """What was seen (or should have been), the true joints, and whether the body tumbles."""
     found = []
     for first, length, tumbling in zip(bank.first, bank.length, bank.tumbling, strict=True):
@@ -43,14 +43,14 @@ def shots(bank: Recorded, *, perfect: bool) -> list[tuple[Keypoints, torch.Tenso
             times=np.arange(len(rays)) / FPS,
             xy=np.where(known[:, None, None], rays * (1, -1), np.nan).astype(np.float32),
             score=score,
-            seen=known,
+            detected=known,
             cut=np.zeros(len(rays), np.bool_),
         )
         found.append((seen, bank.joints[rows], bool(tumbling)))
     return found
 
 
-def measure(model: Lifter, bank: Recorded, *, perfect: bool) -> None:
+def measure(model: Lifter, bank: RecordedShots, *, perfect: bool) -> None:
     """Rows for recorded shots, upright and tumbling apart."""
     rows: dict[bool, list[torch.Tensor]] = {False: [], True: []}
     for seen, truth, tumbling in shots(bank, perfect=perfect):
@@ -73,19 +73,19 @@ def main() -> None:
     parser.add_argument("motion", type=Path)
     parser.add_argument("--held-out", type=Path, required=True)
     options = parser.parse_args()
-    model = load_lifter(weight_path(LIFTER))
+    model = load_lifter(weight_path(LIFTER_FILE))
     body = make_body(dict.fromkeys(("gender", "age", "muscle", "weight", "height"), 0.5))
-    clips = [clip for clip in read_recordings(options.motion, body) if held_out(clip)]
+    clips = [clip for clip in read_mocap_folder(options.motion, body) if is_held_out(clip)]
     calm = [clip for clip in clips if clip.name.startswith(CALM)]
     print("| held-out subjects | MPJPE | N-MPJPE | P-MPJPE | within the expected error |")
     print("|---|---|---|---|---|")
-    shapes = make_shapes(64, 2)
+    shapes = make_body_bank(64, 2)
     for who, chosen in (("", clips), (", walking and tai chi", calm)):
-        world = World(shapes, make_moves(chosen, body))
+        world = TrainingData(shapes, make_motion_bank(chosen, body))
         for name, row in evaluate(model, world, TrainConfig()).items():
             numbers = " | ".join(f"{row[key]:.0f}" for key in ("MPJPE", "N-MPJPE", "P-MPJPE"))
             print(f"| {name}{who}, drawn | {numbers} | {100 * row['inside']:.0f} % |")
-    bank = every_other(load_recorded(options.held_out), 1)
+    bank = split_in_half(load_recorded(options.held_out), 1)
     measure(model, bank, perfect=True)
     measure(model, bank, perfect=False)
 

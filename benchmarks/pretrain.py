@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
 from scipy.optimize import linear_sum_assignment
 
-from mocap_cli.learning.model import Model
-from mocap_cli.learning.stored import open_model
-from mocap_cli.learning.transformer import paste
+from mocap_cli.learning.model.model import Model
+from mocap_cli.learning.model.model_file import open_model
+from mocap_cli.learning.model.spatial_transformer import paste
 from mocap_cli.lifting.metrics import n_mpjpe
 from mocap_cli.video.reader import open_video
 

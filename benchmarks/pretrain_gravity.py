@@ -20,15 +20,15 @@ import torch
 from numpy.typing import NDArray
 from pretrain import Clip, corners, intersection, read_clip
 
-from mocap_cli.commands.screen import bars
-from mocap_cli.learning.batch import Batch
-from mocap_cli.learning.collect import collect, recipe_for, survey, usual_gaps
-from mocap_cli.learning.footage import Footage
-from mocap_cli.learning.model import SMALL, Model
-from mocap_cli.learning.parallel import Crew
-from mocap_cli.learning.pretrain import Hooks, pretrain
-from mocap_cli.learning.settings import PACES, Settings
-from mocap_cli.learning.subject import with_measured_prior
+from mocap_cli.cli.progress import progress_display
+from mocap_cli.learning.data.batch import Batch
+from mocap_cli.learning.data.dataset import Dataset
+from mocap_cli.learning.data.ingest import choose_recipe, default_gaps, ingest, probe_videos
+from mocap_cli.learning.data.subject_size import with_measured_prior
+from mocap_cli.learning.loop.distributed import Distributed
+from mocap_cli.learning.loop.settings import PRESET_TRAINING, Settings
+from mocap_cli.learning.loop.training import Hooks, pretrain
+from mocap_cli.learning.model.model import SMALL, Model
 
 LONGER = 5  # times as many steps are given to learning without gravity
 LOOKS = 10  # at the boxes in so many steps as the gravity stage has
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=4)
     options = parser.parse_args()
     videos = sorted(options.footage.glob("*.mp4"))
-    clips = [read_clip(path, PACES["small"].side, EVERY) for path in videos]
+    clips = [read_clip(path, PRESET_TRAINING["small"].side, EVERY) for path in videos]
     footage, settings = begin(videos, options.output / "frames", options.batch)
     curves: dict[str, list[Curve]] = {name: [] for name in COLOURS}
     for seed in range(1, options.seeds + 1):
@@ -66,23 +66,23 @@ def main() -> None:
     cv2.imwrite(str(options.output / "gravity.png"), picture[..., ::-1])
 
 
-def begin(videos: Sequence[Path], store: Path, batch: int) -> tuple[Footage, Settings]:
+def begin(videos: Sequence[Path], store: Path, batch: int) -> tuple[Dataset, Settings]:
     """The dives decoded, and the small preset as `mocap pretrain` would set it for them."""
-    infos, _ = survey(videos)
-    gaps, pace = usual_gaps(infos), PACES["small"]
-    recipe = recipe_for(infos, pace.side, gaps, None, "auto")
-    with bars(False) as screen:
-        found = collect(infos, store, recipe, "skip", lambda video, n: screen.bar(video.name, n))
+    infos, _ = probe_videos(videos)
+    gaps, pace = default_gaps(infos), PRESET_TRAINING["small"]
+    recipe = choose_recipe(infos, pace.side, gaps, None, "auto")
+    with progress_display(False) as screen:
+        found = ingest(infos, store, recipe, "skip", lambda video, n: screen.bar(video.name, n))
     settings = Settings(
         gaps=gaps, batch=batch, rate=pace.rate, shrink_steps=pace.shrink_steps, model=SMALL,
         averaged=pace.averaged,
     )  # fmt: skip
     weights = replace(settings.weights, far=gaps.far, track=pace.track)
-    return found.footage, replace(settings, weights=weights)
+    return found.dataset, replace(settings, weights=weights)
 
 
 def curve(
-    footage: Footage, settings: Settings, folder: Path, clips: Sequence[Clip], every: int
+    footage: Dataset, settings: Settings, folder: Path, clips: Sequence[Clip], every: int
 ) -> Curve:
     """Learn, looking at the boxes now and then."""
     found: Curve = []
@@ -93,7 +93,7 @@ def curve(
             found.append((step, *looked(model, clips)))
             print(folder.name, step, *(f"{value:.3f}" for value in found[-1][1:]), flush=True)
 
-    pretrain(footage, settings, folder, Crew(), Hooks(show=show), resume=False)
+    pretrain(footage, settings, folder, Distributed(), Hooks(on_preview=show), resume=False)
     return found
 
 

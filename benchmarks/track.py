@@ -61,12 +61,12 @@ def shots(motion: Path, count: int, folder: Path) -> Iterator[Case]:
     """Random shots of subjects that nothing was trained on, as lossless video."""
     import av
 
-    from mocap_cli.synthesis.bodies import make_body
-    from mocap_cli.synthesis.footage import FPS, film, random_shots
-    from mocap_cli.synthesis.recordings import held_out, read_recordings
+    from training.synthesis.body_model import make_body
+    from training.synthesis.mocap_dataset import is_held_out, read_mocap_folder
+    from training.synthesis.rendered_shots import FPS, random_shots, render_shot
 
     rng = np.random.default_rng(99)
-    clips = [c for c in read_recordings(motion, make_body({})) if held_out(c)]
+    clips = [c for c in read_mocap_folder(motion, make_body({})) if is_held_out(c)]
     weights = np.array([min(len(c.root) / c.fps, 15.0) for c in clips])
     for number, shot in zip(range(count), random_shots(clips, weights, rng), strict=False):
         video, joints = folder / f"{number:02d}-{shot.name}.mkv", []
@@ -74,7 +74,7 @@ def shots(motion: Path, count: int, folder: Path) -> Iterator[Case]:
             stream = file.add_stream("ffv1", rate=round(FPS))
             stream.width, stream.height = shot.view.width, shot.view.height
             stream.pix_fmt = "bgr0"
-            for frame in film(shot, rng):
+            for frame in render_shot(shot, rng):
                 joints.append(frame.joints)
                 file.mux(stream.encode(av.VideoFrame.from_ndarray(frame.picture, format="rgb24")))
             file.mux(stream.encode())

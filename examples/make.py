@@ -16,20 +16,20 @@ from mocap_cli.body.motion import Camera, Motion, Source, write_motion
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.errors import MocapError
-from mocap_cli.synthesis.bodies import Body, make_body, place
-from mocap_cli.synthesis.dive import make_dive
-from mocap_cli.synthesis.footage import visible_keypoints
-from mocap_cli.synthesis.looks import Garment, Look
-from mocap_cli.synthesis.movie import write_movie
-from mocap_cli.synthesis.patterns import Pattern
-from mocap_cli.synthesis.planting import planted
-from mocap_cli.synthesis.render import Layer, blended, render
-from mocap_cli.synthesis.scene import Scene
-from mocap_cli.synthesis.settings import gym, tower
-from mocap_cli.synthesis.sources import read_amc, read_bvh
-from mocap_cli.synthesis.splash import Splash
-from mocap_cli.synthesis.timing import at_times
-from mocap_cli.synthesis.view import View, look
+from training.synthesis.body_appearance import Appearance, Garment
+from training.synthesis.body_model import Body, make_body, transform_anchors
+from training.synthesis.camera_view import CameraView, look_at_pose
+from training.synthesis.clip_sampling import sample_clip
+from training.synthesis.cloth_patterns import Pattern
+from training.synthesis.dive import make_dive
+from training.synthesis.environments import gym, tower
+from training.synthesis.foot_planting import plant_feet
+from training.synthesis.mocap_readers import read_amc, read_bvh
+from training.synthesis.mp4 import write_mp4
+from training.synthesis.rendered_shots import visible_keypoints
+from training.synthesis.renderer import RenderLayer, mean_layer, render
+from training.synthesis.splash import Splash
+from training.synthesis.virtual_scene import VirtualScene
 
 Float32 = NDArray[np.float32]
 PLATFORM = 5.0  # metres
@@ -45,9 +45,9 @@ class Take:
     moves: Float32  # (T, P, 3, 4)
     stands: NDArray[np.bool_]  # (T, 2) the left and the right foot
     body: Body
-    look: Look
-    scene: Scene
-    view: View
+    look: Appearance
+    scene: VirtualScene
+    view: CameraView
     shutter: int  # drawings in the half of a frame for which the shutter is open
     made_from: str
     splash: Splash | None = None
@@ -79,9 +79,13 @@ def dive(motion: Path) -> Take:
     moves = body.transforms(fall.clip)
     on_platform = np.arange(len(moves)) / 60 < fall.leaves
     at_entry = int(fall.enters * 60)
-    hands = place(body.joints, moves[at_entry : at_entry + 1])[0, BODY.index("left_wrist")]
+    hands = transform_anchors(body.joints, moves[at_entry : at_entry + 1])[
+        0, BODY.index("left_wrist")
+    ]
     trunks = Garment(paint=_plain(0.75, 0.1, 0.12), thickness=0.003, trunk=(0, 0.14), leg=0.4)
-    view = View(Pinhole.guess(720, 1280), look((1.0, 5.25, 7.9), (1.0, 3.6, 0.0)), 720, 1280)
+    view = CameraView(
+        Pinhole.guess(720, 1280), look_at_pose((1.0, 5.25, 7.9), (1.0, 3.6, 0.0)), 720, 1280
+    )
     return Take(
         name="dive",
         fps=60.0,
@@ -103,11 +107,13 @@ def walk(motion: Path) -> Take:
     body = make_body(_shape(0.1, height=0.55), mesh=True)
     clip = read_bvh(_find(motion, "12_02.bvh"), "12_02")
     times = np.arange(0.05, len(clip.root) / clip.fps - 0.05, 1 / 30)
-    moves, stands = planted(body.transforms(at_times(clip, times, 30.0)), body, 30.0)
+    moves, stands = plant_feet(body.transforms(sample_clip(clip, times, 30.0)), body, 30.0)
     shirt = Garment(paint=_plain(0.93, 0.75, 0.2), thickness=0.008, trunk=(0.1, 1.2), sleeve=0.55)
     trousers = Garment(paint=_plain(0.13, 0.17, 0.3), thickness=0.01, trunk=(0, 0.2), leg=1.95)
     shoes = Garment(paint=_plain(0.9, 0.9, 0.9), thickness=0.007, ankle=1.95)
-    view = View(Pinhole.guess(1280, 720), look((0.2, 1.5, 5.9), (0.2, 1.0, 0)), 1280, 720)
+    view = CameraView(
+        Pinhole.guess(1280, 720), look_at_pose((0.2, 1.5, 5.9), (0.2, 1.0, 0)), 1280, 720
+    )
     return Take(
         name="walk",
         fps=30.0,
@@ -126,9 +132,9 @@ def filmed(take: Take, path: Path) -> Motion:
     """Render into a movie; returns what is true in it."""
     visible: list[NDArray[np.bool_]] = []
     size = (take.view.width, take.view.height)
-    write_movie(drawn(take, visible), path, round(take.fps), size, crf=22)
+    write_mp4(drawn(take, visible), path, round(take.fps), size, crf=22)
     if not take.splash:
-        write_movie([clean(take)], path.with_suffix(".clean.mp4"), round(take.fps), size, crf=8)
+        write_mp4([clean(take)], path.with_suffix(".clean.mp4"), round(take.fps), size, crf=8)
     return truth_of(take, np.stack(visible))
 
 
@@ -144,11 +150,11 @@ def drawn(take: Take, visible: list[NDArray[np.bool_]]) -> Iterator[NDArray[np.u
     grain = np.random.default_rng(1)
     if take.body.vertices is None:
         raise ValueError("rendering needs a body with its mesh")
-    before = place(take.body.vertices, take.moves[:1])[0]
+    before = transform_anchors(take.body.vertices, take.moves[:1])[0]
     for time, moves in zip(take.times, take.moves, strict=True):
-        now = place(take.body.vertices, moves[None])[0]
+        now = transform_anchors(take.body.vertices, moves[None])[0]
         steps = np.linspace(0.5, 1, take.shutter, dtype=np.float32)
-        layer = blended([
+        layer = mean_layer([
             render(surface, before + (now - before) * step, take.view, take.scene.light)
             for step in steps
         ])  # fmt: skip
@@ -165,15 +171,17 @@ def drawn(take: Take, visible: list[NDArray[np.bool_]]) -> Iterator[NDArray[np.u
         before = now
 
 
-def _seen(take: Take, moves: Float32, layer: Layer) -> NDArray[np.bool_]:
-    keypoints = place(take.body.keypoints, moves[None])[0]
+def _seen(take: Take, moves: Float32, layer: RenderLayer) -> NDArray[np.bool_]:
+    keypoints = transform_anchors(take.body.keypoints, moves[None])[0]
     depth = -take.view.to_camera(keypoints)[:, 2]
     return visible_keypoints(take.view.pixels(keypoints), depth, layer, take.view)
 
 
 def truth_of(take: Take, visible: NDArray[np.bool_]) -> Motion:
     """The joints that the pictures were made from, in the format that `mocap track` writes."""
-    joints, keypoints = (place(a, take.moves) for a in (take.body.joints, take.body.keypoints))
+    joints, keypoints = (
+        transform_anchors(a, take.moves) for a in (take.body.joints, take.body.keypoints)
+    )
     count = len(take.moves)
     pose = np.broadcast_to(take.view.world_from_camera, (count, 3, 4)).astype(np.float32)
     view = take.view
@@ -187,7 +195,7 @@ def truth_of(take: Take, visible: NDArray[np.bool_]) -> Motion:
         times=take.times,
         joints=joints.round(5),
         sigma=np.zeros(joints.shape[:2], np.float32),
-        seen=np.asarray(visible.any(axis=1)),
+        detected=np.asarray(visible.any(axis=1)),
         contacts=take.stands.astype(np.float32),
         xy=view.pixels(keypoints).astype(np.float32).round(3),
         score=visible.astype(np.float32),
@@ -217,8 +225,8 @@ def _shape(gender: float, muscle: float = 0.5, height: float = 0.5) -> dict[str,
 def _person(
     skin: tuple[float, float, float], hair: tuple[float, float, float], *clothes: Garment,
     long: bool = False,
-) -> Look:  # fmt: skip
-    return Look(
+) -> Appearance:  # fmt: skip
+    return Appearance(
         skin=np.array(skin, np.float32), hair=np.array(hair, np.float32),
         eyes=np.array([0.25, 0.17, 0.1], np.float32), hair_thickness=0.014, long_hair=long,
         beard=0.0, cap=None, clothes=clothes, wear=3,

@@ -15,15 +15,22 @@ from numpy.typing import NDArray
 
 from mocap_cli.body.motion import Camera, Motion, Source, write_motion
 from mocap_cli.body.skeleton import BODY
-from mocap_cli.files import written_whole
-from mocap_cli.synthesis.bodies import Body, make_body, place
-from mocap_cli.synthesis.footage import visible_keypoints
-from mocap_cli.synthesis.looks import Garment
-from mocap_cli.synthesis.movie import write_movie
-from mocap_cli.synthesis.render import Layer, Surface, render
-from mocap_cli.synthesis.scene import Scene
-from mocap_cli.synthesis.skiing import Panorama, on_feet, run, skis, slope, views
-from mocap_cli.synthesis.view import View
+from mocap_cli.io.atomic import write_atomically
+from training.synthesis.body_appearance import Garment
+from training.synthesis.body_model import Body, make_body, transform_anchors
+from training.synthesis.camera_view import CameraView
+from training.synthesis.mp4 import write_mp4
+from training.synthesis.rendered_shots import visible_keypoints
+from training.synthesis.renderer import BodySurface, RenderLayer, render
+from training.synthesis.skiing import (
+    RenderedPanorama,
+    camera_views,
+    on_feet,
+    ski_slope,
+    skis,
+    slalom_run,
+)
+from training.synthesis.virtual_scene import VirtualScene
 
 UInt8 = NDArray[np.uint8]
 FPS, FRAMES, FOLLOWED = 30, 300, 6.5  # frames a second, in all; seconds until the camera turns back
@@ -38,10 +45,10 @@ def main() -> None:
     folder = parser.parse_args().output
     times = np.arange(FRAMES) / FPS
     body = make_body(_shape(0.1, muscle=0.6), mesh=True)
-    moves = run(times, FOLLOWED, body)
-    seen_by = views(times, FOLLOWED, SIZE)
-    scene = slope(np.random.default_rng(4))
-    wide = Panorama.of(scene, seen_by)
+    moves = slalom_run(times, FOLLOWED, body)
+    seen_by = camera_views(times, FOLLOWED, SIZE)
+    scene = ski_slope(np.random.default_rng(4))
+    wide = RenderedPanorama.of(scene, seen_by)
     suit = Garment(
         paint=_plain(0.1, 0.3, 0.7), thickness=0.012, trunk=(0, 1.2), sleeve=2.9, leg=2.5,
         wrist=2.6, ankle=2.2,
@@ -49,29 +56,31 @@ def main() -> None:
     surface = _person((0.87, 0.68, 0.55), (0.13, 0.09, 0.07), suit).dress(body)
     shown: list[NDArray[np.bool_]] = []
     pictures = drawn(scene, wide, surface, body, moves, seen_by, shown)
-    write_movie(pictures, folder / "ski.mp4", FPS, SIZE, crf=27)
+    write_mp4(pictures, folder / "ski.mp4", FPS, SIZE, crf=27)
     clean = (wide.cut(view) for view in seen_by[::CLEAN_EVERY])
-    write_movie(clean, folder / "ski.clean.mp4", FPS, SIZE, crf=17)
+    write_mp4(clean, folder / "ski.clean.mp4", FPS, SIZE, crf=17)
     write_camera(seen_by, times, folder / "ski.camera.json")
     write_motion(truth(times, moves, body, seen_by, np.stack(shown)), folder / "ski.truth.json")
 
 
 def drawn(
-    scene: Scene,
-    wide: Panorama,
-    surface: Surface,
+    scene: VirtualScene,
+    wide: RenderedPanorama,
+    surface: BodySurface,
     body: Body,
     moves: NDArray[np.float32],
-    seen_by: list[View],
+    seen_by: list[CameraView],
     shown: list[NDArray[np.bool_]],
 ) -> Iterator[UInt8]:
     """Every picture; `shown` is told which keypoints can be seen in it."""
     boards, grain = skis(), np.random.default_rng(1)
     assert body.vertices is not None
     for now, view in zip(moves, seen_by, strict=True):
-        picture, vertices = wide.cut(view), place(body.vertices, now[None])[0]
-        keypoints = place(body.keypoints, now[None])[0]
-        layer = Layer(0, 0, *(np.zeros((1, 1, 3), np.float32), *np.zeros((2, 1, 1), np.float32)))
+        picture, vertices = wide.cut(view), transform_anchors(body.vertices, now[None])[0]
+        keypoints = transform_anchors(body.keypoints, now[None])[0]
+        layer = RenderLayer(
+            0, 0, *(np.zeros((1, 1, 3), np.float32), *np.zeros((2, 1, 1), np.float32))
+        )
         if np.isfinite(view.pixels(keypoints)).all() and _inside(view.pixels(keypoints)):
             picture = scene.shade(picture, surface, vertices, view)
             picture = render(boards, on_feet(now, body), view, scene.light).over(picture)
@@ -87,9 +96,9 @@ def _inside(xy: NDArray[np.float64]) -> bool:
     return bool((xy[:, 0].max() > -60) and (xy[:, 0].min() < SIZE[0] + 60))
 
 
-def write_camera(seen_by: list[View], times: NDArray[np.float64], path: Path) -> None:
+def write_camera(seen_by: list[CameraView], times: NDArray[np.float64], path: Path) -> None:
     """How each frame lies in the first, in pixels whose middles are at +0.5."""
-    onto = np.stack([view.onto(seen_by[0]) for view in seen_by])
+    onto = np.stack([view.homography_to(seen_by[0]) for view in seen_by])
     onto /= onto[:, 2:, 2:]
     document = {
         "times": times.round(6).tolist(),
@@ -97,7 +106,7 @@ def write_camera(seen_by: list[View], times: NDArray[np.float64], path: Path) ->
         "focal_pixels": [round(view.pinhole.focal, 4) for view in seen_by],
         "clean_every": CLEAN_EVERY,
     }
-    with written_whole(path) as aside:
+    with write_atomically(path) as aside:
         aside.write_text(json.dumps(document))
 
 
@@ -105,11 +114,11 @@ def truth(
     times: NDArray[np.float64],
     moves: NDArray[np.float32],
     body: Body,
-    seen_by: list[View],
+    seen_by: list[CameraView],
     visible: NDArray[np.bool_],
 ) -> Motion:
     """The joints that the pictures were made from, in the format that `mocap track` writes."""
-    joints, keypoints = (place(a, moves) for a in (body.joints, body.keypoints))
+    joints, keypoints = (transform_anchors(a, moves) for a in (body.joints, body.keypoints))
     xy = np.stack([v.pixels(k) for v, k in zip(seen_by, keypoints, strict=True)])
     return Motion(
         source=Source(
@@ -120,7 +129,7 @@ def truth(
         times=times,
         joints=joints.round(4),
         sigma=np.zeros(joints.shape[:2], np.float32),
-        seen=np.asarray(visible.any(axis=1)),
+        detected=np.asarray(visible.any(axis=1)),
         contacts=np.zeros((FRAMES, 2), np.float32),
         xy=xy.astype(np.float32).round(2),
         score=visible.astype(np.float32),

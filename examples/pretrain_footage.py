@@ -21,19 +21,19 @@ from scipy.spatial.transform import Rotation
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.errors import MocapError
-from mocap_cli.files import written_whole
-from mocap_cli.synthesis.bodies import Body, make_body, place
-from mocap_cli.synthesis.dive import make_dive
-from mocap_cli.synthesis.footage import grounded
-from mocap_cli.synthesis.lens import Lens, random_lens
-from mocap_cli.synthesis.looks import random_look
-from mocap_cli.synthesis.movie import write_movie
-from mocap_cli.synthesis.render import Surface, render
-from mocap_cli.synthesis.scene import Plate, Scene
-from mocap_cli.synthesis.settings import gym, meadow, room, stage, street, tower
-from mocap_cli.synthesis.sources import read_amc, read_bvh
-from mocap_cli.synthesis.timing import at_times
-from mocap_cli.synthesis.view import View, look
+from mocap_cli.io.atomic import write_atomically
+from training.synthesis.body_appearance import random_appearance
+from training.synthesis.body_model import Body, make_body, transform_anchors
+from training.synthesis.camera_effects import CameraEffects, random_camera_effects
+from training.synthesis.camera_view import CameraView, look_at_pose
+from training.synthesis.clip_sampling import sample_clip
+from training.synthesis.dive import make_dive
+from training.synthesis.environments import gym, meadow, room, stage, street, tower
+from training.synthesis.mocap_readers import read_amc, read_bvh
+from training.synthesis.mp4 import write_mp4
+from training.synthesis.rendered_shots import place_on_ground
+from training.synthesis.renderer import BodySurface, render
+from training.synthesis.virtual_scene import ScenePlate, VirtualScene
 
 Float32 = NDArray[np.float32]
 Floats = NDArray[np.floating]
@@ -58,7 +58,7 @@ class Person:
 
     number: int
     body: Body
-    surface: Surface
+    surface: BodySurface
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,10 @@ class Take:
     name: str
     person: Person
     moves: Float32  # (T, P, 3, 4)
-    scene: Scene
-    views: Sequence[View]  # one a frame, the same object as long as the camera stands
+    scene: VirtualScene
+    views: Sequence[CameraView]  # one a frame, the same object as long as the camera stands
     fps: int
-    lens: Lens | None = None
+    lens: CameraEffects | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _person(number: int, rng: Random) -> Person:
         weight=float(rng.uniform(0.3, 0.7)), height=float(rng.uniform(0.3, 0.7)), proportions=0.6,
     )  # fmt: skip
     body = make_body(shape, mesh=True)
-    return Person(number, body, random_look(rng).dress(body))
+    return Person(number, body, random_appearance(rng).dress(body))
 
 
 def _takes(
@@ -122,9 +122,9 @@ def _takes(
     """Somebody in some place, turned at random, before cameras that show all that is done."""
     clip = read_bvh(recording, recording.stem)
     times = _STARTS + np.arange(int(SECONDS * FPS)) / FPS
-    moves = _centred(person.body.transforms(at_times(clip, times, FPS)), rng)
-    moves = grounded(moves, person.body)
-    joints = place(person.body.joints, moves)
+    moves = _centred(person.body.transforms(sample_clip(clip, times, FPS)), rng)
+    moves = place_on_ground(moves, person.body)
+    joints = transform_anchors(person.body.joints, moves)
     scene = (gym, street, meadow, room, stage)[number % 5](rng)
     if cameras == 2:
         for camera, around in enumerate(AROUND):
@@ -153,21 +153,21 @@ def _drift(count: int, rng: Random) -> Float32:
     return (_DRIFT * np.sin(2 * math.pi * (time / _PERIOD + rng.random()))).astype(np.float32)
 
 
-def _standing(joints: Float32, rng: Random) -> View:
+def _standing(joints: Float32, rng: Random) -> CameraView:
     """A camera that holds everything in the picture, from no nearer than it must."""
     around, up = rng.uniform(-0.5, 0.5), rng.uniform(0.8, 1.8)
     away = np.array([math.sin(around), 0, math.cos(around)])
     return _near(joints, lambda middle, far: middle * (1, 0, 1) + far * away + (0, up, 0))
 
 
-def _mounted(joints: Float32, around: float) -> View:
+def _mounted(joints: Float32, around: float) -> CameraView:
     """A camera on a mount that sets how it is turned, from no nearer than it must."""
     level = math.cos(DOWN)
     away = np.array([math.sin(around) * level, math.sin(DOWN), math.cos(around) * level])
     return _near(joints, lambda middle, far: middle + far * away)
 
 
-def _near(joints: Float32, position: Callable[[Floats, float], Floats]) -> View:
+def _near(joints: Float32, position: Callable[[Floats, float], Floats]) -> CameraView:
     """The view from the nearest of the positions, given what is aimed at and how far off."""
     middle = (joints.min(axis=(0, 1)) + joints.max(axis=(0, 1))) / 2
     for distance in np.linspace(3, 12, 40):
@@ -177,7 +177,7 @@ def _near(joints: Float32, position: Callable[[Floats, float], Floats]) -> View:
     raise MocapError("the recording goes too far for one camera", "choose another in MOTIONS")
 
 
-def _panning(joints: Float32, rng: Random) -> list[View]:
+def _panning(joints: Float32, rng: Random) -> list[CameraView]:
     """A camera that follows loosely: it turns, and stays where it is."""
     pelvis = joints[:, BODY.index("pelvis")]
     time = np.arange(len(pelvis)) / FPS
@@ -187,13 +187,13 @@ def _panning(joints: Float32, rng: Random) -> list[View]:
     return [_view(aim, position) for aim in aims]
 
 
-def _view(aim: Floats, position: Floats) -> View:
+def _view(aim: Floats, position: Floats) -> CameraView:
     width, height = SIZE
     pinhole = Pinhole(width / 2 / math.tan(0.45), (width / 2, height / 2))
-    return View(pinhole, look(position, aim), width, height)
+    return CameraView(pinhole, look_at_pose(position, aim), width, height)
 
 
-def _inside(view: View, joints: Float32, rim: float) -> bool:
+def _inside(view: CameraView, joints: Float32, rim: float) -> bool:
     xy = view.pixels(joints)
     low, high = np.full(2, rim), np.array([view.width - rim, view.height - rim])
     return bool(((xy >= low) & (xy <= high)).all())
@@ -209,16 +209,18 @@ def _dive(number: int, motion: Path, person: Person, rng: Random) -> Take:
     width, height = DIVE_SIZE
     aim = np.array([1.0, 3.3, 0.0]) + rng.normal(0, 0.1, 3)
     position = (1.0 + rng.uniform(-1, 1), rng.uniform(3, 5.5), rng.uniform(8.5, 10))
-    view = View(Pinhole.guess(width, height), look(position, aim), width, height)
+    view = CameraView(Pinhole.guess(width, height), look_at_pose(position, aim), width, height)
     chosen = moves[begins:ends]
     scene, views = tower(rng, PLATFORM), [view] * len(chosen)
-    return Take(f"dive-{number:02d}", person, chosen, scene, views, DIVE_FPS, random_lens(rng))
+    return Take(
+        f"dive-{number:02d}", person, chosen, scene, views, DIVE_FPS, random_camera_effects(rng)
+    )
 
 
 def _write_turns(path: Path) -> None:
     """The rotation from the world's axes to each camera's, as `mocap pretrain` reads it."""
     mounts = (Rotation.from_euler("YX", (around, -DOWN)).inv().as_matrix() for around in AROUND)
-    with written_whole(path) as aside:
+    with write_atomically(path) as aside:
         aside.write_text(json.dumps({str(i): turn.tolist() for i, turn in enumerate(mounts)}))
 
 
@@ -227,8 +229,8 @@ def _write(take: Take, folder: Path) -> None:
     seen: list[Seen] = []
     size = (take.views[0].width, take.views[0].height)
     movie = folder / f"{take.name}.mp4"
-    write_movie(_pictures(take, seen), movie, take.fps, size, crf=16)
-    with written_whole(folder / f"{take.name}.truth.npz") as aside:
+    write_mp4(_pictures(take, seen), movie, take.fps, size, crf=16)
+    with write_atomically(folder / f"{take.name}.truth.npz") as aside:
         np.savez_compressed(
             aside,
             times=np.arange(len(seen)) / take.fps,
@@ -250,24 +252,26 @@ def _drawn(take: Take) -> Iterator[Seen]:
     body, rng = take.person.body, np.random.default_rng(1)
     if body.vertices is None:
         raise ValueError("rendering needs a body with its mesh")
-    plate: Plate | None = None
-    before: View | None = None
+    plate: ScenePlate | None = None
+    before: CameraView | None = None
     for moves, view in zip(take.moves, take.views, strict=True):
         if plate is None or view is not before:
             plate, before = take.scene.plate(view, samples=2), view
-        vertices = place(body.vertices, moves[None])[0]
+        vertices = transform_anchors(body.vertices, moves[None])[0]
         layer = render(take.person.surface, vertices, view, take.scene.light).behind(plate.depth)
         picture = take.scene.shade(plate.picture, take.person.surface, vertices, view)
         filmed = _filmed(layer.over(picture), take.lens, rng)
         mask = np.zeros(picture.shape[:2], bool)
         mask[layer.box] = layer.cover > 0.5
-        joints = view.to_camera(place(body.joints, moves[None])[0]).astype(np.float32)
+        joints = view.to_camera(transform_anchors(body.joints, moves[None])[0]).astype(np.float32)
         yield Seen(filmed, mask, joints)
 
 
-def _filmed(picture: NDArray[np.uint8], lens: Lens | None, rng: Random) -> NDArray[np.uint8]:
+def _filmed(
+    picture: NDArray[np.uint8], lens: CameraEffects | None, rng: Random
+) -> NDArray[np.uint8]:
     if lens is not None:
-        return lens.take(picture, rng)
+        return lens.apply(picture, rng)
     noisy = picture + rng.normal(0, 1.5, picture.shape[:2])[..., None]
     return np.clip(noisy, 0, 255).astype(np.uint8)
 

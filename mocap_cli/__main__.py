@@ -1,5 +1,5 @@
 """`python -m mocap_cli` is `mocap`."""
 
-from mocap_cli.cli import main
+from mocap_cli.cli.main import main
 
 main()

@@ -6,7 +6,7 @@ from pathlib import Path
 from safetensors.torch import save
 from torch import Tensor
 
-from mocap_cli.files import written_whole
+from mocap_cli.io.atomic import write_atomically
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> None:
@@ -16,5 +16,5 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str
     an error of its own.
     """
     packed = save(dict(tensors), dict(header))
-    with written_whole(path) as aside:
+    with write_atomically(path) as aside:
         aside.write_bytes(packed)

@@ -13,7 +13,7 @@ from mocap_cli.errors import MocapError
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
-THREADS = 2
+_THREADS = 2
 """More gain little for networks this small, and the video decoder wants a core as well."""
 
 _SUMS = "SHA256SUMS"
@@ -24,10 +24,10 @@ _ONLY_FATAL = 4
 _REINSTALL = "install mocap-cli again, or get the weights/ folder of this version"
 
 
-class Network:
+class _Network:
     """One ONNX network: arrays in, arrays out, in the order of its inputs and outputs."""
 
-    def __init__(self, path: Path, providers: list[str], threads: int = THREADS) -> None:
+    def __init__(self, path: Path, providers: list[str], threads: int = _THREADS) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -46,9 +46,9 @@ class Network:
         return outputs
 
 
-def open_network(name: str, device: Device = "auto", threads: int = THREADS) -> Network:
+def open_network(name: str, device: Device = "auto", threads: int = _THREADS) -> _Network:
     """Open `weights/NAME.onnx`, verified, on the device asked for."""
-    return Network(weight_path(f"{name}.onnx"), _providers(device), threads)
+    return _Network(weight_path(f"{name}.onnx"), _providers(device), threads)
 
 
 def weight_path(name: str) -> Path:

@@ -10,12 +10,12 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap_cli.learning.backbones import LITE
-from mocap_cli.learning.footage import Scenes
-from mocap_cli.learning.model import ModelConfig
-from mocap_cli.learning.sampling import Gaps
-from mocap_cli.learning.settings import Settings
-from mocap_cli.learning.store import Stored
+from mocap_cli.learning.data.dataset import TrainingClip
+from mocap_cli.learning.data.sampling import Gaps
+from mocap_cli.learning.data.store import StoredClip
+from mocap_cli.learning.loop.settings import Settings
+from mocap_cli.learning.model.backbones import LITE
+from mocap_cli.learning.model.model import ModelConfig
 
 FPS = 15
 SIZE = (96, 64)  # width, height
@@ -64,10 +64,10 @@ def film_blob(
     return path
 
 
-def scenes(seed: int = 0, frames: int = 60, take: str | None = None, view: int = 0) -> Scenes:
+def scenes(seed: int = 0, frames: int = 60, take: str | None = None, view: int = 0) -> TrainingClip:
     """A clip as the store gives it, without a video."""
     times = np.arange(frames) / FPS
-    stored = Stored(
+    stored = StoredClip(
         address="",
         frames=np.stack([picture(seed, t) for t in times]),
         plates=wall(seed)[None],
@@ -79,7 +79,7 @@ def scenes(seed: int = 0, frames: int = 60, take: str | None = None, view: int =
         picture=(0, 0, *SIZE),
         warnings=(),
     )
-    return Scenes(f"blob{seed}.mp4", stored, take or f"blob{seed}", view)
+    return TrainingClip(f"blob{seed}.mp4", stored, take or f"blob{seed}", view)
 
 
 TINY = ModelConfig(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mocap_cli.body.anatomy import ANKLE_HEIGHT, BALL_HEIGHT, centre_of_mass
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.camera.pinhole import Pinhole
-from mocap_cli.tracking.place import Placed, place
+from mocap_cli.tracking.place import Placement, place_in_world
 
 Array = NDArray[np.float64]
 HEIGHT = 1.75
@@ -202,21 +202,21 @@ def _wander(shape: tuple[int, ...], times: Array, rng: np.random.Generator) -> A
     return noise
 
 
-def placed(shot: Shot, height: float | None = HEIGHT) -> Placed:
+def placed(shot: Shot, height: float | None = HEIGHT) -> Placement:
     """What the placing step makes of the shot."""
-    return place(
+    return place_in_world(
         shot.pose, shot.sigma, shot.contacts, shot.xy, shot.score, shot.times, shot.camera,
         height, shot.rotation,
     )  # fmt: skip
 
 
-def in_true_world(result: Placed, shot: Shot) -> np.ndarray:
+def in_true_world(result: Placement, shot: Shot) -> np.ndarray:
     """The result's joints, carried through the first camera into the true world."""
     pose = result.world_from_camera[0]
     in_camera = (result.joints - pose[:, 3]) @ pose[:, :3]
     return in_camera @ shot.camera_from_world + shot.eye
 
 
-def tilt_degrees(result: Placed, shot: Shot) -> float:
+def tilt_degrees(result: Placement, shot: Shot) -> float:
     up = shot.camera_from_world.T @ result.world_from_camera[0][:, :3].T @ (0, 1, 0)
     return float(np.degrees(np.arccos(np.clip(up[1], -1, 1))))

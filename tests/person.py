@@ -65,7 +65,7 @@ def standing(info: VideoInfo, times: np.ndarray, **changes: Any) -> Motion:
         "times": np.asarray(times, np.float64),
         "joints": np.tile(joints, (T, 1, 1)),
         "sigma": np.full((T, J), 0.03, np.float32),
-        "seen": np.ones(T, np.bool_),
+        "detected": np.ones(T, np.bool_),
         "contacts": np.ones((T, 2), np.float32),
         "xy": np.tile(xy, (T, 1, 1)),
         "score": np.full((T, len(KEYPOINTS)), 0.9, np.float32),

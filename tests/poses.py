@@ -97,7 +97,7 @@ def motion_of(joints: Floats, times: Floats, **changes: object) -> Motion:
         times=np.asarray(times, np.float64),
         joints=joints.astype(np.float32),
         sigma=np.full((T, len(BODY)), 0.02, np.float32),
-        seen=np.isfinite(joints).all(axis=(1, 2)),
+        detected=np.isfinite(joints).all(axis=(1, 2)),
         contacts=np.zeros((T, 2), np.float32),
         xy=np.zeros((T, K, 2), np.float32),
         score=np.ones((T, K), np.float32),

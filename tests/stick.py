@@ -4,8 +4,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
-from mocap_cli.synthesis.bodies import Anchors, Body
-from mocap_cli.synthesis.clips import LIMBS, PART_NAMES, Clip
+from training.synthesis.body_model import Anchors, Body
+from training.synthesis.mocap_clip import LIMBS, PART_NAMES, MocapClip
 
 HEADS = {
     "pelvis": (0, 0.95, 0), "spine": (0, 0.98, 0), "chest": (0, 1.15, 0), "neck": (0, 1.45, 0),
@@ -53,7 +53,7 @@ def stick_body() -> Body:
     return Body(heads, limbs, _anchors(BODY.names), _anchors(KEYPOINTS), 1.7)
 
 
-def swinging_clip(name: str = "me_01", seconds: float = 4.0, fps: float = 60.0) -> Clip:
+def swinging_clip(name: str = "me_01", seconds: float = 4.0, fps: float = 60.0) -> MocapClip:
     """Arms and legs swinging to and fro, walking forward."""
     t = np.arange(round(seconds * fps)) / fps
     turns = np.tile(np.eye(3, dtype=np.float32), (len(t), len(PART_NAMES), 1, 1))
@@ -64,4 +64,4 @@ def swinging_clip(name: str = "me_01", seconds: float = 4.0, fps: float = 60.0) 
             bend = {"forearm": -0.5, "shank": 0.4}.get(part.rpartition("_")[2], 0.0)
             turns[:, i] = Rotation.from_euler("x", (angle + bend)[:, None]).as_matrix()
     root = np.stack((0 * t, 0.95 + 0 * t, 0.8 * t), axis=1).astype(np.float32)
-    return Clip(name, fps, turns, stick_body().limbs, root)
+    return MocapClip(name, fps, turns, stick_body().limbs, root)

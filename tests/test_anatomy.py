@@ -2,23 +2,23 @@ import numpy as np
 import pytest
 from people import HEIGHT, clock, stander, walker
 
-from mocap_cli.body.anatomy import MASS_OF_JOINTS, SEGMENTS, centre_of_mass, standing_height
-from mocap_cli.body.skeleton import BODY, mirrored
-from mocap_cli.tracking.bones import PARENTS
+from mocap_cli.body.anatomy import _SEGMENTS, JOINT_MASSES, centre_of_mass, standing_height
+from mocap_cli.body.skeleton import BODY, mirror_indices
+from mocap_cli.tracking.bone_lengths import _PARENTS
 
 
 def lengths(joints):
-    return np.linalg.norm(joints - joints[PARENTS], axis=-1)
+    return np.linalg.norm(joints - joints[_PARENTS], axis=-1)
 
 
 def test_the_masses_of_all_segments_make_a_whole_body():
-    assert sum(mass for _, _, mass, _ in SEGMENTS) == pytest.approx(1, abs=0.005)
-    assert MASS_OF_JOINTS.sum() == pytest.approx(1, abs=1e-12)
-    assert (MASS_OF_JOINTS >= 0).all()
+    assert sum(mass for _, _, mass, _ in _SEGMENTS) == pytest.approx(1, abs=0.005)
+    assert JOINT_MASSES.sum() == pytest.approx(1, abs=1e-12)
+    assert (JOINT_MASSES >= 0).all()
 
 
 def test_both_sides_weigh_the_same():
-    np.testing.assert_allclose(MASS_OF_JOINTS, MASS_OF_JOINTS[list(mirrored(BODY.names))])
+    np.testing.assert_allclose(JOINT_MASSES, JOINT_MASSES[list(mirror_indices(BODY.names))])
 
 
 def test_the_centre_of_mass_of_a_standing_person_is_a_little_above_half_the_height():

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from poses import dance, motion_of, posed
 
-from mocap_cli.body.angles import ANGLES, joint_angles
-from mocap_cli.body.skeleton import BODY, mirrored
-from mocap_cli.export.changes import mirror
+from mocap_cli.body.joint_angles import _ANGLES, joint_angles
+from mocap_cli.body.skeleton import BODY, mirror_indices
+from mocap_cli.export.edits import _mirror
 
 TIMES = np.arange(12) / 30
 ARMS_DOWN = {"left_shoulder": (0, 0, -np.pi / 2), "right_shoulder": (0, 0, np.pi / 2)}
@@ -23,7 +23,7 @@ def angles_of(turns: dict[str, tuple[float, float, float]], tip=(0, 0, 0)) -> di
 
 def test_whoever_stands_straight_with_hanging_arms_has_no_angles():
     found = angles_of({})
-    assert tuple(found) == ANGLES
+    assert tuple(found) == _ANGLES
     for name, angle in found.items():
         if "plane" not in name:  # a hanging arm is raised in no plane
             assert angle == pytest.approx(0, abs=6 if name.endswith("dorsiflexion") else 1e-3), name
@@ -85,14 +85,16 @@ def test_bends_do_not_depend_on_where_the_body_is_or_faces():
     joints = dance(TIMES)
     turn = np.array([[0, 0, 1], [0, 1, 0], [-1, 0, 0.0]])
     here, there = (joint_angles(motion_of(j, TIMES)) for j in (joints, joints @ turn.T + (3, 1, 2)))
-    for name in ANGLES:
+    for name in _ANGLES:
         np.testing.assert_allclose(here[name], there[name], atol=0.01, err_msg=name)
 
 
 def test_in_a_mirror_left_and_right_change_places():
     motion = motion_of(dance(TIMES), TIMES)
-    found, other = joint_angles(motion), joint_angles(mirror(motion))
-    for name, swapped in zip(ANGLES, np.array(ANGLES)[list(mirrored(ANGLES))], strict=True):
+    found, other = joint_angles(motion), joint_angles(_mirror(motion))
+    for name, swapped in zip(
+        _ANGLES, np.array(_ANGLES)[list(mirror_indices(_ANGLES))], strict=True
+    ):
         sign = -1 if name.startswith("trunk_left") else 1
         np.testing.assert_allclose(found[name], sign * other[swapped], atol=0.01, err_msg=name)
 
@@ -116,7 +118,7 @@ def test_frames_without_a_person_have_no_angles_and_disturb_no_others():
     whole = joint_angles(motion_of(joints, TIMES))
     joints[3:5] = np.nan
     parted = joint_angles(motion_of(joints, TIMES))
-    for name in ANGLES:
+    for name in _ANGLES:
         assert np.isnan(parted[name]).tolist() == [t in (3, 4) for t in range(12)]
         assert np.nanmax(np.abs(parted[name] - whole[name])) < 2
 

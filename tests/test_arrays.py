@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from mocap_cli.arrays import read_arrays
+from mocap_cli.io.npz import load_npz
 
 
 def packed(**arrays) -> bytes:
@@ -42,7 +42,7 @@ BAD = {
 
 def test_arrays_come_back_as_they_were(tmp_path):
     (tmp_path / "a.npz").write_bytes(WHOLE)
-    found = read_arrays(tmp_path / "a.npz")
+    found = load_npz(tmp_path / "a.npz")
     assert sorted(found) == ["a", "b"]
     np.testing.assert_array_equal(found["a"], np.arange(5000))
 
@@ -51,9 +51,9 @@ def test_arrays_come_back_as_they_were(tmp_path):
 def test_whatever_is_wrong_is_a_value_error(name, tmp_path):
     (tmp_path / "a.npz").write_bytes(BAD[name])
     with pytest.raises(ValueError, match=r"\w"):
-        read_arrays(tmp_path / "a.npz")
+        load_npz(tmp_path / "a.npz")
 
 
 def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path):
     with pytest.raises(FileNotFoundError):
-        read_arrays(tmp_path / "a.npz")
+        load_npz(tmp_path / "a.npz")

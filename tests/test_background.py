@@ -8,16 +8,12 @@ import numpy as np
 import pytest
 from pan import psnr, seen, turned, wall, with_subject, write_clip
 
-from mocap_cli.background.background import (
-    Background,
-    open_background,
-    write_background,
-)
-from mocap_cli.background.make import BackgroundOptions, make_background
-from mocap_cli.background.median import median, still_plate
-from mocap_cli.background.stack import Stack
-from mocap_cli.background.surface import Surface
 from mocap_cli.errors import MocapError
+from mocap_cli.plates.background import Background, read_background, write_background
+from mocap_cli.plates.builder import BackgroundOptions, make_background
+from mocap_cli.plates.median import masked_median, static_plate
+from mocap_cli.plates.sample_store import SampleStore
+from mocap_cli.plates.surface import Surface
 
 
 def _made(path: Path, **options: object) -> Background:
@@ -30,7 +26,7 @@ def test_the_median_is_numpys_where_nobody_is_masked() -> None:
         samples[..., 3] = 255
         # Halves are rounded up.
         expected = np.floor(np.median(samples[..., :3], axis=0) + 0.5)
-        np.testing.assert_array_equal(median(samples)[..., :3], expected)
+        np.testing.assert_array_equal(masked_median(samples)[..., :3], expected)
 
 
 def test_masked_samples_do_not_count_and_places_never_free_are_transparent() -> None:
@@ -39,7 +35,7 @@ def test_masked_samples_do_not_count_and_places_never_free_are_transparent() -> 
     samples[6:, 0, 0] = (10, 20, 30, 255)
     samples[:, 0, 1] = (50, 60, 70, 9)  # and there all the time
     samples[:, 0, 2] = 0  # nothing is seen there
-    result = median(samples)
+    result = masked_median(samples)
     assert result[0, 0].tolist() == [10, 20, 30, 255]
     assert result[0, 1, :3].tolist() == [50, 60, 70]
     assert result[0, 1, 3] < 10
@@ -79,7 +75,7 @@ def test_a_panned_camera_gives_each_frame_its_background(tmp_path: Path) -> None
     assert psnr(image, clean[30], known & covered) > 30
     corners = np.array([[0, 0, 1], [320, 0, 1], [320, 240, 1], [0, 240, 1.0]])
     for frame in (10, 40, 79):
-        found = corners @ background.camera.between(frame, 0).T
+        found = corners @ background.camera.homography(frame, 0).T
         truth = corners @ (np.linalg.inv(cameras[0]) @ cameras[frame]).T
         apart = found[:, :2] / found[:, 2:] - truth[:, :2] / truth[:, 2:]
         assert np.linalg.norm(apart, axis=1).max() < 1.0
@@ -112,7 +108,7 @@ def test_an_archive_gives_back_the_background(tmp_path: Path) -> None:
     clean = [seen(wall(), turned(a)) for a in np.linspace(0, 12, 25)]
     background = _made(write_clip(tmp_path / "pan.mkv", clean))
     write_background(background, tmp_path / "pan.npz")
-    again = open_background(tmp_path / "pan.npz")
+    again = read_background(tmp_path / "pan.npz")
     for time in (0.0, 0.5):
         for a, b in zip(background.at(time), again.at(time), strict=True):
             np.testing.assert_array_equal(a, b)
@@ -203,21 +199,21 @@ def test_what_is_no_archive_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "half.npz").write_bytes((tmp_path / "other.npz").read_bytes()[:100])
     for name in ("no.npz", "other.npz", "half.npz", "missing.npz"):
         with pytest.raises(MocapError, match=name):
-            open_background(tmp_path / name)
+            read_background(tmp_path / name)
 
 
 def test_who_never_leaves_a_place_is_shown_there_but_not_as_background(tmp_path: Path) -> None:
     frames = [np.full((40, 60, 3), 90, np.uint8)] * 6
     free = np.full((40, 60), 255, np.uint8)
     free[10:30, 20:30] = 0
-    with Stack((60, 40)) as stack:
+    with SampleStore((60, 40)) as stack:
         for frame in frames:
             stack.add(frame, free)
         surface = Surface("plane", 60.0, (-30.0, -20.0), (60, 40), np.eye(3))
-        plate = still_plate(stack, range(6), [None] * 6, surface)
+        plate = static_plate(stack, range(6), [None] * 6, surface)
     np.testing.assert_array_equal(plate.known, free == 255)
-    assert (plate.picture[..., :3] == 90).all()
-    assert plate.hole == pytest.approx(200 / 2400)
+    assert (plate.image[..., :3] == 90).all()
+    assert plate.occluded_share == pytest.approx(200 / 2400)
 
 
 @pytest.mark.parametrize("size", [(2, 2), (7, 5), (200, 3), (3, 200)])
@@ -231,7 +227,7 @@ def test_no_room_for_temporary_files_is_one_line(monkeypatch: pytest.MonkeyPatch
     def full(data: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with Stack((4, 3)) as stack:
+    with SampleStore((4, 3)) as stack:
         monkeypatch.setattr(stack, "_file", SimpleNamespace(write=full, close=int))
         with pytest.raises(MocapError, match="temporary file: No space left") as error:
             stack.add(np.zeros((3, 4, 3), np.uint8))

@@ -9,10 +9,10 @@ import pytest
 from pan import seen, turned, wall, with_subject, write_clip
 from typer.testing import CliRunner
 
-from mocap_cli.background.background import open_background
-from mocap_cli.cli import app
-from mocap_cli.commands import backgrounds
+from mocap_cli.cli import background_jobs
+from mocap_cli.cli.main import app
 from mocap_cli.errors import MocapError
+from mocap_cli.plates.background import read_background
 
 
 def _run(*words: str) -> None:
@@ -33,7 +33,7 @@ def test_picture_and_archive_appear_beside_the_video(video: Path) -> None:
     _run(str(video))
     picture = cv2.imread(str(video.with_name("passer.background.png")), cv2.IMREAD_UNCHANGED)
     assert picture.shape == (240, 320, 4)
-    image, known = open_background(video.with_name("passer.background.npz")).at(0.4)
+    image, known = read_background(video.with_name("passer.background.npz")).at(0.4)
     np.testing.assert_array_equal(picture[..., 2::-1][known], image[known])
 
 
@@ -99,7 +99,7 @@ def test_an_output_that_cannot_be_is_refused_before_the_work(
     def never(*values: object) -> None:
         raise AssertionError("the long work has begun")
 
-    monkeypatch.setattr(backgrounds, "make_background", never)
+    monkeypatch.setattr(background_jobs, "make_background", never)
     with pytest.raises(MocapError, match="cannot write"):
         _run(str(video), "-o", "/proc/nothing/a.png")
     (video.parent / "film.mp4").mkdir()

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from mocap_cli.body.motion import read_motion
+from mocap_cli.camera.camera_motion import CameraMotionEstimator
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.tracking.track import TrackOptions, track
-from mocap_cli.tracking.turning import TurnWatch
 from mocap_cli.video.reader import open_video
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -17,18 +17,18 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 @pytest.fixture(scope="module")
 def turning():
-    watch = TurnWatch()
+    watch = CameraMotionEstimator()
     with open_video(EXAMPLES / "ski.mp4", end=6.0) as video:
         for frame in video:
-            watch.see(frame.image, frame.time)
-    return watch.turning(None)
+            watch.add(frame.image, frame.time)
+    return watch.estimate(None)
 
 
 def test_the_camera_of_the_skier_is_found_with_its_lens(turning):
     truth = read_motion(EXAMPLES / "ski.truth.json")
     lens = np.array(json.loads((EXAMPLES / "ski.camera.json").read_text())["focal_pixels"])
     focal = turning.focal
-    assert turning.turns
+    assert turning.rotates
     assert turning.zooms
     assert focal == pytest.approx(np.median(lens[:180]), rel=0.01)
     times = truth.times[:180]
@@ -41,11 +41,11 @@ def test_the_camera_of_the_skier_is_found_with_its_lens(turning):
 
 
 def test_a_camera_that_stands_has_not_turned():
-    watch = TurnWatch()
+    watch = CameraMotionEstimator()
     with open_video(EXAMPLES / "walk.mp4", end=2.0) as video:
         for frame in video:
-            watch.see(frame.image, frame.time)
-    assert not watch.turning(None).turns
+            watch.add(frame.image, frame.time)
+    assert not watch.estimate(None).rotates
 
 
 def test_a_skier_followed_by_the_camera_goes_as_far_as_he_did():

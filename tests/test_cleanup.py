@@ -11,8 +11,8 @@ from mocap_cli.body.motion import Motion
 from mocap_cli.body.rig import bone_lengths
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.errors import MocapError
-from mocap_cli.export.changes import Changes, changed
-from mocap_cli.export.overlay import seen_joints
+from mocap_cli.export.edits import Edits, apply_edits
+from mocap_cli.export.views.overlay import project_joints
 from mocap_cli.video.reader import probe
 
 TIMES = np.arange(60) / 30
@@ -51,7 +51,7 @@ def height_of(joints: np.ndarray) -> float:
 def test_smoothing_takes_jitter_out_and_leaves_the_dance():
     truth = dance(TIMES, size=0.3)
     rough = motion_of(wobbling(truth, size=0.02), TIMES)
-    smooth = changed(rough, Changes(smooth=4.0))
+    smooth = apply_edits(rough, Edits(smooth=4.0))
     assert np.median(errors(smooth, truth)) < 0.6 * np.median(errors(rough, truth))
     third = [np.abs(np.diff(m.joints, 3, axis=0)).mean() for m in (smooth, rough)]
     assert third[0] < 0.1 * third[1]
@@ -63,31 +63,31 @@ def test_a_cutoff_that_the_frame_rate_is_too_high_for_is_refused():
     for rate in (30, 1000):
         motion = motion_of(still, np.arange(60) / rate)
         with pytest.raises(MocapError, match="too low a cutoff"):
-            changed(motion, Changes(smooth=0.0005 * rate))
-        changed(motion, Changes(smooth=0.0011 * rate))
+            apply_edits(motion, Edits(smooth=0.0005 * rate))
+        apply_edits(motion, Edits(smooth=0.0011 * rate))
 
 
 def test_smoothing_keeps_the_speed_of_a_somersault():
     truth = somersault(TIMES, 4.0)  # two turns a second
-    smooth = changed(motion_of(truth, TIMES), Changes(smooth=6.0))
+    smooth = apply_edits(motion_of(truth, TIMES), Edits(smooth=6.0))
     assert np.median(errors(smooth, truth)) < 0.01
 
 
 def test_smoothing_leaves_gaps_and_nobody_as_they_are():
     truth = dance(TIMES)
     truth[20:24] = np.nan
-    smooth = changed(motion_of(truth, TIMES), Changes(smooth=4.0))
+    smooth = apply_edits(motion_of(truth, TIMES), Edits(smooth=4.0))
     assert np.flatnonzero(~smooth.tracked).tolist() == [20, 21, 22, 23]
     nobody = motion_of(np.full((60, 19, 3), np.nan), TIMES)
-    for change in (Changes(smooth=4.0), Changes(height=2.0), Changes(floor=True, foot_lock=True)):
-        assert not changed(nobody, change).tracked.any()
+    for change in (Edits(smooth=4.0), Edits(height=2.0), Edits(floor=True, foot_lock=True)):
+        assert not apply_edits(nobody, change).tracked.any()
 
 
 def test_a_person_of_another_height_is_seen_at_the_same_pixels(tmp_path):
     motion = standing(probe(film(tmp_path / "v.mp4")), TIMES[:30])
-    taller = changed(motion, Changes(height=2.05))
+    taller = apply_edits(motion, Edits(height=2.05))
     assert height_of(taller.joints.astype(float)) == pytest.approx(2.05, abs=1e-3)
-    np.testing.assert_allclose(seen_joints(taller), seen_joints(motion), atol=1e-2)
+    np.testing.assert_allclose(project_joints(taller), project_joints(motion), atol=1e-2)
 
 
 @pytest.mark.parametrize("rise", [0.4, -0.15])
@@ -100,9 +100,9 @@ def test_the_floor_comes_to_planted_feet(tmp_path, rise):
         contacts=np.ones((60, 2), np.float32),
         camera=motion.camera,
     )
-    level = changed(moved, Changes(floor=True))
+    level = apply_edits(moved, Edits(floor=True))
     np.testing.assert_allclose(level.joints, truth, atol=5e-3)
-    np.testing.assert_allclose(seen_joints(level), seen_joints(moved), atol=1.5)
+    np.testing.assert_allclose(project_joints(level), project_joints(moved), atol=1.5)
 
 
 def test_no_foot_stays_in_the_ground_and_legs_keep_their_lengths():
@@ -111,7 +111,7 @@ def test_no_foot_stays_in_the_ground_and_legs_keep_their_lengths():
     sunk[20:40, :, 1] -= 0.08
     contacts = np.ones((60, 2), np.float32)
     contacts[20:40] = 0
-    level = changed(motion_of(sunk, TIMES, contacts=contacts), Changes(floor=True))
+    level = apply_edits(motion_of(sunk, TIMES, contacts=contacts), Edits(floor=True))
     assert level.joints[:, FEET, 1].min() > 0
     assert spread(level) < 1e-3
     head = BODY.index("head")
@@ -119,14 +119,14 @@ def test_no_foot_stays_in_the_ground_and_legs_keep_their_lengths():
 
 
 def test_whoever_never_stands_touches_the_ground_with_the_lowest_joint():
-    level = changed(motion_of(t_pose(height=3.0), TIMES[:5]), Changes(floor=True))
+    level = apply_edits(motion_of(t_pose(height=3.0), TIMES[:5]), Edits(floor=True))
     assert 0 <= level.joints[..., 1].min() < 0.02
 
 
 def test_locked_feet_do_not_move_while_they_are_planted():
     contacts = np.ones((60, 2), np.float32)
     sliding = motion_of(squats(sway=0.06), TIMES, contacts=contacts)
-    locked = changed(sliding, Changes(foot_lock=True))
+    locked = apply_edits(sliding, Edits(foot_lock=True))
     assert np.ptp(sliding.joints[:, FEET], axis=0).max() > 0.1
     assert np.ptp(locked.joints[:, FEET], axis=0).max() < 1e-3
     assert spread(locked) < 1e-3
@@ -135,14 +135,14 @@ def test_locked_feet_do_not_move_while_they_are_planted():
 
 def test_feet_that_are_not_planted_go_where_they_went():
     moving = motion_of(squats(sway=0.06), TIMES)  # nothing is planted
-    locked = changed(moving, Changes(foot_lock=True))
+    locked = apply_edits(moving, Edits(foot_lock=True))
     np.testing.assert_allclose(locked.joints, moving.joints, atol=2.5e-3)  # knees of straight legs
 
 
 def test_a_foot_that_is_put_elsewhere_within_one_contact_gets_there_without_a_jump():
     joints = squats()
     joints[..., 0] += 0.3 * np.clip((TIMES - 0.9) / 0.2, 0, 1)[:, None]
-    locked = changed(motion_of(joints, TIMES, contacts=PLANTED), Changes(foot_lock=True)).joints
+    locked = apply_edits(motion_of(joints, TIMES, contacts=PLANTED), Edits(foot_lock=True)).joints
     calm = np.abs(TIMES - 1.0) > 0.25
     for rest in (calm & (TIMES < 1), calm & (TIMES > 1)):
         assert np.ptp(locked[rest][:, FEET], axis=0).max() < 1e-3
@@ -150,10 +150,10 @@ def test_a_foot_that_is_put_elsewhere_within_one_contact_gets_there_without_a_ju
     assert steps.max() < 0.12
 
 
-@pytest.mark.parametrize("change", [Changes(floor=True), Changes(foot_lock=True)])
+@pytest.mark.parametrize("change", [Edits(floor=True), Edits(foot_lock=True)])
 def test_without_a_ground_feet_cannot_be_put_on_it(change):
     with pytest.raises(MocapError, match=r"a\.mp4 was tracked without finding the ground"):
-        changed(motion_of(t_pose(), TIMES[:5], space="camera"), change)
+        apply_edits(motion_of(t_pose(), TIMES[:5], space="camera"), change)
 
 
 def walk(turn: float = 0.0) -> np.ndarray:
@@ -168,7 +168,7 @@ def walk(turn: float = 0.0) -> np.ndarray:
 @pytest.mark.parametrize("in_place", [False, True])
 def test_a_loop_played_twice_shows_no_seam(in_place):
     motion = motion_of(walk(), TIMES)
-    looped = changed(motion, Changes(loop=True, in_place=in_place))
+    looped = apply_edits(motion, Edits(loop=True, in_place=in_place))
     way = centre_of_mass(looped.joints[-1]) - centre_of_mass(looped.joints[0])
     # On the ground the second round begins one step after the end of the first.
     step = (centre_of_mass(looped.joints[-1]) - centre_of_mass(looped.joints[-2])) * (1, 0, 1)
@@ -183,7 +183,7 @@ def test_a_loop_played_twice_shows_no_seam(in_place):
 
 def test_in_the_middle_a_loop_is_what_it_was():
     motion = motion_of(walk(0.5), TIMES)
-    looped = changed(motion, Changes(loop=True))
+    looped = apply_edits(motion, Edits(loop=True))
     inside = np.abs(TIMES - TIMES[-1] / 2) < TIMES[-1] / 2 - 0.55
     np.testing.assert_allclose(looped.joints[inside], motion.joints[inside], atol=1e-4)
     assert np.abs(looped.joints - motion.joints).max() > 0.05
@@ -192,7 +192,7 @@ def test_in_the_middle_a_loop_is_what_it_was():
 def test_a_loop_begins_and_ends_with_somebody_there():
     joints = walk()
     joints[:4] = joints[-2:] = np.nan
-    looped = changed(motion_of(joints, TIMES), Changes(loop=True))
+    looped = apply_edits(motion_of(joints, TIMES), Edits(loop=True))
     assert looped.tracked.all()
     assert len(looped.times) == looped.source.frames == 54
 
@@ -202,4 +202,4 @@ def test_a_loop_begins_and_ends_with_somebody_there():
 )
 def test_what_cannot_loop_is_said(joints, said):
     with pytest.raises(MocapError, match=said):
-        changed(motion_of(joints, TIMES[: len(joints)]), Changes(loop=True))
+        apply_edits(motion_of(joints, TIMES[: len(joints)]), Edits(loop=True))

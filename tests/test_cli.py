@@ -12,9 +12,8 @@ import pytest
 from film import film
 from person import stand, standing
 
-from mocap_cli import cli
 from mocap_cli.body.motion import read_motion
-from mocap_cli.commands import batch
+from mocap_cli.cli import main, tracking_jobs
 from mocap_cli.errors import MocapError
 from mocap_cli.tracking.track import TrackOptions
 from mocap_cli.video.reader import probe
@@ -24,12 +23,12 @@ from mocap_cli.video.reader import probe
 def mocap(monkeypatch, capsys, tmp_path):
     """Run what a user types after `mocap` in an empty folder: exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(batch, "track", stand)
+    monkeypatch.setattr(tracking_jobs, "track", stand)
 
     def run(typed: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["mocap", *shlex.split(typed)])
         with pytest.raises(SystemExit) as left:
-            cli.main()
+            main.main()
         out, err = capsys.readouterr()
         return int(left.value.code or 0), out, err
 
@@ -87,7 +86,7 @@ def test_a_bug_costs_no_other_video_and_keeps_its_traceback(mocap, monkeypatch):
             raise KeyError("bug")
         return stand(path, options, on_frame)
 
-    monkeypatch.setattr(batch, "track", stumble)
+    monkeypatch.setattr(tracking_jobs, "track", stumble)
     film(Path("a.mp4"))
     film(Path("b.mp4"))
     code, _, err = mocap("track a.mp4 b.mp4 -o .json")
@@ -102,7 +101,7 @@ def test_a_bug_in_the_check_of_one_video_costs_no_other(mocap, monkeypatch):
             raise ValueError("bug")
         return probe(path)
 
-    monkeypatch.setattr(batch, "probe", stumble)
+    monkeypatch.setattr(tracking_jobs, "probe", stumble)
     film(Path("a.mp4"))
     film(Path("b.mp4"))
     code, _, err = mocap("track a.mp4 b.mp4 -o .json")
@@ -143,16 +142,16 @@ def test_the_report_tells_what_was_followed_written_and_what_to_do_next(mocap):
 def test_doubtful_stretches_and_warnings_are_reported(mocap, monkeypatch):
     def doubtful(path, options, on_frame):
         motion = stand(path, options)
-        joints, seen, sigma = motion.joints.copy(), motion.seen.copy(), motion.sigma.copy()
+        joints, seen, sigma = motion.joints.copy(), motion.detected.copy(), motion.sigma.copy()
         joints[3:9] = np.nan
         seen[3:15] = False
         sigma[20:26] = 0.2
         return standing(
             *(probe(path), motion.times),
-            joints=joints, seen=seen, sigma=sigma, warnings=("the ground is [b]not[/b] known",),
+            joints=joints, detected=seen, sigma=sigma, warnings=("the ground is [b]not[/b] known",),
         )  # fmt: skip
 
-    monkeypatch.setattr(batch, "track", doubtful)
+    monkeypatch.setattr(tracking_jobs, "track", doubtful)
     film(Path("a.mp4"))
     _, _, err = mocap("track a.mp4 -o a.json")
     assert "80% of the frames (6 of them filled in)" in err
@@ -167,7 +166,7 @@ def test_quiet_says_nothing_when_all_is_well(mocap):
 
 def test_options_reach_the_tracker(mocap, monkeypatch):
     given = []
-    monkeypatch.setattr(batch, "track", lambda p, o, f: given.append(o) or stand(p, o, f))
+    monkeypatch.setattr(tracking_jobs, "track", lambda p, o, f: given.append(o) or stand(p, o, f))
     film(Path("a.mp4"))
     code, _, err = mocap(
         "track a.mp4 -o a.json --subject 12,34.5 --height 1.6 --focal 900"
@@ -186,7 +185,7 @@ def test_an_error_is_one_line_and_a_hint_with_brackets_kept(mocap, monkeypatch):
     def fail(path, options, on_frame):
         raise MocapError("nobody was found in clip[b].mp4", "say who with [--subject X,Y]")
 
-    monkeypatch.setattr(batch, "track", fail)
+    monkeypatch.setattr(tracking_jobs, "track", fail)
     film(Path("a.mp4")).rename("clip[b].mp4")
     code, out, err = mocap("track clip[b].mp4 -o a.json")
     assert (code, out) == (1, "")
@@ -218,7 +217,7 @@ def never(path, options, on_frame):
     ],
 )
 def test_an_output_that_cannot_be_is_refused_before_the_work(mocap, monkeypatch, output, said):
-    monkeypatch.setattr(batch, "track", never)
+    monkeypatch.setattr(tracking_jobs, "track", never)
     film(Path("a.mp4"))
     Path("link.mp4").hardlink_to("a.mp4")
     Path("blocked").touch()
@@ -234,7 +233,7 @@ def test_an_output_that_cannot_be_is_refused_before_the_work(mocap, monkeypatch,
 
 
 def test_a_disk_too_full_is_refused_before_the_work(mocap, monkeypatch):
-    monkeypatch.setattr(batch, "track", never)
+    monkeypatch.setattr(tracking_jobs, "track", never)
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 1000}))
     film(Path("a.mp4"))
     code, _, err = mocap("track a.mp4 -o a.json")
@@ -266,7 +265,7 @@ def test_a_disk_too_full_is_refused_before_the_work(mocap, monkeypatch):
     ],
 )
 def test_bad_usage_leaves_with_2_before_the_work(mocap, monkeypatch, typed):
-    monkeypatch.setattr(batch, "track", never)
+    monkeypatch.setattr(tracking_jobs, "track", never)
     film(Path("a.mp4"))
     code, out, err = mocap(typed)
     assert (code, out) == (2, "")
@@ -301,12 +300,12 @@ from person import stand
 tracking = types.ModuleType("mocap_cli.tracking.track")  # the true one takes seconds to import
 tracking.TrackOptions, tracking.track = types.SimpleNamespace, stand
 sys.modules[tracking.__name__] = tracking
-from mocap_cli import cli
-from mocap_cli.export import overlay
-draw = overlay.draw_frame
-overlay.draw_frame = lambda *values: (time.sleep(0.05), draw(*values))
+from mocap_cli.cli import main
+from mocap_cli.export.views import overlay
+draw = overlay._draw_frame
+overlay._draw_frame = lambda *values: (time.sleep(0.05), draw(*values))
 sys.argv = "mocap track a.mp4 -o out/ -o .mp4".split()
-cli.main()
+main.main()
 """
 
 
@@ -331,7 +330,9 @@ def test_an_interrupt_leaves_nothing_half_written(tmp_path, number, code):
 def test_control_characters_in_names_and_motions_do_not_reach_the_terminal(mocap, monkeypatch):
     film(Path("a\x1b[2J.mp4"))
     shown = standing_named("b\x1b]0;title\x07.mp4")
-    monkeypatch.setattr(batch, "track", lambda path, options, on_frame: shown(path, options))
+    monkeypatch.setattr(
+        tracking_jobs, "track", lambda path, options, on_frame: shown(path, options)
+    )
     typed = "track 'a\x1b[2J.mp4' -o .json"
     code, _, err = mocap(typed)
     assert (code, "\x1b" in err, "\x07" in err) == (0, False, False)

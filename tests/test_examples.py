@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from mocap_cli.body.anatomy import MASS_OF_JOINTS
+from mocap_cli.body.anatomy import JOINT_MASSES
 from mocap_cli.body.motion import read_motion
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.camera.pinhole import Pinhole
@@ -63,7 +63,7 @@ def test_bones_keep_their_lengths(truth):
 def test_the_diver_falls_as_things_fall():
     motion = read_motion(EXAMPLES / "dive.truth.json")
     air = flight(motion)
-    centre, t = MASS_OF_JOINTS @ motion.joints[air].astype(float), motion.times[air]
+    centre, t = JOINT_MASSES @ motion.joints[air].astype(float), motion.times[air]
     fit = np.polynomial.polynomial.polyfit(t, centre, 2)
     np.testing.assert_allclose(2 * fit[2], (0, -9.81, 0), atol=0.01)
     model = np.polynomial.polynomial.polyval(t, fit).T
@@ -74,9 +74,9 @@ def test_the_diver_keeps_the_angular_momentum_and_turns_one_and_a_half_times():
     motion = read_motion(EXAMPLES / "dive.truth.json")
     air = flight(motion)
     about = motion.joints[air].astype(float)
-    about -= (MASS_OF_JOINTS @ about)[:, None]
+    about -= (JOINT_MASSES @ about)[:, None]
     speed = np.gradient(about, motion.times[air], axis=0)
-    momentum = np.einsum("j,tji->ti", MASS_OF_JOINTS, np.cross(about, speed))[2:-2]
+    momentum = np.einsum("j,tji->ti", JOINT_MASSES, np.cross(about, speed))[2:-2]
     np.testing.assert_allclose(momentum[:, :2], 0, atol=0.01)
     assert np.std(momentum[:, 2]) < 0.05 * abs(np.mean(momentum[:, 2]))
     spine = about[:, BODY.index("thorax")] - about[:, BODY.index("pelvis")]

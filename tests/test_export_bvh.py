@@ -11,7 +11,7 @@ from readers import READERS, read_with_pybvh
 from mocap_cli.body.rig import fit_rig
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.errors import MocapError
-from mocap_cli.export.bvh import write_bvh
+from mocap_cli.export.formats.bvh import write_bvh
 
 TIMES = np.arange(90) / 60
 JOINT_OF = {  # where every joint of ours is in the file, but for the crown, an end without a name
@@ -87,12 +87,14 @@ def test_the_root_has_no_offset_since_readers_disagree_on_what_it_means(tmp_path
 
 def test_a_t_pose_on_the_ground_is_all_zeros_but_for_the_height_of_the_hips(tmp_path):
     rig = fit_rig(t_pose())
-    joints = np.repeat(rig.rest[None, [rig.place(name) for name in BODY.names]], 5, axis=0)
-    joints[..., 1] += rig.standing
+    joints = np.repeat(
+        rig.rest_positions[None, [rig.index_of(name) for name in BODY.names]], 5, axis=0
+    )
+    joints[..., 1] += rig.root_height
     write_bvh(motion_of(joints, TIMES[:5]), tmp_path / "a.bvh")
     values = channels(tmp_path / "a.bvh")
     assert np.abs(values[:, 3:]).max() < 0.01
-    np.testing.assert_allclose(values[:, :3], [[0, 100 * rig.standing, 0]] * 5, atol=0.01)
+    np.testing.assert_allclose(values[:, :3], [[0, 100 * rig.root_height, 0]] * 5, atol=0.01)
     read = read_with_pybvh(tmp_path / "a.bvh")
     assert min(places[:, 1].min() for places in read.values()) == pytest.approx(0, abs=0.01)
     assert read["LeftHand"][0, 0] > 50  # the person's left is +X, so the person looks along +Z

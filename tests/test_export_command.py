@@ -11,14 +11,14 @@ from film import film
 from person import standing
 from poses import dance, motion_of, wobbling
 
-from mocap_cli import cli
 from mocap_cli.body.anatomy import standing_height
 from mocap_cli.body.motion import read_motion, write_motion
 from mocap_cli.body.rig import bone_lengths
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
-from mocap_cli.export.changes import Changes, changed, mirror
-from mocap_cli.export.formats import FORMATS
-from mocap_cli.export.overlay import seen_joints
+from mocap_cli.cli import main
+from mocap_cli.export.edits import Edits, _mirror, apply_edits
+from mocap_cli.export.registry import FORMATS
+from mocap_cli.export.views.overlay import project_joints
 from mocap_cli.video.reader import probe
 
 TIMES = np.arange(30) / 30
@@ -33,7 +33,7 @@ def mocap(monkeypatch, capsys, tmp_path):
     def run(typed: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["mocap", *shlex.split(typed)])
         with pytest.raises(SystemExit) as left:
-            cli.main()
+            main.main()
         out, err = capsys.readouterr()
         return int(left.value.code or 0), out, err
 
@@ -248,13 +248,13 @@ def test_a_mirrored_motion_is_what_the_camera_would_see_of_a_mirrored_video(tmp_
     moved = motion.joints + np.array((0.3, 0, 0), np.float32)
     moved[:, BODY.index("left_wrist"), 1] += 0.5
     motion = motion_of(moved, TIMES, camera=motion.camera, source=motion.source)
-    mirrored = mirror(motion)
-    seen, other = seen_joints(motion), seen_joints(mirrored)
+    mirrored = _mirror(motion)
+    seen, other = project_joints(motion), project_joints(mirrored)
     left, right = (BODY.index(f"{side}_wrist") for side in ("left", "right"))
     wanted = np.stack((motion.source.width - seen[:, left, 0], seen[:, left, 1]), axis=-1)
     np.testing.assert_allclose(other[:, right], wanted, atol=1e-3)
     assert mirrored.xy.shape == (30, len(KEYPOINTS), 2)
-    again = mirror(mirrored)
+    again = _mirror(mirrored)
     np.testing.assert_array_equal(again.joints, motion.joints)
     np.testing.assert_allclose(again.xy, motion.xy, atol=1e-4)
 
@@ -265,11 +265,11 @@ def test_in_place_the_pelvis_only_rises_and_falls_and_the_camera_sees_the_same(t
     joints = (motion.joints + way).astype(np.float32)
     joints[7:9] = np.nan
     motion = motion_of(joints, TIMES, camera=motion.camera, source=motion.source)
-    still = changed(motion, Changes(in_place=True))
+    still = apply_edits(motion, Edits(in_place=True))
     pelvis = still.joints[still.tracked, BODY.index("pelvis")]
     np.testing.assert_allclose(pelvis[:, [0, 2]], 0, atol=1e-6)
     np.testing.assert_array_equal(pelvis[:, 1], joints[still.tracked, BODY.index("pelvis"), 1])
-    np.testing.assert_allclose(seen_joints(still), seen_joints(motion), atol=1e-3)
+    np.testing.assert_allclose(project_joints(still), project_joints(motion), atol=1e-3)
 
 
 def test_an_output_that_is_the_input_or_the_video_of_another_motion_is_refused(mocap):

@@ -12,12 +12,12 @@ import trc
 from poses import dance, motion_of
 from pycocotools.coco import COCO
 
-from mocap_cli.body.angles import joint_angles
+from mocap_cli.body.joint_angles import joint_angles
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
-from mocap_cli.export.arrays import write_angles, write_csv, write_npz
-from mocap_cli.export.c3d import write_c3d
-from mocap_cli.export.coco import write_coco
-from mocap_cli.export.trc import write_trc
+from mocap_cli.export.formats.c3d import write_c3d
+from mocap_cli.export.formats.coco import write_coco
+from mocap_cli.export.formats.joint_tables import write_angles, write_csv, write_npz
+from mocap_cli.export.formats.trc import write_trc
 
 TIMES = 0.5 + np.arange(40) / 60
 T, J, K = len(TIMES), len(BODY), len(KEYPOINTS)
@@ -45,7 +45,7 @@ def test_pandas_reads_one_row_for_every_joint_in_every_frame(tmp_path, motion):
     for j, name in enumerate(BODY.names):
         read = wide.xs(name, axis=1, level="joint").to_numpy()
         np.testing.assert_allclose(read, motion.joints[:, j], atol=1e-6)
-    assert table.groupby("time")["seen"].all().to_numpy().tolist() == motion.seen.tolist()
+    assert table.groupby("time")["seen"].all().to_numpy().tolist() == motion.detected.tolist()
 
 
 def test_pandas_reads_one_column_of_degrees_for_every_angle(tmp_path, motion):
@@ -60,7 +60,8 @@ def test_pandas_reads_one_column_of_degrees_for_every_angle(tmp_path, motion):
 def test_numpy_reads_every_array_without_pickle(tmp_path, motion):
     write_npz(motion, tmp_path / "a.npz")
     with np.load(tmp_path / "a.npz", allow_pickle=False) as read:
-        for name in ("times", "joints", "sigma", "seen", "contacts", "xy", "score"):
+        np.testing.assert_array_equal(read["seen"], motion.detected)
+        for name in ("times", "joints", "sigma", "contacts", "xy", "score"):
             np.testing.assert_array_equal(read[name], getattr(motion, name))
             assert read[name].dtype == getattr(motion, name).dtype
         assert tuple(read["joint_names"]) == BODY.names
@@ -158,7 +159,7 @@ def test_the_reader_of_coco_finds_the_person_in_every_frame_that_shows_it(tmp_pa
     np.testing.assert_array_equal([image["time"] for image in images], TIMES)
     for t, image in enumerate(images):
         found = coco.loadAnns(coco.getAnnIds(imgIds=image["id"]))
-        assert len(found) == motion.seen[t]
+        assert len(found) == motion.detected[t]
         if found:
             read = np.array(found[0]["keypoints"]).reshape(17, 3)
             known = np.isfinite(motion.xy[t, :17, 0])

@@ -10,8 +10,8 @@ from test_export_bvh import JOINT_OF
 from mocap_cli.body.rig import fit_rig
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.errors import MocapError
-from mocap_cli.export.capsules import limbs_of
-from mocap_cli.export.glb import write_glb
+from mocap_cli.export.formats.capsules import _capsules
+from mocap_cli.export.formats.glb import write_glb
 
 TIMES = np.arange(60) / 60
 NODE_OF = {**JOINT_OF, "head": "HeadEnd"}
@@ -61,7 +61,7 @@ def test_trimesh_finds_a_person_in_t_pose_on_the_ground_that_faces_z(tmp_path):
 
 def test_limbs_lie_along_their_bones_on_their_side():
     rig = fit_rig(t_pose())
-    for limb in limbs_of(rig):
+    for limb in _capsules(rig):
         assert np.linalg.norm(limb.normals, axis=-1) == pytest.approx(1)
         if limb.side != "middle":
             assert np.sign(limb.points[:, 0].mean()) == {"left": 1, "right": -1}[limb.side]

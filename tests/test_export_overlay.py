@@ -11,9 +11,14 @@ from person import standing
 
 from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.errors import MocapError
-from mocap_cli.export.figure import LEFT, PLANTED, RIGHT, Figure, draw_figure
-from mocap_cli.export.overlay import Extras, draw_trail, seen_joints, write_overlay
-from mocap_cli.export.panel import Panel
+from mocap_cli.export.views.figure import CONTACT_COLOUR, LEFT, RIGHT, Figure, draw_figure
+from mocap_cli.export.views.overlay import (
+    OverlayOptions,
+    _draw_trail,
+    project_joints,
+    write_overlay,
+)
+from mocap_cli.export.views.panel import Panel
 from mocap_cli.video.reader import open_video, probe
 
 GREY = 90
@@ -36,7 +41,7 @@ def drawn(motion, **changes) -> np.ndarray:
         "score": motion.score[0],
         "joints": np.full((19, 2), np.nan),
         "contacts": motion.contacts[0],
-        "seen": True,
+        "detected": True,
     }
     image = np.full((480, 640, 3), GREY, np.uint8)
     draw_figure(image, Figure(**{**values, **changes}))
@@ -71,7 +76,7 @@ def test_the_less_sure_the_fainter_until_nothing_is_drawn(motion):
 def test_only_planted_feet_are_green(motion):
     def green(contacts):
         image = drawn(motion, contacts=np.array(contacts, np.float32)).astype(int)
-        return (np.abs(image - PLANTED).max(axis=-1) <= 3).nonzero()[1]
+        return (np.abs(image - CONTACT_COLOUR).max(axis=-1) <= 3).nonzero()[1]
 
     assert len(green((0, 0))) == 0
     assert green((1, 0)).min() > 320  # the person faces us: the left foot is on the right
@@ -99,7 +104,7 @@ def test_the_smallest_pictures_take_a_figure(tmp_path, size):
 
 
 def test_the_3d_joints_fall_on_the_keypoints_that_show_them(motion):
-    joints = seen_joints(motion)
+    joints = project_joints(motion)
     for name in ("left_hip", "right_wrist", "left_ankle"):
         keypoint = motion.xy[:, KEYPOINTS.index(name)]
         np.testing.assert_allclose(
@@ -137,7 +142,7 @@ def test_another_video_than_the_motions_own_is_refused(motion, tmp_path):
 
 def test_beside_the_video_is_the_panel_and_the_video_is_as_without_it(motion, video, tmp_path):
     write_overlay(motion, video, tmp_path / "b.mp4")
-    write_overlay(motion, video, tmp_path / "c.mp4", extras=Extras(panel=True))
+    write_overlay(motion, video, tmp_path / "c.mp4", extras=OverlayOptions(panel=True))
     with open_video(tmp_path / "b.mp4") as plain, open_video(tmp_path / "c.mp4") as wide:
         pairs = list(zip(plain, wide, strict=True))
     for one, other in pairs:
@@ -165,7 +170,7 @@ def test_the_panel_shows_left_and_right_where_they_are(motion):
     assert len(colours_in(side, RIGHT)) < len(colours_in(side, LEFT))
     head, feet = (
         colours_in(side, (240, 240, 240))[:, 0].min(),
-        colours_in(side, PLANTED)[:, 0].max(),
+        colours_in(side, CONTACT_COLOUR)[:, 0].max(),
     )
     scale = len(image[0]) / (1.3 * 1.7)
     assert feet - head == pytest.approx(1.72 * scale, rel=0.05)
@@ -186,7 +191,7 @@ def test_the_trail_is_where_the_centre_of_mass_was(motion):
     joints = motion.joints + way[:, None, None] * np.array((1, 0, 0), np.float32)
     moving = replace(motion, joints=joints)
     image = np.full((480, 640, 3), GREY, np.uint8)
-    draw_trail(image, moving, 20)
+    _draw_trail(image, moving, 20)
     row, column = (np.abs(image.astype(int) - GREY).max(axis=-1) > 20).nonzero()
     focal, x = motion.camera.focal_pixels, 320
     assert column.min() == pytest.approx(x, abs=8)
@@ -194,7 +199,7 @@ def test_the_trail_is_where_the_centre_of_mass_was(motion):
     assert np.ptp(row) < 20
     nobody = replace(motion, joints=joints * np.nan)
     blank = np.full((480, 640, 3), GREY, np.uint8)
-    draw_trail(blank, nobody, 20)
+    _draw_trail(blank, nobody, 20)
     assert (blank == GREY).all()
 
 
@@ -202,7 +207,7 @@ def test_the_trail_is_where_the_centre_of_mass_was(motion):
 def test_the_smallest_pictures_take_all_extras(tmp_path, size):
     info = probe(film(tmp_path / "b.mp4", range(2), size=size, pix_fmt="yuv444p"))
     motion = standing(info, np.arange(2) / 30)
-    extras = Extras(trail=True, panel=True)
+    extras = OverlayOptions(trail=True, panel=True)
     write_overlay(motion, info.path, tmp_path / "c.mp4", extras=extras)
     with open_video(tmp_path / "c.mp4") as video:
         assert len(list(video)) == 2

@@ -12,17 +12,23 @@ import torch
 from blob import SIZE, TINY, film_blob, picture, wall
 from film import film
 
-from mocap_cli import cli
-from mocap_cli.background.background import write_background
-from mocap_cli.background.make import BackgroundOptions, make_background
-from mocap_cli.commands.destinations import VIDEOS, inputs
+from mocap_cli.cli import main
+from mocap_cli.cli.outputs import VIDEOS, find_inputs
 from mocap_cli.errors import MocapError
-from mocap_cli.export.painter import Box, Painter, open_painter
-from mocap_cli.export.swap import Looks, lay_over, mended, read_looks, redrawn
-from mocap_cli.learning.methods import METHODS
-from mocap_cli.learning.model import Model
-from mocap_cli.learning.stored import save_model
-from mocap_cli.learning.transformer import paste
+from mocap_cli.export.appearance_model import AppearanceModel, SubjectBox, open_appearance_model
+from mocap_cli.export.appearance_swap import (
+    Appearance,
+    _composite,
+    _fill_unknown,
+    _redraw,
+    read_appearance,
+)
+from mocap_cli.learning.model.methods import METHODS
+from mocap_cli.learning.model.model import Model
+from mocap_cli.learning.model.model_file import save_model
+from mocap_cli.learning.model.spatial_transformer import paste
+from mocap_cli.plates.background import write_background
+from mocap_cli.plates.builder import BackgroundOptions, make_background
 from mocap_cli.video.reader import open_video, probe
 
 KNOWN = np.ones((SIZE[1], SIZE[0]), bool)
@@ -54,7 +60,7 @@ def mocap(monkeypatch, capsys, tmp_path, scene):
     def run(typed: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["mocap", *shlex.split(typed)])
         with pytest.raises(SystemExit) as left:
-            cli.main()
+            main.main()
         out, err = capsys.readouterr()
         return int(left.value.code or 0), out, err
 
@@ -62,8 +68,8 @@ def mocap(monkeypatch, capsys, tmp_path, scene):
 
 
 @pytest.fixture
-def painter(scene) -> Painter:
-    return open_painter(scene / "run")
+def painter(scene) -> AppearanceModel:
+    return open_appearance_model(scene / "run")
 
 
 def times(path: Path) -> list[float]:
@@ -92,7 +98,7 @@ def test_a_swap_of_a_part_has_its_frames_and_a_panel_beside_it(mocap):
     with pytest.raises(
         MocapError, match="holds no videos"
     ):  # what is made is never taken for input
-        inputs(Path("out"), VIDEOS)
+        find_inputs(Path("out"), VIDEOS)
 
 
 def test_the_sound_of_the_motion_is_kept(mocap):
@@ -144,16 +150,16 @@ def test_a_model_without_a_swap_has_no_meaning(mocap):
 
 def test_a_frame_that_is_all_background_stays_as_it_is(painter):
     empty = wall(0)
-    looks = Looks(torch.zeros(1, TINY.ti), empty)
-    assert (redrawn(painter, empty, empty, KNOWN, looks) == empty).all()
+    looks = Appearance(torch.zeros(1, TINY.ti), empty)
+    assert (_redraw(painter, empty, empty, KNOWN, looks) == empty).all()
 
 
 def test_the_person_is_gone_and_another_drawn_inside_the_box_alone(painter, scene):
     """Outside of the box a redrawn frame is the background, bit for bit."""
-    looks = read_looks(painter, scene / "b.mp4")
+    looks = read_appearance(painter, scene / "b.mp4")
     image, plate = picture(0, 1.0), wall(0)
-    made = redrawn(painter, image, plate, KNOWN, looks)
-    box = painter.read(image)[2]
+    made = _redraw(painter, image, plate, KNOWN, looks)
+    box = painter.encode(image)[2]
     y, x = np.mgrid[: SIZE[1], : SIZE[0]] + 0.5
     away = (np.abs(x - box.left - box.width / 2) > box.width / 2 + 1) | (
         np.abs(y - box.top - box.height / 2) > box.height / 2 + 1
@@ -166,7 +172,7 @@ def test_the_box_of_a_larger_video_is_the_same_box_larger(painter):
     """The shape of the video differs from what was learnt, so it gets rims; they do not count."""
     small = picture(3, 0.5, (64, 64))
     large = np.repeat(np.repeat(small, 4, 0), 4, 1)
-    one, other = painter.read(small)[2], painter.read(large)[2]
+    one, other = painter.encode(small)[2], painter.encode(large)[2]
     for name in ("left", "top", "width", "height"):
         assert getattr(other, name) == pytest.approx(4 * getattr(one, name), abs=0.5)
 
@@ -181,18 +187,22 @@ def test_a_crop_is_laid_over_where_training_pasted_it():
     pasted = paste(crop, box, 64, 96, beyond="border")[0, :3].permute(1, 2, 0).numpy()
     canvas = np.zeros((64, 96, 3), np.uint8)
     drawn = crop[0].permute(1, 2, 0).numpy() * np.array([255, 255, 255, 1], np.float32)
-    place = Box(left=(0.25 - 0.4 + 1) * 48, top=(-0.125 - 0.5 + 1) * 32, width=38.4, height=32)
-    lay_over(canvas, drawn, place)
+    place = SubjectBox(
+        left=(0.25 - 0.4 + 1) * 48, top=(-0.125 - 0.5 + 1) * 32, width=38.4, height=32
+    )
+    _composite(canvas, drawn, place)
     inside = (slice(14, 42), slice(43, 77))
     assert np.abs(canvas[inside] - 255 * pasted[inside]).max() < 6
 
 
 def test_a_box_that_hangs_over_the_edge_is_drawn_as_far_as_it_goes():
     canvas = np.zeros((20, 20, 3), np.uint8)
-    lay_over(canvas, np.full((8, 8, 4), (200, 100, 50, 1), np.float32), Box(-5, -5, 10, 10))
+    _composite(
+        canvas, np.full((8, 8, 4), (200, 100, 50, 1), np.float32), SubjectBox(-5, -5, 10, 10)
+    )
     assert (canvas[:5, :5] == (200, 100, 50)).all()
     assert not canvas[5:].any()
-    lay_over(canvas, np.full((8, 8, 4), 1, np.float32), Box(30, 30, 10, 10))
+    _composite(canvas, np.full((8, 8, 4), 1, np.float32), SubjectBox(30, 30, 10, 10))
     assert not canvas[5:].any()
 
 
@@ -201,16 +211,18 @@ def test_holes_of_the_background_are_mended_from_around_them():
     known = np.ones((40, 40), bool)
     known[18:21, 18:21] = False
     picture_[18:21, 18:21] = 255
-    assert (mended(picture_, known) == 90).all()
+    assert (_fill_unknown(picture_, known) == 90).all()
 
 
 def test_looks_bear_with_frames_that_show_nobody(painter, tmp_path):
     """A third of the frames without the person moves the code less than another person does."""
     film_blob(tmp_path / "whole.mp4", 2, 2)
     film_blob(tmp_path / "other.mp4", 3, 2)
-    whole, other = (read_looks(painter, tmp_path / f"{n}.mp4").code for n in ("whole", "other"))
-    codes = [painter.read(picture(2, t / 15))[1] for t in range(20)]
-    codes += [painter.read(wall(9))[1] for _ in range(8)]
+    whole, other = (
+        read_appearance(painter, tmp_path / f"{n}.mp4").code for n in ("whole", "other")
+    )
+    codes = [painter.encode(picture(2, t / 15))[1] for t in range(20)]
+    codes += [painter.encode(wall(9))[1] for _ in range(8)]
     mixed = torch.stack(codes).median(dim=0).values
     assert (mixed - whole).norm() < (other - whole).norm()
 
@@ -221,6 +233,6 @@ def test_every_method_that_draws_from_two_codes_can_swap(tmp_path):
             continue
         config = replace(TINY, method=name)
         save_model(tmp_path / f"{name}.safetensors", Model(config, taught=False), META)
-        painter = Painter(tmp_path / f"{name}.safetensors")
-        tv, ti, _ = painter.read(picture(0, 0.0))
+        painter = AppearanceModel(tmp_path / f"{name}.safetensors")
+        tv, ti, _ = painter.encode(picture(0, 0.0))
         assert painter.draw(tv, ti).shape == (32, 32, 4)

@@ -8,7 +8,7 @@ from test_export_glb import NODE_OF
 
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.errors import MocapError
-from mocap_cli.export.usd import write_usd
+from mocap_cli.export.formats.usd import write_usd
 
 TIMES = np.arange(30) / 30
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from mocap_cli.errors import MocapError
-from mocap_cli.files import readable, written_whole
-from mocap_cli.learning.store import folder_written_whole
+from mocap_cli.io.atomic import readable, write_atomically
+from mocap_cli.learning.data.store import atomic_folder
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="modes and signals are POSIX")
 
 
 def write(path: Path, text: str = "new") -> None:
-    with written_whole(path) as aside:
+    with write_atomically(path) as aside:
         aside.write_text(text)
 
 
@@ -85,10 +85,10 @@ def test_what_a_killed_process_left_is_removed_by_the_next_and_that_of_a_living_
     monkeypatch.chdir(tmp_path)
     subprocess.run([sys.executable, "-c", KILLED], check=False)
     assert len(list(tmp_path.glob(".*"))) == 2
-    with written_whole(tmp_path / "a.txt") as aside:
+    with write_atomically(tmp_path / "a.txt") as aside:
         aside.write_text("slow")
         write(tmp_path / "a.txt", "quick")
-    with folder_written_whole(tmp_path / "clip"):
+    with atomic_folder(tmp_path / "clip"):
         pass
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.txt", "clip"]
     assert (tmp_path / "a.txt").read_text() == "slow"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mocap_cli.body.skeleton import KEYPOINTS
-from mocap_cli.keypoints.course import Course
-from mocap_cli.keypoints.crop import SIZE, Crop
+from mocap_cli.keypoints.crop import CROP_SIZE, Crop
+from mocap_cli.keypoints.crop_motion import CropMotion
 from mocap_cli.keypoints.gaps import fill_gaps
 from mocap_cli.keypoints.keypoints import Keypoints
 
@@ -32,48 +32,48 @@ def test_a_point_is_in_the_crop_where_from_picture_says_to_a_twentieth_of_a_pixe
     rng = np.random.default_rng(round(scale * 10 + turn))
     for _ in range(3):
         at = np.array((400, 300)) + rng.uniform(-20, 20, 2)
-        crop = Crop(*(at + rng.uniform(-40, 40, 2) * scale), SIZE * scale, turn)
-        seen = crop.cut_out(dot(800, 600, *at, spread=max(3.0, 3 * scale)))
-        assert np.allclose(middle(seen), crop.from_picture(at), atol=0.05)
+        crop = Crop(*(at + rng.uniform(-40, 40, 2) * scale), CROP_SIZE * scale, turn)
+        seen = crop.extract(dot(800, 600, *at, spread=max(3.0, 3 * scale)))
+        assert np.allclose(middle(seen), crop.from_image(at), atol=0.05)
 
 
 def test_going_into_the_crop_and_back_changes_nothing():
     crop = Crop(31.5, -4.2, 417.0, 2.1)
     points = np.random.default_rng(1).uniform(-500, 500, (7, 3, 2))
-    assert np.allclose(crop.to_picture(crop.from_picture(points)), points)
+    assert np.allclose(crop.to_image(crop.from_image(points)), points)
 
 
 def test_up_in_a_turned_crop_is_where_the_body_points():
-    crop = Crop(0, 0, SIZE, math.pi / 2)  # a quarter clockwise: the head is to the right
-    assert np.allclose(crop.to_picture(np.array((SIZE / 2, 0))), (SIZE / 2, 0))
+    crop = Crop(0, 0, CROP_SIZE, math.pi / 2)  # a quarter clockwise: the head is to the right
+    assert np.allclose(crop.to_image(np.array((CROP_SIZE / 2, 0))), (CROP_SIZE / 2, 0))
 
 
 def test_outside_of_the_picture_a_crop_is_black_whatever_its_size():
     picture = np.full((90, 120, 3), 255, np.uint8)
     for side in (64, 600, 5000):
-        assert not Crop(9000, 9000, side, 0.3).cut_out(picture).any()
-    over_the_rim = Crop(0, 45, 60).cut_out(picture)
-    assert not over_the_rim[:, : SIZE // 2 - 3].any()
-    assert over_the_rim[:, SIZE // 2 + 3 :].all()
+        assert not Crop(9000, 9000, side, 0.3).extract(picture).any()
+    over_the_rim = Crop(0, 45, 60).extract(picture)
+    assert not over_the_rim[:, : CROP_SIZE // 2 - 3].any()
+    assert over_the_rim[:, CROP_SIZE // 2 + 3 :].all()
 
 
 def test_a_steady_course_is_foretold_and_turns_are_counted_past_a_full_circle():
     times = np.arange(30) / 30
-    course = Course(0.0, Crop(0, 0, 100, 0))
+    course = CropMotion(0.0, Crop(0, 0, 100, 0))
     for t in times[1:]:
         turn = math.remainder(20 * t, 2 * math.pi)  # three circles in a second
-        course = course.seen(float(t), Crop(300 * t, -50 * t, 100, turn))
-    ahead = course.at(1.0)
-    assert ahead.turn == pytest.approx(20, abs=0.05)
+        course = course.updated(float(t), Crop(300 * t, -50 * t, 100, turn))
+    ahead = course.predict(1.0)
+    assert ahead.angle == pytest.approx(20, abs=0.05)
     assert (ahead.x, ahead.y) == pytest.approx((300, -50), abs=1)
     assert ahead.side == pytest.approx(100)
 
 
 def still(times, seen, cut=None):
     """A body that turns half a circle a second about a place that moves to the right."""
-    body = np.random.default_rng(2).uniform(-30, 30, (len(KEYPOINTS), 2)) + SIZE / 2
-    crops = [Crop(100 * t, 50, SIZE, math.pi * t) for t in times]
-    true = np.stack([c.to_picture(body) for c in crops]).astype(np.float32)
+    body = np.random.default_rng(2).uniform(-30, 30, (len(KEYPOINTS), 2)) + CROP_SIZE / 2
+    crops = [Crop(100 * t, 50, CROP_SIZE, math.pi * t) for t in times]
+    true = np.stack([c.to_image(body) for c in crops]).astype(np.float32)
     T, K = len(times), len(KEYPOINTS)
     gone = ~np.asarray(seen)
     xy = true.copy()
@@ -82,7 +82,7 @@ def still(times, seen, cut=None):
         times=np.asarray(times, float),
         xy=xy,
         score=np.where(gone[:, None], 0, np.full((T, K), 0.8)).astype(np.float32),
-        seen=np.asarray(seen),
+        detected=np.asarray(seen),
         cut=np.zeros(T, bool) if cut is None else np.asarray(cut),
     )
     return fill_gaps(keypoints, [c if s else None for c, s in zip(crops, seen, strict=True)]), true
@@ -94,7 +94,7 @@ def test_a_short_gap_is_filled_along_the_turn_and_marked_as_unsure():
     seen[8:13] = False
     filled, true = still(times, seen)
     assert np.allclose(filled.xy, true, atol=0.01)
-    assert not filled.seen[8:13].any()
+    assert not filled.detected[8:13].any()
     assert (filled.score[8:13] < 0.3).all()
     assert (filled.score[8:13] > 0).all()
 

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from mocap_cli.body.motion import read_motion
-from mocap_cli.body.skeleton import KEYPOINTS, mirrored
+from mocap_cli.body.skeleton import KEYPOINTS, mirror_indices
 from mocap_cli.errors import MocapError
-from mocap_cli.keypoints.crop import SIZE, Crop
+from mocap_cli.keypoints.crop import CROP_SIZE, Crop
 from mocap_cli.keypoints.follow import follow
-from mocap_cli.keypoints.networks import BodyNetworks
-from mocap_cli.keypoints.subject import parse_subject
+from mocap_cli.keypoints.person_detector import parse_subject
+from mocap_cli.keypoints.pose_networks import PoseNetworks
 from mocap_cli.video.reader import open_video
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-MIRROR = list(mirrored(KEYPOINTS))
+MIRROR = list(mirror_indices(KEYPOINTS))
 BODY = slice(5, 17)
 
 
@@ -48,7 +48,7 @@ def off(found, true):
 def test_a_walker_is_followed_in_every_frame_to_a_fraction_of_the_torso():
     frames, true = example("walk", 20)
     found = follow(frames, device="cpu")
-    assert found.seen.all()
+    assert found.detected.all()
     assert np.array_equal(found.times, [f.time for f in frames])
     assert np.median(off(found.xy, true)) < 0.05
     assert off(found.xy, true).max() < 0.15
@@ -60,7 +60,7 @@ def test_a_somersault_is_followed_head_down():
     upside_down = true[:, [5, 6], 1].mean(1) > true[:, [11, 12], 1].mean(1)
     assert upside_down.any()
     found = follow(frames, device="cpu")
-    assert found.known.mean() > 0.9
+    assert found.tracked.mean() > 0.9
     assert np.nanmedian(off(found.xy, true)[upside_down]) < 0.2
 
 
@@ -86,7 +86,7 @@ def test_where_nobody_is_nothing_is_seen():
     for pictures in (noise, grey):
         frames = [SimpleNamespace(time=i / 30, image=p) for i, p in enumerate(pictures)]
         found = follow(frames, device="cpu")
-        assert not found.known.any()
+        assert not found.tracked.any()
         assert not found.score.any()
     assert len(follow([], device="cpu")) == 0
 
@@ -99,8 +99,8 @@ def test_somebody_who_leaves_and_comes_back_is_found_again_and_the_gap_is_empty(
         for i, frame in enumerate(frames)
     ]
     found = follow(shown, device="cpu")
-    assert not found.known[8:16].any()
-    assert found.known[:8].all()
+    assert not found.tracked[8:16].any()
+    assert found.tracked[:8].all()
     assert off(found.xy[17:], true[17:]).max() < 0.1
     assert found.cut[[8, 16]].all()
     assert found.cut.sum() == 2
@@ -127,13 +127,13 @@ def test_of_two_people_the_one_that_is_pointed_at_is_followed():
 @pytest.mark.parametrize("turn", [0.0, 0.4])
 def test_keypoints_stay_where_they_are_when_the_crop_moves_by_fractions_of_a_pixel(turn):
     frames, true = example("walk", 1)
-    networks, (x, y) = BodyNetworks("cpu"), true[0, [11, 12]].mean(axis=0)
+    networks, (x, y) = PoseNetworks("cpu"), true[0, [11, 12]].mean(axis=0)
     shifts = np.linspace(-3, 3, 13)  # of the crop's pixels
     places = []
     for shift in shifts:
-        crop = Crop(x + shift * 1.5, y + shift * 0.75, 1.5 * SIZE, turn)
-        reading = networks.look(crop.cut_out(frames[0].image))
-        places.append((crop.to_picture(reading.movenet), crop.to_picture(reading.blazepose[:33])))
+        crop = Crop(x + shift * 1.5, y + shift * 0.75, 1.5 * CROP_SIZE, turn)
+        reading = networks.run(crop.extract(frames[0].image))
+        places.append((crop.to_image(reading.movenet), crop.to_image(reading.blazepose[:33])))
     for network in zip(*places, strict=True):
         middles = np.array(network).mean(axis=1) / 1.5
         slope = np.polyfit(shifts, middles, 1)[0]  # 1 if they stuck to the crop

@@ -7,14 +7,14 @@ import cv2
 import numpy as np
 import pytest
 
-from mocap_cli.keypoints.cast import Role, whole_part
-from mocap_cli.keypoints.colours import colours_on, likeness
-from mocap_cli.keypoints.crop import SIZE, Crop
-from mocap_cli.keypoints.drift import Drift
-from mocap_cli.keypoints.networks import Reading
-from mocap_cli.keypoints.pursuit import told_apart
-from mocap_cli.keypoints.search import Search
-from mocap_cli.keypoints.sighting import COCO, glance, see
+from mocap_cli.keypoints.appearance import appearance_of, similarity
+from mocap_cli.keypoints.candidates import Candidate, merged_detections
+from mocap_cli.keypoints.crop import CROP_SIZE, Crop
+from mocap_cli.keypoints.detection import COCO_COUNT, detect, detect_fast
+from mocap_cli.keypoints.flow_tracker import FlowTracker
+from mocap_cli.keypoints.person_search import PersonSearch
+from mocap_cli.keypoints.person_tracker import assign_detections
+from mocap_cli.keypoints.pose_networks import NetworkOutput
 
 STANDING = np.array(
     [
@@ -34,7 +34,7 @@ def texture(seed, height=300, width=400):
 
 def body_at(crop):
     """(17, 2) a standing body that fills the crop, pixels of the picture."""
-    return crop.to_picture(STANDING * 1.5 + SIZE / 2)
+    return crop.to_picture(STANDING * 1.5 + CROP_SIZE / 2)
 
 
 def before_a_wall(crop):
@@ -44,27 +44,27 @@ def before_a_wall(crop):
         ends = body_at(crop)[[one, other]].astype(int).tolist()
         cv2.line(body, tuple(ends[0]), tuple(ends[1]), 1, 22)
     onto = np.column_stack((crop.axes * crop.scale, crop.to_picture(np.zeros(2))))
-    skin = cv2.warpAffine(texture(2, SIZE, SIZE), onto, (400, 300))
+    skin = cv2.warpAffine(texture(2, CROP_SIZE, CROP_SIZE), onto, (400, 300))
     return np.where(body[..., None] > 0, skin, picture)
 
 
 @pytest.mark.parametrize("spin", [0.0, 0.12, -0.2])
 def test_a_crop_is_carried_on_by_the_bodys_pixels_and_not_by_the_walls(spin):
     way = [Crop(150 + 7 * i, 150 - 3 * i, 200 * 1.02**i, spin * i) for i in range(6)]
-    drift = Drift(before_a_wall(way[0]), way[0], body_at(way[0]))
+    drift = FlowTracker(before_a_wall(way[0]), way[0], body_at(way[0]))
     for true in way[1:]:
-        found = drift.carried(before_a_wall(true))
+        found = drift.track(before_a_wall(true))
         assert found is not None
         assert math.hypot(found.x - true.x, found.y - true.y) < 3
-        assert found.turn == pytest.approx(true.turn, abs=0.05)
+        assert found.angle == pytest.approx(true.angle, abs=0.05)
         assert found.side == pytest.approx(true.side, rel=0.03)
 
 
 def test_pixels_that_are_gone_carry_nothing():
     crop = Crop(150, 150, 200)
-    drift = Drift(before_a_wall(crop), crop, body_at(crop))
-    assert drift.carried(texture(3)) is None
-    assert drift.carried(before_a_wall(crop)) is None
+    drift = FlowTracker(before_a_wall(crop), crop, body_at(crop))
+    assert drift.track(texture(3)) is None
+    assert drift.track(before_a_wall(crop)) is None
 
 
 def dressed(crop, colour):
@@ -84,11 +84,11 @@ class Networks:
 
     def look(self, picture):
         movenet, blazepose = self._bodies
-        marks = np.full((39, 2), SIZE / 2, np.float32)
+        marks = np.full((39, 2), CROP_SIZE / 2, np.float32)
         marks[[0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]] = blazepose
-        return Reading(
+        return NetworkOutput(
             movenet=np.asarray(movenet, np.float32),
-            movenet_score=np.full(COCO, 0.3, np.float32),
+            movenet_score=np.full(COCO_COUNT, 0.3, np.float32),
             blazepose=marks,
             blazepose_score=np.full(39, 0.8, np.float32),
         )
@@ -98,13 +98,13 @@ def test_of_two_bodies_that_the_networks_see_the_one_in_the_known_clothes_is_mea
     left, right = Crop(120, 150, 160), Crop(280, 150, 160)
     picture = np.where(np.arange(400)[:, None] < 200, dressed(left, RED), dressed(right, BLUE))
     whole = Crop(200, 150, 400)
-    bodies = [whole.from_picture(body_at(crop)) for crop in (left, right)]
+    bodies = [whole.from_image(body_at(crop)) for crop in (left, right)]
     clothes = [
-        colours_on(dressed(crop, c), body_at(crop)) for crop, c in ((left, RED), (right, BLUE))
+        appearance_of(dressed(crop, c), body_at(crop)) for crop, c in ((left, RED), (right, BLUE))
     ]
-    assert likeness(*clothes) < 0.7
+    assert similarity(*clothes) < 0.7
     networks = Networks(*bodies)
-    red, blue = (see(networks, picture, whole, worn) for worn in clothes)
+    red, blue = (detect(networks, picture, whole, worn) for worn in clothes)
     assert np.allclose(red.movenet, body_at(left), atol=0.1)
     assert np.allclose(blue.movenet, body_at(right), atol=0.1)
     assert blue.movenet_score.max() < 0.3
@@ -112,7 +112,7 @@ def test_of_two_bodies_that_the_networks_see_the_one_in_the_known_clothes_is_mea
 
 def sighting_at(crop, colour=RED):
     body = crop.from_picture(body_at(crop))
-    return see(Networks(body, body), dressed(crop, colour), crop)
+    return detect(Networks(body, body), dressed(crop, colour), crop)
 
 
 def sure(belief):
@@ -121,20 +121,22 @@ def sure(belief):
 
 def test_one_body_is_never_two_people():
     here, nearly_here, there = (sighting_at(Crop(x, 150, 160)) for x in (150, 152, 260))
-    assert told_apart([sure(0.4), sure(0.9)], [here, nearly_here]) == [None, nearly_here]
-    assert told_apart([sure(0.4), sure(0.9)], [here, there]) == [here, there]
-    assert told_apart([sure(0.0), sure(0.9)], [None, there]) == [None, there]
+    assert assign_detections([sure(0.4), sure(0.9)], [here, nearly_here]) == [None, nearly_here]
+    assert assign_detections([sure(0.4), sure(0.9)], [here, there]) == [here, there]
+    assert assign_detections([sure(0.0), sure(0.9)], [None, there]) == [None, there]
 
 
 def role(frames):
     seen = sighting_at(Crop(150, 150, 160))
     sightings = dict.fromkeys(frames, seen)
-    return Role(None, seen.colours, seen.crop, late=False, stranger=False, sightings=sightings)
+    return Candidate(
+        None, seen.colours, seen.crop, late=False, stranger=False, detections=sightings
+    )
 
 
 def test_who_was_seen_beside_the_subject_is_somebody_else_in_the_same_clothes():
     subject, team_mate, come_back = role(range(5)), role(range(3, 9)), role(range(10, 12))
-    part = whole_part([subject, team_mate, come_back], subject)
+    part = merged_detections([subject, team_mate, come_back], subject)
     assert sorted(part) == [*range(5), 10, 11]
 
 
@@ -151,25 +153,25 @@ class Glances:
 
 def test_at_a_glance_movenets_points_go_where_blazeposes_went():
     crop, wide = Crop(150, 150, 160), Crop(155, 150, 180)
-    body = crop.from_picture(body_at(crop)).astype(np.float32)
-    last = see(Networks(body + 2, body), dressed(crop, RED), crop)
+    body = crop.from_image(body_at(crop)).astype(np.float32)
+    last = detect(Networks(body + 2, body), dressed(crop, RED), crop)
     moved = body_at(crop) + np.array([4, -3])
-    seen = glance(Glances(wide.from_picture(moved)), dressed(wide, RED), wide, last)
+    seen = detect_fast(Glances(wide.from_image(moved)), dressed(wide, RED), wide, last)
     assert seen is not None
-    assert (seen.carried, last.carried) == (True, False)
-    assert np.allclose(seen.blazepose[:COCO], moved, atol=0.01)
+    assert (seen.propagated, last.propagated) == (True, False)
+    assert np.allclose(seen.blazepose[:COCO_COUNT], moved, atol=0.01)
     assert np.allclose(seen.movenet - moved, last.movenet - body_at(crop), atol=0.01)
 
 
 def test_a_glance_is_not_enough_for_a_fast_hand_or_a_body_that_is_seen_less_well():
     crop = Crop(150, 150, 160)
-    body = crop.from_picture(body_at(crop)).astype(np.float32)
+    body = crop.from_image(body_at(crop)).astype(np.float32)
     picture, last = dressed(crop, RED), sighting_at(crop)
     waving = body.copy()
-    waving[9] += (0.1 * SIZE, 0)
-    assert glance(Glances(body), picture, crop, last) is not None
-    assert glance(Glances(waving), picture, crop, last) is None
-    assert glance(Glances(body, score=0.5), picture, crop, last) is None
+    waving[9] += (0.1 * CROP_SIZE, 0)
+    assert detect_fast(Glances(body), picture, crop, last) is not None
+    assert detect_fast(Glances(waving), picture, crop, last) is None
+    assert detect_fast(Glances(body, score=0.5), picture, crop, last) is None
 
 
 class Nobody:
@@ -184,7 +186,7 @@ class Nobody:
 
 def test_a_search_in_vain_slows_down_and_a_new_one_begins_at_once():
     finder, picture = Nobody(), np.zeros((240, 320, 3), np.uint8)
-    search = Search(Networks(None, None), finder, "auto")
+    search = PersonSearch(Networks(None, None), finder, "auto")
 
     def looks(begin, end):
         before = finder.looks

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from mocap_cli.body.skeleton import KEYPOINTS, mirrored
-from mocap_cli.keypoints.cuts import CutWatch
-from mocap_cli.keypoints.sides import GROUPS, cheapest, swaps
+from mocap_cli.body.skeleton import KEYPOINTS, mirror_indices
+from mocap_cli.keypoints.left_right import _GROUPS, _viterbi, find_swaps
+from mocap_cli.video.shots import CutDetector
 
 FPS = 30
-MIRROR = np.array(mirrored(KEYPOINTS))
-ARMS, LEGS = GROUPS[1], GROUPS[2]
+MIRROR = np.array(mirror_indices(KEYPOINTS))
+ARMS, LEGS = _GROUPS[1], _GROUPS[2]
 
 
 def turning(frames=90, turns=0.5):
@@ -37,7 +37,7 @@ def found(first, second):
     rng = np.random.default_rng(4)
     noisy = [p + rng.normal(0, 0.03, p.shape) for p in (first, second)]
     sure = np.full(first.shape[:2], 0.7)
-    return swaps(*noisy, sure, np.full(len(first) - 1, 1 / FPS))
+    return find_swaps(*noisy, sure, np.full(len(first) - 1, 1 / FPS))
 
 
 def test_a_network_that_swaps_the_legs_for_some_frames_is_told_from_one_that_does_not():
@@ -73,7 +73,7 @@ def test_the_cheapest_way_is_the_one_that_trying_all_finds():
     ways = np.stack(np.meshgrid(*[np.arange(3)] * 6, indexing="ij"), -1).reshape(-1, 6)
     cost = price[np.arange(6), ways].sum(1)
     cost += change[np.arange(5), ways[:, :-1], ways[:, 1:]].sum(1)
-    assert np.array_equal(cheapest(price, change), ways[cost.argmin()])
+    assert np.array_equal(_viterbi(price, change), ways[cost.argmin()])
 
 
 def place(seed, width=900, height=300):
@@ -88,11 +88,11 @@ def place(seed, width=900, height=300):
 def test_a_cut_is_noticed_and_a_pan_is_none(speed):
     first, second = place(1), place(2)
     pictures = [p[:, i * speed : i * speed + 400] for p in (first, second) for i in range(20)]
-    watch = CutWatch()
+    watch = CutDetector()
     assert [i for i, picture in enumerate(pictures) if watch.is_cut(picture)] == [20]
 
 
 def test_a_flickering_lamp_is_no_cut():
-    picture, watch = place(1), CutWatch()
+    picture, watch = place(1), CutDetector()
     bright = [1 + 0.15 * np.sin(i) for i in range(30)]
     assert not any(watch.is_cut((picture * b).clip(0, 255).astype(np.uint8)) for b in bright)

@@ -6,15 +6,10 @@ import numpy as np
 import pytest
 from poses import dance, handstand, posed, somersault, t_pose, wobbling
 
-from mocap_cli.body.kinematics import forward, solve, world_turns
+from mocap_cli.body.kinematics import _world_rotations, forward_kinematics, inverse_kinematics
 from mocap_cli.body.rig import Rig, bone_lengths, fit_rig
-from mocap_cli.body.rotation import (
-    matrix_from_vector,
-    steady_zxy,
-    unit,
-    vector_from_matrix,
-)
-from mocap_cli.body.skeleton import BODY, mirrored
+from mocap_cli.body.rotation import continuous_zxy, matrix_from_vector, unit, vector_from_matrix
+from mocap_cli.body.skeleton import BODY, mirror_indices
 
 TIMES = np.arange(120) / 60
 X = np.array([1.0, 0, 0])
@@ -22,13 +17,15 @@ X = np.array([1.0, 0, 0])
 
 def carried(rig: Rig, rotations: np.ndarray, root: np.ndarray) -> np.ndarray:
     """(T, 19, 3) the body's joints as the rig has them."""
-    return forward(rig, rotations, root)[:, [rig.place(name) for name in BODY.names]]
+    return forward_kinematics(rig, rotations, root)[:, [rig.index_of(name) for name in BODY.names]]
 
 
 def miss(joints: np.ndarray, times: np.ndarray = TIMES, **options: np.ndarray) -> np.ndarray:
     """(T, 19) metres between joints and what a rig makes of them."""
     rig = fit_rig(joints)
-    return np.linalg.norm(carried(rig, *solve(rig, joints, times, **options)) - joints, axis=-1)
+    return np.linalg.norm(
+        carried(rig, *inverse_kinematics(rig, joints, times, **options)) - joints, axis=-1
+    )
 
 
 def angle(rotations: np.ndarray) -> np.ndarray:
@@ -76,7 +73,7 @@ def test_the_rig_is_nearer_to_the_truth_than_the_wobbling_joints_are():
     truth = dance(TIMES, 6)
     joints = wobbling(truth, size=0.015)
     rig = fit_rig(joints)
-    fitted = carried(rig, *solve(rig, joints, TIMES))
+    fitted = carried(rig, *inverse_kinematics(rig, joints, TIMES))
     assert np.mean((fitted - truth) ** 2) < 0.8 * np.mean((joints - truth) ** 2)
 
 
@@ -96,7 +93,7 @@ def test_lengths_are_the_persons_and_alike_on_both_sides():
     joints = wobbling(dance(np.arange(600) / 60, 8), size=0.01)
     lengths, truth = bone_lengths(joints), bone_lengths(dance(TIMES, 8))
     np.testing.assert_allclose(lengths, truth, atol=0.004)
-    np.testing.assert_array_equal(lengths, lengths[list(mirrored(BODY.names))])
+    np.testing.assert_array_equal(lengths, lengths[list(mirror_indices(BODY.names))])
     rig = fit_rig(joints)
     for name in ("Arm", "ForeArm", "Hand", "UpLeg", "Leg", "Foot", "ToeBase"):
         left, right = (rig.offsets[rig.index(side + name)] for side in ("Left", "Right"))
@@ -106,11 +103,14 @@ def test_lengths_are_the_persons_and_alike_on_both_sides():
 def test_a_t_pose_is_no_rotation_at_all_and_stands_on_the_ground():
     joints = t_pose()
     rig = fit_rig(joints)
-    rotations, root = solve(rig, joints, TIMES[:5])
+    rotations, root = inverse_kinematics(rig, joints, TIMES[:5])
     assert angle(rotations).max() < 0.02  # the feet of this body are a degree flatter
-    ground = joints[0, BODY.index("left_toe"), 1] - forward(rig, rotations, root)[0, :, 1].min()
+    ground = (
+        joints[0, BODY.index("left_toe"), 1]
+        - forward_kinematics(rig, rotations, root)[0, :, 1].min()
+    )
     assert 0.01 < ground < 0.05  # the tips of the toes are below their base
-    np.testing.assert_allclose(rig.standing, joints[0, 0, 1], atol=0.02)
+    np.testing.assert_allclose(rig.root_height, joints[0, 0, 1], atol=0.02)
     assert (np.linalg.norm(rig.offsets[1:], axis=-1) > 1e-3).all()
 
 
@@ -118,8 +118,8 @@ def test_turning_the_world_turns_the_hips_alone():
     joints = dance(TIMES, 9)
     turn = matrix_from_vector([0.4, 2.0, -1.1])
     rig = fit_rig(joints)
-    rotations, root = solve(rig, joints, TIMES)
-    turned, moved = solve(rig, joints @ turn.T + 3, TIMES)
+    rotations, root = inverse_kinematics(rig, joints, TIMES)
+    turned, moved = inverse_kinematics(rig, joints @ turn.T + 3, TIMES)
     np.testing.assert_allclose(moved, root @ turn.T + 3, atol=1e-4)
     np.testing.assert_allclose(turned[:, 0], turn @ rotations[:, 0], atol=1e-3)
     np.testing.assert_allclose(turned[:, 1:], rotations[:, 1:], atol=1e-3)
@@ -128,10 +128,10 @@ def test_turning_the_world_turns_the_hips_alone():
 def test_a_mirrored_person_has_mirrored_rotations():
     joints = dance(TIMES, 10)
     flip = np.array([-1.0, 1, 1])
-    other = joints[:, list(mirrored(BODY.names))] * flip
+    other = joints[:, list(mirror_indices(BODY.names))] * flip
     rig = fit_rig(joints)
-    rotations, _ = solve(rig, joints, TIMES)
-    mirror, _ = solve(rig, other, TIMES)
+    rotations, _ = inverse_kinematics(rig, joints, TIMES)
+    mirror, _ = inverse_kinematics(rig, other, TIMES)
     swap = {"Left": "Right", "Right": "Left"}
     for name in rig.names:
         side = next((s for s in swap if name.startswith(s)), "")
@@ -154,8 +154,8 @@ def test_knees_and_elbows_bend_about_one_axis_and_the_right_way():
         np.tile((0, 0.88, 0), (120, 1)),
     )
     rig = fit_rig(joints)
-    rotations, _ = solve(rig, joints, TIMES)
-    z, x, y_turn = np.moveaxis(steady_zxy(rotations), -1, 0)
+    rotations, _ = inverse_kinematics(rig, joints, TIMES)
+    z, x, y_turn = np.moveaxis(continuous_zxy(rotations), -1, 0)
     for name, wanted in (("LeftLeg", bend), ("RightLeg", 1.8 * bend)):
         np.testing.assert_allclose(x[:, rig.index(name)], wanted[:, 0], atol=0.02)
     for name, wanted in (("LeftForeArm", -bend), ("RightForeArm", bend)):
@@ -174,7 +174,7 @@ def test_the_roll_of_a_straight_limb_waits_for_its_next_bend():
         np.tile((0, 0.88, 0), (120, 1)),
     )
     rig = fit_rig(joints)
-    rotations, _ = solve(rig, wobbling(joints, size=0.003), TIMES)
+    rotations, _ = inverse_kinematics(rig, wobbling(joints, size=0.003), TIMES)
     roll = vector_from_matrix(rotations[:, rig.index("LeftArm")])[:, 0]
     assert np.abs(roll - 0.8).max() < 0.5
     assert roll_steps(rig, rotations, "LeftArm").max() < 0.25
@@ -183,8 +183,8 @@ def test_the_roll_of_a_straight_limb_waits_for_its_next_bend():
 def test_an_overstretched_knee_is_no_knee_turned_about():
     joints = posed({"left_knee": np.full((120, 1), -0.12) * X}, np.tile((0, 0.88, 0), (120, 1)))
     rig = fit_rig(joints)
-    rotations, _ = solve(rig, wobbling(joints, size=0.002), TIMES)
-    front = world_turns(rig, rotations)[:, rig.index("LeftUpLeg"), :, 2]
+    rotations, _ = inverse_kinematics(rig, wobbling(joints, size=0.002), TIMES)
+    front = _world_rotations(rig, rotations)[:, rig.index("LeftUpLeg"), :, 2]
     assert (front @ [0, 0, 1] > 0.9).all()
 
 
@@ -192,7 +192,7 @@ def test_straight_legs_turned_out_have_knees_that_point_where_the_feet_do():
     out = np.tile((0, 1.0, 0), (120, 1))
     joints = posed({"left_hip": out, "right_hip": -out}, np.tile((0, 0.88, 0), (120, 1)))
     rig = fit_rig(joints)
-    rotations, _ = solve(rig, joints, TIMES)
+    rotations, _ = inverse_kinematics(rig, joints, TIMES)
     for name, sign in (("LeftUpLeg", 1), ("RightUpLeg", -1)):
         own = vector_from_matrix(rotations[:, rig.index(name)])
         np.testing.assert_allclose(own, sign * out, atol=0.1)
@@ -206,7 +206,7 @@ def test_an_axis_that_turns_over_while_straight_turns_over_evenly():
         np.tile((0, 0.88, 0), (120, 1)),
     )
     rig = fit_rig(joints)
-    rotations, _ = solve(rig, joints, TIMES)
+    rotations, _ = inverse_kinematics(rig, joints, TIMES)
     assert roll_steps(rig, rotations, "LeftArm").max() < 1.0  # of a turn by pi
     assert miss(joints).max() < 1e-3
 
@@ -218,7 +218,7 @@ def test_one_frame_alone_can_be_solved():
 
 def test_coinciding_joints_give_finite_numbers():
     rig = fit_rig(np.zeros((4, len(BODY), 3)))
-    rotations, root = solve(rig, np.zeros((4, len(BODY), 3)), TIMES[:4])
+    rotations, root = inverse_kinematics(rig, np.zeros((4, len(BODY), 3)), TIMES[:4])
     assert np.isfinite(rotations).all()
     assert np.isfinite(root).all()
 
@@ -234,7 +234,7 @@ def test_forward_agrees_with_adding_up_bones_by_hand():
     rig = fit_rig(t_pose())
     rng = np.random.default_rng(12)
     rotations = matrix_from_vector(rng.normal(size=(3, len(rig), 3)))
-    places = forward(rig, rotations, np.zeros((3, 3)))
+    places = forward_kinematics(rig, rotations, np.zeros((3, 3)))
     hand = rig.index("LeftHand")
     chain = [hand]
     while rig.parents[chain[0]] >= 0:

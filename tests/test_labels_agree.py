@@ -7,13 +7,14 @@ import pytest
 from scipy.spatial.transform import Rotation
 from witnesses import TIMES, labelled, seen_dancing
 
-from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirrored
+from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirror_indices
 from mocap_cli.errors import MocapError
-from mocap_cli.labels.agree import Clock, agreed
-from mocap_cli.labels.match import find_video, on_frames
-from mocap_cli.labels.shown import beside_at, projected
+from mocap_cli.labels.alignment.corrections import align_labels
+from mocap_cli.labels.alignment.projection import project_onto_keypoints, reprojection_error
+from mocap_cli.labels.alignment.time_alignment import TimeBase
+from mocap_cli.labels.alignment.video_match import assign_frames, find_video
 
-BODY_SIDE, POINT_SIDE = list(mirrored(BODY.names)), list(mirrored(KEYPOINTS))
+BODY_SIDE, POINT_SIDE = list(mirror_indices(BODY.names)), list(mirror_indices(KEYPOINTS))
 TURN = Rotation.from_euler("yxz", (2.1, 0.4, 1.0)).as_matrix()
 
 
@@ -36,12 +37,12 @@ def about(labels):
 
 def test_true_labels_are_taken_as_they_are(seen):
     witness, truth = seen
-    labels = agreed(labelled(truth), witness)
+    labels = align_labels(labelled(truth), witness)
     np.testing.assert_array_equal(about(labels), truth)
     np.testing.assert_array_equal(labels.times, TIMES)
     assert labels.notes == ()
     clicks = clicks_of(witness, truth)
-    assert agreed(clicks, witness).notes == ()
+    assert align_labels(clicks, witness).notes == ()
 
 
 @pytest.mark.parametrize("step", [1, -1, 3, 12])
@@ -49,7 +50,7 @@ def test_labels_that_are_some_frames_off_are_shifted_back(seen, step):
     witness, truth = seen
     late = truth[step:] if step > 0 else truth[:step]
     right = np.arange(len(truth))[step:] if step > 0 else np.arange(len(truth))[:step]
-    labels = agreed(labelled(late, frames=right - step), witness)
+    labels = align_labels(labelled(late, frames=right - step), witness)
     assert any(f"{abs(step)} frame" in note and "shifted" in note for note in labels.notes)
     np.testing.assert_array_equal(about(labels), truth[labels.frames])
 
@@ -65,7 +66,7 @@ def test_labels_that_are_some_frames_off_are_shifted_back(seen, step):
 )
 def test_swapped_sides_mirrors_and_other_axes_are_mended(seen, slip, said):
     witness, truth = seen
-    labels = agreed(labelled(slip(truth)), witness)
+    labels = align_labels(labelled(slip(truth)), witness)
     assert labels.notes == (said,)
     np.testing.assert_allclose(about(labels), truth, atol=1e-12)
 
@@ -73,18 +74,18 @@ def test_swapped_sides_mirrors_and_other_axes_are_mended(seen, slip, said):
 def test_clicks_with_swapped_sides_or_on_the_mirrored_video_are_mended(seen):
     witness, truth = seen
     clicks = clicks_of(witness, truth)
-    swapped = agreed(replace(clicks, xy=clicks.xy[:, POINT_SIDE]), witness)
+    swapped = align_labels(replace(clicks, xy=clicks.xy[:, POINT_SIDE]), witness)
     assert swapped.notes == ("left and right are swapped",)
     np.testing.assert_array_equal(swapped.xy, clicks.xy)
     turned = (clicks.xy * (-1, 1) + (1920, 0))[:, POINT_SIDE]
-    again = agreed(replace(clicks, xy=turned), witness)
+    again = align_labels(replace(clicks, xy=turned), witness)
     assert again.notes == ("clicks are of the mirrored video",)
     np.testing.assert_allclose(again.xy, clicks.xy)
 
 
 def test_labels_in_a_room_are_turned_to_how_the_camera_saw_them(seen):
     witness, truth = seen
-    labels = agreed(labelled(truth @ TURN.T + 5.0, in_camera=False), witness)
+    labels = align_labels(labelled(truth @ TURN.T + 5.0, in_camera=False), witness)
     assert labels.in_camera
     assert np.linalg.norm(about(labels) - truth, axis=-1).mean() < 0.02
 
@@ -93,32 +94,32 @@ def test_labels_of_another_video_are_refused(seen):
     witness, _ = seen
     _, other = seen_dancing(seed=3)
     with pytest.raises(MocapError, match="does not go with the video") as caught:
-        agreed(labelled(other), witness)
+        align_labels(labelled(other), witness)
     assert "--check" in caught.value.hint
     with pytest.raises(MocapError, match="does not go with the video"):
-        agreed(labelled(other, in_camera=False), witness)
+        align_labels(labelled(other, in_camera=False), witness)
     clicks = clicks_of(seen_dancing(seed=3)[0], other)
     with pytest.raises(MocapError, match="does not go with the video"):
-        agreed(replace(clicks, xy=clicks.xy + 400), witness)
+        align_labels(replace(clicks, xy=clicks.xy + 400), witness)
 
 
 def test_true_labels_stand_where_the_tracker_has_the_person_wrong_and_says_so():
     witness, truth = seen_dancing(unsure=slice(6, None))
-    labels = agreed(labelled(truth), witness)
+    labels = align_labels(labelled(truth), witness)
     np.testing.assert_array_equal(about(labels), truth)
     assert labels.notes == ("taken as they are: the tracker is unsure of these frames",)
     half, truth = seen_dancing(unsure=slice(40, None))
-    np.testing.assert_array_equal(about(agreed(labelled(truth), half)), truth)
+    np.testing.assert_array_equal(about(align_labels(labelled(truth), half)), truth)
 
 
 def test_clicks_on_smaller_pictures_are_scaled_and_on_other_shapes_refused(seen):
     witness, truth = seen
     clicks = clicks_of(witness, truth)
-    small = agreed(replace(clicks, xy=clicks.xy / 3, size=(640, 360)), witness)
+    small = align_labels(replace(clicks, xy=clicks.xy / 3, size=(640, 360)), witness)
     np.testing.assert_allclose(small.xy, clicks.xy)
     assert any("640x360" in note for note in small.notes)
     with pytest.raises(MocapError, match="640x480"):
-        agreed(replace(clicks, size=(640, 480)), witness)
+        align_labels(replace(clicks, size=(640, 480)), witness)
 
 
 def test_a_session_is_found_in_time_by_how_the_body_folds(seen):
@@ -127,31 +128,31 @@ def test_a_session_is_found_in_time_by_how_the_body_folds(seen):
     flat = [np.interp(fine, TIMES, column) for column in truth.reshape(len(truth), -1).T]
     session = np.stack(flat, axis=1).reshape(len(fine), *truth.shape[1:]) @ TURN.T + 2.0
     labels = labelled(session, times=fine + 32.0, in_camera=False, synchronous=False)
-    placed = agreed(labels, witness)
+    placed = align_labels(labels, witness)
     assert any("begins at 1.0" in note or "begins at 0.9" in note for note in placed.notes)
     assert np.linalg.norm(about(placed) - truth[placed.frames], axis=-1).mean() < 0.06
-    given = agreed(labels, witness, Clock(1.0, 1.0))
+    given = align_labels(labels, witness, TimeBase(1.0, 1.0))
     assert np.linalg.norm(about(given) - truth[given.frames], axis=-1).mean() < 0.03
     with pytest.raises(MocapError, match="do not overlap"):
-        agreed(labels, witness, Clock(99.0, 1.0))
+        align_labels(labels, witness, TimeBase(99.0, 1.0))
 
 
 def test_labels_beyond_the_video_are_left_out_and_mostly_beyond_refused(seen):
     witness, truth = seen
     frames = np.arange(len(truth)) + 10
-    placed = on_frames(labelled(truth, frames=frames), witness.times)
+    placed = assign_frames(labelled(truth, frames=frames), witness.times)
     assert len(placed) == len(truth) - 10
     assert any("10 of 90 labels" in note for note in placed.notes)
     with pytest.raises(MocapError, match="90 frames"):
-        on_frames(labelled(truth, frames=frames + 70), witness.times)
+        assign_frames(labelled(truth, frames=frames + 70), witness.times)
     faster = labelled(np.repeat(truth, 2, axis=0), times=np.arange(180) / 50, in_camera=True)
-    assert len(on_frames(faster, witness.times)) == len(TIMES)
+    assert len(assign_frames(faster, witness.times)) == len(TIMES)
 
 
 def test_labels_lie_where_the_person_is_seen(seen):
     witness, truth = seen
     frames = np.arange(len(truth))
-    off = beside_at(truth, None, witness, frames)
+    off = reprojection_error(truth, None, witness, frames)
     assert np.median(off) < 0.08
     camera = witness.camera
     there = truth + np.array((0.3, -0.1, -6.0))
@@ -160,7 +161,7 @@ def test_labels_lie_where_the_person_is_seen(seen):
         if name in BODY.names:
             xy[:, k] = camera.project(there)[:, BODY.index(name)]
     score = np.array([float(name in BODY.names) for name in KEYPOINTS])[None].repeat(len(xy), 0)
-    seen_at = projected(truth, xy, score, camera)
+    seen_at = project_onto_keypoints(truth, xy, score, camera)
     np.testing.assert_allclose(seen_at, camera.project(there), atol=2.0)
 
 

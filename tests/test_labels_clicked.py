@@ -10,8 +10,13 @@ from witnesses import labelled, seen_dancing
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.errors import MocapError
-from mocap_cli.labels.clicked import lifted, meet, read_views, triangulated
-from mocap_cli.labels.labels import height_of, make_labels
+from mocap_cli.labels.alignment.reconstruction import (
+    _intersect_rays,
+    lift_2d_labels,
+    read_calibration,
+    triangulate_labels,
+)
+from mocap_cli.labels.labels import body_height, make_labels
 
 CAMERA = Pinhole(1200.0, (640.0, 360.0))
 
@@ -28,7 +33,7 @@ def cameras(path):
             "world_from_camera": np.column_stack((turn, eye)).tolist(),
         }
     path.write_text(json.dumps(document))
-    return read_views(path), poses
+    return read_calibration(path), poses
 
 
 def clicks_of(name, poses, joints, off=0.0, seed=0):
@@ -46,7 +51,7 @@ def test_clicks_of_two_views_meet_where_the_joints_are(tmp_path):
     views, poses = cameras(tmp_path / "views.json")
     _, joints = seen_dancing()
     two = [clicks_of(name, poses, joints) for name in ("left", "right")]
-    for one in triangulated(two, views):
+    for one in triangulate_labels(two, views):
         turn, eye = poses[one.video.removesuffix(".mp4")]
         wanted = (joints - eye) @ turn
         limbs = [BODY.index(n) for n in KEYPOINTS if n in BODY.names and not n.endswith("toe")]
@@ -60,17 +65,17 @@ def test_clicks_that_are_not_of_one_point_are_left_out(tmp_path):
     _, joints = seen_dancing()
     left, right = (clicks_of(name, poses, joints) for name in ("left", "right"))
     right.xy[7, KEYPOINTS.index("left_knee")] += (0, 150)
-    solid = triangulated([left, right], views)[0]
+    solid = triangulate_labels([left, right], views)[0]
     assert not np.isfinite(solid.joints[7, BODY.index("left_knee")]).any()
     assert np.isfinite(solid.joints[8, BODY.index("left_knee")]).all()
 
 
 def test_lines_that_cross_meet_there_and_the_gap_is_told():
     rays = np.array([[[[1.0, 0, 0]]], [[[0, 1.0, 0]]]])
-    point, off = meet(rays, np.array([[-2.0, 0, 0], [0, -3.0, 0.2]]))
+    point, off = _intersect_rays(rays, np.array([[-2.0, 0, 0], [0, -3.0, 0.2]]))
     np.testing.assert_allclose(point[0, 0], (0, 0, 0.1), atol=1e-6)
     assert off[0, 0] == pytest.approx(0.1, abs=1e-6)
-    one, off = meet(rays[:1], np.zeros((1, 3)))
+    one, off = _intersect_rays(rays[:1], np.zeros((1, 3)))
     assert np.isnan(one).all()
 
 
@@ -78,10 +83,10 @@ def test_one_view_and_bad_calibrations_are_refused(tmp_path):
     views, poses = cameras(tmp_path / "views.json")
     _, joints = seen_dancing()
     with pytest.raises(MocapError, match="two calibrated videos"):
-        triangulated([clicks_of("left", poses, joints)], views)
+        triangulate_labels([clicks_of("left", poses, joints)], views)
     (tmp_path / "bad.json").write_text('{"a.mp4": {"focal_pixels": 1}}')
     with pytest.raises(MocapError, match="no calibration"):
-        read_views(tmp_path / "bad.json")
+        read_calibration(tmp_path / "bad.json")
 
 
 def test_lifted_clicks_are_as_tall_as_the_person_and_about_right():
@@ -90,10 +95,12 @@ def test_lifted_clicks_are_as_tall_as_the_person_and_about_right():
     xy[witness.seen.score[::6] == 0] = np.nan
     frames = np.arange(0, len(truth), 6)
     clicks = make_labels(labelled(truth).path, "a", frames=frames, xy=xy)
-    tall = lifted(clicks, witness, 1.9)
-    assert height_of(tall.joints) == pytest.approx(1.9, abs=0.02)
+    tall = lift_2d_labels(clicks, witness, 1.9)
+    assert body_height(tall.joints) == pytest.approx(1.9, abs=0.02)
     assert tall.in_camera
-    assert tall.placed.all()
-    usual = lifted(clicks, witness)
+    assert tall.has_3d.all()
+    usual = lift_2d_labels(clicks, witness)
     assert "--height" in usual.notes[-1]
-    np.testing.assert_allclose(usual.joints * 1.9 / height_of(usual.joints), tall.joints, atol=0.03)
+    np.testing.assert_allclose(
+        usual.joints * 1.9 / body_height(usual.joints), tall.joints, atol=0.03
+    )

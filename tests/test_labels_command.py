@@ -13,12 +13,11 @@ from film import film
 from person import stand
 from witnesses import TIMES, codes_of, seen_dancing
 
-from mocap_cli import cli
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
-from mocap_cli.commands import batch, fitting
-from mocap_cli.labels import gather, guide
-from mocap_cli.labels.fit import FitOptions
-from mocap_cli.labels.fitted import open_fitted
+from mocap_cli.cli import label_fit_jobs, main, tracking_jobs
+from mocap_cli.labels.fitting import fitted_tracker, gather
+from mocap_cli.labels.fitting.fit_heads import FitOptions
+from mocap_cli.labels.fitting.fitted_model import open_fitted
 
 MODEL = "imagenet"
 
@@ -29,16 +28,18 @@ def mocap(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     witness, truth = seen_dancing()
     monkeypatch.setattr(gather, "watch", lambda *_, **__: witness)
-    monkeypatch.setattr(gather, "encode", lambda *_, **__: codes_of(truth))
-    monkeypatch.setattr(guide, "encode", lambda *_, **__: codes_of(truth))
-    monkeypatch.setattr(fitting, "FitOptions", partial(FitOptions, steps=50, folds=2, copies=0))
+    monkeypatch.setattr(gather, "encode_video", lambda *_, **__: codes_of(truth))
+    monkeypatch.setattr(fitted_tracker, "encode_video", lambda *_, **__: codes_of(truth))
+    monkeypatch.setattr(
+        label_fit_jobs, "FitOptions", partial(FitOptions, steps=50, folds=2, copies=0)
+    )
     film(Path("a.mp4"), range(len(TIMES)))
     save("a.npz", truth)
 
     def run(typed: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["mocap", *shlex.split(typed)])
         with pytest.raises(SystemExit) as left:
-            cli.main()
+            main.main()
         return int(left.value.code or 0), capsys.readouterr().err
 
     return run
@@ -59,7 +60,7 @@ def test_labels_become_a_model_that_track_takes(mocap, monkeypatch):
     assert open_fitted(Path("x.mocap")).about["videos"] == ["a.mp4"]
     asked = []
     monkeypatch.setattr(
-        batch, "track", lambda v, o, bar, *_: (asked.append(o.guide), stand(v, o, bar))[1]
+        tracking_jobs, "track", lambda v, o, bar, *_: (asked.append(o.guide), stand(v, o, bar))[1]
     )
     assert mocap("track a.mp4 --model x.mocap -o b.json")[0] == 0
     assert mocap("track a.mp4 -o b.json")[0] == 0
@@ -144,8 +145,8 @@ def test_what_cannot_be_is_told_in_one_line_with_a_way_out(mocap, typed, code, s
 def test_where_the_tracker_is_lost_the_models_word_counts(mocap):
     assert mocap("label-fit --labels a.npz -o x.mocap")[0] == 0
     lost, truth = seen_dancing(unsure=slice(30, 60))
-    opened = guide.open_guide(Path("x.mocap"))
-    counsel = opened.look(Path("a.mp4"), lost.seen, (None, None), "cpu")
+    opened = fitted_tracker.open_fitted_tracker(Path("x.mocap"))
+    counsel = opened.analyse(Path("a.mp4"), lost.seen, (None, None), "cpu")
     pose = counsel.pose(lost.seen, lost.camera, lost.pose)
     off = np.linalg.norm(pose.joints - truth, axis=-1)[30:60].mean()
     default = np.linalg.norm(lost.pose.joints - truth, axis=-1)[30:60].mean()
@@ -170,7 +171,7 @@ def test_a_model_is_tuned_only_when_that_is_asked_for(mocap, monkeypatch):
         on_step(tuning.steps)
         return replace(eye, tuned=True)
 
-    monkeypatch.setattr(fitting, "tune", tune)
+    monkeypatch.setattr(label_fit_jobs, "fine_tune", tune)
     assert mocap("label-fit --labels a.npz --fine-tune -o x.mocap")[0] == 0
     assert open_fitted(Path("x.mocap")).about["tuned"] is True
     assert mocap("label-fit --model x.mocap --evaluate a.npz --fine-tune")[0] == 2
@@ -180,7 +181,7 @@ def test_ctrl_c_while_tuning_leaves_nothing_half_written(mocap, monkeypatch):
     def tune(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fitting, "tune", tune)
+    monkeypatch.setattr(label_fit_jobs, "fine_tune", tune)
     assert mocap("label-fit --labels a.npz --fine-tune -o x.mocap")[0] == 130
     assert not list(Path().glob("*.mocap*"))
 

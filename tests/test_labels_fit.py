@@ -12,23 +12,23 @@ from witnesses import TIMES, codes_of, labelled, seen_dancing
 
 from mocap_cli.body.motion import Camera
 from mocap_cli.errors import MocapError
-from mocap_cli.export.formats import WriteOptions, write
-from mocap_cli.labels.agree import agreed
-from mocap_cli.labels.curve import learn_curve, write_curve
-from mocap_cli.labels.examples import (
-    known_of,
+from mocap_cli.export.registry import WriteOptions, write
+from mocap_cli.labels.alignment.corrections import align_labels
+from mocap_cli.labels.fitting.ensemble import fuse_poses
+from mocap_cli.labels.fitting.examples import (
+    _smoothed,
+    bone_scale,
+    head_inputs,
     make_examples,
     mirror_pose,
-    size_ratio,
-    smoothed,
 )
-from mocap_cli.labels.expert import fused
-from mocap_cli.labels.eye import IMAGENET, open_eye
-from mocap_cli.labels.fit import FitOptions, fit, folds_of
-from mocap_cli.labels.fitted import Fitted, open_fitted, save_fitted
-from mocap_cli.labels.poses import testimonies as said_by
-from mocap_cli.labels.read import read_labels
-from mocap_cli.labels.teacher import taught_by_tracker
+from mocap_cli.labels.fitting.fit_heads import FitOptions, _assign_folds, fit_heads
+from mocap_cli.labels.fitting.fitted_model import FittedModel, open_fitted, save_fitted
+from mocap_cli.labels.fitting.frozen_encoder import IMAGENET, open_encoder
+from mocap_cli.labels.fitting.label_efficiency import draw_label_efficiency, label_efficiency
+from mocap_cli.labels.fitting.pseudo_labels import make_pseudo_labels
+from mocap_cli.labels.poses import separate_predictions as said_by
+from mocap_cli.labels.readers.dispatch import read_labels
 
 SHORT = FitOptions(steps=50, folds=2)
 
@@ -43,7 +43,7 @@ def taught():
 
 @pytest.fixture(scope="module")
 def expert(taught):
-    return fit(taught[0].only(np.arange(0, 90, 2)), SHORT)
+    return fit_heads(taught[0].only(np.arange(0, 90, 2)), SHORT)
 
 
 def off_of(expert, examples):
@@ -54,7 +54,7 @@ def off_of(expert, examples):
 @pytest.mark.parametrize("kind", ["A", "B"])
 def test_each_head_learns_a_map_that_is_there_to_learn(taught, kind):
     examples = taught[0]
-    head = fit(examples.only(np.arange(0, 90, 2)), replace(SHORT, kind=kind))
+    head = fit_heads(examples.only(np.arange(0, 90, 2)), replace(SHORT, kind=kind))
     still = np.linalg.norm(examples.joints - examples.joints.mean(0), axis=-1)[:, 1:].mean()
     off, _ = off_of(head, examples.only(np.arange(1, 90, 2)))
     assert off.mean() < 0.3 * still
@@ -62,12 +62,12 @@ def test_each_head_learns_a_map_that_is_there_to_learn(taught, kind):
 
 def test_more_labels_are_better_and_the_curve_says_so(taught, tmp_path):
     examples = taught[0]
-    points = learn_curve(
+    points = label_efficiency(
         examples.only(np.arange(0, 90, 2)), examples.only(np.arange(1, 90, 2)), SHORT, (6, 15)
     )
     assert [n for n, _ in points] == [6, 15, 45]
     assert points[0][1] > points[1][1] > points[2][1]
-    write_curve({"ours": points, "other": [(6, 120.0), (45, 110.0)]}, tmp_path / "c.png")
+    draw_label_efficiency({"ours": points, "other": [(6, 120.0), (45, 110.0)]}, tmp_path / "c.png")
     assert (tmp_path / "c.png").read_bytes()[:4] == b"\x89PNG"
 
 
@@ -96,14 +96,14 @@ def test_joints_that_were_never_labelled_do_not_disturb_the_others(taught, exper
     holes = examples.joints.copy()
     holes[:, 8] = np.nan
     holes[::3, 5] = np.nan
-    off, _ = off_of(fit(replace(examples, joints=holes), SHORT), taught[0])
+    off, _ = off_of(fit_heads(replace(examples, joints=holes), SHORT), taught[0])
     whole, _ = off_of(expert, taught[0])
     keep = [i - 1 for i in range(1, 19) if i not in (5, 8)]
     assert off[:, keep].mean() < 1.3 * whole[:, keep].mean()
 
 
 def test_the_same_labels_give_the_same_head(taught, expert):
-    again = fit(taught[0].only(np.arange(0, 90, 2)), SHORT)
+    again = fit_heads(taught[0].only(np.arange(0, 90, 2)), SHORT)
     for a, b in zip(expert.heads, again.heads, strict=True):
         assert all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
 
@@ -113,7 +113,7 @@ def test_with_2d_a_head_is_better_than_the_lifter_that_it_is_told_of(taught):
     witness, _ = seen_dancing(off=0.08)
     codes = codes_of(truth)
     both = make_examples(labelled(truth), codes, witness, 0, points=True)
-    head = fit(both.only(np.arange(0, 90, 2)), replace(SHORT, points=True))
+    head = fit_heads(both.only(np.arange(0, 90, 2)), replace(SHORT, points=True))
     off, _ = off_of(head, both.only(np.arange(1, 90, 2)))
     lifter = np.linalg.norm(witness.pose.joints - truth, axis=-1)[1::2, 1:]
     assert off.mean() < lifter.mean()
@@ -121,36 +121,36 @@ def test_with_2d_a_head_is_better_than_the_lifter_that_it_is_told_of(taught):
 
 def test_too_few_labels_are_refused(taught):
     with pytest.raises(MocapError, match="too few"):
-        fit(taught[0].only(np.arange(3)))
+        fit_heads(taught[0].only(np.arange(3)))
 
 
 def test_clips_are_held_out_whole_and_single_clips_in_stretches(taught):
     examples = taught[0]
     three = replace(examples, clips=np.repeat([0, 1, 2], 30))
-    folds = folds_of(three, 3)
+    folds = _assign_folds(three, 3)
     assert all(len(set(folds[three.clips == clip])) == 1 for clip in range(3))
-    alone = folds_of(examples, 3)
+    alone = _assign_folds(examples, 3)
     assert (np.diff(alone) >= 0).all()
     assert np.bincount(alone).tolist() == [30, 30, 30]
 
 
 def test_codes_are_mixed_with_their_neighbours_and_constants_stay():
     times = np.arange(50) / 25
-    np.testing.assert_allclose(smoothed(np.ones((50, 3), np.float32), times), 1, rtol=1e-6)
+    np.testing.assert_allclose(_smoothed(np.ones((50, 3), np.float32), times), 1, rtol=1e-6)
     noise = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
-    assert smoothed(noise, times).std() < 0.75 * noise.std()
+    assert _smoothed(noise, times).std() < 0.75 * noise.std()
 
 
 def test_the_surer_counts_more_and_what_is_unknown_does_not():
     a, b = np.zeros((1, 19, 3)), np.ones((1, 19, 3))
     one = np.full((1, 19), 0.05)
-    joints, sigma = fused([(a, one), (b, 2 * one)])
+    joints, sigma = fuse_poses([(a, one), (b, 2 * one)])
     np.testing.assert_allclose(joints, 1 / 17)
     assert ((one < sigma) & (sigma < 2 * one)).all()
-    joints, sigma = fused([(a, one), (np.full_like(b, np.nan), one)])
+    joints, sigma = fuse_poses([(a, one), (np.full_like(b, np.nan), one)])
     np.testing.assert_array_equal(joints, a)
     np.testing.assert_allclose(sigma, one)
-    assert size_ratio(2 * taught_body(), taught_body()) == pytest.approx(2)
+    assert bone_scale(2 * taught_body(), taught_body()) == pytest.approx(2)
 
 
 def taught_body():
@@ -161,8 +161,8 @@ def taught_body():
 def fitted(taught, expert):
     _, _, truth, witness = taught
     both = make_examples(labelled(truth), codes_of(truth), witness, 0, points=True)
-    head = fit(both.only(np.arange(0, 90, 6)), replace(SHORT, points=True, folds=2, steps=25))
-    return Fitted(open_eye(IMAGENET), expert, head, {"frames": 45})
+    head = fit_heads(both.only(np.arange(0, 90, 6)), replace(SHORT, points=True, folds=2, steps=25))
+    return FittedModel(open_encoder(IMAGENET), expert, head, {"frames": 45})
 
 
 def test_a_mocap_file_gives_back_the_same_answers(taught, fitted, tmp_path):
@@ -206,14 +206,14 @@ def test_changed_cut_and_foreign_files_are_refused(fitted, tmp_path):
 def test_the_tracker_teaches_only_where_it_is_sure(tmp_path):
     witness, _ = seen_dancing(unsure=slice(20, 50))
     witness.seen.score[60:65] = 0.2
-    labels = taught_by_tracker(tmp_path / "a.mp4", witness)
+    labels = make_pseudo_labels(tmp_path / "a.mp4", witness)
     sure = np.setdiff1d(np.arange(90), [*range(20, 50), *range(60, 65)])
     assert set(labels.frames) <= set(sure.tolist())
     assert len(labels) == len(sure)
     np.testing.assert_array_equal(labels.sigma, witness.pose.sigma[sure])
     nobody, _ = seen_dancing(unsure=slice(0, None))
     with pytest.raises(MocapError, match="nowhere sure"):
-        taught_by_tracker(tmp_path / "a.mp4", nobody)
+        make_pseudo_labels(tmp_path / "a.mp4", nobody)
 
 
 @pytest.mark.parametrize("suffix", [".json", ".npz", ".csv", ".trc", ".c3d", ".bvh"])
@@ -230,13 +230,13 @@ def test_labels_exported_in_each_form_give_the_same_head_within_noise(
     source = replace(motion.source, width=1920, height=1080)
     write(replace(motion, source=source), tmp_path / f"a{suffix}", WriteOptions())
     (labels,) = read_labels(tmp_path / f"a{suffix}")
-    labels = agreed(labels, witness)
+    labels = align_labels(labels, witness)
     own = make_examples(labels, codes, witness, 0, points=False)
     even = np.flatnonzero(labels.frames % 2 == 0)
-    head = fit(own.only(even), SHORT)
+    head = fit_heads(own.only(even), SHORT)
     said = [e.ask(examples.inputs, examples.flipped)[0] for e in (head, expert)]
     apart = np.linalg.norm(said[0] - said[1], axis=-1).mean()
     off, _ = off_of(expert, examples)
     limit = {".json": 0.02, ".npz": 0.02}.get(suffix, 0.6)
     assert apart < max(limit * off.mean(), 0.002 if limit < 0.1 else 0.02)
-    assert known_of(codes, None)[0].shape == (90, 24)
+    assert head_inputs(codes, None)[0].shape == (90, 24)

@@ -9,28 +9,28 @@ from film import film
 from witnesses import TIMES, codes_of, seen_dancing
 
 from mocap_cli.body.skeleton import KEYPOINTS
-from mocap_cli.keypoints.sighting import Sighting
-from mocap_cli.labels import guide
-from mocap_cli.labels.guide import Guide, trusted
+from mocap_cli.keypoints.detection import Detection
+from mocap_cli.labels.fitting import fitted_tracker
+from mocap_cli.labels.fitting.fitted_tracker import FittedTracker, _boxes_agree
 
 
 @pytest.fixture
 def lost():
     """Keypoints of a dancer whom the networks lose in ten frames, and boxes that hold him."""
     witness, truth = seen_dancing()
-    seen = replace(witness.seen, seen=witness.seen.seen.copy())
+    seen = replace(witness.seen, detected=witness.seen.detected.copy())
     low, high = seen.xy.min(axis=1), seen.xy.max(axis=1)
-    seen.seen[20:30] = False
+    seen.detected[20:30] = False
     return seen, np.concatenate((low, high), axis=1), truth
 
 
 def test_boxes_are_trusted_where_they_hold_the_body_that_is_seen(lost):
     seen, boxes, _ = lost
-    assert trusted(boxes, seen)
-    assert not trusted(boxes + 700, seen)
-    assert not trusted(np.full_like(boxes, np.nan), seen)
-    nobody = replace(seen, seen=np.zeros(len(TIMES), bool))
-    assert not trusted(boxes, nobody)
+    assert _boxes_agree(boxes, seen)
+    assert not _boxes_agree(boxes + 700, seen)
+    assert not _boxes_agree(np.full_like(boxes, np.nan), seen)
+    nobody = replace(seen, detected=np.zeros(len(TIMES), bool))
+    assert not _boxes_agree(boxes, nobody)
 
 
 @pytest.mark.parametrize("right", [True, False])
@@ -43,32 +43,32 @@ def test_lost_frames_are_looked_at_again_inside_the_box(lost, monkeypatch, tmp_p
     def look(networks, image, crop):
         looked.append((crop.x, crop.y))
         sure = np.full(len(KEYPOINTS), 0.9, np.float32)
-        return Sighting(
+        return Detection(
             movenet=found[:17], movenet_score=sure[:17], blazepose=found, blazepose_score=sure,
-            colours=np.zeros((1, 3)), crop=crop, quality=0.9, xy=found[:17], around=crop,
+            appearance=np.zeros((1, 3)), crop=crop, confidence=0.9, xy=found[:17], next_crop=crop,
             stature=1.0,
         )  # fmt: skip
 
     codes = replace(codes_of(truth), boxes=(boxes + (0 if right else 900)).astype(np.float32))
-    monkeypatch.setattr(guide, "encode", lambda *_, **__: codes)
-    monkeypatch.setattr(guide, "BodyNetworks", lambda device: None)
-    monkeypatch.setattr(guide, "see", look)
+    monkeypatch.setattr(fitted_tracker, "encode_video", lambda *_, **__: codes)
+    monkeypatch.setattr(fitted_tracker, "PoseNetworks", lambda device: None)
+    monkeypatch.setattr(fitted_tracker, "detect", look)
     eye = type("Fit", (), {"eye": None})()
     done: list[int] = []
-    counsel = Guide(eye, "x.mocap", "0").look(
+    counsel = FittedTracker(eye, "x.mocap", "0").analyse(
         Path(tmp_path / "a.mp4"), seen, (None, None), "cpu", done.append
     )
     assert done == sorted(done)
     assert done[-1] == len(TIMES)
     if not right:
-        assert counsel.seen is seen
+        assert counsel.keypoints is seen
         assert not looked
         return
-    assert counsel.seen.seen.all()
+    assert counsel.keypoints.detected.all()
     assert len(looked) == 10
     assert len(done) > len(TIMES)  # a look at each frame
     middle = (boxes[25, :2] + boxes[25, 2:]) / 2
     np.testing.assert_allclose(looked[5], middle, atol=1.0)
-    np.testing.assert_allclose(counsel.seen.xy[25], found, atol=3.0)
+    np.testing.assert_allclose(counsel.keypoints.xy[25], found, atol=3.0)
     kept = np.setdiff1d(np.arange(90), np.arange(20, 30))
-    np.testing.assert_array_equal(counsel.seen.xy[kept], seen.xy[kept])
+    np.testing.assert_array_equal(counsel.keypoints.xy[kept], seen.xy[kept])

@@ -8,11 +8,11 @@ import pytest
 from film import film
 from witnesses import seen_dancing
 
-from mocap_cli.keypoints import networks
+from mocap_cli.keypoints import pose_networks
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.labels import witness
-from mocap_cli.labels.eye import encode, open_eye
-from mocap_cli.labels.kept import seen_once
+from mocap_cli.labels.fitting.cache import cached
+from mocap_cli.labels.fitting.frozen_encoder import encode_video, open_encoder
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def looks(tmp_path):
         return keypoints
 
     def look(*how, cache=tmp_path / "cache"):
-        return seen_once(Keypoints, video, cache, list(how), see), len(done)
+        return cached(Keypoints, video, cache, list(how), see), len(done)
 
     return look
 
@@ -35,7 +35,7 @@ def test_a_video_is_looked_at_once(looks):
     first, _ = looks()
     kept, count = looks()
     assert count == 1
-    for name in ("times", "xy", "score", "seen", "cut"):
+    for name in ("times", "xy", "score", "detected", "cut"):
         np.testing.assert_array_equal(getattr(kept, name), getattr(first, name))
 
 
@@ -61,8 +61,8 @@ def test_what_is_damaged_is_made_anew(looks, tmp_path, left):
 def test_keypoints_are_looked_at_anew_when_the_follower_changed(tmp_path, monkeypatch):
     video, looked = film(tmp_path / "a.mp4"), []
     monkeypatch.setattr(witness, "follow", lambda *_: (looked.append(1), seen_dancing()[0].seen)[1])
-    shutil.copytree(Path(networks.__file__).parent, tmp_path / "package")
-    monkeypatch.setattr(networks, "_PACKAGE", tmp_path / "package")
+    shutil.copytree(Path(pose_networks.__file__).parent, tmp_path / "package")
+    monkeypatch.setattr(pose_networks, "_PACKAGE", tmp_path / "package")
     for _ in range(2):
         witness.watch(video, tmp_path / "cache")
     assert len(looked) == 1
@@ -73,8 +73,8 @@ def test_keypoints_are_looked_at_anew_when_the_follower_changed(tmp_path, monkey
 
 
 def test_codes_of_other_crops_are_not_taken_from_the_cache(tmp_path):
-    video, eye = film(tmp_path / "a.mp4", range(3)), open_eye("imagenet")
+    video, eye = film(tmp_path / "a.mp4", range(3)), open_encoder("imagenet")
     left, right = (np.tile((x, 24.0, 24.0), (3, 1)) for x in (12.0, 52.0))
-    first = encode(video, eye, tmp_path / "cache", left)
-    assert not np.array_equal(encode(video, eye, tmp_path / "cache", right).tv, first.tv)
-    assert np.array_equal(encode(video, eye, tmp_path / "cache", left).tv, first.tv)
+    first = encode_video(video, eye, tmp_path / "cache", left)
+    assert not np.array_equal(encode_video(video, eye, tmp_path / "cache", right).tv, first.tv)
+    assert np.array_equal(encode_video(video, eye, tmp_path / "cache", left).tv, first.tv)

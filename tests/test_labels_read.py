@@ -10,9 +10,9 @@ from scipy.spatial.transform import Rotation
 from mocap_cli.body.motion import Camera
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.errors import MocapError
-from mocap_cli.export.formats import WriteOptions, write
-from mocap_cli.labels.names import ORDERS, onto_body, onto_keypoints
-from mocap_cli.labels.read import read_labels
+from mocap_cli.export.registry import WriteOptions, write
+from mocap_cli.labels.readers.dispatch import read_labels
+from mocap_cli.labels.readers.joint_names import _ORDERS, map_to_body, map_to_keypoints
 
 TIMES = 0.5 + np.arange(40) / 50
 TURN = Rotation.from_euler("yxz", (0.7, -0.3, 0.1)).as_matrix()
@@ -75,7 +75,7 @@ def test_coco_of_mocap_export_gives_the_same_points_at_the_same_times(tmp_path, 
     assert labels.video == "a"
     assert labels.size == (64, 48)
     np.testing.assert_allclose(labels.xy[:, :17], motion.xy[motion.tracked, :17], atol=1e-3)
-    assert not labels.clicked[:, 17:].any()
+    assert not labels.has_2d[:, 17:].any()
     np.testing.assert_allclose(labels.times, TIMES[motion.tracked])
 
 
@@ -139,7 +139,7 @@ def test_deeplabcut_clicks_and_analyses_are_read(tmp_path):
 @pytest.mark.parametrize("name", ["h36m-17", "diving-13", "smpl-24", "body-25"])
 def test_arrays_without_names_are_known_by_how_many_joints_they_have(tmp_path, name):
     joints = dance(TIMES)
-    order = ORDERS[name]
+    order = _ORDERS[name]
     places = np.stack(
         [joints[:, BODY.index(j)] if j in BODY.names else joints[:, 0] for j in order], axis=1
     )
@@ -155,13 +155,13 @@ def test_a_wide_table_of_a_few_joints_leaves_the_others_unknown(tmp_path):
     (tmp_path / "a.csv").write_text(f"{rows}\n7,0.1,0.5,0,-0.1,0.5,0,0,0.9,0\n")
     (labels,) = read_labels(tmp_path / "a.csv")
     assert labels.frames.tolist() == [7]
-    known = {BODY.names[i] for i in np.flatnonzero(labels.placed[0])}
+    known = {BODY.names[i] for i in np.flatnonzero(labels.has_3d[0])}
     assert known == {"left_knee", "right_knee", "pelvis"}
 
 
 def test_joints_that_nobody_knows_are_named_with_those_that_are():
     with pytest.raises(MocapError, match=r"LASI, RASI, SACR") as caught:
-        onto_body(("LASI", "RASI", "SACR", "LTHI"), np.zeros((1, 4, 3)), "a.c3d")
+        map_to_body(("LASI", "RASI", "SACR", "LTHI"), np.zeros((1, 4, 3)), "a.c3d")
     assert "left_knee" in caught.value.hint
 
 
@@ -171,11 +171,11 @@ def test_names_of_known_skeletons_mean_what_their_orders_say():
         " LWrist RShoulder RElbow RWrist"
     )
     places = np.random.default_rng(0).normal(size=(1, 17, 3))
-    body = onto_body(h36m.split(), places, "a")
-    for i, name in enumerate(ORDERS["h36m-17"]):
+    body = map_to_body(h36m.split(), places, "a")
+    for i, name in enumerate(_ORDERS["h36m-17"]):
         if name:
             np.testing.assert_array_equal(body[0, BODY.index(name)], places[0, i], name)
-    points = onto_keypoints(ORDERS["body-25"], places[:, [0] * 25, :2], "a")
+    points = map_to_keypoints(_ORDERS["body-25"], places[:, [0] * 25, :2], "a")
     assert np.isfinite(points).all(axis=(0, 2)).sum() == 21
 
 

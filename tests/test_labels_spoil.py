@@ -8,14 +8,21 @@ from film import film
 from witnesses import TIMES, codes_of, labelled, seen_dancing
 
 from mocap_cli.body.skeleton import KEYPOINTS
-from mocap_cli.keypoints.sighting import Sighting
-from mocap_cli.labels import copies, gather
-from mocap_cli.labels.copies import copy_clip, spoiler_of
-from mocap_cli.labels.eye import IMAGENET, Codes, open_eye
-from mocap_cli.labels.fit import folds_of
-from mocap_cli.labels.gather import Clip, Gathering, examples_of
-from mocap_cli.labels.growth import growth_of
-from mocap_cli.labels.spoil import STRETCH, TALLEST, Spoiler, Spoiling, drawn, spoilt
+from mocap_cli.keypoints.detection import Detection
+from mocap_cli.labels.fitting import degraded_copies, gather
+from mocap_cli.labels.fitting.degrade import (
+    _MAX_PERSON_HEIGHT,
+    _SEGMENT_SECONDS,
+    Degradation,
+    VideoDegrader,
+    _segment_degradation,
+    degrade,
+)
+from mocap_cli.labels.fitting.degraded_copies import _degrader_for, degrade_clip
+from mocap_cli.labels.fitting.fit_heads import _assign_folds
+from mocap_cli.labels.fitting.frozen_encoder import IMAGENET, EncodedVideo, open_encoder
+from mocap_cli.labels.fitting.gather import GatherOptions, LabelledClip, clip_examples
+from mocap_cli.labels.growth import fit_error_scaling
 from mocap_cli.video.reader import Frame
 
 
@@ -39,17 +46,19 @@ def spread(image):
 
 def test_a_streak_is_as_long_as_told_and_goes_its_way():
     rng = np.random.default_rng(0)
-    across, up = spread(spoilt(dotted(), Spoiling(streak=0.25), 80, 0.0, rng))
+    across, up = spread(degrade(dotted(), Degradation(streak=0.25), 80, 0.0, rng))
     assert across == pytest.approx(20 / np.sqrt(12), rel=0.15)
     assert up < 0.5
-    upright = Spoiling(streak=0.25, way=np.pi / 2)
-    assert spread(spoilt(dotted(), upright, 80, 0.0, rng))[0] < 0.5
-    veering = Spoiling(streak=0.25, veer=np.pi)
-    assert spread(spoilt(dotted(), veering, 80, 0.5, rng))[0] < 0.5
+    upright = Degradation(streak=0.25, way=np.pi / 2)
+    assert spread(degrade(dotted(), upright, 80, 0.0, rng))[0] < 0.5
+    veering = Degradation(streak=0.25, veer=np.pi)
+    assert spread(degrade(dotted(), veering, 80, 0.5, rng))[0] < 0.5
 
 
 def test_out_of_focus_a_point_becomes_a_disk():
-    across, up = spread(spoilt(dotted(), Spoiling(blur=0.05), 160, 0.0, np.random.default_rng(0)))
+    across, up = spread(
+        degrade(dotted(), Degradation(blur=0.05), 160, 0.0, np.random.default_rng(0))
+    )
     assert across == pytest.approx(8 / 2, rel=0.15)  # of a disk the radius over two
     assert up == pytest.approx(across, rel=0.02)
 
@@ -57,15 +66,15 @@ def test_out_of_focus_a_point_becomes_a_disk():
 def test_less_light_is_darker_and_nothing_at_all_changes_nothing():
     image = np.full((32, 32, 3), 200, np.uint8)
     rng = np.random.default_rng(0)
-    assert spoilt(image, Spoiling(light=0.5), 20, 0.0, rng).mean() == pytest.approx(100)
-    np.testing.assert_array_equal(spoilt(image, Spoiling(), 20, 0.0, rng), image)
+    assert degrade(image, Degradation(light=0.5), 20, 0.0, rng).mean() == pytest.approx(100)
+    np.testing.assert_array_equal(degrade(image, Degradation(), 20, 0.0, rng), image)
 
 
 def test_stretches_are_spoilt_or_not_and_the_same_every_time():
-    spoiler = Spoiler(3, 50.0, np.ones(90, bool))
-    times = np.arange(0, 60, STRETCH) + 0.01
+    spoiler = VideoDegrader(3, 50.0, np.ones(90, bool))
+    times = np.arange(0, 60, _SEGMENT_SECONDS) + 0.01
     assert 0.6 < spoiler.spoils(times).mean() < 0.95
-    assert drawn(3, 5) == drawn(3, 5) != drawn(4, 5)
+    assert _segment_degradation(3, 5) == _segment_degradation(3, 5) != _segment_degradation(4, 5)
     image = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
     frames = [Frame(i, float(t), image) for i, t in enumerate(times)]
     first, again = (list(spoiler.frames(frames)) for _ in range(2))
@@ -76,11 +85,11 @@ def test_stretches_are_spoilt_or_not_and_the_same_every_time():
 
 def test_a_tall_person_is_shrunk_and_only_frames_near_labels_are_wanted():
     witness, _ = seen_dancing()
-    spoiler = spoiler_of(witness, np.array([0, 80]), 0)
+    spoiler = _degrader_for(witness, np.array([0, 80]), 0)
     near = np.minimum(np.abs(TIMES - TIMES[0]), np.abs(TIMES - TIMES[80])) <= 0.5
     np.testing.assert_array_equal(spoiler.wanted, near)
     sides = np.nanmedian(witness.squares()[:, 2])
-    assert spoiler.scale * sides == pytest.approx(TALLEST, abs=0.1)
+    assert spoiler.scale * sides == pytest.approx(_MAX_PERSON_HEIGHT, abs=0.1)
     picture = Frame(0, 0.0, np.zeros((1080, 1920, 3), np.uint8))
     (shown,) = spoiler.frames([picture])
     assert shown.image.shape[:2] == spoiler.shrunk((1920, 1080))[::-1]
@@ -98,23 +107,23 @@ def copied(monkeypatch, tmp_path):
         xy = np.tile(np.float32((crop.x, crop.y)), (len(KEYPOINTS), 1))
         xy += np.random.default_rng(1).normal(0, 0.1 * crop.side, xy.shape).astype(np.float32)
         sure = np.full(len(KEYPOINTS), 0.6, np.float32)
-        return Sighting(
+        return Detection(
             movenet=xy[:17], movenet_score=sure[:17], blazepose=xy, blazepose_score=sure,
-            colours=np.zeros((1, 3)), crop=crop, quality=0.9 if len(looked) % 4 else 0.0,
-            xy=xy[:17], around=crop, stature=1.0,
+            appearance=np.zeros((1, 3)), crop=crop, confidence=0.9 if len(looked) % 4 else 0.0,
+            xy=xy[:17], next_crop=crop, stature=1.0,
         )  # fmt: skip
 
-    monkeypatch.setattr(copies, "BodyNetworks", lambda device: None)
-    monkeypatch.setattr(copies, "see", look)
-    return Clip(tmp_path / "a.mp4", labelled(truth), witness), looked
+    monkeypatch.setattr(degraded_copies, "PoseNetworks", lambda device: None)
+    monkeypatch.setattr(degraded_copies, "detect", look)
+    return LabelledClip(tmp_path / "a.mp4", labelled(truth), witness), looked
 
 
 def test_copies_are_looked_at_where_the_person_is_and_kept(copied, tmp_path):
     clip, looked = copied
-    eye = open_eye(IMAGENET)
+    eye = open_encoder(IMAGENET)
     asked = (clip.video, clip.witness, np.arange(0, 90, 30), eye, 1, tmp_path / "codes", "cpu")
-    copy = copy_clip(*asked)
-    scale = spoiler_of(clip.witness, np.arange(0, 90, 30), 1).scale
+    copy = degrade_clip(*asked)
+    scale = _degrader_for(clip.witness, np.arange(0, 90, 30), 1).scale
     middles = scale * clip.witness.squares()[:, :2]
     assert looked[0][1].x == pytest.approx(middles[0, 0], abs=0.5 * looked[0][1].side)
     assert copy.witness.camera.focal == pytest.approx(scale * clip.witness.camera.focal)
@@ -123,7 +132,7 @@ def test_copies_are_looked_at_where_the_person_is_and_kept(copied, tmp_path):
     assert copy.spoilt[~wanted].sum() == 0
     assert copy.spoilt.any()
     count = len(looked)
-    again = copy_clip(*asked)
+    again = degrade_clip(*asked)
     assert len(looked) == count
     np.testing.assert_array_equal(again.codes.tv, copy.codes.tv)
     np.testing.assert_array_equal(again.witness.seen.xy, copy.witness.seen.xy)
@@ -134,29 +143,29 @@ def test_spoilt_examples_have_the_poses_of_the_sharp_and_stay_in_their_part(copi
     codes = codes_of(seen_dancing()[1])
 
     def some(*_, spoiler, **__):
-        return Codes(*(getattr(codes, f.name)[spoiler.wanted] for f in fields(Codes)))
+        return EncodedVideo(*(getattr(codes, f.name)[spoiler.wanted] for f in fields(EncodedVideo)))
 
-    monkeypatch.setattr(gather, "encode", lambda *_, **__: codes)
-    monkeypatch.setattr(copies, "encode", some)
-    eye, how = open_eye(IMAGENET), Gathering(cache=None)
-    plain = examples_of([clip], eye, how, points=True)
-    more = examples_of([clip], eye, how, points=True, copies=2)
+    monkeypatch.setattr(gather, "encode_video", lambda *_, **__: codes)
+    monkeypatch.setattr(degraded_copies, "encode_video", some)
+    eye, how = open_encoder(IMAGENET), GatherOptions(cache=None)
+    plain = clip_examples([clip], eye, how, points=True)
+    more = clip_examples([clip], eye, how, points=True, copies=2)
     assert len(plain) < len(more) < 3 * len(plain)
     by_frame = dict(zip(plain.frames.tolist(), plain.joints, strict=True))
     for frame, joints in zip(more.frames.tolist(), more.joints, strict=True):
         np.testing.assert_array_equal(joints, by_frame[frame])
-    part = dict(zip(plain.frames.tolist(), folds_of(plain, 3).tolist(), strict=True))
-    assert [part[f] for f in more.frames.tolist()] == folds_of(more, 3).tolist()
+    part = dict(zip(plain.frames.tolist(), _assign_folds(plain, 3).tolist(), strict=True))
+    assert [part[f] for f in more.frames.tolist()] == _assign_folds(more, 3).tolist()
 
 
 def test_errors_grow_with_the_signs_that_go_with_them_and_never_shrink():
     rng = np.random.default_rng(0)
     signs = rng.normal(size=(400, 3))
     off = 0.05 * np.exp(0.8 * signs[:, :1] - 0.5 * signs[:, 1:2] + 0.2 * rng.normal(size=(400, 19)))
-    growth = growth_of(off, signs)
+    growth = fit_error_scaling(off, signs)
     assert growth.slopes[0] == pytest.approx(0.8, rel=0.1)
     assert growth.slopes[1] == 0
     assert growth.slopes[2] < 0.05
     ends = growth(np.array([[50.0, 0, 0], [signs[:, 0].max(), 0, 0]]))
     assert ends[0] == pytest.approx(ends[1])  # not beyond what was seen
-    assert (growth_of(off[:5], signs[:5])(signs) == 1).all()
+    assert (fit_error_scaling(off[:5], signs[:5])(signs) == 1).all()

@@ -8,8 +8,14 @@ import pytest
 
 from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.errors import MocapError
-from mocap_cli.labels.read import read_labels
-from mocap_cli.labels.suggest import LABEL_FILE, Seen, cover, suggest, write_suggestions
+from mocap_cli.labels.fitting.suggest import (
+    LABEL_FILE,
+    CandidateFrames,
+    _choose_frames,
+    _greedy_cover,
+    write_suggestions,
+)
+from mocap_cli.labels.readers.dispatch import read_labels
 from mocap_cli.video.reader import open_video
 
 WALK = Path(__file__).parents[1] / "examples" / "walk.mp4"
@@ -19,7 +25,7 @@ SURE = np.array([], np.int64)
 def seen_as(codes, doubt=None, labelled=SURE, video=WALK):
     T = len(codes)
     doubt = np.full(T, 0.1) if doubt is None else doubt
-    return Seen(video, np.arange(T) / 30, np.asarray(codes, np.float32), doubt, labelled)
+    return CandidateFrames(video, np.arange(T) / 30, np.asarray(codes, np.float32), doubt, labelled)
 
 
 def in_poses(*counts):
@@ -30,37 +36,37 @@ def in_poses(*counts):
 
 
 def test_each_pose_is_asked_for_once_before_any_is_asked_for_again():
-    (chosen,) = suggest([seen_as(in_poses(200, 10, 40, 5))], 4)
+    (chosen,) = _choose_frames([seen_as(in_poses(200, 10, 40, 5))], 4)
     assert np.searchsorted([200, 210, 250], chosen, side="right").tolist() == [0, 1, 2, 3]
 
 
 def test_poses_that_are_labelled_are_not_asked_for_again():
-    (chosen,) = suggest([seen_as(in_poses(50, 50, 50), labelled=np.array([10, 120]))], 1)
+    (chosen,) = _choose_frames([seen_as(in_poses(50, 50, 50), labelled=np.array([10, 120]))], 1)
     assert 50 <= chosen[0] < 100
 
 
 def test_of_two_poses_the_doubtful_one_is_asked_for_first():
     doubt = np.repeat([0.05, 0.2, 0.05], 30)
-    (chosen,) = suggest([seen_as(in_poses(30, 30, 30), doubt)], 1)
+    (chosen,) = _choose_frames([seen_as(in_poses(30, 30, 30), doubt)], 1)
     assert 30 <= chosen[0] < 60
 
 
 def test_frames_without_anybody_count_less_than_frames_with_somebody():
     doubt = np.repeat([np.nan, 0.1], 30)
-    (chosen,) = suggest([seen_as(in_poses(30, 30), doubt)], 1)
+    (chosen,) = _choose_frames([seen_as(in_poses(30, 30), doubt)], 1)
     assert chosen[0] >= 30
 
 
 def test_frames_are_chosen_among_all_videos_together():
     alike, varied = seen_as(in_poses(100)), seen_as(in_poses(0, 30, 30, 30))
-    chosen = suggest([alike, varied], 4)
+    chosen = _choose_frames([alike, varied], 4)
     assert [len(frames) for frames in chosen] == [1, 3]
 
 
 def test_every_choice_brings_all_frames_nearer_and_less_than_the_one_before():
     points = np.random.default_rng(1).normal(size=(60, 3))
     apart = np.linalg.norm(points[:, None] - points, axis=-1)
-    chosen = cover(apart, np.ones(60), np.zeros(60, bool), 10)
+    chosen = _greedy_cover(apart, np.ones(60), np.zeros(60, bool), 10)
     left = [apart[:, chosen[: i + 1]].min(axis=1).sum() for i in range(10)]
     gains = -np.diff(left)
     assert len(set(chosen.tolist())) == 10
@@ -70,7 +76,7 @@ def test_every_choice_brings_all_frames_nearer_and_less_than_the_one_before():
 
 def test_more_frames_than_there_are_cannot_be_suggested():
     with pytest.raises(MocapError, match="more than the 4"):
-        suggest([seen_as(in_poses(5), labelled=np.array([2]))], 5)
+        _choose_frames([seen_as(in_poses(5), labelled=np.array([2]))], 5)
 
 
 def test_suggested_pictures_come_back_as_labels_of_the_same_frames(tmp_path):

@@ -12,18 +12,28 @@ from witnesses import TIMES, codes_of, labelled, seen_dancing
 
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.errors import MocapError
-from mocap_cli.labels import gather, tune
-from mocap_cli.labels.eye import IMAGENET, Eye, open_eye, pictures_of
-from mocap_cli.labels.fit import FitOptions, untold
-from mocap_cli.labels.fitted import open_fitted, save_fitted
-from mocap_cli.labels.gather import Clip, Gathering, examples_of
+from mocap_cli.labels.fitting import fine_tuning, gather
+from mocap_cli.labels.fitting.augmentation import (
+    AugmentationOptions,
+    LabelledImages,
+    _rotate_poses,
+    crop_images,
+)
+from mocap_cli.labels.fitting.fine_tuning import FineTuneOptions
+from mocap_cli.labels.fitting.fit_heads import FitOptions, held_out_fold
+from mocap_cli.labels.fitting.fitted_model import open_fitted, save_fitted
+from mocap_cli.labels.fitting.frozen_encoder import (
+    IMAGENET,
+    FrozenEncoder,
+    encoder_images,
+    open_encoder,
+)
+from mocap_cli.labels.fitting.gather import GatherOptions, LabelledClip, clip_examples
 from mocap_cli.labels.poses import fit_clips
-from mocap_cli.labels.tune import TuneOptions
-from mocap_cli.labels.variety import Album, Variety, crops_of, turned_poses
-from mocap_cli.learning.model import SMALL, Model
+from mocap_cli.learning.model.model import SMALL, Model
 
-QUICK = TuneOptions(steps=40, batch=6, look=20, begin=10)
-STILL = Variety(spoilt=0, colours=0, turned=0, shifted=0)
+QUICK = FineTuneOptions(steps=40, batch=6, look=20, begin=10)
+STILL = AugmentationOptions(spoilt=0, colours=0, turned=0, shifted=0)
 PLAIN = replace(QUICK, variety=STILL, steps=60, batch=8, look=60)
 SHORT = FitOptions(steps=25, folds=2, copies=0)
 
@@ -45,15 +55,15 @@ def test_a_turned_camera_sees_the_turned_pose():
     pose, turn = torch.from_numpy(truth[:1]).float(), torch.tensor([0.6])
     frames = torch.from_numpy(drawn(truth[:1], 48)).permute(0, 3, 1, 2)
     whole = torch.tensor([[1.0, 1.0, 0.0, 0.0]])
-    seen = crops_of(frames, whole, turn, 48)[0].permute(1, 2, 0).numpy()
+    seen = crop_images(frames, whole, turn, 48)[0].permute(1, 2, 0).numpy()
 
     def likeness(pose):
         return np.corrcoef(seen.ravel(), drawn(pose.numpy(), 48)[0].ravel())[0, 1]
 
-    assert likeness(turned_poses(pose, turn)) > 0.8
-    assert likeness(turned_poses(pose, -turn)) < 0.5
+    assert likeness(_rotate_poses(pose, turn)) > 0.8
+    assert likeness(_rotate_poses(pose, -turn)) < 0.5
     assert likeness(pose) < 0.5
-    still = crops_of(frames, whole, torch.zeros(1), 48)
+    still = crop_images(frames, whole, torch.zeros(1), 48)
     np.testing.assert_allclose(255 * still, frames, atol=0.01)
 
 
@@ -62,16 +72,18 @@ def clip(monkeypatch, tmp_path):
     """A dancer whose pictures show the pose, with codes that know nothing."""
     witness, truth = seen_dancing()
     film(tmp_path / "a.mp4", range(len(TIMES)), size=(64, 48))
-    monkeypatch.setattr(gather, "encode", lambda *_, **__: codes_of(0 * truth))
+    monkeypatch.setattr(gather, "encode_video", lambda *_, **__: codes_of(0 * truth))
     shown = drawn(truth)
-    monkeypatch.setattr(tune, "pictures_of", lambda video, eye, frames, crops: shown[frames])
-    return Clip(tmp_path / "a.mp4", labelled(truth), witness)
+    monkeypatch.setattr(
+        fine_tuning, "encoder_images", lambda video, eye, frames, crops: shown[frames]
+    )
+    return LabelledClip(tmp_path / "a.mp4", labelled(truth), witness)
 
 
 @pytest.fixture(scope="module")
 def eye():
     """ImageNet's features of small pictures."""
-    return Eye(
+    return FrozenEncoder(
         Model(replace(SMALL, method=IMAGENET, crop=32), learns=False).eval(), (32, 32), "x", True
     )
 
@@ -80,13 +92,15 @@ def test_a_tuned_eye_reads_what_was_kept_from_it_better(eye, monkeypatch):
     _, truth = seen_dancing()
     frames = torch.from_numpy(drawn(truth)).permute(0, 3, 1, 2)
     joints, weight = torch.from_numpy(truth).float(), torch.ones(90, 19)
-    album = Album(frames, torch.tensor([[1.0, 1, 0, 0]]).repeat(90, 1), joints, weight)
+    album = LabelledImages(frames, torch.tensor([[1.0, 1, 0, 0]]).repeat(90, 1), joints, weight)
     even, odd = torch.arange(0, 90, 2), torch.arange(1, 90, 2)
     looks: list[float] = []
-    error = tune._error
-    monkeypatch.setattr(tune, "_error", lambda *a: looks.append(error(*a)) or looks[-1])
+    error = fine_tuning._error
+    monkeypatch.setattr(fine_tuning, "_error", lambda *a: looks.append(error(*a)) or looks[-1])
     steps: list[int] = []
-    model = tune._teach(eye.model, album.part(even), album.part(odd), SHORT, PLAIN, steps.append)
+    model = fine_tuning._teach(
+        eye.model, album.part(even), album.part(odd), SHORT, PLAIN, steps.append
+    )
     assert min(looks) < 0.95 * looks[0]
     assert steps == list(range(len(steps)))
     before, after = (dict(m.encoder.named_parameters()) for m in (eye.model, model))
@@ -96,7 +110,9 @@ def test_a_tuned_eye_reads_what_was_kept_from_it_better(eye, monkeypatch):
 
 def test_a_tuned_eye_is_the_same_every_time(clip, eye):
     one, two = (
-        tune.tune(eye, [clip], Gathering(cache=None), SHORT, replace(QUICK, steps=3, look=3))
+        fine_tuning.fine_tune(
+            eye, [clip], GatherOptions(cache=None), SHORT, replace(QUICK, steps=3, look=3)
+        )
         for _ in range(2)
     )
     assert one.digest == two.digest != eye.digest
@@ -106,10 +122,12 @@ def test_a_tuned_eye_is_the_same_every_time(clip, eye):
 def test_a_tuned_eye_lies_in_the_mocap_file_and_its_errors_are_of_what_it_never_saw(
     clip, eye, tmp_path
 ):
-    own = tune.tune(eye, [clip], Gathering(cache=None), SHORT, replace(QUICK, steps=1, look=1))
-    fitted = fit_clips([clip], own, Gathering(cache=None), SHORT)
-    examples = examples_of([clip], own, Gathering(cache=None), points=False)
-    assert fitted.code.calibration.counted == untold(examples, SHORT).sum() < len(examples)
+    own = fine_tuning.fine_tune(
+        eye, [clip], GatherOptions(cache=None), SHORT, replace(QUICK, steps=1, look=1)
+    )
+    fitted = fit_clips([clip], own, GatherOptions(cache=None), SHORT)
+    examples = clip_examples([clip], own, GatherOptions(cache=None), points=False)
+    assert fitted.code.calibration.counted == held_out_fold(examples, SHORT).sum() < len(examples)
     save_fitted(tmp_path / "a.mocap", fitted)
     again = open_fitted(tmp_path / "a.mocap").eye
     assert again.digest == own.digest
@@ -121,13 +139,13 @@ def test_a_tuned_eye_lies_in_the_mocap_file_and_its_errors_are_of_what_it_never_
 def test_too_few_labels_do_not_tune(clip, eye):
     few = replace(clip, labels=clip.labels.only(np.arange(5)))
     with pytest.raises(MocapError, match="5 labelled frames are too few"):
-        tune.tune(eye, [few], Gathering(cache=None), SHORT, QUICK)
+        fine_tuning.fine_tune(eye, [few], GatherOptions(cache=None), SHORT, QUICK)
 
 
 def test_pictures_of_frames_come_in_the_order_asked_for(tmp_path):
     film(tmp_path / "a.mp4", range(12), size=(64, 48))
-    eye = open_eye(IMAGENET)
-    told = partial(pictures_of, tmp_path / "a.mp4", eye, crops=None)
+    eye = open_encoder(IMAGENET)
+    told = partial(encoder_images, tmp_path / "a.mp4", eye, crops=None)
     both = told(np.array([9, 2]))
     np.testing.assert_array_equal(both[0], told(np.array([9]))[0])
     np.testing.assert_array_equal(both[1], told(np.array([2]))[0])

@@ -16,15 +16,14 @@ from blob import TINY, film_blob
 from person import stand
 from safetensors.torch import load_file
 
-from mocap_cli import cli
 from mocap_cli.body.motion import write_motion
-from mocap_cli.commands import training, wanted
-from mocap_cli.files import only_process
-from mocap_cli.learning.checkpoint import read_place
-from mocap_cli.learning.journal import Journal, read_metrics
-from mocap_cli.learning.losses import LossWeights
-from mocap_cli.learning.settings import PACES
-from mocap_cli.learning.stored import open_model
+from mocap_cli.cli import main, pretrain_jobs, pretrain_options
+from mocap_cli.io.atomic import only_process
+from mocap_cli.learning.loop.checkpoint import read_checkpoint_state
+from mocap_cli.learning.loop.losses import LossWeights
+from mocap_cli.learning.loop.metrics_log import MetricsLog, read_metrics
+from mocap_cli.learning.loop.settings import PRESET_TRAINING
+from mocap_cli.learning.model.model_file import open_model
 from mocap_cli.tracking.track import TrackOptions
 
 
@@ -42,13 +41,13 @@ def clips(tmp_path_factory) -> Path:
 def mocap(monkeypatch, capsys, tmp_path, clips):
     """Run what a user types after `mocap`: exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(wanted, "PRESETS", {"small": TINY})
+    monkeypatch.setattr(pretrain_options, "PRESETS", {"small": TINY})
     Path("videos").symlink_to(clips)
 
     def run(typed: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["mocap", *shlex.split(typed)])
         with pytest.raises(SystemExit) as left:
-            cli.main()
+            main.main()
         out, err = capsys.readouterr()
         return int(left.value.code or 0), out, err
 
@@ -80,7 +79,7 @@ def test_a_folder_of_videos_becomes_a_model_with_pictures_of_how(mocap, tinily):
 
 
 def test_ctrl_c_saves_leaves_with_130_and_says_how_to_go_on(mocap, tinily, monkeypatch):
-    whole = Journal.told
+    whole = MetricsLog.log_step
 
     def interrupted(self, told) -> None:
         whole(self, told)
@@ -89,12 +88,12 @@ def test_ctrl_c_saves_leaves_with_130_and_says_how_to_go_on(mocap, tinily, monke
 
     assert mocap(f"pretrain videos -o runs/whole --steps 4 {tinily}")[0] == 0
     with monkeypatch.context() as patched:
-        patched.setattr(Journal, "told", interrupted)
+        patched.setattr(MetricsLog, "log_step", interrupted)
         code, _, err = mocap(f"pretrain videos -o runs/cut --steps 4 {tinily}")
     assert code == 130
     assert "stopped at step 2 of 4" in err
     assert "mocap pretrain -o runs/cut --resume" in err
-    assert read_place(Path("runs/cut/last.safetensors"))[1].step == 2
+    assert read_checkpoint_state(Path("runs/cut/last.safetensors"))[1].step == 2
     assert mocap("pretrain -o runs/cut --resume --device cpu")[0] == 0
     one, other = (load_file(Path(f"runs/{name}/last.safetensors")) for name in ("whole", "cut"))
     assert all(torch.equal(one[name], other[name]) for name in one)
@@ -112,7 +111,7 @@ def test_a_run_is_never_overwritten_and_a_finished_one_says_so(mocap, tinily):
     assert code == 1
     assert "is done: it has 1 steps" in err
     assert mocap("pretrain -o runs/a --resume --steps 2 --device cpu")[0] == 0
-    assert read_place(Path("runs/a/last.safetensors"))[1].step == 2
+    assert read_checkpoint_state(Path("runs/a/last.safetensors"))[1].step == 2
 
 
 def test_a_resumed_run_takes_another_rate_and_batch_and_refuses_the_rest(mocap, tinily):
@@ -122,7 +121,7 @@ def test_a_resumed_run_takes_another_rate_and_batch_and_refuses_the_rest(mocap, 
         code, _, err = mocap(f"{resumed} {kept}")
         assert (code, "keeps its own" in " ".join(err.split())) == (2, True), kept
     assert mocap(f"{resumed} --rate 1e-5 --batch 4")[0] == 0
-    run = read_place(Path("runs/a/last.safetensors"))[0]
+    run = read_checkpoint_state(Path("runs/a/last.safetensors"))[0]
     assert (run.rate, run.batch) == (1e-5, 4)
 
 
@@ -137,11 +136,11 @@ def test_a_folder_with_somebody_elses_files_is_not_written_into(mocap, tinily):
 
 
 def test_two_processes_never_write_to_one_run(mocap, tinily):
-    with only_process(Path("runs/a") / training.LOCK):
+    with only_process(Path("runs/a") / pretrain_jobs.LOCK):
         code, _, err = mocap(f"pretrain videos -o runs/a --steps 1 {tinily}")
     assert (code, "another process writes to runs/a" in err) == (1, True)
     assert mocap(f"pretrain videos -o runs/a --steps 1 {tinily}")[0] == 0
-    with only_process(Path("runs/a") / training.LOCK):
+    with only_process(Path("runs/a") / pretrain_jobs.LOCK):
         code, _, err = mocap("pretrain -o runs/a --resume --steps 2 --device cpu")
     assert (code, "another process writes to runs/a" in err) == (1, True)
 
@@ -191,7 +190,9 @@ def test_another_method_is_a_word_away(mocap, tinily):
 def test_two_cameras_teach_nsd_and_a_clip_of_one_camera_may_lie_beside(
     mocap, tinily, clips, monkeypatch
 ):
-    monkeypatch.setattr(wanted, "PRESETS", {"small": replace(TINY, tv=18)})  # points in space
+    monkeypatch.setattr(
+        pretrain_options, "PRESETS", {"small": replace(TINY, tv=18)}
+    )  # points in space
     Path("pair").mkdir()
     for name in ("jump.cam0", "jump.cam1", "alone"):
         Path(f"pair/{name}.mp4").symlink_to(clips / "blob0.mp4")
@@ -268,18 +269,24 @@ class Board(ModuleType):
 
 
 def test_gravity_weighs_as_in_the_paper_but_more_in_small(mocap, tinily):
-    assert PACES["full"].track == LossWeights().track == 1
+    assert PRESET_TRAINING["full"].track == LossWeights().track == 1
     assert mocap(f"pretrain videos -o runs/a --steps 1 --fall-steps 1 {tinily}")[0] == 0
-    assert read_place(Path("runs/a/last.safetensors"))[0].weights.track == PACES["small"].track > 1
+    assert (
+        read_checkpoint_state(Path("runs/a/last.safetensors"))[0].weights.track
+        == PRESET_TRAINING["small"].track
+        > 1
+    )
 
 
 def test_several_processes_must_share_a_batch_evenly(mocap, tinily, monkeypatch):
     from contextlib import nullcontext
 
-    from mocap_cli.learning.parallel import Crew
+    from mocap_cli.learning.loop.distributed import Distributed
 
-    monkeypatch.setattr(Crew, "wait", lambda self: None)
-    monkeypatch.setattr(training, "crew", lambda device: nullcontext(Crew(0, 3, "cpu")))
+    monkeypatch.setattr(Distributed, "barrier", lambda self: None)
+    monkeypatch.setattr(
+        pretrain_jobs, "join_processes", lambda device: nullcontext(Distributed(0, 3, "cpu"))
+    )
     code, _, err = mocap(f"pretrain videos -o runs/a --steps 1 {tinily}")
     assert code == 1
     assert "3 processes cannot share a batch of 2" in err

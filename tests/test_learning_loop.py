@@ -18,18 +18,18 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from mocap_cli.errors import MocapError
-from mocap_cli.learning import pretrain as loop
-from mocap_cli.learning.checkpoint import read_place
-from mocap_cli.learning.footage import Footage
-from mocap_cli.learning.journal import METRICS, Journal, read_metrics
-from mocap_cli.learning.loader import Resident
-from mocap_cli.learning.losses import LossWeights
-from mocap_cli.learning.methods import METHODS
-from mocap_cli.learning.parallel import Crew
-from mocap_cli.learning.pretrain import BEST, LAST, Hooks, pretrain
-from mocap_cli.learning.sampling import Draw, draw
-from mocap_cli.learning.settings import settings_from_json, settings_to_json
-from mocap_cli.learning.stored import open_model
+from mocap_cli.learning.data.dataset import Dataset
+from mocap_cli.learning.data.loader import DeviceDataset
+from mocap_cli.learning.data.sampling import BatchIndices, sample_batch
+from mocap_cli.learning.loop import training as loop
+from mocap_cli.learning.loop.checkpoint import read_checkpoint_state
+from mocap_cli.learning.loop.distributed import Distributed
+from mocap_cli.learning.loop.losses import LossWeights
+from mocap_cli.learning.loop.metrics_log import METRICS, MetricsLog, read_metrics
+from mocap_cli.learning.loop.settings import settings_from_json, settings_to_json
+from mocap_cli.learning.loop.training import BEST, LAST, Hooks, pretrain
+from mocap_cli.learning.model.methods import METHODS
+from mocap_cli.learning.model.model_file import open_model
 
 TESTS = Path(__file__).parent
 LIVELY = {
@@ -39,8 +39,8 @@ LIVELY = {
 
 
 @pytest.fixture(scope="module")
-def footage() -> Footage:
-    return Footage([scenes(0), scenes(1)])
+def footage() -> Dataset:
+    return Dataset([scenes(0), scenes(1)])
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +52,11 @@ def unbroken(footage, tmp_path_factory) -> Path:
 
 
 def train(footage, folder, *, resume=False, hooks=None, **changes):
-    place = read_place(folder / LAST)[1].step if resume else 0
-    with Journal(folder, place) as journal:
-        usual = Hooks(told=journal.told, checked=journal.checked)
+    place = read_checkpoint_state(folder / LAST)[1].step if resume else 0
+    with MetricsLog(folder, place) as journal:
+        usual = Hooks(on_step=journal.log_step, on_validation=journal.log_validation)
         run = settings(**changes)
-        return pretrain(footage, run, folder, Crew(), hooks or usual, resume=resume)
+        return pretrain(footage, run, folder, Distributed(), hooks or usual, resume=resume)
 
 
 def assert_same_weights(one: Path, other: Path) -> None:
@@ -77,8 +77,8 @@ def test_resumed_equals_unbroken_bit_for_bit(footage, unbroken, tmp_path):
 
 def test_a_stop_in_between_is_saved_at_that_very_step(footage, unbroken, tmp_path):
     asked = iter([False, False, True])
-    end = train(footage, tmp_path, **LIVELY, hooks=Hooks(stops=lambda: next(asked)))
-    assert end.step == read_place(tmp_path / LAST)[1].step == 3
+    end = train(footage, tmp_path, **LIVELY, hooks=Hooks(should_stop=lambda: next(asked)))
+    assert end.step == read_checkpoint_state(tmp_path / LAST)[1].step == 3
     train(footage, tmp_path, **LIVELY, resume=True)
     assert_same_weights(tmp_path / LAST, unbroken / LAST)
 
@@ -93,13 +93,13 @@ def test_the_gravity_stage_comes_first_and_knows_no_contrast(unbroken):
 
 def test_a_tiny_clip_is_learnt_by_heart(tmp_path):
     """Of the squares by which the bare wall misses the figure, the drawing leaves an eighth."""
-    clip, steps = Footage([scenes(3, 4)]), 120
+    clip, steps = Dataset([scenes(3, 4)]), 120
     model = replace(TINY, crop=32, tv=32, widths=(32, 24, 16, 8), dropout=0, jitter=0)
     weights = LossWeights(pixels=20, prior_size=(0.45, 0.8))
     every = {"save_every": steps, "check_every": steps, "shrink_steps": 5}
     train(clip, tmp_path, steps=steps, batch=1, model=model, weights=weights, **every)
     learnt, _ = open_model(tmp_path / BEST)
-    all_four = Draw(
+    all_four = BatchIndices(
         *(np.array([row]) for row in ([0] * 4, range(4), [0.0, 0.1, 0.2, 0.3], [0] * 4))
     )
     batch = clip.gather(all_four)
@@ -121,7 +121,7 @@ def test_the_best_model_is_the_one_that_redraws_held_out_frames_best(
     footage, tmp_path, monkeypatch
 ):
     found = iter([3.0, 1.0, 2.0, 1.5])
-    monkeypatch.setattr(loop, "held_out_loss", lambda *args: next(found))
+    monkeypatch.setattr(loop, "_validation_loss", lambda *args: next(found))
     end = train(footage, tmp_path, check_every=1)
     assert (end.best, end.best_step) == (1.0, 2)
     assert open_model(tmp_path / BEST)[1]["step"] == 2
@@ -140,14 +140,14 @@ def test_a_loss_that_is_no_number_stops_by_name_and_step_and_spares_the_checkpoi
     monkeypatch.setattr(loop, "losses", broken)
     with pytest.raises(MocapError, match="'features' became nan in step 3"):
         train(footage, tmp_path)
-    assert read_place(tmp_path / LAST)[1].step == 2
+    assert read_checkpoint_state(tmp_path / LAST)[1].step == 2
     assert all(torch.isfinite(t).all() for t in load_file(tmp_path / LAST).values())
 
 
 def test_a_held_out_loss_that_is_no_number_is_not_the_best_and_nothing_is_saved(
     footage, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(loop, "held_out_loss", lambda *args: float("nan"))
+    monkeypatch.setattr(loop, "_validation_loss", lambda *args: float("nan"))
     with pytest.raises(MocapError, match="'held out' became nan in step 2") as error:
         train(footage, tmp_path, steps=2)
     assert "--rate" in error.value.hint
@@ -156,7 +156,7 @@ def test_a_held_out_loss_that_is_no_number_is_not_the_best_and_nothing_is_saved(
 
 
 def test_weights_that_the_last_step_broke_are_not_saved(footage, tmp_path, monkeypatch):
-    whole = loop.learn
+    whole = loop.train_step
 
     def breaks(model, *rest):
         parts = whole(model, *rest)
@@ -165,22 +165,22 @@ def test_weights_that_the_last_step_broke_are_not_saved(footage, tmp_path, monke
                 next(iter(model.parameters())).fill_(float("nan"))
         return parts
 
-    monkeypatch.setattr(loop, "learn", breaks)
-    monkeypatch.setattr(loop, "held_out_loss", lambda *args: 1.0)
+    monkeypatch.setattr(loop, "train_step", breaks)
+    monkeypatch.setattr(loop, "_validation_loss", lambda *args: 1.0)
     with pytest.raises(MocapError, match="in step 2"):
         train(footage, tmp_path, steps=2, check_every=100)
     assert not (tmp_path / LAST).exists()
 
 
 def test_too_little_memory_names_a_batch_that_fits(footage, tmp_path, monkeypatch):
-    whole = loop.learn
+    whole = loop.train_step
 
     def learn(model, optimizer, batch, *rest):
         if len(batch) > 2:
             raise torch.OutOfMemoryError
         return whole(model, optimizer, batch, *rest)
 
-    monkeypatch.setattr(loop, "learn", learn)
+    monkeypatch.setattr(loop, "train_step", learn)
     with pytest.raises(MocapError) as error:
         train(footage, tmp_path, batch=9)
     assert error.value.hint == "pass --batch 2, which does"
@@ -197,7 +197,7 @@ class Wrapped(torch.nn.Module):
         return self.bare(*values)
 
 
-class Two(Crew):
+class Two(Distributed):
     """One process of several, without the others."""
 
     def wrapped(self, model, *, all_used):
@@ -207,7 +207,7 @@ class Two(Crew):
 def test_a_process_out_of_memory_seeks_a_batch_that_fits_without_the_others(
     footage, tmp_path, monkeypatch
 ):
-    whole, tried = loop.learn, []
+    whole, tried = loop.train_step, []
 
     def learn(model, optimizer, batch, *rest):
         tried.append((type(model), len(batch)))
@@ -215,7 +215,7 @@ def test_a_process_out_of_memory_seeks_a_batch_that_fits_without_the_others(
             raise torch.OutOfMemoryError
         return whole(model, optimizer, batch, *rest)
 
-    monkeypatch.setattr(loop, "learn", learn)
+    monkeypatch.setattr(loop, "train_step", learn)
     with pytest.raises(MocapError, match="does not fit"):
         pretrain(footage, settings(batch=4), tmp_path, Two(), Hooks(), resume=False)
     assert tried == [(Wrapped, 4), (loop.Model, 2)]
@@ -275,15 +275,15 @@ def test_a_line_that_a_kill_cut_short_and_steps_that_come_again_are_forgotten(tm
     rows = [{"step": i, "pixels": i / 10} for i in range(1, 6)]
     text = "".join(json.dumps(row) + "\n" for row in rows) + '{"step": 6, "pix'
     (tmp_path / METRICS).write_text(text)
-    with Journal(tmp_path, 4) as journal:
-        journal.checked(5, 0.25)
+    with MetricsLog(tmp_path, 4) as journal:
+        journal.log_validation(5, 0.25)
     assert read_metrics(tmp_path / METRICS) == [*rows[:4], {"step": 5, "held_out": 0.25}]
 
 
 def test_footage_in_a_devices_memory_gives_the_same_batches(footage):
     run = settings()
-    drawn = draw(footage.reels("train"), run.method_at(0).slots, run.gaps, 5, (1, 2))
-    a, b = footage.gather(drawn), Resident(footage, "cpu").gather(drawn)
+    drawn = sample_batch(footage.reels("train"), run.method_at(0).slots, run.gaps, 5, (1, 2))
+    a, b = footage.gather(drawn), DeviceDataset(footage, "cpu").gather(drawn)
     for field in ("frames", "plates", "known", "times", "views", "clips"):
         assert torch.equal(getattr(a, field), getattr(b, field))
 
@@ -355,9 +355,11 @@ def test_a_kill_loses_at_most_the_steps_since_the_last_save_and_never_a_file(tmp
     time.sleep(time.time() % 0.7)  # any moment, be it in the middle of a save
     process.send_signal(signal.SIGKILL)
     process.wait(20)
-    run, place = read_place(folder / LAST)
+    run, place = read_checkpoint_state(folder / LAST)
     done = max(row["step"] for row in read_metrics(folder / METRICS))
     assert 0 <= done - place.step <= run.save_every
     again = settings(steps=place.step + 1, batch=4, model=run.model)
-    end = pretrain(Footage([scenes(0), scenes(1)]), again, folder, Crew(), Hooks(), resume=True)
+    end = pretrain(
+        Dataset([scenes(0), scenes(1)]), again, folder, Distributed(), Hooks(), resume=True
+    )
     assert end.step == place.step + 1

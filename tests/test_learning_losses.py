@@ -5,22 +5,22 @@ import math
 import pytest
 import torch
 
-from mocap_cli.learning.critic import Critic, Verdicts
-from mocap_cli.learning.losses import (
-    acceleration_loss,
-    confusion_loss,
-    critic_loss,
-    css_loss,
-    distance_similarity,
-    dsl_loss,
-    feature_loss,
-    label_loss,
-    order_loss,
-    pixel_loss,
-    prior_loss,
-    scale_loss,
-    triplet_loss,
+from mocap_cli.learning.loop.losses import (
+    _acceleration_loss,
+    _confusion_loss,
+    _critic_loss,
+    _css_loss,
+    _distance_similarity,
+    _dsl_loss,
+    _feature_loss,
+    _label_loss,
+    _order_loss,
+    _pixel_loss,
+    _prior_loss,
+    _scale_loss,
+    _triplet_loss,
 )
+from mocap_cli.learning.model.baselines import Critic, CriticOutputs
 
 
 def boxes_at(heights, size=0.3):
@@ -32,12 +32,12 @@ def boxes_at(heights, size=0.3):
 
 def test_a_picture_redrawn_as_it_is_costs_nothing():
     frames = torch.randint(0, 256, (1, 2, 3, 4, 4), dtype=torch.uint8)
-    assert pixel_loss(frames.float() / 255, frames).item() == pytest.approx(0, abs=1e-12)
+    assert _pixel_loss(frames.float() / 255, frames).item() == pytest.approx(0, abs=1e-12)
 
 
 def test_pixels_off_by_one_spread_cost_one():
     frames = torch.zeros(1, 1, 3, 4, 4, dtype=torch.uint8)
-    assert pixel_loss(torch.full((1, 1, 3, 4, 4), 0.225), frames).item() == pytest.approx(1)
+    assert _pixel_loss(torch.full((1, 1, 3, 4, 4), 0.225), frames).item() == pytest.approx(1)
 
 
 def test_feature_loss_adds_the_mean_squares_of_its_maps():
@@ -45,26 +45,26 @@ def test_feature_loss_adds_the_mean_squares_of_its_maps():
         (torch.zeros(2, 3, 4, 4), torch.ones(2, 3, 4, 4)),
         (torch.ones(2, 1), torch.zeros(2, 1)),
     )
-    assert feature_loss(maps).item() == pytest.approx(2)
-    assert feature_loss((*maps[:1], (maps[1][0], 3 * maps[1][0]))).item() == pytest.approx(5)
+    assert _feature_loss(maps).item() == pytest.approx(2)
+    assert _feature_loss((*maps[:1], (maps[1][0], 3 * maps[1][0]))).item() == pytest.approx(5)
 
 
 def test_css_of_equal_codes_is_the_logarithm_of_how_many_there_are():
-    assert css_loss(torch.ones(2, 4, 5), 0.1).item() == pytest.approx(math.log(3))
+    assert _css_loss(torch.ones(2, 4, 5), 0.1).item() == pytest.approx(math.log(3))
 
 
 def test_css_wants_the_near_frame_alike_and_the_far_ones_not():
     a, b = torch.eye(2)
     good, bad = torch.stack((a, a, b, b))[None], torch.stack((a, b, a, a))[None]
-    assert css_loss(good, 0.1) < 1e-3 < 5 < css_loss(bad, 0.1)
+    assert _css_loss(good, 0.1) < 1e-3 < 5 < _css_loss(bad, 0.1)
     by_hand = -math.log(math.exp(10) / (math.exp(10) + 2))
-    assert css_loss(good, 0.1).item() == pytest.approx(by_hand, rel=1e-3)
+    assert _css_loss(good, 0.1).item() == pytest.approx(by_hand, rel=1e-3)
 
 
 def test_triplet_by_hand():
     codes = torch.tensor([[[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]]])
-    assert triplet_loss(codes, 1.0).item() == 0  # 1 - 4 + 1 is below nothing
-    assert triplet_loss(codes, 5.0).item() == pytest.approx(2)
+    assert _triplet_loss(codes, 1.0).item() == 0  # 1 - 4 + 1 is below nothing
+    assert _triplet_loss(codes, 5.0).item() == pytest.approx(2)
 
 
 @pytest.mark.parametrize(
@@ -81,14 +81,14 @@ def test_triplet_by_hand():
     ],
 )
 def test_distance_similarity_by_hand(alike, apart, wanted):
-    found = distance_similarity(torch.tensor(alike), torch.tensor(apart), 4.0)
+    found = _distance_similarity(torch.tensor(alike), torch.tensor(apart), 4.0)
     assert found.item() == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize(("apart", "sign"), [(0.5, -1), (1.9, -1), (2.1, 1), (6.0, 1)])
 def test_likeness_is_favoured_below_half_of_far_and_punished_beyond(apart, sign):
     alike = torch.tensor(0.4, requires_grad=True)
-    distance_similarity(alike, torch.tensor(apart), 4.0).backward()
+    _distance_similarity(alike, torch.tensor(apart), 4.0).backward()
     assert math.copysign(1, alike.grad.item()) == sign
 
 
@@ -96,84 +96,86 @@ def test_identical_codes_at_far_times_raise_dsl():
     same, times = torch.ones(1, 4, 8), torch.tensor([[0.0, 0.1, 2.0, 5.0]])
     other = same.clone()
     other[:, 3] = torch.tensor([1.0, -1.0] * 4)  # at right angles
-    assert dsl_loss(same, times, 4.0) > dsl_loss(other, times, 4.0) + 0.9
-    assert dsl_loss(same, times, 4.0).item() == pytest.approx(0.1 / 4 + 2.0 / 4 + 1)
+    assert _dsl_loss(same, times, 4.0) > _dsl_loss(other, times, 4.0) + 0.9
+    assert _dsl_loss(same, times, 4.0).item() == pytest.approx(0.1 / 4 + 2.0 / 4 + 1)
 
 
 def test_dsl_does_not_mind_which_frame_came_first():
     codes, times = torch.randn(3, 4, 8), torch.rand(3, 4) * 9
-    assert dsl_loss(codes, times, 4.0).item() == pytest.approx(dsl_loss(codes, -times, 4.0).item())
+    assert _dsl_loss(codes, times, 4.0).item() == pytest.approx(
+        _dsl_loss(codes, -times, 4.0).item()
+    )
 
 
 @pytest.mark.parametrize("acceleration", [0.0, 0.3, -0.5])
 def test_free_fall_costs_nothing_whatever_the_acceleration(acceleration):
     t = torch.arange(4.0)
     fall = (-0.8 + 0.1 * t + acceleration * t**2 / 2).tolist()
-    assert acceleration_loss(boxes_at(fall)).item() == pytest.approx(0, abs=1e-9)
+    assert _acceleration_loss(boxes_at(fall)).item() == pytest.approx(0, abs=1e-9)
 
 
 def test_a_jolt_in_a_fall_costs_its_third_difference_squared():
-    assert acceleration_loss(boxes_at([0.0, 0.0, 0.0, 0.2])).item() == pytest.approx(0.04)
-    assert acceleration_loss(boxes_at([0.0, 0.1, 0.0, 0.0])).item() == pytest.approx(0.09)
+    assert _acceleration_loss(boxes_at([0.0, 0.0, 0.0, 0.2])).item() == pytest.approx(0.04)
+    assert _acceleration_loss(boxes_at([0.0, 0.1, 0.0, 0.0])).item() == pytest.approx(0.09)
 
 
 def test_a_falling_box_lowers_the_order_loss():
     down, up = boxes_at([-0.6, -0.4, 0.0, 0.6]), boxes_at([0.6, 0.0, -0.4, -0.6])
     still = boxes_at([0.0] * 4)
-    assert order_loss(down, 0.05).item() == 0
-    assert order_loss(still, 0.05).item() == pytest.approx(0.15)
-    assert order_loss(up, 0.05).item() == pytest.approx(1.2 + 0.15)
+    assert _order_loss(down, 0.05).item() == 0
+    assert _order_loss(still, 0.05).item() == pytest.approx(0.15)
+    assert _order_loss(up, 0.05).item() == pytest.approx(1.2 + 0.15)
 
 
 def test_the_order_loss_pushes_the_last_box_down_the_picture():
     boxes = boxes_at([0.0] * 4).requires_grad_()
-    order_loss(boxes, 0.05).backward()
+    _order_loss(boxes, 0.05).backward()
     assert boxes.grad[0, 3, 3] < 0 < boxes.grad[0, 0, 3]  # descent moves last +y, first -y
     assert boxes.grad[0, :, :3].abs().sum() == 0
 
 
 def test_scales_that_jump_cost_their_square():
     boxes = boxes_at([0.0] * 4)
-    assert scale_loss(boxes).item() == 0
+    assert _scale_loss(boxes).item() == 0
     boxes[0, 3, 0] += 0.2
-    assert scale_loss(boxes).item() == pytest.approx(0.04)
+    assert _scale_loss(boxes).item() == pytest.approx(0.04)
 
 
 def test_the_prior_speaks_of_the_mean_box_and_never_of_one():
     around = torch.tensor([[[0.3, 0.4, 0.5, 0.0]], [[0.7, 0.6, -0.5, 0.0]]])
-    assert prior_loss(around, (0.5, 0.5), 0.1, centred=True).item() == pytest.approx(0, abs=1e-9)
+    assert _prior_loss(around, (0.5, 0.5), 0.1, centred=True).item() == pytest.approx(0, abs=1e-9)
     wide = around + torch.tensor([0.1, 0.0, 0.2, 0.0])
-    assert prior_loss(wide, (0.5, 0.5), 0.1).item() == pytest.approx(1, rel=1e-5)
-    assert prior_loss(wide, (0.5, 0.5), 0.1, centred=True).item() == pytest.approx(5, rel=1e-5)
+    assert _prior_loss(wide, (0.5, 0.5), 0.1).item() == pytest.approx(1, rel=1e-5)
+    assert _prior_loss(wide, (0.5, 0.5), 0.1, centred=True).item() == pytest.approx(5, rel=1e-5)
 
 
 def test_labels_count_by_their_weight_and_missing_ones_not_at_all():
     found = torch.tensor([[[[0.5, 0.5], [0.9, 0.9]]]])
     labels = torch.tensor([[[[0.4, 0.5, 1.0], [math.nan, math.nan, 0.0]]]])
-    assert label_loss(found, labels).item() == pytest.approx(0.01 / 2)
-    assert label_loss(found, labels * torch.tensor([1, 1, 0])).item() == 0
+    assert _label_loss(found, labels).item() == pytest.approx(0.01 / 2)
+    assert _label_loss(found, labels * torch.tensor([1, 1, 0])).item() == 0
 
 
 def test_the_critic_is_taught_by_its_loss_and_the_encoder_by_the_other():
     critic, codes = Critic(6), torch.randn(4, 4, 6, requires_grad=True)
     verdicts = critic(codes, None)
-    critic_loss(verdicts).backward(retain_graph=True)
+    _critic_loss(verdicts).backward(retain_graph=True)
     assert codes.grad is None
     assert all(p.grad is not None for p in critic.parameters())
     critic.zero_grad()
-    confusion_loss(verdicts).backward()
+    _confusion_loss(verdicts).backward()
     assert codes.grad.abs().sum() > 0
     assert all(p.grad is None for p in critic.parameters())
 
 
 def test_an_undecided_critic_is_what_the_encoder_wants():
     same, counts = torch.tensor([1.0, 0.0]), torch.ones(2)
-    unsure = Verdicts(torch.zeros(2), torch.zeros(2), same, counts)
-    right, wrong = (Verdicts(x, x, same, counts) for x in (6 * (same - 0.5), 6 * (0.5 - same)))
-    assert critic_loss(right) < critic_loss(unsure) < critic_loss(wrong)
-    assert confusion_loss(unsure).item() == pytest.approx(math.log(2))
-    assert confusion_loss(right).item() == pytest.approx(confusion_loss(wrong).item())
-    assert confusion_loss(right) > confusion_loss(unsure)
+    unsure = CriticOutputs(torch.zeros(2), torch.zeros(2), same, counts)
+    right, wrong = (CriticOutputs(x, x, same, counts) for x in (6 * (same - 0.5), 6 * (0.5 - same)))
+    assert _critic_loss(right) < _critic_loss(unsure) < _critic_loss(wrong)
+    assert _confusion_loss(unsure).item() == pytest.approx(math.log(2))
+    assert _confusion_loss(right).item() == pytest.approx(_confusion_loss(wrong).item())
+    assert _confusion_loss(right) > _confusion_loss(unsure)
 
 
 def test_neighbours_from_one_clip_teach_the_critic_nothing():

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from mocap_cli.errors import MocapError
-from mocap_cli.learning.batch import Batch
-from mocap_cli.learning.losses import LossWeights, losses
-from mocap_cli.learning.methods import METHODS, Method, method_named
-from mocap_cli.learning.model import SMALL, Model
-from mocap_cli.learning.settings import FIRST_SIZE, Settings
-from mocap_cli.learning.turning import turned_to_others
+from mocap_cli.learning.data.batch import Batch
+from mocap_cli.learning.loop.losses import LossWeights, losses
+from mocap_cli.learning.loop.settings import _FIRST_BOX_SIZE, Settings
+from mocap_cli.learning.model.methods import METHODS, Method, find_method
+from mocap_cli.learning.model.model import SMALL, Model
+from mocap_cli.learning.turning import rotate_between_views
 
 TINY = replace(SMALL, detector_side=32, crop=32, tv=24, ti=8, widths=(16, 16, 8, 8), depth=1)
 BOXED = {"contrast", "prior"}
@@ -40,7 +40,7 @@ def batch_of(B=2, S=4, H=32, W=48):
         torch.ones(B, S, 1, H, W, dtype=torch.bool),
         torch.tensor([[0.0, 0.1, 2.0, 5.0]]).repeat(B, 1),
         torch.zeros(B, S, dtype=torch.long),
-        turns=torch.linalg.qr(torch.randn(B, S, 3, 3))[0],
+        rotations=torch.linalg.qr(torch.randn(B, S, 3, 3))[0],
     )
 
 
@@ -79,7 +79,7 @@ def test_half_precision_finds_nearly_the_same_losses(name):
 
 @pytest.mark.parametrize("name", ["ours", "drnet", "nsd"])
 def test_in_free_fall_any_drawing_method_is_taught_by_gravity_alone(name):
-    model, method = Model(replace(TINY, method=name)), METHODS[name].falling()
+    model, method = Model(replace(TINY, method=name)), METHODS[name].in_free_fall()
     assert method.slots == ("equal",) * 4
     found = losses(model(batch_of(), method), batch_of(), method, LossWeights())
     assert set(found) == DRAWN | {"acceleration", "order", "scale"}
@@ -87,12 +87,12 @@ def test_in_free_fall_any_drawing_method_is_taught_by_gravity_alone(name):
 
 def test_gravity_teaches_no_method_without_a_detector():
     with pytest.raises(MocapError, match="css has no detector"):
-        METHODS["css"].falling()
+        METHODS["css"].in_free_fall()
 
 
 def test_a_wrong_name_is_told_the_right_ones():
     with pytest.raises(MocapError) as caught:
-        method_named("our")
+        find_method("our")
     assert "css-stn-dec-split" in caught.value.hint
 
 
@@ -100,7 +100,7 @@ def test_a_row_that_makes_no_sense_is_refused():
     with pytest.raises(ValueError, match="detector"):
         Method(name="x", detector=False)
     with pytest.raises(ValueError, match="two views"):
-        Method(name="x", turned=True)
+        Method(name="x", rotates_codes=True)
 
 
 def test_contrast_chooses_what_the_four_frames_are():
@@ -111,8 +111,8 @@ def test_contrast_chooses_what_the_four_frames_are():
 
 def test_codes_turned_there_and_back_are_what_they_were():
     codes, turns = torch.randn(2, 4, 12), torch.linalg.qr(torch.randn(2, 4, 3, 3))[0]
-    once = turned_to_others(codes, turns)
-    assert torch.allclose(turned_to_others(once, turns), codes, atol=1e-5)
+    once = rotate_between_views(codes, turns)
+    assert torch.allclose(rotate_between_views(once, turns), codes, atol=1e-5)
     assert torch.allclose(once[:, 2:], codes[:, 2:], atol=1e-5)
 
 
@@ -120,18 +120,18 @@ def test_a_code_that_stands_still_in_the_world_is_found_by_the_other_camera():
     world = torch.randn(5, 3)
     turns = torch.linalg.qr(torch.randn(1, 4, 3, 3))[0]
     seen = (world @ turns.transpose(-1, -2)).flatten(-2)  # each camera's code of it
-    assert torch.allclose(turned_to_others(seen, turns), seen, atol=1e-5)
+    assert torch.allclose(rotate_between_views(seen, turns), seen, atol=1e-5)
 
 
 def test_nsd_without_calibrated_cameras_says_what_it_lacks():
     with pytest.raises(MocapError, match="how the cameras are turned"):
-        turned_to_others(torch.randn(1, 4, 6), None)
+        rotate_between_views(torch.randn(1, 4, 6), None)
 
 
 def test_boxes_are_asked_to_be_large_first_and_to_come_down_to_the_subject():
     settings = Settings(weights=LossWeights(prior_size=(0.1, 0.4)), shrink_steps=100)
     sizes = torch.tensor([settings.weights_at(step).prior_size for step in (0, 50, 100, 900)])
-    assert torch.allclose(sizes[0], torch.tensor(FIRST_SIZE))
+    assert torch.allclose(sizes[0], torch.tensor(_FIRST_BOX_SIZE))
     assert (sizes[1] < sizes[0]).all()
     assert (sizes[2] < sizes[1]).all()
     assert torch.allclose(sizes[2:], torch.tensor([0.1, 0.4]))

@@ -10,15 +10,21 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from mocap_cli.errors import MocapError
-from mocap_cli.learning.backbones import make_backbone
-from mocap_cli.learning.batch import Batch
-from mocap_cli.learning.encoder import jitter_colours
-from mocap_cli.learning.features import Features
-from mocap_cli.learning.losses import LossWeights, losses
-from mocap_cli.learning.methods import METHODS
-from mocap_cli.learning.model import FULL, SMALL, Model, swapped_in_time, with_weights_at_hand
-from mocap_cli.learning.stored import open_model, save_model
-from mocap_cli.learning.subject import subject_size
+from mocap_cli.learning.data.batch import Batch
+from mocap_cli.learning.data.subject_size import subject_size
+from mocap_cli.learning.features import LossNetwork
+from mocap_cli.learning.loop.losses import LossWeights, losses
+from mocap_cli.learning.model.autoencoder import jitter_colours
+from mocap_cli.learning.model.backbones import make_backbone
+from mocap_cli.learning.model.methods import METHODS
+from mocap_cli.learning.model.model import (
+    _FULL,
+    SMALL,
+    Model,
+    _swap_in_time,
+    with_available_weights,
+)
+from mocap_cli.learning.model.model_file import open_model, save_model
 
 TINY = replace(SMALL, detector_side=32, crop=32, tv=24, ti=8, widths=(16, 16, 8, 8), depth=1)
 OURS = METHODS["ours"]
@@ -70,7 +76,7 @@ def test_where_the_background_is_unknown_nothing_is_asked(model):
 
 def test_each_frame_wears_the_looks_of_the_one_farthest_in_time():
     looks, times = torch.arange(4.0)[None, :, None], torch.tensor([[1.0, 1.2, 0.5, 4.0]])
-    assert swapped_in_time(looks, times).flatten().tolist() == [3, 3, 3, 2]
+    assert _swap_in_time(looks, times).flatten().tolist() == [3, 3, 3, 2]
 
 
 def test_what_a_frame_gives_does_not_depend_on_its_company(model):
@@ -108,7 +114,7 @@ def test_the_frozen_network_stays_frozen(model):
 def test_maps_of_the_frozen_network_are_of_about_unit_power_on_a_smooth_picture():
     y, x = torch.meshgrid(torch.linspace(0, 9, 96), torch.linspace(0, 12, 128), indexing="ij")
     picture = torch.stack((x.sin(), (x + y).cos(), (y * 2).sin()))[None] / 2 + 0.5
-    for m in Features("lite0", 128)(picture):
+    for m in LossNetwork("lite0", 128)(picture):
         assert 0.2 < m.square().mean() < 5
 
 
@@ -267,12 +273,12 @@ def test_the_sheet_has_every_part_and_every_pose_in_everybodys_looks(model):
 
 
 def test_without_the_internet_the_full_size_starts_from_what_is_shipped(monkeypatch):
-    monkeypatch.setattr("mocap_cli.learning.model.reachable", lambda name: name != "resnet50")
-    found = with_weights_at_hand(FULL)
+    monkeypatch.setattr("mocap_cli.learning.model.model.reachable", lambda name: name != "resnet50")
+    found = with_available_weights(_FULL)
     assert {found.detector, found.encoder, found.features} == {"lite0"}
-    assert (found.crop, found.tv) == (FULL.crop, FULL.tv)
-    monkeypatch.setattr("mocap_cli.learning.model.reachable", lambda name: True)
-    assert with_weights_at_hand(FULL) is FULL
+    assert (found.crop, found.tv) == (_FULL.crop, _FULL.tv)
+    monkeypatch.setattr("mocap_cli.learning.model.model.reachable", lambda name: True)
+    assert with_available_weights(_FULL) is _FULL
 
 
 def test_resnets_run_with_the_papers_head_and_keep_imagenets_statistics():
@@ -287,4 +293,4 @@ def test_resnets_run_with_the_papers_head_and_keep_imagenets_statistics():
 
 
 def test_the_full_size_is_the_papers():
-    assert (FULL.crop, FULL.tv, FULL.ti, FULL.widths) == (128, 600, 128, (256, 128, 64, 32))
+    assert (_FULL.crop, _FULL.tv, _FULL.ti, _FULL.widths) == (128, 600, 128, (256, 128, 64, 32))

@@ -5,22 +5,22 @@ import pytest
 import torch
 from blob import TINY, scenes, settings
 
-from mocap_cli.commands.live import duration
-from mocap_cli.learning.curves import draw_curves
-from mocap_cli.learning.footage import Footage
-from mocap_cli.learning.gallery import Gallery
-from mocap_cli.learning.journal import METRICS
-from mocap_cli.learning.model import Model
-from mocap_cli.learning.parts import Parts
-from mocap_cli.learning.sheet import draw_sheet
+from mocap_cli.cli.pretrain_table import format_duration
+from mocap_cli.learning.data.dataset import Dataset
+from mocap_cli.learning.gallery import Previews
+from mocap_cli.learning.loop.loss_curves import draw_curves
+from mocap_cli.learning.loop.metrics_log import METRICS
+from mocap_cli.learning.loop.previews import draw_sheet
+from mocap_cli.learning.model.model import Model
+from mocap_cli.learning.parts import PreviewImages
 
 YELLOW = (255, 210, 0)
 
 
-def parts(count: int, **changes) -> Parts:
+def parts(count: int, **changes) -> PreviewImages:
     grey = torch.full((count, 3, 72, 144), 0.5)
     nothing = dict.fromkeys(("boxes", "masks", "drawn", "composite", "swaps"))
-    return Parts(frames=grey, plates=grey, crops=grey[..., :72], **{**nothing, **changes})
+    return PreviewImages(frames=grey, plates=grey, crops=grey[..., :72], **{**nothing, **changes})
 
 
 def test_a_box_is_outlined_where_it_lies():
@@ -65,9 +65,9 @@ def test_the_gallery_draws_at_first_when_it_is_time_and_at_last_and_changes_no_m
     model = Model(TINY).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     (tmp_path / METRICS).write_text('{"step": 1, "pixels": 0.5}\n')
-    gallery = Gallery(Footage([scenes(0), scenes(1)]), settings(steps=9), tmp_path, minutes=60)
+    gallery = Previews(Dataset([scenes(0), scenes(1)]), settings(steps=9), tmp_path, minutes=60)
     for step in (1, 2, 3, 9):
-        gallery.show(step, model)
+        gallery.update(step, model)
     drawn = sorted(path.name for path in (tmp_path / "sheets").iterdir())
     assert drawn == ["step-0000001.png", "step-0000009.png"]
     assert model.training
@@ -75,5 +75,5 @@ def test_the_gallery_draws_at_first_when_it_is_time_and_at_last_and_changes_no_m
 
 
 def test_time_left_reads_as_people_say_it():
-    said = [duration(seconds) for seconds in (4.4, 61, 3600 * 2 + 300, 86400 * 3 + 7200)]
+    said = [format_duration(seconds) for seconds in (4.4, 61, 3600 * 2 + 300, 86400 * 3 + 7200)]
     assert said == ["4 s", "1 min 1 s", "2 h 5 min", "3 d 2 h"]

@@ -7,17 +7,17 @@ import pytest
 from blob import scenes
 
 from mocap_cli.errors import MocapError
-from mocap_cli.learning.footage import Footage, take_and_view
-from mocap_cli.learning.methods import METHODS
-from mocap_cli.learning.sampling import Draw, Gaps, Reel, draw
+from mocap_cli.learning.data.dataset import Dataset, take_and_view
+from mocap_cli.learning.data.sampling import BatchIndices, Gaps, UsableFrames, sample_batch
+from mocap_cli.learning.model.methods import METHODS
 
 GAPS = Gaps(near=0.3, far=2.0, fall=(0.2, 0.4))
 OURS = METHODS["ours"].slots
 
 
-def reel(times, clip=0, take=0, view=0) -> Reel:
+def reel(times, clip=0, take=0, view=0) -> UsableFrames:
     times = np.asarray(times, np.float64)
-    return Reel(clip, take, view, times, np.arange(len(times)))
+    return UsableFrames(clip, take, view, times, np.arange(len(times)))
 
 
 def uneven(count: int, seed: int = 0):
@@ -25,20 +25,26 @@ def uneven(count: int, seed: int = 0):
     return np.cumsum(np.random.default_rng(seed).uniform(0.03, 0.12, count))
 
 
-def same(a: Draw, b: Draw) -> bool:
+def same(a: BatchIndices, b: BatchIndices) -> bool:
     pairs = ((a.clips, b.clips), (a.frames, b.frames), (a.times, b.times), (a.views, b.views))
     return all(np.array_equal(x, y) for x, y in pairs)
 
 
 def test_a_batch_follows_from_seed_and_step_alone():
     reels = [reel(uneven(90)), reel(uneven(120, 1), clip=1)]
-    assert same(draw(reels, OURS, GAPS, 16, (5, 7)), draw(reels, OURS, GAPS, 16, (5, 7)))
-    assert not same(draw(reels, OURS, GAPS, 16, (5, 7)), draw(reels, OURS, GAPS, 16, (5, 8)))
-    assert not same(draw(reels, OURS, GAPS, 16, (5, 7)), draw(reels, OURS, GAPS, 16, (6, 7)))
+    assert same(
+        sample_batch(reels, OURS, GAPS, 16, (5, 7)), sample_batch(reels, OURS, GAPS, 16, (5, 7))
+    )
+    assert not same(
+        sample_batch(reels, OURS, GAPS, 16, (5, 7)), sample_batch(reels, OURS, GAPS, 16, (5, 8))
+    )
+    assert not same(
+        sample_batch(reels, OURS, GAPS, 16, (5, 7)), sample_batch(reels, OURS, GAPS, 16, (6, 7))
+    )
 
 
 def test_near_middle_and_far_are_as_far_apart_as_they_say():
-    drawn = draw([reel(uneven(200))], OURS, GAPS, 500, (1, 1))
+    drawn = sample_batch([reel(uneven(200))], OURS, GAPS, 500, (1, 1))
     near, middle, far = np.abs(drawn.times[:, 1:] - drawn.times[:, :1]).T
     assert (near > 0).all()
     assert (near <= GAPS.near).all()
@@ -49,7 +55,9 @@ def test_near_middle_and_far_are_as_far_apart_as_they_say():
 
 def test_every_allowed_frame_is_drawn_and_no_other():
     times = uneven(40)
-    rows = draw([reel(times)], ("reference", "near", "far", "far"), GAPS, 20000, (2, 2)).frames
+    rows = sample_batch(
+        [reel(times)], ("reference", "near", "far", "far"), GAPS, 20000, (2, 2)
+    ).frames
     for at in (0, 7, 39):
         away = np.abs(times - times[at])
         mine = rows[rows[:, 0] == at]
@@ -59,21 +67,21 @@ def test_every_allowed_frame_is_drawn_and_no_other():
 
 def test_every_frame_is_as_often_the_reference_whatever_clip_it_is_of():
     reels = [reel(uneven(10)), reel(uneven(30, 1), clip=1)]
-    drawn = draw(reels, OURS, GAPS, 40000, (3, 3))
+    drawn = sample_batch(reels, OURS, GAPS, 40000, (3, 3))
     counts = Counter(zip(drawn.clips[:, 0].tolist(), drawn.frames[:, 0].tolist(), strict=True))
     assert len(counts) == 40
     assert max(abs(n - 1000) for n in counts.values()) < 6 * np.sqrt(1000)
 
 
 def test_a_clip_shorter_than_far_gives_its_farthest_frame():
-    drawn = draw([reel([0, 0.1, 0.2, 0.3, 0.4])], OURS, GAPS, 50, (4, 4))
+    drawn = sample_batch([reel([0, 0.1, 0.2, 0.3, 0.4])], OURS, GAPS, 50, (4, 4))
     reference, far = drawn.times[:, 0], drawn.times[:, 3]
     assert np.allclose(np.abs(far - reference), np.maximum(reference, 0.4 - reference))
 
 
 def test_the_gravity_stage_gets_four_frames_equally_spaced_in_time():
-    slots = METHODS["ours"].falling().slots
-    steps = np.diff(draw([reel(np.arange(60) / 30)], slots, GAPS, 200, (5, 5)).times)
+    slots = METHODS["ours"].in_free_fall().slots
+    steps = np.diff(sample_batch([reel(np.arange(60) / 30)], slots, GAPS, 200, (5, 5)).times)
     assert (steps > 0).all()
     assert np.abs(steps - steps.mean(axis=1, keepdims=True)).max() <= 1 / 30 + 1e-9
     assert steps.mean() == pytest.approx(0.3, abs=0.05)
@@ -81,7 +89,7 @@ def test_the_gravity_stage_gets_four_frames_equally_spaced_in_time():
 
 def test_several_views_show_the_same_instant():
     reels = [reel(np.arange(50) / 15, 0, take=0, view=1), reel(np.arange(50) / 15, 1, 0, view=2)]
-    drawn = draw(reels, METHODS["mv-css"].slots, GAPS, 50, (6, 6))
+    drawn = sample_batch(reels, METHODS["mv-css"].slots, GAPS, 50, (6, 6))
     assert (drawn.times[:, 0] == drawn.times[:, 1]).all()
     assert (drawn.views[:, 0] != drawn.views[:, 1]).all()
     assert (drawn.clips[:, 0] == drawn.clips[:, 2]).all()
@@ -89,16 +97,16 @@ def test_several_views_show_the_same_instant():
 
 def test_two_views_are_paired_only_where_both_show_the_moment():
     early, late = reel(np.arange(50) / 10, 0, view=1), reel(3 + np.arange(50) / 10, 1, view=2)
-    drawn = draw([early, late], METHODS["mv-css"].slots, GAPS, 200, (6, 6))
+    drawn = sample_batch([early, late], METHODS["mv-css"].slots, GAPS, 200, (6, 6))
     assert np.abs(drawn.times[:, 0] - drawn.times[:, 1]).max() <= 0.05
     apart = reel(20 + np.arange(50) / 10, 1, view=2)
     with pytest.raises(MocapError, match="never show the same moment"):
-        draw([early, apart], METHODS["mv-css"].slots, GAPS, 2, (6, 6))
+        sample_batch([early, apart], METHODS["mv-css"].slots, GAPS, 2, (6, 6))
 
 
 def test_several_views_are_asked_for_in_words_where_there_is_one():
     with pytest.raises(MocapError, match="several cameras"):
-        draw([reel(uneven(50))], METHODS["nsd"].slots, GAPS, 2, (7, 7))
+        sample_batch([reel(uneven(50))], METHODS["nsd"].slots, GAPS, 2, (7, 7))
 
 
 def test_a_camera_number_in_the_name_makes_files_one_take():
@@ -108,14 +116,14 @@ def test_a_camera_number_in_the_name_makes_files_one_take():
 
 
 def test_processes_share_a_batch_without_loss():
-    whole = draw([reel(uneven(90))], OURS, GAPS, 8, (8, 8))
-    parts = [whole.only(slice(rank, None, 2)) for rank in range(2)]
+    whole = sample_batch([reel(uneven(90))], OURS, GAPS, 8, (8, 8))
+    parts = [whole.select(slice(rank, None, 2)) for rank in range(2)]
     assert np.array_equal(np.stack([p.frames for p in parts], 1).reshape(8, 4), whole.frames)
 
 
 def test_held_out_frames_are_one_stretch_that_training_never_sees():
-    footage = Footage([scenes(0, 100), scenes(1, 10)])
-    train, held = footage.reels("train"), footage.reels("held-out")
+    footage = Dataset([scenes(0, 100), scenes(1, 10)])
+    train, held = footage.usable_frames("train"), footage.usable_frames("held-out")
     assert [len(r) for r in held] == [10, 0]  # of ten frames none can be spared
     assert (np.diff(held[0].frames) == 1).all()
     assert not set(held[0].frames) & set(train[0].frames)
@@ -123,8 +131,8 @@ def test_held_out_frames_are_one_stretch_that_training_never_sees():
 
 
 def test_views_of_a_take_agree_on_what_is_held_out():
-    footage = Footage([scenes(0, 80, take="jump", view=1), scenes(1, 80, take="jump", view=2)])
-    first, second = footage.reels("held-out")
+    footage = Dataset([scenes(0, 80, take="jump", view=1), scenes(1, 80, take="jump", view=2)])
+    first, second = footage.usable_frames("held-out")
     assert (first.frames == second.frames).all()
 
 
@@ -132,12 +140,12 @@ def test_frames_without_anybody_and_with_a_crowd_are_left_out():
     clip = scenes(0, 60)
     clip.stored.moved[:10] = 0.0
     clip.stored.people[50:] = 3
-    census = Footage([clip]).census(clip)
-    assert (census.frames, census.nobody, census.crowded) == (60, 10, 10)
+    census = Dataset([clip]).count_frames(clip)
+    assert (census.frames, census.empty, census.crowded) == (60, 10, 10)
 
     def used(crowds) -> set:
-        footage = Footage([clip], crowds)
-        return {int(f) for s in ("train", "held-out") for f in footage.reels(s)[0].frames}
+        footage = Dataset([clip], crowds)
+        return {int(f) for s in ("train", "held-out") for f in footage.usable_frames(s)[0].frames}
 
     assert used("skip") == set(range(10, 50))
     assert used("keep") == set(range(10, 60))
@@ -148,14 +156,14 @@ def test_leaves_that_move_are_nobody_and_a_diver_that_no_network_sees_is_somebod
     clip.stored.people[:30] = 0
     clip.stored.moved[:10] = 0.02  # leaves
     clip.stored.moved[10:30] = 0.08  # a diver
-    assert Footage([clip]).census(clip).nobody == 10
+    assert Dataset([clip]).count_frames(clip).empty == 10
     clip.stored.people[:] = 0  # nothing to compare with: who knows
-    assert Footage([clip]).census(clip).nobody == 0
+    assert Dataset([clip]).count_frames(clip).empty == 0
 
 
 def test_a_gathered_batch_shows_the_frames_that_were_drawn():
-    footage = Footage([scenes(0), scenes(1)])
-    drawn = draw(footage.reels("train"), OURS, Gaps(near=0.3, far=1.0), 3, (9, 9))
+    footage = Dataset([scenes(0), scenes(1)])
+    drawn = sample_batch(footage.usable_frames("train"), OURS, Gaps(near=0.3, far=1.0), 3, (9, 9))
     batch = footage.gather(drawn)
     for b in range(3):
         for s in range(4):

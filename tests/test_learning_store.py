@@ -14,15 +14,22 @@ from person import stand
 
 from mocap_cli.body.motion import write_motion
 from mocap_cli.errors import MocapError
-from mocap_cli.learning import fill as filling
-from mocap_cli.learning.collect import CAMERAS, Source, assemble, collect, survey, usual_gaps
-from mocap_cli.learning.digest import content_of
-from mocap_cli.learning.fill import fill, frame_size
-from mocap_cli.learning.store import Recipe, open_clip
+from mocap_cli.learning.data import decoding as filling
+from mocap_cli.learning.data.content_hash import video_sha256
+from mocap_cli.learning.data.decoding import frame_size, store_video
+from mocap_cli.learning.data.ingest import (
+    CAMERAS,
+    ClipSource,
+    default_gaps,
+    ingest,
+    open_dataset,
+    probe_videos,
+)
+from mocap_cli.learning.data.store import StoreRecipe, open_clip
 from mocap_cli.tracking.track import TrackOptions
 from mocap_cli.video.probe import probe
 
-RECIPE = Recipe(width=64, height=48, fps=15)
+RECIPE = StoreRecipe(width=64, height=48, fps=15)
 
 
 class Wall:
@@ -43,11 +50,11 @@ class Wall:
 @pytest.fixture(autouse=True)
 def background(monkeypatch):
     """No video of these needs its background found."""
-    monkeypatch.setattr(filling, "background_of", lambda *given: Wall())
+    monkeypatch.setattr(filling, "open_or_make_background", lambda *given: Wall())
 
 
 def stored(video, store, recipe=RECIPE):
-    return open_clip(store, fill(video, store, recipe, lambda done: None))
+    return open_clip(store, store_video(video, store, recipe, lambda done: None))
 
 
 def test_stored_frames_are_the_videos_own_at_their_own_times(tmp_path):
@@ -64,26 +71,26 @@ def test_a_slow_video_keeps_all_its_frames(tmp_path):
 
 def test_a_video_is_decoded_once_whatever_it_is_called(tmp_path, monkeypatch):
     video = film(tmp_path / "a.mp4")
-    address = fill(video, tmp_path / "store", RECIPE, lambda done: None)
+    address = store_video(video, tmp_path / "store", RECIPE, lambda done: None)
     monkeypatch.setattr(filling, "open_video", None)  # whoever decodes now, fails
     copy = shutil.copy(video, tmp_path / "b.mp4")
-    assert fill(copy, tmp_path / "store", RECIPE, lambda done: None) == address
+    assert store_video(copy, tmp_path / "store", RECIPE, lambda done: None) == address
     other = film(tmp_path / "c.mp4", numbers=range(1, 31))
     with pytest.raises(TypeError):
-        fill(other, tmp_path / "store", RECIPE, lambda done: None)
+        store_video(other, tmp_path / "store", RECIPE, lambda done: None)
 
 
 def test_an_edited_video_of_the_same_name_is_another(tmp_path):
     video = film(tmp_path / "a.mp4")
-    first = content_of(video, tmp_path / "store")
-    assert content_of(video, tmp_path / "store") == first
+    first = video_sha256(video, tmp_path / "store")
+    assert video_sha256(video, tmp_path / "store") == first
     film(video, numbers=range(1, 31))
-    assert content_of(video, tmp_path / "store") != first
+    assert video_sha256(video, tmp_path / "store") != first
 
 
 def test_another_size_is_another_address(tmp_path):
     video = film(tmp_path / "a.mp4")
-    small = Recipe(width=32, height=24, fps=15)
+    small = StoreRecipe(width=32, height=24, fps=15)
     store = tmp_path / "store"
     assert stored(video, store).frames.shape[1:] == (48, 64, 3)
     assert stored(video, store, small).frames.shape[1:] == (24, 32, 3)
@@ -107,10 +114,10 @@ def test_the_commonest_shape_of_a_folder_is_the_shape_of_all(tmp_path):
 
 def test_a_plate_that_stays_is_kept_once_and_one_that_moves_for_every_frame(tmp_path, monkeypatch):
     video = film_blob(tmp_path / "a.mp4", seconds=1)
-    recipe = Recipe(width=SIZE[0], height=SIZE[1], fps=15)
+    recipe = StoreRecipe(width=SIZE[0], height=SIZE[1], fps=15)
     still = stored(video, tmp_path / "still", recipe)
     assert len(still.plates) == len(still.known) == 1
-    monkeypatch.setattr(filling, "background_of", lambda *given: Wall(changes=True))
+    monkeypatch.setattr(filling, "open_or_make_background", lambda *given: Wall(changes=True))
     moving = stored(video, tmp_path / "moving", recipe)
     assert len(moving.plates) == len(moving.times) == 15
     assert (moving.plates[moving.plate_of[3]] == np.roll(wall(0), 3, 0)).all()
@@ -120,7 +127,7 @@ def test_a_plate_that_stays_is_kept_once_and_one_that_moves_for_every_frame(tmp_
 
 
 def test_a_person_before_the_plate_has_moved_and_the_plate_itself_has_not(tmp_path):
-    recipe = Recipe(width=SIZE[0], height=SIZE[1], fps=15)
+    recipe = StoreRecipe(width=SIZE[0], height=SIZE[1], fps=15)
     video = film_blob(tmp_path / "a.mp4", seconds=1)
     assert (stored(video, tmp_path / "store", recipe).moved > 0.05).all()
     empty = film_blob(tmp_path / "b.mp4", seconds=1, nobody=True)
@@ -134,12 +141,12 @@ def test_an_interrupted_clip_leaves_nothing(tmp_path, when):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fill(film(tmp_path / "a.mp4"), tmp_path / "store", RECIPE, interrupt)
+        store_video(film(tmp_path / "a.mp4"), tmp_path / "store", RECIPE, interrupt)
     assert [path.name for path in (tmp_path / "store").iterdir()] == ["hashes.json"]
 
 
 def test_a_damaged_store_says_what_to_remove(tmp_path):
-    address = fill(film(tmp_path / "a.mp4"), tmp_path, RECIPE, lambda done: None)
+    address = store_video(film(tmp_path / "a.mp4"), tmp_path, RECIPE, lambda done: None)
     with (tmp_path / address / "frames.u8").open("r+b") as file:
         file.truncate(100)
     with pytest.raises(MocapError, match="is damaged") as error:
@@ -151,7 +158,7 @@ def test_corrupt_videos_are_left_out_by_name_and_the_rest_is_used(tmp_path):
     good = film(tmp_path / "good.mp4")
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "noise.mp4").write_bytes(bytes(range(256)) * 40)
-    infos, skipped = survey([good, tmp_path / "empty.mp4", tmp_path / "noise.mp4"])
+    infos, skipped = probe_videos([good, tmp_path / "empty.mp4", tmp_path / "noise.mp4"])
     assert list(infos) == [good]
     assert {path.name for path in skipped} == {"empty.mp4", "noise.mp4"}
     found = gathered(infos, tmp_path)
@@ -162,7 +169,7 @@ def test_corrupt_videos_are_left_out_by_name_and_the_rest_is_used(tmp_path):
 def test_a_folder_of_nothing_but_damage_is_one_clear_error(tmp_path):
     (tmp_path / "empty.mp4").touch()
     with pytest.raises(MocapError, match=r"none of 1 videos can be read; .*empty.mp4 is empty"):
-        survey([tmp_path / "empty.mp4"])
+        probe_videos([tmp_path / "empty.mp4"])
 
 
 def gathered(infos, folder, **options):
@@ -170,14 +177,14 @@ def gathered(infos, folder, **options):
     def watch(video, frames):
         yield lambda done: None
 
-    return collect(infos, folder / "store", RECIPE, "skip", watch, **options)
+    return ingest(infos, folder / "store", RECIPE, "skip", watch, **options)
 
 
 def test_keypoints_from_beside_the_video_lie_where_the_person_is_stored(tmp_path):
     video = film(tmp_path / "a.mp4", size=(48, 64))
     motion = stand(video, TrackOptions())
     write_motion(motion, tmp_path / "a.json")
-    clip = gathered(survey([video])[0], tmp_path, keypoints=True).footage.clips[0]
+    clip = gathered(probe_videos([video])[0], tmp_path, keypoints=True).footage.clips[0]
     assert clip.labels.shape == (15, 21, 3)
     left, top, width, height = clip.stored.picture
     pixels = clip.labels[4, :, :2] * (RECIPE.width, RECIPE.height) - (left, top)
@@ -188,7 +195,7 @@ def test_keypoints_from_beside_the_video_lie_where_the_person_is_stored(tmp_path
 
 def test_keypoints_that_nobody_found_are_asked_for(tmp_path):
     with pytest.raises(MocapError, match="no video has keypoints beside it"):
-        gathered(survey([film(tmp_path / "a.mp4")])[0], tmp_path, keypoints=True)
+        gathered(probe_videos([film(tmp_path / "a.mp4")])[0], tmp_path, keypoints=True)
 
 
 def test_cameras_beside_the_videos_turn_their_views(tmp_path):
@@ -196,32 +203,32 @@ def test_cameras_beside_the_videos_turn_their_views(tmp_path):
         film(tmp_path / f"jump.cam{view}.mp4", numbers=range(view, view + 30))
     quarter = [[0, 0, -1], [0, 1, 0], [1, 0, 0]]
     (tmp_path / CAMERAS).write_text(json.dumps({"1": np.eye(3).tolist(), "2": quarter}))
-    footage = gathered(survey(sorted(tmp_path.glob("*.mp4")))[0], tmp_path).footage
+    footage = gathered(probe_videos(sorted(tmp_path.glob("*.mp4")))[0], tmp_path).footage
     assert [clip.view for clip in footage.clips] == [1, 2]
     assert len({clip.take for clip in footage.clips}) == 1
     assert (footage.clips[1].turn == np.array(quarter)).all()
     (tmp_path / CAMERAS).write_text(json.dumps({"1": [[2, 0, 0], [0, 1, 0], [0, 0, 1]]}))
     with pytest.raises(MocapError, match="camera 1 has no rotation"):
-        gathered(survey([tmp_path / "jump.cam1.mp4"])[0], tmp_path)
+        gathered(probe_videos([tmp_path / "jump.cam1.mp4"])[0], tmp_path)
 
 
 def test_a_run_whose_frames_were_removed_cannot_be_gone_on_with(tmp_path):
     with pytest.raises(MocapError, match="does not hold"):
-        assemble([Source(video="a.mp4", address="gone")], tmp_path, "skip", keypoints=False)
+        open_dataset([ClipSource(video="a.mp4", address="gone")], tmp_path, "skip", keypoints=False)
 
 
 def test_far_and_near_shrink_with_short_clips(tmp_path):
     long, short = (film(tmp_path / f"{n}.mp4", range(n)) for n in (600, 45))
-    assert usual_gaps(survey([long])[0]).far == 4.0
-    assert usual_gaps(survey([long])[0]).near == pytest.approx(0.2)
-    gaps = usual_gaps(survey([short])[0])
+    assert default_gaps(probe_videos([long])[0]).far == 4.0
+    assert default_gaps(probe_videos([long])[0]).near == pytest.approx(0.2)
+    gaps = default_gaps(probe_videos([short])[0])
     assert gaps.far == pytest.approx(0.375)
     assert 0 < gaps.near < gaps.far / 4
 
 
 def test_a_clip_made_by_hand_is_like_one_from_a_video(tmp_path):
     """The other tests learn from clips without a video: they must be what the store gives."""
-    recipe = Recipe(width=SIZE[0], height=SIZE[1], fps=15)
+    recipe = StoreRecipe(width=SIZE[0], height=SIZE[1], fps=15)
     video = stored(film_blob(tmp_path / "a.mp4", seconds=1), tmp_path / "store", recipe)
     made = scenes(0, 15).stored
     assert made.frames.shape == video.frames.shape

@@ -2,9 +2,9 @@
 
 import torch
 
-from mocap_cli.learning.backbones import make_backbone
-from mocap_cli.learning.detector import Detector, shrunk
-from mocap_cli.learning.transformer import box_from_raw, bump, crop, paste
+from mocap_cli.learning.detector import Detector, shrink
+from mocap_cli.learning.model.backbones import make_backbone
+from mocap_cli.learning.model.spatial_transformer import box_from_raw, crop, paste, soft_window
 
 WHOLE = torch.tensor([[1.0, 1.0, 0.0, 0.0]])
 
@@ -43,7 +43,7 @@ def test_boxes_start_large_and_in_the_middle_and_never_leave_reach():
 
 
 def test_the_window_is_one_in_the_middle_nothing_at_the_edge_and_even():
-    window = bump(64)
+    window = soft_window(64)
     assert window.max() > 0.99
     assert window[0].max() < 1e-3
     assert torch.allclose(window, window.flip(0))
@@ -61,8 +61,8 @@ def test_the_box_moves_towards_what_it_should_hold():
 
 
 def test_shrinking_keeps_the_shape_and_never_enlarges():
-    assert shrunk(torch.rand(1, 3, 100, 200), 50).shape == (1, 3, 25, 50)
-    assert shrunk(torch.rand(1, 3, 20, 30), 50).shape == (1, 3, 20, 30)
+    assert shrink(torch.rand(1, 3, 100, 200), 50).shape == (1, 3, 25, 50)
+    assert shrink(torch.rand(1, 3, 20, 30), 50).shape == (1, 3, 20, 30)
 
 
 def test_an_untrained_detector_says_the_same_of_every_picture():

@@ -6,14 +6,14 @@ import pytest
 import torch
 from blob import TINY, settings
 
-from mocap_cli.averaged import follow
 from mocap_cli.body.skeleton import KEYPOINTS
-from mocap_cli.learning.averaged import mean_of
-from mocap_cli.learning.batch import Batch
-from mocap_cli.learning.methods import METHODS
-from mocap_cli.learning.mirror import mirror, mirror_keypoints, some_items
-from mocap_cli.learning.model import Model
-from mocap_cli.learning.transformer import strayed
+from mocap_cli.learning.averaged import copy_for_ema
+from mocap_cli.learning.data.batch import Batch
+from mocap_cli.learning.loop.ema import update_ema
+from mocap_cli.learning.mirror import mirror, mirror_keypoints, random_items
+from mocap_cli.learning.model.methods import METHODS
+from mocap_cli.learning.model.model import Model
+from mocap_cli.learning.model.spatial_transformer import displace_boxes
 
 B, S, H, W = 3, 4, 32, 48
 OURS = METHODS["ours"]
@@ -31,7 +31,7 @@ def batch() -> Batch:
 
 def test_an_item_is_mirrored_with_all_its_frames_and_about_every_other_is():
     torch.manual_seed(0)
-    found = torch.stack([some_items(torch.zeros(B, S)).view(B, S) for _ in range(60)])
+    found = torch.stack([random_items(torch.zeros(B, S)).view(B, S) for _ in range(60)])
     assert (found == found[..., :1]).all()
     assert 0.3 < found.float().mean() < 0.7
 
@@ -67,7 +67,7 @@ def test_what_is_drawn_from_a_mirrored_crop_is_put_back_unmirrored(batch, monkey
 def test_boxes_stray_by_their_own_size_and_on_average_not_at_all():
     torch.manual_seed(0)
     small, large = torch.tensor([0.1, 0.2, 0.3, -0.4]), torch.tensor([0.4, 0.8, 0.3, -0.4])
-    found = [strayed(box.expand(4000, 4), 0.1) for box in (small, large)]
+    found = [displace_boxes(box.expand(4000, 4), 0.1) for box in (small, large)]
     for box, moved in zip((small, large), found, strict=True):
         assert torch.allclose(moved.mean(0), box, atol=0.01)
         assert torch.allclose(moved[:, 2:].std(0), 0.1 * box[:2], rtol=0.1)
@@ -100,8 +100,8 @@ def test_crops_are_varied_and_compared_only_once_boxes_are_of_the_subjects_size(
 
 def test_a_box_learns_nothing_from_where_it_strayed_to():
     boxes = torch.tensor([[0.3, 0.4, 0.1, 0.2]], requires_grad=True)
-    assert not strayed(boxes, 0.1).requires_grad
-    assert strayed(boxes, 0.0) is boxes
+    assert not displace_boxes(boxes, 0.1).requires_grad
+    assert displace_boxes(boxes, 0.0) is boxes
 
 
 def test_close_up_a_wrong_limb_of_a_small_person_costs_far_more():
@@ -120,12 +120,12 @@ def test_close_up_a_wrong_limb_of_a_small_person_costs_far_more():
 def test_the_mean_of_weights_that_stand_still_is_those_weights():
     torch.manual_seed(0)
     model = Model(TINY)
-    mean = mean_of(model)
+    mean = copy_for_ema(model)
     for p in model.parameters():
         if p.requires_grad:
             p.data.add_(1.0)
     for step in range(200):
-        follow(mean, model, 0.9, step)
+        update_ema(mean, model, 0.9, step)
     for held, new in zip(mean.parameters(), model.parameters(), strict=True):
         assert torch.allclose(held, new, atol=1e-5)
         assert not held.requires_grad
@@ -134,13 +134,13 @@ def test_the_mean_of_weights_that_stand_still_is_those_weights():
 def test_the_mean_swings_far_less_than_what_it_follows():
     torch.manual_seed(0)
     model = Model(TINY)
-    mean = mean_of(model)
+    mean = copy_for_ema(model)
     weight, held = model.encoder.varying.bias, mean.encoder.varying.bias
     torch.nn.init.zeros_(weight), torch.nn.init.zeros_(held)
     seen = []
     for step in range(300):
         weight.data.copy_(torch.randn_like(weight))
-        follow(mean, model, 0.95, step)
+        update_ema(mean, model, 0.95, step)
         seen.append(held.clone())
     # Of independent steps the mean with decay d keeps (1 - d) / (1 + d) of the variance.
     assert torch.stack(seen[100:]).std() == pytest.approx((0.05 / 1.95) ** 0.5, rel=0.2)

@@ -9,37 +9,37 @@ import torch
 from scipy.spatial.transform import Rotation
 from stick import stick_body, swinging_clip
 
-from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirrored
+from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirror_indices
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.keypoints import Keypoints
-from mocap_cli.lifting import exam
-from mocap_cli.lifting.banks import Shapes, make_moves, stack
-from mocap_cli.lifting.exam import calibrate
 from mocap_cli.lifting.lift import lift, load_lifter, save_lifter
 from mocap_cli.lifting.metrics import mpjpe, n_mpjpe, p_mpjpe
 from mocap_cli.lifting.network import Lifter, LifterConfig
-from mocap_cli.lifting.recipe import TrainConfig, World, make_batch
-from mocap_cli.lifting.recorded import _rolled
-from mocap_cli.lifting.train import batches, losses, pace, stage, train
-from mocap_cli.lifting.windows import Observed, features, look_at
-from mocap_cli.synthesis.bodies import place
+from mocap_cli.lifting.windows import KeypointWindows, _look_at, window_features
+from training.lifter import evaluation
+from training.lifter.batches import TrainConfig, TrainingData, make_batch
+from training.lifter.evaluation import calibrate
+from training.lifter.motion_bank import BodyBank, make_motion_bank, stack_bodies
+from training.lifter.recorded_shots import _rolled
+from training.lifter.train import batches, config_at_step, learning_rate_factor, losses, train
+from training.synthesis.body_model import transform_anchors
 
 TINY = LifterConfig(width=32, layers=2, heads=2, dropout=0.1)
 QUICK = TrainConfig(steps=6, batch=6, frames=8, warm_up=2)
 
 
 @pytest.fixture(scope="module")
-def world() -> World:
+def world() -> TrainingData:
     body = stick_body()
-    shapes: Shapes = stack([body])
-    return World(shapes, make_moves([swinging_clip()], body))
+    shapes: BodyBank = stack_bodies([body])
+    return TrainingData(shapes, make_motion_bank([swinging_clip()], body))
 
 
 def keypoints(fps: float = 30.0, seconds: float = 2.0, camera_turn=None) -> Keypoints:
     """The swinging stick four metres before a camera."""
     clip = swinging_clip(seconds=seconds, fps=fps)
-    points = place(stick_body().keypoints, stick_body().transforms(clip))
+    points = transform_anchors(stick_body().keypoints, stick_body().transforms(clip))
     points = points @ Rotation.from_euler("y", 0.7).as_matrix().T + (0.3, -1.0, -5.0)
     if camera_turn is not None:
         points = points @ camera_turn
@@ -48,15 +48,15 @@ def keypoints(fps: float = 30.0, seconds: float = 2.0, camera_turn=None) -> Keyp
         times=np.arange(T) / fps,
         xy=Pinhole(900, (640, 360)).project(points).astype(np.float32),
         score=np.full((T, K), 0.8, np.float32),
-        seen=np.ones(T, np.bool_),
+        detected=np.ones(T, np.bool_),
         cut=np.zeros(T, np.bool_),
     )
 
 
-def observed(seen: Keypoints) -> Observed:
+def observed(seen: Keypoints) -> KeypointWindows:
     rays = Pinhole(900, (640, 360)).rays(seen.xy)[None, ..., :2].astype(np.float32)
     T = len(seen)
-    return Observed(
+    return KeypointWindows(
         torch.from_numpy(rays),
         torch.from_numpy(seen.score)[None],
         torch.from_numpy(seen.times.astype(np.float32))[None],
@@ -66,7 +66,7 @@ def observed(seen: Keypoints) -> Observed:
 
 def test_looking_at_a_ray_turns_the_camera_onto_it_and_nothing_else():
     rays = torch.randn(50, 2)
-    turn = look_at(rays)
+    turn = _look_at(rays)
     ahead = torch.cat((rays, -torch.ones(50, 1)), 1)
     torch.testing.assert_close(
         turn @ torch.tensor([0.0, 0, -1]), ahead / ahead.norm(dim=1, keepdim=True)
@@ -77,8 +77,8 @@ def test_looking_at_a_ray_turns_the_camera_onto_it_and_nothing_else():
 
 def test_what_the_lifter_is_shown_does_not_depend_on_where_in_the_picture_the_person_is():
     aside = Rotation.from_euler("xy", (0.15, 0.3)).as_matrix()
-    shown, _ = features(observed(keypoints()))
-    turned, _ = features(observed(keypoints(camera_turn=aside)))
+    shown, _ = window_features(observed(keypoints()))
+    turned, _ = window_features(observed(keypoints(camera_turn=aside)))
     # Looking at the person leaves at most a small roll between the two.
     assert (shown - turned)[..., :42].abs().max() < 0.08 * shown[..., :42].abs().max()
 
@@ -89,7 +89,7 @@ def test_unseen_frames_and_points_leave_no_trace_and_no_nan():
     seen.score[3] = 0
     seen.xy[5, 4] = np.nan
     seen.score[5, 4] = 0
-    shown, turn = features(observed(seen))
+    shown, turn = window_features(observed(seen))
     assert shown.isfinite().all()
     assert turn.isfinite().all()
     assert (shown[0, 3, :63] == 0).all()
@@ -98,18 +98,18 @@ def test_unseen_frames_and_points_leave_no_trace_and_no_nan():
 def test_the_shipped_lifter_answers_a_mirrored_question_with_the_mirrored_answer():
     model = load_lifter(Path(__file__).parent.parent / "weights" / "lifter.safetensors")
     seen, camera = keypoints(), Pinhole(900, (640, 360))
-    flip = seen.xy[:, list(mirrored(KEYPOINTS))] * (-1, 1) + (1280, 0)
+    flip = seen.xy[:, list(mirror_indices(KEYPOINTS))] * (-1, 1) + (1280, 0)
     other = replace(seen, xy=flip.astype(np.float32))
     a, b = lift(seen, camera, model), lift(other, camera, model)
-    back = b.joints[:, list(mirrored(BODY.names))] * (-1, 1, 1)
+    back = b.joints[:, list(mirror_indices(BODY.names))] * (-1, 1, 1)
     np.testing.assert_allclose(a.joints, back, atol=2e-3)
-    np.testing.assert_allclose(a.planted, b.planted[:, ::-1], atol=2e-2)
+    np.testing.assert_allclose(a.contacts, b.contacts[:, ::-1], atol=2e-2)
 
 
 def test_the_shipped_lifter_sees_the_swinging_stick_rightly():
     model = load_lifter(Path(__file__).parent.parent / "weights" / "lifter.safetensors")
     clip = swinging_clip(seconds=2, fps=30)
-    truth = place(stick_body().joints, stick_body().transforms(clip))
+    truth = transform_anchors(stick_body().joints, stick_body().transforms(clip))
     truth = truth @ Rotation.from_euler("y", 0.7).as_matrix().T
     pose = lift(keypoints(), Pinhole(900, (640, 360)), model)
     error = p_mpjpe(torch.from_numpy(pose.joints).float(), torch.from_numpy(truth).float())
@@ -197,7 +197,9 @@ def test_calibration_puts_seven_errors_in_ten_within_what_is_expected(world):
 
 def test_calibration_moves_every_batch_to_where_the_model_is(world, monkeypatch):
     moved = []
-    monkeypatch.setattr(exam, "on_device", lambda batch, to: (moved.append(to), batch)[1])
+    monkeypatch.setattr(
+        evaluation, "batch_to_device", lambda batch, to: (moved.append(to), batch)[1]
+    )
     batches = [make_batch(world, QUICK, torch.Generator().manual_seed(i)) for i in range(2)]
     calibrate(Lifter(TINY).eval(), batches)
     assert moved == ["cpu", "cpu"]
@@ -205,10 +207,10 @@ def test_calibration_moves_every_batch_to_where_the_model_is(world, monkeypatch)
 
 def test_the_rate_rises_stays_and_falls_to_nothing_over_longer_windows():
     config = TrainConfig(steps=1000, warm_up=100, cool_down=0.3, hurry=0.7)
-    assert pace(0, config) == pytest.approx(0.01)
-    assert pace(400, config) == 1.0
-    assert pace(999, config) < 0.01
-    early, late = stage(699, config), stage(700, config)
+    assert learning_rate_factor(0, config) == pytest.approx(0.01)
+    assert learning_rate_factor(400, config) == 1.0
+    assert learning_rate_factor(999, config) < 0.01
+    early, late = config_at_step(699, config), config_at_step(700, config)
     assert late == config
     assert (early.batch, early.frames) == (2 * config.batch, config.frames // 2)
 
@@ -256,7 +258,7 @@ def test_a_rolled_camera_sees_a_rolled_person():
     joints = torch.randn(2, 5, 19, 3, generator=g) * 0.4 - torch.tensor([0.0, 0, 4])
     rays = joints[:, :, :5, :2] / -joints[:, :, :5, 2:]
     score, times = torch.ones(2, 5, 5), torch.zeros(2, 5)
-    seen = Observed(rays, score, times, torch.ones(2, 5, dtype=torch.bool))
+    seen = KeypointWindows(rays, score, times, torch.ones(2, 5, dtype=torch.bool))
     rolled, turned = _rolled(seen, joints, torch.tensor([0.4, -2.0]))
     torch.testing.assert_close(rolled.rays, turned[:, :, :5, :2] / -turned[:, :, :5, 2:])
     assert not torch.allclose(rolled.rays, rays, atol=0.05)

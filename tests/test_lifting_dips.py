@@ -7,18 +7,18 @@ from scipy.spatial.transform import Rotation
 from stick import stick_body, swinging_clip
 
 from mocap_cli.body.skeleton import BODY
-from mocap_cli.lifting import dips
-from mocap_cli.lifting.banks import make_moves, stack
-from mocap_cli.lifting.people import draw_people
-from mocap_cli.lifting.turns import alignment, matrix_from_vector
+from training.lifter import squats
+from training.lifter.motion_bank import make_motion_bank, stack_bodies
+from training.lifter.part_rotations import aligning_rotations, matrix_from_vector
+from training.lifter.people import sample_people
 
 
 def people(monkeypatch, share):
     """The swinging stick, twenty times, squatting in that share; facing +Z and not mirrored."""
-    monkeypatch.setattr(dips, "SHARE", share)
+    monkeypatch.setattr(squats, "_SHARE", share)
     body = stick_body()
-    moves = make_moves([swinging_clip()], body)
-    return draw_people(stack([body]), moves, 20, 16, torch.Generator().manual_seed(3))
+    moves = make_motion_bank([swinging_clip()], body)
+    return sample_people(stack_bodies([body]), moves, 20, 16, torch.Generator().manual_seed(3))
 
 
 def joint(drawn, name):
@@ -59,8 +59,8 @@ def test_turns_are_those_of_their_axis_and_angle(size):
 
 def test_alignment_takes_one_direction_to_the_other():
     own, theirs = torch.nn.functional.normalize(torch.randn(2, 30, 3), dim=-1)
-    turned = (alignment(own, theirs) @ theirs[..., None])[..., 0]
-    back = (alignment(own, theirs) @ own[..., None])[..., 0]
+    turned = (aligning_rotations(own, theirs) @ theirs[..., None])[..., 0]
+    back = (aligning_rotations(own, theirs) @ own[..., None])[..., 0]
     nearest = torch.minimum((turned - own).norm(dim=-1), (back - theirs).norm(dim=-1))
     assert float(nearest.max()) < 1e-3
-    assert torch.allclose(alignment(own, own), torch.eye(3).expand(30, 3, 3), atol=1e-5)
+    assert torch.allclose(aligning_rotations(own, own), torch.eye(3).expand(30, 3, 3), atol=1e-5)

@@ -7,14 +7,14 @@ import pytest
 import torch
 from stick import stick_body, swinging_clip
 
-from mocap_cli.lifting.banks import make_moves, stack
-from mocap_cli.lifting.doubts import doubt, learn_doubts
-from mocap_cli.lifting.exam import calibrate
-from mocap_cli.lifting.metrics import lengths
+from mocap_cli.lifting.metrics import safe_norm
 from mocap_cli.lifting.network import Lifter, LifterConfig
-from mocap_cli.lifting.recipe import TrainConfig, World, make_batch
-from mocap_cli.lifting.recorded import load_recorded, save_recorded
-from mocap_cli.synthesis.bodies import place
+from training.lifter.batches import TrainConfig, TrainingData, make_batch
+from training.lifter.evaluation import calibrate
+from training.lifter.motion_bank import make_motion_bank, stack_bodies
+from training.lifter.recorded_shots import load_recorded, save_recorded
+from training.lifter.uncertainty import fit_uncertainty, laplace_nll
+from training.synthesis.body_model import transform_anchors
 
 QUICK = TrainConfig(steps=6, batch=6, frames=8)
 BOTH = replace(QUICK, recorded=0.5)
@@ -22,11 +22,11 @@ FAR = np.array((0.0, 0.0, -5.0), np.float32)
 
 
 @pytest.fixture(scope="module")
-def aside(tmp_path_factory) -> World:
+def aside(tmp_path_factory) -> TrainingData:
     """The swinging stick, drawn, and two shots of it that were seen 10 and 40 cm aside."""
     body, clip = stick_body(), swinging_clip()
     moved = body.transforms(clip)
-    joints, points = (place(a, moved) + FAR for a in (body.joints, body.keypoints))
+    joints, points = (transform_anchors(a, moved) + FAR for a in (body.joints, body.keypoints))
     true = points[..., :2] / -points[..., 2:]
     shots = [
         {
@@ -42,10 +42,10 @@ def aside(tmp_path_factory) -> World:
     ]
     path = tmp_path_factory.mktemp("aside") / "aside.npz"
     save_recorded(shots, path)
-    return World(stack([body]), make_moves([clip], body), load_recorded(path))
+    return TrainingData(stack_bodies([body]), make_motion_bank([clip], body), load_recorded(path))
 
 
-def answers(model: Lifter, world: World, seeds: range):
+def answers(model: Lifter, world: TrainingData, seeds: range):
     """Errors, expected errors and everything else that the lifter says of those batches."""
     off, sigma, rest = [], [], []
     for seed in seeds:
@@ -66,19 +66,19 @@ def test_expected_errors_come_to_be_the_errors_that_are_made_and_poses_stay(asid
     unseen = range(500, 510)
     calibrate(model, (make_batch(aside, BOTH, torch.Generator().manual_seed(i)) for i in range(9)))
     off, before, poses = answers(model, aside, unseen)
-    learn_doubts(model, aside, QUICK, steps=300)
+    fit_uncertainty(model, aside, QUICK, steps=300)
     _, after, same = answers(model, aside, unseen)
     assert torch.equal(poses, same)
-    assert doubt(off, after.log()).mean() < doubt(off, before.log()).mean()
+    assert laplace_nll(off, after.log()).mean() < laplace_nll(off, before.log()).mean()
     assert abs((off / after).mean() - 1) < 0.03 < abs((off / before).mean() - 1)
 
 
 def test_no_doubt_is_better_than_the_error_itself():
     off = torch.tensor([0.05, 0.2])
     for factor in (0.5, 0.9, 1.1, 2.0):
-        assert (doubt(off, off.log()) < doubt(off, (factor * off).log())).all()
+        assert (laplace_nll(off, off.log()) < laplace_nll(off, (factor * off).log())).all()
 
 
 def test_what_is_never_off_keeps_an_expected_error():
-    assert lengths(torch.zeros(2, 3)).tolist() == pytest.approx([1e-3, 1e-3])
-    assert lengths(torch.tensor([[0.3, 0.0, 0.4]])).item() == pytest.approx(0.5, abs=1e-5)
+    assert safe_norm(torch.zeros(2, 3)).tolist() == pytest.approx([1e-3, 1e-3])
+    assert safe_norm(torch.tensor([[0.3, 0.0, 0.4]])).item() == pytest.approx(0.5, abs=1e-5)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mocap_cli.body.motion import Camera, Motion, Source, read_motion, write_motion
-from mocap_cli.body.skeleton import BODY, KEYPOINTS, Skeleton, mirrored
+from mocap_cli.body.skeleton import BODY, KEYPOINTS, Skeleton, mirror_indices
 from mocap_cli.errors import MocapError
 
 SCHEMA = Path(__file__).parent.parent / "docs" / "motion.schema.json"
@@ -32,7 +32,7 @@ def make_motion(frames: int = 7, seed: int = 0) -> Motion:
         times=np.arange(frames) * 1001 / 60000,
         joints=joints,
         sigma=abs(noise(len(BODY))),
-        seen=np.isfinite(joints).all((1, 2)),
+        detected=np.isfinite(joints).all((1, 2)),
         contacts=abs(noise(2)),
         xy=noise(len(KEYPOINTS), 2),
         score=abs(noise(len(KEYPOINTS))),
@@ -43,7 +43,7 @@ def make_motion(frames: int = 7, seed: int = 0) -> Motion:
 
 
 def assert_same(a: Motion, b: Motion) -> None:
-    for name in ("times", "joints", "sigma", "seen", "contacts", "xy", "score"):
+    for name in ("times", "joints", "sigma", "detected", "contacts", "xy", "score"):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
         assert getattr(a, name).dtype == getattr(b, name).dtype
     np.testing.assert_array_equal(a.camera.world_from_camera, b.camera.world_from_camera)
@@ -134,7 +134,7 @@ def test_the_documented_joints_are_the_skeletons():
 
 def test_mirroring_twice_changes_nothing():
     for names in (BODY.names, KEYPOINTS):
-        once = np.array(mirrored(names))
+        once = np.array(mirror_indices(names))
         assert (once[once] == np.arange(len(names))).all()
         assert (once != np.arange(len(names))).sum() == sum("_" in name for name in names)
 

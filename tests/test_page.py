@@ -18,10 +18,10 @@ from poses import dance, motion_of, wobbling
 
 from mocap_cli.body.motion import Source, read_motion
 from mocap_cli.errors import MocapError
-from mocap_cli.export.arrays import write_csv
-from mocap_cli.export.bvh import write_bvh
-from mocap_cli.export.page import write_page
-from mocap_cli.export.playable import playable
+from mocap_cli.export.formats.bvh import write_bvh
+from mocap_cli.export.formats.joint_tables import write_csv
+from mocap_cli.export.views.browser_video import browser_video
+from mocap_cli.export.views.page import write_page
 from mocap_cli.video.reader import open_video, probe
 
 TIMES = np.arange(30) / 30
@@ -230,10 +230,10 @@ def test_a_video_that_lasts_much_longer_than_the_motion_is_cut_to_it(tmp_path):
     video = film(tmp_path / "v.mp4", range(300))
     motion = standing(probe(video), np.arange(200, 220) / 30)
     told: list[int] = []
-    film_of = playable(motion, video, tmp_path / "a.html", link=False, on_frame=told.append)
-    assert film_of.zero == pytest.approx(200 / 30)
+    film_of = browser_video(motion, video, tmp_path / "a.html", link=False, on_frame=told.append)
+    assert film_of.offset == pytest.approx(200 / 30)
     assert told == list(range(1, 21))
-    (tmp_path / "part.mp4").write_bytes(base64.b64decode(film_of.file))
+    (tmp_path / "part.mp4").write_bytes(base64.b64decode(film_of.data))
     assert probe(tmp_path / "part.mp4").frames == 20
 
 

@@ -19,9 +19,9 @@ from people import (
 )
 
 from mocap_cli.body.skeleton import BODY
-from mocap_cli.tracking.bones import PARENTS
-from mocap_cli.tracking.place import Placed, place
-from mocap_cli.tracking.runs import runs
+from mocap_cli.tracking.bone_lengths import _PARENTS
+from mocap_cli.tracking.frame_runs import true_runs
+from mocap_cli.tracking.place import Placement, place_in_world
 
 FRONT = ((1.5, 2.0, 9.0), (0.0, 0.8, 1.0))  # the walk comes towards the camera
 TOES = [BODY.index("left_toe"), BODY.index("right_toe")]
@@ -32,12 +32,12 @@ def size(vectors):
     return np.linalg.norm(vectors, axis=-1)
 
 
-def slide(result: Placed, planted: np.ndarray) -> float:
+def slide(result: Placement, planted: np.ndarray) -> float:
     """The furthest any toe moves along the ground while it is planted, metres."""
     moves = [
         np.ptp(result.joints[run, TOES[side]], axis=0)[[0, 2]].max()
         for side in range(2)
-        for run in runs(planted[:, side] & (result.contacts[:, side] > 0.5))
+        for run in true_runs(planted[:, side] & (result.contacts[:, side] > 0.5))
     ]
     return float(max(moves))
 
@@ -77,7 +77,7 @@ def test_planted_feet_stand_still_on_the_ground():
 
 def _shrunk(yes: np.ndarray, by: int = 3) -> np.ndarray:
     inner = np.zeros_like(yes)
-    for run in runs(yes):
+    for run in true_runs(yes):
         inner[run.start + by : run.stop - by] = True
     return inner
 
@@ -100,7 +100,7 @@ def test_a_foot_that_moves_fast_is_not_planted_whatever_the_lifter_says():
 
 def test_bones_keep_their_lengths_through_all_of_it():
     result = placed(film(walker(clock(3, 30)), *SIDE, noise=0.04))
-    lengths = size(result.joints - result.joints[:, PARENTS])
+    lengths = size(result.joints - result.joints[:, _PARENTS])
     assert np.ptp(lengths[:, 1:], axis=0).max() < 1e-9
 
 
@@ -200,7 +200,7 @@ def test_nothing_moves_across_a_cut():
         for name in ("pose", "xy")
     }
     both = replace(shot, **edited)
-    told = place(
+    told = place_in_world(
         both.pose, both.sigma, both.contacts, both.xy, both.score, both.times, both.camera,
         HEIGHT, None, cut,
     )  # fmt: skip

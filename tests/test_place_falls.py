@@ -6,7 +6,7 @@ from people import SIDE, clock, diver, film, jumper, placed, tilt_degrees
 
 from mocap_cli.body.anatomy import centre_of_mass, standing_height
 from mocap_cli.body.rig import bone_lengths
-from mocap_cli.tracking.place import Placed
+from mocap_cli.tracking.place import Placement
 
 
 def test_a_jump_is_found_and_follows_a_parabola():
@@ -25,7 +25,7 @@ def test_a_jump_is_found_and_follows_a_parabola():
     assert top == pytest.approx(np.ptp(centre_of_mass(person.joints)[flying, 1]), abs=0.08)
 
 
-def off_parabola(result: Placed, flight: slice) -> float:
+def off_parabola(result: Placement, flight: slice) -> float:
     """Root mean square metres between the centre of mass and the best fall with g."""
     clock_ = np.arange(flight.stop - flight.start) / 60
     path = centre_of_mass(result.joints[flight]) + np.outer(clock_**2, (0, 9.81 / 2, 0))

@@ -11,7 +11,7 @@ from poses import dance, motion_of, somersault, t_pose, wobbling
 
 from mocap_cli.body.motion import read_motion, write_motion
 from mocap_cli.body.skeleton import BODY
-from mocap_cli.export.quality import LIMITS, faults, measure
+from mocap_cli.export.quality import _LIMITS, measure_quality, quality_faults
 
 TIMES = np.arange(90) / 30
 DOCS = Path(__file__).parent.parent / "docs"
@@ -27,8 +27,8 @@ def gliding(speed: float, depth: float = 0.0) -> np.ndarray:
 
 
 def test_a_clean_motion_has_no_faults():
-    quality = measure(motion_of(gliding(0), TIMES, contacts=STANDING))
-    assert faults(quality) == ()
+    quality = measure_quality(motion_of(gliding(0), TIMES, contacts=STANDING))
+    assert quality_faults(quality) == ()
     assert (quality.coverage, quality.filled, quality.longest_gap, quality.unsure) == (1, 0, 0, 0)
     assert quality.doubtful == ()
     assert quality.even
@@ -40,14 +40,14 @@ def test_a_clean_motion_has_no_faults():
 def test_jitter_is_the_standard_deviation_of_the_noise_at_any_rate(size, fps):
     times = np.arange(300) / fps
     joints = wobbling(t_pose(300), size=size)
-    assert measure(motion_of(joints, times)).jitter == pytest.approx(size, rel=0.1)
+    assert measure_quality(motion_of(joints, times)).jitter == pytest.approx(size, rel=0.1)
 
 
 def test_falling_and_a_constant_speed_are_no_jitter_even_when_frames_are_uneven():
     rng = np.random.default_rng(0)
     times = np.cumsum(rng.uniform(0.02, 0.06, 90))
     way = np.stack((7 * times, 5 * times - 4.9 * times**2, 0 * times), axis=-1)
-    quality = measure(motion_of(t_pose(90) + way[:, None], times))
+    quality = measure_quality(motion_of(t_pose(90) + way[:, None], times))
     assert quality.jitter < 1e-5
     assert not quality.even
     assert quality.longest_step == pytest.approx(np.diff(times).max())
@@ -55,21 +55,21 @@ def test_falling_and_a_constant_speed_are_no_jitter_even_when_frames_are_uneven(
 
 def test_somersaults_hardly_count_as_jitter():
     times = np.arange(60) / 60
-    assert measure(motion_of(somersault(times), times)).jitter < 0.002
+    assert measure_quality(motion_of(somersault(times), times)).jitter < 0.002
 
 
 def test_frames_before_and_after_a_gap_are_not_compared():
     joints = gliding(0)
     joints[40:] += 5
     motion = motion_of(joints, TIMES + 10 * (np.arange(90) >= 40))
-    assert measure(motion).jitter == pytest.approx(0)
+    assert measure_quality(motion).jitter == pytest.approx(0)
 
 
 @pytest.mark.parametrize("speed", [0.02, 0.5])
 def test_the_foot_slide_is_the_speed_at_which_planted_feet_move(speed):
     motion = motion_of(gliding(speed), TIMES, contacts=STANDING)
-    assert measure(motion).foot_slide == pytest.approx(speed, rel=1e-3)
-    assert measure(replace(motion, contacts=0 * STANDING)).foot_slide is None
+    assert measure_quality(motion).foot_slide == pytest.approx(speed, rel=1e-3)
+    assert measure_quality(replace(motion, contacts=0 * STANDING)).foot_slide is None
 
 
 def test_a_foot_that_rolls_over_its_ball_does_not_slide():
@@ -77,28 +77,30 @@ def test_a_foot_that_rolls_over_its_ball_does_not_slide():
     joints[:, BODY.index("left_ankle"), 0] += np.sin(TIMES)
     joints[:, BODY.index("right_toe"), 0] += np.sin(TIMES)
     motion = motion_of(joints, TIMES, contacts=STANDING)
-    assert measure(motion).foot_slide == pytest.approx(0)
+    assert measure_quality(motion).foot_slide == pytest.approx(0)
 
 
 def test_bone_drift_finds_the_one_bone_that_breathes():
     joints = dance(TIMES)
-    clean = measure(motion_of(joints, TIMES)).bone_drift
+    clean = measure_quality(motion_of(joints, TIMES)).bone_drift
     hand, elbow = BODY.index("left_wrist"), BODY.index("left_elbow")
     longer = 1 + 0.2 * np.linspace(0, 1, 90)[:, None]
     joints[:, hand] = joints[:, elbow] + longer * (joints[:, hand] - joints[:, elbow])
     assert clean == pytest.approx(0, abs=1e-6)
-    assert measure(motion_of(joints, TIMES)).bone_drift == pytest.approx(0.05 * 0.95, rel=0.01)
+    assert measure_quality(motion_of(joints, TIMES)).bone_drift == pytest.approx(
+        0.05 * 0.95, rel=0.01
+    )
 
 
 @pytest.mark.parametrize(("depth", "found"), [(0.0, 0.0), (0.07, 0.07), (1.0, None)])
 def test_feet_in_the_floor_are_told_from_feet_on_a_lower_one(depth, found):
     motion = motion_of(gliding(0, depth), TIMES, contacts=STANDING)
     wanted = found if found is None else pytest.approx(found, abs=1e-6)
-    assert measure(motion).below_floor == wanted
+    assert measure_quality(motion).below_floor == wanted
 
 
 def test_where_the_ground_is_not_known_nothing_is_said_of_it():
-    quality = measure(motion_of(gliding(1, 0.1), TIMES, contacts=STANDING, space="camera"))
+    quality = measure_quality(motion_of(gliding(1, 0.1), TIMES, contacts=STANDING, space="camera"))
     assert (quality.foot_slide, quality.below_floor) == (None, None)
 
 
@@ -107,7 +109,7 @@ def test_gaps_and_fillings_are_counted():
     joints[80:] = np.nan
     seen = np.isfinite(joints).all(axis=(1, 2))
     seen[10:25] = False
-    quality = measure(motion_of(joints, TIMES, seen=seen))
+    quality = measure_quality(motion_of(joints, TIMES, detected=seen))
     assert quality.coverage == pytest.approx(80 / 90)
     assert quality.filled == pytest.approx(15 / 90)
     assert quality.longest_gap == pytest.approx(16 / 30)
@@ -131,7 +133,7 @@ def test_gaps_and_fillings_are_counted():
     ],
 )
 def test_every_fault_is_one_line_with_the_number_and_the_limit(broken, says):
-    found = faults(measure(motion_of(broken(gliding(0)), TIMES, contacts=STANDING)))
+    found = quality_faults(measure_quality(motion_of(broken(gliding(0)), TIMES, contacts=STANDING)))
     (line,) = [line for line in found if says in line]
     assert "wanted" in line
     assert "\n" not in line
@@ -139,21 +141,21 @@ def test_every_fault_is_one_line_with_the_number_and_the_limit(broken, says):
 
 def test_nobody_at_all_is_a_fault_and_no_crash():
     motion = motion_of(np.full((5, 19, 3), np.nan), TIMES[:5])
-    quality = measure(motion)
-    assert faults(quality)[0].startswith("coverage: 0 %")
+    quality = measure_quality(motion)
+    assert quality_faults(quality)[0].startswith("coverage: 0 %")
     assert (quality.jitter, quality.bone_drift) == (None, None)
 
 
 @pytest.mark.parametrize("frames", [1, 2, 4])
 def test_the_shortest_motions_are_measured(frames):
-    assert faults(measure(motion_of(gliding(0)[:frames], TIMES[:frames]))) == ()
+    assert quality_faults(measure_quality(motion_of(gliding(0)[:frames], TIMES[:frames]))) == ()
 
 
 def test_the_block_in_the_json_fits_the_schema_and_is_passed_over_when_read(tmp_path):
     joints = gliding(0)
     joints[80:] = np.nan
     motion = motion_of(joints, TIMES, space="camera")
-    write_motion(motion, tmp_path / "a.json", measure(motion).block())
+    write_motion(motion, tmp_path / "a.json", measure_quality(motion).block())
     document = json.loads((tmp_path / "a.json").read_text())
     jsonschema.validate(document, json.loads(SCHEMA.read_text()))
     assert document["quality"]["coverage"] == pytest.approx(80 / 90)
@@ -166,6 +168,6 @@ def test_the_documented_limits_are_those_that_are_checked():
     told = {
         cells[1].strip(): (cells[0].strip(), cells[3].strip()) for cells in rows if len(cells) == 4
     }
-    for limit in LIMITS:
+    for limit in _LIMITS:
         most = "at least" if limit.at_least else "at most"
-        assert told[f"`{limit.name}`"] == (limit.label, f"{most} {limit.says(limit.bound)}")
+        assert told[f"`{limit.name}`"] == (limit.label, f"{most} {limit.format_value(limit.bound)}")

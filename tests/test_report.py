@@ -10,17 +10,17 @@ from PIL import Image
 from poses import dance, motion_of, somersault, t_pose, wobbling
 
 from mocap_cli.errors import MocapError
-from mocap_cli.export.curves import ticks
-from mocap_cli.export.figure import LEFT, RIGHT
-from mocap_cli.export.keyposes import (
+from mocap_cli.export.views.canvas import _PAPER, Canvas, text_width, truncate_text
+from mocap_cli.export.views.figure import LEFT, RIGHT
+from mocap_cli.export.views.key_poses import (
     FROM_CAMERA,
     FROM_SIDE,
-    drawn_pictures,
-    film_pictures,
+    crop_key_poses,
+    draw_key_poses,
     key_frames,
 )
-from mocap_cli.export.report import WIDTH, write_report
-from mocap_cli.export.sheet import PAPER, Sheet, shortened, text_width
+from mocap_cli.export.views.motion_report import _WIDTH, write_report
+from mocap_cli.export.views.plots import _ticks
 from mocap_cli.video.reader import probe
 
 TIMES = np.arange(90) / 30
@@ -59,11 +59,11 @@ def test_a_drawn_figure_is_upright_has_its_left_where_the_camera_sees_it_and_sta
     joints = t_pose(1)
     joints[..., 1] -= joints[..., 1].min()
     motion = motion_of(joints, TIMES[:1])
-    (front,) = drawn_pictures(motion, [0], FROM_CAMERA, (300, 230))
+    (front,) = draw_key_poses(motion, [0], FROM_CAMERA, (300, 230))
     left, right = near(front, LEFT), near(front, RIGHT)
     assert left[:, 1].mean() > 150 > right[:, 1].mean()
     assert left[:, 0].min() < 115 < left[:, 0].max()  # a foot below, a hand above
-    (side,) = drawn_pictures(motion, [0], FROM_SIDE, (300, 230))
+    (side,) = draw_key_poses(motion, [0], FROM_SIDE, (300, 230))
     toe = near(side, LEFT)
     lowest = toe[toe[:, 0] > toe[:, 0].max() - 3]
     # Seen from the camera's right, somebody who faces the camera looks to the left.
@@ -76,7 +76,7 @@ def test_the_pictures_show_the_frames_of_the_video_at_the_times_of_the_motion(tm
     hidden = {"joints": motion.joints * np.nan, "xy": motion.xy * np.nan}
     plain = standing(probe(video), motion.times, **hidden)
     frames = [0, 7, 19]
-    pictures = film_pictures(plain, frames, video, (384, 288))
+    pictures = crop_key_poses(plain, frames, video, (384, 288))
     # Without anybody the whole picture is shown, with air around it.
     inside = [p[24:264, 32:352] for p in pictures]
     assert [number_on(picture) for picture in inside] == [0, 14, 38]
@@ -85,7 +85,7 @@ def test_the_pictures_show_the_frames_of_the_video_at_the_times_of_the_motion(tm
 def test_the_person_is_in_the_middle_of_the_picture_at_a_legible_size(tmp_path):
     video = film(tmp_path / "v.mp4", range(3), size=(640, 480))
     motion = standing(probe(video), np.arange(3) / 30)
-    (picture,) = film_pictures(motion, [1], video, (200, 280))
+    (picture,) = crop_key_poses(motion, [1], video, (200, 280))
     painted = np.concatenate((near(picture, LEFT), near(picture, RIGHT)))
     assert painted.mean(axis=0) == pytest.approx((140, 100), abs=40)
     assert np.ptp(painted[:, 0]) > 140
@@ -99,7 +99,7 @@ def test_the_report_is_a_png_with_and_without_a_video(tmp_path, frames):
         write_report(motion, tmp_path / "r.png", given)
         with Image.open(tmp_path / "r.png") as picture:
             assert picture.format == "PNG"
-            assert picture.width == WIDTH
+            assert picture.width == _WIDTH
 
 
 def test_a_report_of_nobody_can_be_written(tmp_path):
@@ -117,7 +117,7 @@ def test_the_report_of_another_video_is_refused_and_leaves_nothing(tmp_path):
 
 
 def test_words_and_lines_are_where_they_were_put():
-    sheet = Sheet(200, 100)
+    sheet = Canvas(200, 100)
     sheet.text((150, 50), "words", 20, (0, 0, 0), "right")
     sheet.line([(10, 90), (190, 90)], (255, 0, 0), 2)
     image = np.asarray(Image.open(BytesIO(sheet.png())))
@@ -125,19 +125,19 @@ def test_words_and_lines_are_where_they_were_put():
     assert 150 - text_width("words", 20) - 2 <= dark[:, 1].min() <= dark[:, 1].max() <= 150
     assert 30 < dark[:, 0].min() <= dark[:, 0].max() <= 51
     assert near(image, (255, 0, 0))[:, 0].mean() == pytest.approx(89.5, abs=1)
-    assert (image[:20] == PAPER).all()
+    assert (image[:20] == _PAPER).all()
 
 
 def test_a_long_name_is_cut_to_its_room():
-    short = shortened("a" * 300, 20, 200)
+    short = truncate_text("a" * 300, 20, 200)
     assert short.endswith("...")
     assert text_width(short, 20) <= 200
-    assert shortened("dive", 20, 200) == "dive"
+    assert truncate_text("dive", 20, 200) == "dive"
 
 
 @pytest.mark.parametrize(("low", "high"), [(-6.2, 2.3), (0.0, 0.031), (-181, 179), (1e-9, 2e-9)])
 def test_ticks_are_round_few_and_inside(low, high):
-    made = ticks(low, high, 4)
+    made = _ticks(low, high, 4)
     assert 2 <= len(made) <= 6
     assert all(low - 1e-9 <= value <= high + 1e-9 for value, _ in made)
     assert [float(text) for _, text in made] == pytest.approx([value for value, _ in made])

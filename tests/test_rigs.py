@@ -8,9 +8,9 @@ from poses import dance, motion_of, t_pose
 from readers import READERS, THREE, run_node
 
 from mocap_cli.body.rig import fit_rig
-from mocap_cli.export.bvh import write_bvh
-from mocap_cli.export.glb import write_glb
-from mocap_cli.export.rigs import named
+from mocap_cli.export.formats.bvh import write_bvh
+from mocap_cli.export.formats.glb import write_glb
+from mocap_cli.export.rigs import with_joint_names
 
 TIMES = np.arange(10) / 30
 MIXAMO = (
@@ -25,10 +25,10 @@ ROKOKO = (
 
 def test_joints_have_the_names_of_the_characters_they_are_meant_for():
     rig = fit_rig(t_pose())
-    mixamo, rokoko = (named(rig, names).names for names in ("mixamo", "rokoko"))
+    mixamo, rokoko = (with_joint_names(rig, names).names for names in ("mixamo", "rokoko"))
     assert {f"mixamorig:{name}" for name in MIXAMO.split()} <= set(mixamo)
     assert set(ROKOKO.split()) <= set(rokoko)
-    assert named(rig, "default").names == rig.names
+    assert with_joint_names(rig, "default").names == rig.names
 
 
 @pytest.mark.parametrize("names", ["mixamo", "rokoko"])
@@ -38,7 +38,7 @@ def test_names_change_nothing_else_in_a_bvh(tmp_path, names):
     write_bvh(motion, tmp_path / "b.bvh", rig=names)
     ours, theirs = (READERS["pybvh"](tmp_path / f"{name}.bvh") for name in "ab")
     rig = fit_rig(motion.joints.astype(float))
-    for name, other in zip(rig.names, named(rig, names).names, strict=True):
+    for name, other in zip(rig.names, with_joint_names(rig, names).names, strict=True):
         if name in ours:
             np.testing.assert_array_equal(ours[name], theirs[other])
 
@@ -53,5 +53,5 @@ def test_names_change_nothing_else_in_a_glb(tmp_path, names):
     )
     assert json.dumps(ours["places"]) == json.dumps(theirs["places"])
     # three.js leaves colons out of names
-    wanted = [n.replace(":", "") for n in named(fit_rig(t_pose()), names).names]
+    wanted = [n.replace(":", "") for n in with_joint_names(fit_rig(t_pose()), names).names]
     assert theirs["names"] == wanted

@@ -7,8 +7,8 @@ from scipy.spatial.transform import Rotation
 
 from mocap_cli.body.rig import bone_lengths
 from mocap_cli.body.skeleton import BODY
-from mocap_cli.tracking.bones import PARENTS, with_lengths
-from mocap_cli.tracking.smooth import penalised, smooth_pose, smooth_turns
+from mocap_cli.tracking.bone_lengths import _PARENTS, with_bone_lengths
+from mocap_cli.tracking.smoothing import _smooth_rotations, low_pass, smooth_pose
 
 HEAD, WRIST = BODY.index("head"), BODY.index("left_wrist")
 
@@ -127,7 +127,7 @@ def test_the_filter_passes_what_is_slow_and_halves_what_is_at_the_cutoff(cutoff)
     middle = slice(800, 1200)
     for frequency, gain in ((cutoff / 3, 1.0), (cutoff, 0.5), (3 * cutoff, 0.0)):
         wave = np.sin(2 * np.pi * frequency * times)[:, None]
-        out = penalised(wave, times, np.ones(len(times)), cutoff)
+        out = low_pass(wave, times, np.ones(len(times)), cutoff)
         assert np.abs(out[middle]).max() == pytest.approx(gain, abs=0.02)
         if gain == 1:  # no delay
             np.testing.assert_allclose(out[middle], wave[middle], atol=0.01)
@@ -138,8 +138,8 @@ def test_smoothing_turns_does_not_depend_on_where_zero_is():
     times = clock(1, 60)
     turns = Rotation.from_rotvec(np.cumsum(0.2 * rng.standard_normal((60, 3)), axis=0))
     zero = Rotation.random(random_state=4)
-    here = smooth_turns(turns.as_matrix(), times, 8.0)
-    there = smooth_turns((zero * turns).as_matrix(), times, 8.0)
+    here = _smooth_rotations(turns.as_matrix(), times, 8.0)
+    there = _smooth_rotations((zero * turns).as_matrix(), times, 8.0)
     np.testing.assert_allclose(zero.as_matrix() @ here, there, atol=1e-9)
 
 
@@ -148,8 +148,8 @@ def test_bones_get_their_lengths_and_the_pelvis_stays_between_the_hips():
     pose = about_pelvis(walker(clock(2, 30)).joints)
     noisy = pose + 0.02 * rng.standard_normal(pose.shape)
     lengths = bone_lengths(noisy, sigma_of(pose))
-    held = with_lengths(noisy, lengths)
-    measured = size(held - held[:, PARENTS])[:, 1:]
+    held = with_bone_lengths(noisy, lengths)
+    measured = size(held - held[:, _PARENTS])[:, 1:]
     np.testing.assert_allclose(measured, np.broadcast_to(lengths[1:], measured.shape), atol=1e-9)
     hips = held[:, [BODY.index("left_hip"), BODY.index("right_hip")]].mean(axis=1)
     np.testing.assert_allclose(hips, 0, atol=1e-12)
@@ -159,12 +159,12 @@ def test_bones_get_their_lengths_and_the_pelvis_stays_between_the_hips():
 def test_a_body_whose_bones_fit_already_is_not_moved():
     pose = about_pelvis(walker(clock(1, 30)).joints)
     lengths = bone_lengths(pose, sigma_of(pose))
-    np.testing.assert_allclose(with_lengths(pose, lengths), pose, atol=1e-6)
+    np.testing.assert_allclose(with_bone_lengths(pose, lengths), pose, atol=1e-6)
 
 
 def test_lengths_are_the_same_on_both_sides_and_deaf_to_broken_frames():
     pose = about_pelvis(walker(clock(2, 30)).joints)
-    truth = size(pose[0] - pose[0, np.maximum(PARENTS, 0)])  # the root has no bone
+    truth = size(pose[0] - pose[0, np.maximum(_PARENTS, 0)])  # the root has no bone
     pose[:10, WRIST] += 0.5
     pose[10] = np.nan
     lengths = bone_lengths(pose, sigma_of(pose))

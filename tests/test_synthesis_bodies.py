@@ -9,20 +9,20 @@ pytest.importorskip("anny", reason="rendered bodies need the synthesis extra")
 
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.camera.pinhole import Pinhole
-from mocap_cli.synthesis.bodies import make_body, place
-from mocap_cli.synthesis.chart import AVERAGE, TEXELS, chart
-from mocap_cli.synthesis.clips import PART_NAMES, Clip
-from mocap_cli.synthesis.footage import film, grounded, random_shots
-from mocap_cli.synthesis.looks import random_look
-from mocap_cli.synthesis.render import Light, render
-from mocap_cli.synthesis.view import View, look
+from training.synthesis.body_appearance import random_appearance
+from training.synthesis.body_model import make_body, transform_anchors
+from training.synthesis.camera_view import CameraView, look_at_pose
+from training.synthesis.mocap_clip import PART_NAMES, MocapClip
+from training.synthesis.rendered_shots import place_on_ground, random_shots, render_shot
+from training.synthesis.renderer import Light, render
+from training.synthesis.skin_chart import AVERAGE_PHENOTYPE, TEXELS, skin_chart
 
 DAYLIGHT = Light((0.0, 0.8, 0.6), (0.7, 0.7, 0.7), (0.4, 0.4, 0.4), (0.2, 0.2, 0.2))
 
 
 @pytest.fixture(scope="module")
 def body():
-    return make_body(AVERAGE, mesh=True)
+    return make_body(AVERAGE_PHENOTYPE, mesh=True)
 
 
 def standing(frames=40):
@@ -30,15 +30,17 @@ def standing(frames=40):
     turns = np.tile(np.eye(3, dtype=np.float32), (frames, len(PART_NAMES), 1, 1))
     rest = np.zeros((len(PART_NAMES), 3), np.float32)
     root = np.tile(np.array([0, 0.9, 0], np.float32), (frames, 1))
-    return Clip("still_1", 30.0, turns, rest, root)
+    return MocapClip("still_1", 30.0, turns, rest, root)
 
 
 def test_a_dressed_body_covers_its_keypoints_and_little_of_the_picture(body):
-    vertices = grounded(body.transforms(standing(2)), body)
-    skin = place(body.vertices, vertices[:1])[0]
-    keypoints = place(body.keypoints, vertices[:1])[0]
-    view = View(Pinhole(400, (200, 200)), look((0.5, 1.2, 3.6), (0, 0.9, 0)), 400, 400)
-    surface = random_look(np.random.default_rng(0)).dress(body)
+    vertices = place_on_ground(body.transforms(standing(2)), body)
+    skin = transform_anchors(body.vertices, vertices[:1])[0]
+    keypoints = transform_anchors(body.keypoints, vertices[:1])[0]
+    view = CameraView(
+        Pinhole(400, (200, 200)), look_at_pose((0.5, 1.2, 3.6), (0, 0.9, 0)), 400, 400
+    )
+    surface = random_appearance(np.random.default_rng(0)).dress(body)
     layer = render(surface, skin, view, DAYLIGHT)
     picture = layer.over(np.zeros((400, 400, 3), np.uint8))
     for column, row in view.pixels(keypoints).astype(int):
@@ -47,44 +49,47 @@ def test_a_dressed_body_covers_its_keypoints_and_little_of_the_picture(body):
 
 
 def test_the_soles_stand_on_the_ground(body):
-    moves = grounded(body.transforms(standing(2)), body)
-    assert place(body.vertices, moves[:1])[0, :, 1].min() == pytest.approx(0, abs=1e-4)
-    assert place(body.joints, moves[:1])[0, BODY.index("head"), 1] == pytest.approx(
+    moves = place_on_ground(body.transforms(standing(2)), body)
+    assert transform_anchors(body.vertices, moves[:1])[0, :, 1].min() == pytest.approx(0, abs=1e-4)
+    assert transform_anchors(body.joints, moves[:1])[0, BODY.index("head"), 1] == pytest.approx(
         body.height, abs=0.02
     )
 
 
 def test_left_is_painted_on_the_left(body):
-    at = chart().vertices.at
+    at = skin_chart().vertices.at
     left = at[:, 0] > 0.05
-    parts = np.array([name.startswith("left") for name in PART_NAMES])[chart().vertices.part]
-    assert parts[left & ~chart().vertices.on("pelvis", "spine", "chest", "neck", "head")].all()
+    parts = np.array([name.startswith("left") for name in PART_NAMES])[skin_chart().vertices.part]
+    assert parts[left & ~skin_chart().vertices.on("pelvis", "spine", "chest", "neck", "head")].all()
     assert (
-        place(body.keypoints, body.transforms(standing(1)))[0, KEYPOINTS.index("left_hip"), 0] > 0
+        transform_anchors(body.keypoints, body.transforms(standing(1)))[
+            0, KEYPOINTS.index("left_hip"), 0
+        ]
+        > 0
     )
 
 
 def test_the_chart_finds_shoulders_elbows_and_wrists(body):
-    arm, part = chart().vertices.arm, chart().vertices.part
+    arm, part = skin_chart().vertices.arm, skin_chart().vertices.part
     upper, fore, hand = (
         part == PART_NAMES.index(f"left_{n}") for n in ("upperarm", "forearm", "hand")
     )
     assert np.median(arm[upper]) == pytest.approx(0.5, abs=0.25)
     assert np.median(arm[fore]) == pytest.approx(1.5, abs=0.25)
     assert arm[hand].min() > 1.8
-    assert len(np.unique(chart().used)) == len(chart().used)
-    assert chart().used.max() < TEXELS**2
+    assert len(np.unique(skin_chart().used)) == len(skin_chart().used)
+    assert skin_chart().used.max() < TEXELS**2
 
 
 def test_looks_differ_and_are_the_same_again_for_the_same_seed(body):
-    textures = [random_look(np.random.default_rng(s)).dress(body).texture for s in (1, 1, 2)]
+    textures = [random_appearance(np.random.default_rng(s)).dress(body).texture for s in (1, 1, 2)]
     assert (textures[0] == textures[1]).all()
     assert np.abs(textures[0].astype(int) - textures[2]).mean() > 5
 
 
 def test_footage_tells_the_truth_about_itself():
     shot = next(random_shots([standing(90)], np.ones(1, np.float32), np.random.default_rng(5)))
-    frames = list(itertools.islice(film(shot, np.random.default_rng(0)), 3))
+    frames = list(itertools.islice(render_shot(shot, np.random.default_rng(0)), 3))
     for frame in frames:
         left, top, right, bottom = frame.box
         inside = (frame.xy > (left - 3, top - 3)) & (frame.xy < (right + 3, bottom + 3))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mocap_cli.camera.pinhole import Pinhole
-from mocap_cli.synthesis.raster import rasterise
-from mocap_cli.synthesis.render import Light, Surface, blended, render
-from mocap_cli.synthesis.view import View, look
+from training.synthesis.camera_view import CameraView, look_at_pose
+from training.synthesis.rasterizer import rasterize
+from training.synthesis.renderer import BodySurface, Light, mean_layer, render
 
 PLAIN = Light((0.0, 1.0, 0.0), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (1.0, 1.0, 1.0))
 
@@ -30,7 +30,7 @@ def ball(radius=0.5, rings=48):
 def painted(vertices, faces, texture=None):
     """A surface whose texture runs over x and y of the unit square around the origin."""
     white = np.full((8, 8, 3), 255, np.uint8)
-    return Surface(
+    return BodySurface(
         faces=faces,
         uv=(vertices[:, :2] + 0.5).astype(np.float32),
         texture=white if texture is None else texture,
@@ -41,7 +41,7 @@ def painted(vertices, faces, texture=None):
 
 def seen_from(position, focal=300.0, size=(320, 240), roll=0.0):
     pinhole = Pinhole(focal, (size[0] / 2 + 3.3, size[1] / 2 - 1.7))
-    return View(pinhole, look(position, (0, 0, 0), roll), *size)
+    return CameraView(pinhole, look_at_pose(position, (0, 0, 0), roll), *size)
 
 
 def test_a_triangle_covers_the_samples_whose_middles_are_inside_it_and_no_others():
@@ -51,7 +51,7 @@ def test_a_triangle_covers_the_samples_whose_middles_are_inside_it_and_no_others
         a, b = corners[1] - corners[0], corners[2] - corners[0]
         if a[0] * b[1] - a[1] * b[0] > 0:  # turn it to the camera
             corners = corners[[0, 2, 1]]
-        hits = rasterise(corners, np.ones(3, np.float32), np.array([[0, 1, 2]], np.int32), (30, 25))
+        hits = rasterize(corners, np.ones(3, np.float32), np.array([[0, 1, 2]], np.int32), (30, 25))
         covered = np.zeros(30 * 25, bool)
         covered[hits.place] = True
         middles = np.stack(np.meshgrid(np.arange(30) + 0.5, np.arange(25) + 0.5), -1)
@@ -69,7 +69,7 @@ def test_a_triangle_covers_the_samples_whose_middles_are_inside_it_and_no_others
 def test_depth_and_weights_are_right_in_perspective():
     corners = np.array([[-1, -1, -2], [1, -1, -4], [0, 1, -3]], float)
     pinhole = Pinhole(50, (32, 24))
-    hits = rasterise(
+    hits = rasterize(
         pinhole.project(corners).astype(np.float32),
         (-corners[:, 2]).astype(np.float32),
         np.array([[0, 1, 2]], np.int32),
@@ -88,7 +88,7 @@ def test_the_nearer_triangle_wins_whatever_the_order():
     depth = np.array([2, 2, 2, 1, 1, 1], np.float32)
     faces = np.array([[0, 1, 2], [3, 4, 5]], np.int32)
     for order in ([0, 1], [1, 0]):
-        hits = rasterise(points, depth, faces[order], (20, 20))
+        hits = rasterize(points, depth, faces[order], (20, 20))
         np.testing.assert_allclose(hits.depth, 1, rtol=1e-5)
         assert len(np.unique(hits.place)) == len(hits.place)
 
@@ -96,9 +96,9 @@ def test_the_nearer_triangle_wins_whatever_the_order():
 def test_triangles_turned_away_or_behind_the_camera_are_not_drawn():
     away = np.array([[0, 0], [20, 20], [0, 20]], np.float32)
     faces = np.array([[0, 1, 2]], np.int32)
-    assert len(rasterise(away, np.ones(3, np.float32), faces, (20, 20)).place) == 0
-    assert len(rasterise(away[::-1], np.ones(3, np.float32), faces, (20, 20)).place) > 0
-    assert len(rasterise(away[::-1], np.float32([1, 1, -1]), faces, (20, 20)).place) == 0
+    assert len(rasterize(away, np.ones(3, np.float32), faces, (20, 20)).place) == 0
+    assert len(rasterize(away[::-1], np.ones(3, np.float32), faces, (20, 20)).place) > 0
+    assert len(rasterize(away[::-1], np.float32([1, 1, -1]), faces, (20, 20)).place) == 0
 
 
 def test_a_ball_is_as_large_as_deep_and_where_geometry_says():
@@ -169,7 +169,7 @@ def test_an_open_shutter_smears_and_keeps_the_amount_of_light():
         render(painted(vertices, faces), vertices + np.float32([dx, 0, 0]), view, PLAIN)
         for dx in np.linspace(-0.1, 0.1, 5)
     ]
-    smear = blended(layers)
+    smear = mean_layer(layers)
     assert smear.cover.sum() == pytest.approx(
         np.mean([one.cover.sum() for one in layers]), rel=1e-4
     )

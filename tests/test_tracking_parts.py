@@ -7,21 +7,28 @@ import pytest
 from people import clock, diver, jumper, walker
 
 from mocap_cli.body.anatomy import centre_of_mass
-from mocap_cli.tracking.equations import FARTHEST, PathEquations
-from mocap_cli.tracking.feet import bent_leg
-from mocap_cli.tracking.flight import SIZE_DOUBT, flights, measured_fall
+from mocap_cli.tracking.equations import _FARTHEST, TrajectoryEquations
+from mocap_cli.tracking.flight import _SIZE_SIGMA, find_flights, measured_gravity
+from mocap_cli.tracking.foot_locking import _two_bone_ik
+from mocap_cli.tracking.frame_runs import (
+    drop_short_runs,
+    frame_durations,
+    frames_in,
+    hysteresis,
+    true_runs,
+    unbroken_runs,
+)
 from mocap_cli.tracking.ground import GRAVITY, Ground
-from mocap_cli.tracking.runs import durations, in_any, latched, pieces, runs, without_blips
-from mocap_cli.tracking.scene import Scene
+from mocap_cli.tracking.posed_body import PosedBody
 
 
 def scene_of(person):
     joints = person.joints
-    return Scene(
-        body=joints - centre_of_mass(joints)[:, None],
+    return PosedBody(
+        pose=joints - centre_of_mass(joints)[:, None],
         times=person.times,
-        neighbours=(slice(0, len(joints)),),
-        rotation=np.tile(np.eye(3), (len(joints), 1, 1)),
+        segments=(slice(0, len(joints)),),
+        first_from_camera=np.tile(np.eye(3), (len(joints), 1, 1)),
         height=person.height,
     )
 
@@ -29,8 +36,8 @@ def scene_of(person):
 def test_the_banded_solution_is_the_dense_one():
     rng = np.random.default_rng(0)
     T, S = 7, 4
-    banded = PathEquations(T, S)
-    dense, right = np.eye(3 * T + S) / FARTHEST**2, np.zeros(3 * T + S)
+    banded = TrajectoryEquations(T, S)
+    dense, right = np.eye(3 * T + S) / _FARTHEST**2, np.zeros(3 * T + S)
     for reach in (1, 2, 3):
         first = np.arange(T - reach + 1)
         factors = rng.standard_normal((len(first), reach))
@@ -54,30 +61,30 @@ def test_the_banded_solution_is_the_dense_one():
 
 def test_runs_and_frames_in_runs_undo_each_other():
     yes = np.array([1, 1, 0, 0, 1, 0, 1], bool)
-    assert runs(yes) == [slice(0, 2), slice(4, 5), slice(6, 7)]
-    np.testing.assert_array_equal(in_any(runs(yes), len(yes)), yes)
-    assert runs(np.zeros(3, bool)) == []
+    assert true_runs(yes) == [slice(0, 2), slice(4, 5), slice(6, 7)]
+    np.testing.assert_array_equal(frames_in(true_runs(yes), len(yes)), yes)
+    assert true_runs(np.zeros(3, bool)) == []
 
 
 def test_pieces_part_at_gaps_of_frames_of_time_and_of_shots():
     times = np.array([0, 1, 2, 3, 4, 40, 41, 42]) / 30
     seen = np.array([1, 1, 0, 1, 1, 1, 1, 1], bool)
-    assert pieces(seen, times) == [slice(0, 2), slice(3, 5), slice(5, 8)]
+    assert unbroken_runs(seen, times) == [slice(0, 2), slice(3, 5), slice(5, 8)]
     cut = np.arange(8) == 7
-    assert pieces(seen, times, cut)[-2:] == [slice(5, 7), slice(7, 8)]
+    assert unbroken_runs(seen, times, cut)[-2:] == [slice(5, 7), slice(7, 8)]
 
 
 def test_durations_add_up_to_the_clip():
     times = np.sort(np.random.default_rng(0).random(50))
-    assert durations(np.linspace(0, 1, 31)).sum() == pytest.approx(1 + 1 / 30)
-    assert (durations(times) > 0).all()
-    assert durations(times[:1]).shape == (1,)
+    assert frame_durations(np.linspace(0, 1, 31)).sum() == pytest.approx(1 + 1 / 30)
+    assert (frame_durations(times) > 0).all()
+    assert frame_durations(times[:1]).shape == (1,)
 
 
 def test_a_latch_holds_until_it_is_clearly_let_go():
     value = np.array([0.5, 0.7, 0.5, 0.45, 0.3, 0.5, 0.5])
-    np.testing.assert_array_equal(latched(value, 0.6, 0.4), [1, 1, 1, 1, 0, 0, 0])
-    np.testing.assert_array_equal(latched(value[::-1], 0.6, 0.4), [0, 0, 0, 1, 1, 1, 1])
+    np.testing.assert_array_equal(hysteresis(value, 0.6, 0.4), [1, 1, 1, 1, 0, 0, 0])
+    np.testing.assert_array_equal(hysteresis(value[::-1], 0.6, 0.4), [0, 0, 0, 1, 1, 1, 1])
 
 
 def test_blips_are_judged_in_seconds_not_frames():
@@ -85,10 +92,10 @@ def test_blips_are_judged_in_seconds_not_frames():
     yes = (times < 0.3) | (times > 0.34)
     yes[80:83] = False
     yes[0:10] = False
-    mended = without_blips(yes, times, shortest=0.05, gap=0.1)
+    mended = drop_short_runs(yes, times, shortest=0.05, gap=0.1)
     assert mended[10:].all()
     assert not mended[:10].any()
-    assert without_blips(yes, times, 0.05, 0.02)[30:34].sum() == 0
+    assert drop_short_runs(yes, times, 0.05, 0.02)[30:34].sum() == 0
 
 
 def test_a_bent_leg_reaches_its_target_and_keeps_its_bones():
@@ -96,12 +103,12 @@ def test_a_bent_leg_reaches_its_target_and_keeps_its_bones():
     hip, knee, ankle = joints[:, 1], joints[:, 2], joints[:, 3]
     target = ankle + np.array([0.03, 0.05, -0.04])
     ahead = np.tile([0, 0, 1.0], (30, 1))
-    new_ankle, new_knee = bent_leg(hip, knee, ankle, target, ahead)
+    new_ankle, new_knee = _two_bone_ik(hip, knee, ankle, target, ahead)
     np.testing.assert_allclose(new_ankle, target, atol=1e-9)
     for a, b, c, d in ((hip, knee, hip, new_knee), (knee, ankle, new_knee, new_ankle)):
         before, after = (np.linalg.norm(y - x, axis=1) for x, y in ((a, b), (c, d)))
         np.testing.assert_allclose(after, before, atol=1e-9)
-    still_ankle, still_knee = bent_leg(hip, knee, ankle, ankle, ahead)
+    still_ankle, still_knee = _two_bone_ik(hip, knee, ankle, ankle, ahead)
     np.testing.assert_allclose(still_knee, knee, atol=1e-6)
     np.testing.assert_allclose(still_ankle, ankle, atol=1e-9)
 
@@ -109,7 +116,7 @@ def test_a_bent_leg_reaches_its_target_and_keeps_its_bones():
 def test_a_leg_stretches_towards_what_is_out_of_reach():
     hip, knee, ankle = (np.array([[0, y, z]]) for y, z in ((1.0, 0.0), (0.6, 0.05), (0.2, 0.0)))
     target = np.array([[0.0, -1.0, 0.0]])
-    reached, bent = bent_leg(hip, knee, ankle, target, np.array([[0, 0, 1.0]]))
+    reached, bent = _two_bone_ik(hip, knee, ankle, target, np.array([[0, 0, 1.0]]))
     length = 2 * math.hypot(0.4, 0.05)
     assert np.linalg.norm(reached - hip) == pytest.approx(length, abs=1e-3)
     assert reached[0, 1] == pytest.approx(1 - length, abs=1e-3)
@@ -120,10 +127,10 @@ def test_a_fall_is_found_though_nobody_told_where_it_begins():
     person = jumper(clock(2.4, 60))
     path = centre_of_mass(person.joints)
     up = np.array([0, 1.0, 0])
-    found = flights(scene_of(person), path, up, person.planted)
+    found = find_flights(scene_of(person), path, up, person.planted)
     assert len(found) == 1
     aloft = np.flatnonzero(~person.planted.any(axis=1))
-    assert in_any(found, len(path))[aloft[4:-4]].all()
+    assert frames_in(found, len(path))[aloft[4:-4]].all()
 
 
 def test_hanging_or_gliding_is_no_fall():
@@ -131,18 +138,18 @@ def test_hanging_or_gliding_is_no_fall():
     nothing = np.zeros((60, 2), bool)
     up = np.array([0, 1.0, 0])
     for path in (np.outer(times, (1, 0.5, 0)), np.outer(np.sin(3 * times), (0, 0.3, 0))):
-        assert flights(scene_of(diver(times)), path, up, nothing) == []
+        assert find_flights(scene_of(diver(times)), path, up, nothing) == []
 
 
 def test_the_measured_fall_is_free_of_what_was_believed():
     true, doubt = 12.0, 0.5
-    belief = (SIZE_DOUBT * GRAVITY) ** -2
+    belief = (_SIZE_SIGMA * GRAVITY) ** -2
     weight = doubt**-2 + belief
     ground = Ground(
         np.array([0, 1.0, 0]),
         0.0,
-        fall=(true * doubt**-2 + GRAVITY * belief) / weight,
-        fall_doubt=weight**-0.5,
+        gravity=(true * doubt**-2 + GRAVITY * belief) / weight,
+        gravity_sigma=weight**-0.5,
     )
-    assert measured_fall(ground) == pytest.approx((true, doubt))
-    assert measured_fall(Ground(np.array([0, 1.0, 0]), 0.0, fall_doubt=belief**-0.5)) is None
+    assert measured_gravity(ground) == pytest.approx((true, doubt))
+    assert measured_gravity(Ground(np.array([0, 1.0, 0]), 0.0, gravity_sigma=belief**-0.5)) is None

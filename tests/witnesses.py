@@ -7,10 +7,10 @@ from people import Person, film
 from poses import dance
 
 from mocap_cli.keypoints.keypoints import Keypoints
-from mocap_cli.labels.eye import Codes
+from mocap_cli.labels.fitting.frozen_encoder import EncodedVideo
 from mocap_cli.labels.labels import Labels, make_labels
 from mocap_cli.labels.witness import Witness
-from mocap_cli.lifting.lift import Pose
+from mocap_cli.lifting.lift import LiftedPose
 
 TIMES = np.arange(90) / 25
 
@@ -33,10 +33,10 @@ def seen_dancing(
         times=TIMES,
         xy=xy.astype(np.float32),
         score=shot.score.astype(np.float32),
-        seen=np.ones(len(TIMES), bool),
+        detected=np.ones(len(TIMES), bool),
         cut=np.zeros(len(TIMES), bool),
     )
-    return Witness((1920, 1080), shot.camera, seen, Pose(pose, errors, shot.contacts)), truth
+    return Witness((1920, 1080), shot.camera, seen, LiftedPose(pose, errors, shot.contacts)), truth
 
 
 def labelled(truth: np.ndarray, **more: object) -> Labels:
@@ -50,9 +50,9 @@ def labelled(truth: np.ndarray, **more: object) -> Labels:
     )
 
 
-def codes_of(truth: np.ndarray, size: int = 24, noise: float = 0.02, seed: int = 5) -> Codes:
+def codes_of(truth: np.ndarray, size: int = 24, noise: float = 0.02, seed: int = 5) -> EncodedVideo:
     """Codes in which the pose is: a fixed turn of it, and of its mirror image."""
-    from mocap_cli.labels.examples import mirror_pose
+    from mocap_cli.labels.fitting.examples import mirror_pose
 
     rng = np.random.default_rng(seed)
     mix = rng.normal(size=(truth[0].size, size))
@@ -60,7 +60,7 @@ def codes_of(truth: np.ndarray, size: int = 24, noise: float = 0.02, seed: int =
         (np.asarray(j).reshape(len(j), -1) @ mix + noise * rng.normal(size=(len(j), size)))
         for j in (truth, mirror_pose(truth))
     )
-    return Codes(
+    return EncodedVideo(
         TIMES[: len(truth)],
         tv.astype(np.float32),
         mirrored.astype(np.float32),

@@ -5,13 +5,12 @@ Mass of Segments of the Human Body" (1969), measured along the line between a se
 """
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mocap_cli.body.skeleton import BODY
+from mocap_cli.types import Float64
 
-Float64 = NDArray[np.float64]
-
-SEGMENTS: tuple[tuple[str, str, float, float], ...] = (
+_SEGMENTS: tuple[tuple[str, str, float, float], ...] = (
     # from, to, share of the body's mass, where its centre lies on the way (0 from, 1 to)
     ("head", "neck", 0.073, 0.466),
     ("thorax", "pelvis", 0.507, 0.380),
@@ -28,8 +27,8 @@ SEGMENTS: tuple[tuple[str, str, float, float], ...] = (
     ("right_ankle", "right_toe", 0.015, 0.5),
 )
 
-UPRIGHT = ("head", "neck", "thorax", "spine", "pelvis")
-BONES_OF_HEIGHT = 0.963
+_UPRIGHT = ("head", "neck", "thorax", "spine", "pelvis")
+_BONES_OF_HEIGHT = 0.963
 """Crown to ankle along the bones, as a share of the standing height (mean of anny's bodies)."""
 
 ANKLE_HEIGHT = 0.043
@@ -39,24 +38,24 @@ BALL_HEIGHT = 0.016
 
 def _mass_of_joints() -> Float64:
     share = np.zeros(len(BODY))
-    for start, end, mass, way in SEGMENTS:
+    for start, end, mass, way in _SEGMENTS:
         share[BODY.index(start)] += mass * (1 - way)
         share[BODY.index(end)] += mass * way
     return share / share.sum()  # the published shares add up to 0.999 by rounding
 
 
-MASS_OF_JOINTS = _mass_of_joints()
+JOINT_MASSES = _mass_of_joints()
 """(J,) weights whose mean of the joints is the centre of mass; they add up to 1."""
 
 
 def centre_of_mass(joints: ArrayLike) -> Float64:
     """Where the body balances: (..., J, 3) to (..., 3)."""
-    return np.asarray(MASS_OF_JOINTS @ np.asarray(joints, np.float64), np.float64)
+    return np.asarray(JOINT_MASSES @ np.asarray(joints, np.float64), np.float64)
 
 
 def standing_height(lengths: ArrayLike) -> float:
     """Crown to sole of a person whose bones have these lengths: one for each joint's bone."""
     lengths = np.asarray(lengths, np.float64)  # (J,) from the joint to its parent
-    trunk = sum(lengths[BODY.index(name)] for name in UPRIGHT[:-1])
+    trunk = sum(lengths[BODY.index(name)] for name in _UPRIGHT[:-1])
     legs = [lengths[BODY.index(f"{s}_{n}")] for s in ("left", "right") for n in ("knee", "ankle")]
-    return float((trunk + sum(legs) / 2) / BONES_OF_HEIGHT)
+    return float((trunk + sum(legs) / 2) / _BONES_OF_HEIGHT)

@@ -10,27 +10,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap_cli.body.posture import first_turns
+from mocap_cli.body.initial_rotations import initial_rotations
 from mocap_cli.body.rig import Rig
 from mocap_cli.body.rotation import cross_matrix, inverse, matrix_from_vector
 from mocap_cli.body.skeleton import BODY
+from mocap_cli.types import Float64
 
-Float64 = NDArray[np.float64]
-
-ROUNDS = 6
-CLOSE = 2e-5  # metres: frames whose joints are all this close stay as they are
-HABIT = 0.3  # radians that a bone leaves its first turn as readily as a joint errs by its sigma
-USUAL = 0.03  # metres: the errors to expect where nothing is known about them
+_ITERATIONS = 6
+_TOLERANCE = 2e-5  # metres: frames whose joints are all this close stay as they are
+_PRIOR = 0.3  # radians that a bone leaves its first turn as readily as a joint errs by its sigma
+_USUAL_SIGMA = 0.03  # metres: the errors to expect where nothing is known about them
 SURE, VAGUE = 0.01, 0.1  # metres: sigma below and above these counts like them
-CHUNK = 128  # frames at once, which fit into a processor's cache
+_CHUNK = 128  # frames at once, which fit into a processor's cache
 
 
-def forward(rig: Rig, rotations: Float64, root: Float64) -> Float64:
+def forward_kinematics(rig: Rig, rotations: Float64, root: Float64) -> Float64:
     """(T, N, 3) joints in the world from (T, N, 3, 3) rotations from the parent and (T, 3) root."""
-    return _places(rig, world_turns(rig, rotations), root)
+    return _places(rig, _world_rotations(rig, rotations), root)
 
 
-def world_turns(rig: Rig, rotations: Float64) -> Float64:
+def _world_rotations(rig: Rig, rotations: Float64) -> Float64:
     """Rotations from the parent to rotations from the world."""
     turns = np.empty_like(rotations)
     for joint, parent in enumerate(rig.parents):
@@ -39,7 +38,7 @@ def world_turns(rig: Rig, rotations: Float64) -> Float64:
     return turns
 
 
-def parent_turns(rig: Rig, turns: Float64) -> Float64:
+def _local_rotations(rig: Rig, turns: Float64) -> Float64:
     """Rotations from the world to rotations from the parent."""
     above = turns[:, np.maximum(rig.parents, 0)]
     rotations = inverse(above) @ turns
@@ -56,7 +55,7 @@ def _places(rig: Rig, turns: Float64, root: Float64) -> Float64:
     return places
 
 
-def solve(
+def inverse_kinematics(
     rig: Rig, joints: Float64, times: Float64, sigma: Float64 | None = None
 ) -> tuple[Float64, Float64]:
     """Rotations from the parent, (T, N, 3, 3), and root, (T, 3), that put the rig on the joints.
@@ -66,16 +65,16 @@ def solve(
     """
     fit = _Fit.of(rig)
     joints = np.asarray(joints, np.float64)
-    rotations = parent_turns(rig, first_turns(rig, joints, times))
+    rotations = _local_rotations(rig, initial_rotations(rig, joints, times))
     root = joints[:, BODY.index("pelvis")].copy()
     wanted = joints[:, fit.joints]
     if sigma is None:
-        sigma = np.full(joints.shape[:2], USUAL)
-    sigma = np.clip(np.nan_to_num(sigma[:, fit.joints], nan=USUAL), SURE, VAGUE)
-    error = np.abs(forward(rig, rotations, root)[:, fit.seen] - wanted).max(axis=(1, 2))
-    far = np.flatnonzero(error > CLOSE)
-    for start in range(0, len(far), CHUNK):
-        part = far[start : start + CHUNK]
+        sigma = np.full(joints.shape[:2], _USUAL_SIGMA)
+    sigma = np.clip(np.nan_to_num(sigma[:, fit.joints], nan=_USUAL_SIGMA), SURE, VAGUE)
+    error = np.abs(forward_kinematics(rig, rotations, root)[:, fit.seen] - wanted).max(axis=(1, 2))
+    far = np.flatnonzero(error > _TOLERANCE)
+    for start in range(0, len(far), _CHUNK):
+        part = far[start : start + _CHUNK]
         rotations[part], root[part] = fit.refine(
             rotations[part], root[part], wanted[part], 1 / sigma[part]
         )
@@ -95,8 +94,8 @@ class _Fit:
     @staticmethod
     def of(rig: Rig) -> "_Fit":
         """What there is to turn and to reach in a rig."""
-        names = [name for name in BODY.names if name in rig.body]
-        seen = [rig.place(name) for name in names]
+        names = [name for name in BODY.names if name in rig.body_joints]
+        seen = [rig.index_of(name) for name in names]
         above = np.zeros((len(rig), len(rig)), bool)  # [joint, ancestor]
         for joint, parent in enumerate(rig.parents):
             if parent >= 0:
@@ -113,7 +112,7 @@ class _Fit:
         state = _State(rotations, root, np.zeros((len(root), len(self.turning), 3)))
         damping = np.full(len(root), 1e-4)
         cost = self._cost(state, wanted, weights)
-        for _ in range(ROUNDS):
+        for _ in range(_ITERATIONS):
             step = self._step(state, wanted, weights, damping)
             tried = self._moved(state, step)
             after = self._cost(tried, wanted, weights)
@@ -126,9 +125,9 @@ class _Fit:
         return state.rotations, state.root
 
     def _cost(self, state: "_State", wanted: Float64, weights: Float64) -> Float64:
-        places = forward(self.rig, state.rotations, state.root)[:, self.seen]
+        places = forward_kinematics(self.rig, state.rotations, state.root)[:, self.seen]
         miss = weights[..., None] * (wanted - places)
-        habit = state.drift / HABIT
+        habit = state.drift / _PRIOR
         return np.asarray(np.sum(miss**2, axis=(1, 2)) + np.sum(habit**2, axis=(1, 2)))
 
     def _step(
@@ -136,7 +135,7 @@ class _Fit:
     ) -> Float64:
         """(T, P + 1, 3) rotation vectors, as the parents see them, and the move of the root."""
         T, M, P = len(wanted), len(self.seen), len(self.turning)
-        turns = world_turns(self.rig, state.rotations)
+        turns = _world_rotations(self.rig, state.rotations)
         places = _places(self.rig, turns, state.root)
         above = self._above(turns)  # (T, P, 3, 3)
         lever = places[:, self.seen, None] - places[:, None, self.turning]  # (T, M, P, 3)
@@ -147,9 +146,9 @@ class _Fit:
         rows = (slopes * weights[..., None, None, None]).reshape(T, 3 * M, -1)
         miss = (weights[..., None] * (wanted - places[:, self.seen])).reshape(T, 3 * M, 1)
         normal, right = inverse(rows) @ rows, inverse(rows) @ miss
-        right[:, : 3 * P, 0] -= state.drift.reshape(T, -1) / HABIT**2
+        right[:, : 3 * P, 0] -= state.drift.reshape(T, -1) / _PRIOR**2
         diagonal = np.einsum("tii->ti", normal)  # a view
-        diagonal[:, : 3 * P] += 1 / HABIT**2
+        diagonal[:, : 3 * P] += 1 / _PRIOR**2
         diagonal *= 1 + damping[:, None]
         return np.asarray(np.linalg.solve(normal, right)).reshape(T, P + 1, 3)
 

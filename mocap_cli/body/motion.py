@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from mocap_cli.body.skeleton import KEYPOINTS, Skeleton
 from mocap_cli.errors import MocapError
-from mocap_cli.files import written_whole
+from mocap_cli.io.atomic import write_atomically
+from mocap_cli.types import Float32, Float64
 
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
-FORMAT = 1
+_FORMAT = 1
 _WANTED = "give a file that `mocap track` of this version wrote"
 
 
@@ -54,7 +53,7 @@ class Motion:
     times: Float64  # (T,) seconds, strictly rising
     joints: Float32  # (T, J, 3) metres, right-handed, Y up
     sigma: Float32  # (T, J) metres: 70 % of errors are expected within it
-    seen: NDArray[np.bool_]  # (T,) the 2D network saw the person in this frame
+    detected: NDArray[np.bool_]  # (T,) the 2D network saw the person in this frame
     contacts: Float32  # (T, 2) how likely the left and the right foot is planted, 0..1
     xy: Float32  # (T, K, 2) displayed pixels, Y down
     score: Float32  # (T, K) 0..1
@@ -67,7 +66,7 @@ class Motion:
         wanted = {
             "joints": (T, J, 3),
             "sigma": (T, J),
-            "seen": (T,),
+            "detected": (T,),
             "contacts": (T, 2),
             "xy": (T, K, 2),
             "score": (T, K),
@@ -93,7 +92,7 @@ class Motion:
             times=self.times[chosen],
             joints=self.joints[chosen],
             sigma=self.sigma[chosen],
-            seen=self.seen[chosen],
+            detected=self.detected[chosen],
             contacts=self.contacts[chosen],
             xy=self.xy[chosen],
             score=self.score[chosen],
@@ -107,7 +106,7 @@ def write_motion(motion: Motion, path: Path, quality: Mapping[str, Any] | None =
     `quality` is what was measured of it, for those who read the file: it follows from the rest.
     """
     document = {
-        "mocap": FORMAT,
+        "mocap": _FORMAT,
         "source": motion.source,
         "skeleton": motion.skeleton,
         "units": "metres",
@@ -115,7 +114,7 @@ def write_motion(motion: Motion, path: Path, quality: Mapping[str, Any] | None =
         "times": motion.times,
         "joints": motion.joints,
         "sigma": motion.sigma,
-        "seen": motion.seen,
+        "seen": motion.detected,
         "contacts": motion.contacts,
         "keypoints": {"names": KEYPOINTS, "xy": motion.xy, "score": motion.score},
         "camera": motion.camera,
@@ -123,7 +122,7 @@ def write_motion(motion: Motion, path: Path, quality: Mapping[str, Any] | None =
         "warnings": motion.warnings,
         **({} if quality is None else {"quality": quality}),
     }
-    with written_whole(path) as aside:
+    with write_atomically(path) as aside:
         aside.write_bytes(orjson.dumps(document, _contiguous, orjson.OPT_SERIALIZE_NUMPY))
 
 
@@ -144,10 +143,10 @@ def read_motion(path: Path) -> Motion:
         raise MocapError(
             f"{path} is not JSON: {error}", "give a file that `mocap track` wrote"
         ) from error
-    if not isinstance(document, dict) or document.get("mocap") != FORMAT:
+    if not isinstance(document, dict) or document.get("mocap") != _FORMAT:
         found = document.get("mocap") if isinstance(document, dict) else None
         told = 'it has no "mocap"' if found is None else f'its "mocap" says {found!r}'
-        raise MocapError(f"{path} is not a motion of format {FORMAT} ({told})", _WANTED)
+        raise MocapError(f"{path} is not a motion of format {_FORMAT} ({told})", _WANTED)
     try:
         return _motion(document)
     except (KeyError, TypeError, ValueError) as error:
@@ -171,7 +170,7 @@ def _motion(document: dict[str, Any]) -> Motion:
         times=np.array(document["times"], np.float64),
         joints=_singles(document["joints"], "joints"),
         sigma=_singles(document["sigma"], "sigma"),
-        seen=np.array(document["seen"], np.bool_),
+        detected=np.array(document["seen"], np.bool_),
         contacts=_singles(document["contacts"], "contacts"),
         xy=_singles(seen["xy"], "keypoints.xy"),
         score=_singles(seen["score"], "keypoints.score"),

@@ -8,18 +8,17 @@ from numpy.typing import NDArray
 from mocap_cli.body.motion import Motion
 from mocap_cli.body.rotation import matrix_from_quaternion, quaternion_from_matrix, slerp, unit
 from mocap_cli.errors import MocapError
+from mocap_cli.types import Float64
 
-Float64 = NDArray[np.float64]
-
-STEADY = 0.05  # of a period: times that stray no further from an even beat are on it
-ROUNDED = 0.6e-3  # seconds: some containers keep whole milliseconds, which is no uneven beat
-BRIDGED = 3.0  # periods: across longer gaps nothing is known of speeds, and lines are straight
-STILL = 30.0  # frames per second of a single frame, when its source has no rate
-HAIR = 1e-6  # of a gap: that close to a frame it is that frame
+_STEADY = 0.05  # of a period: times that stray no further from an even beat are on it
+_ROUNDED = 0.6e-3  # seconds: some containers keep whole milliseconds, which is no uneven beat
+_LONGEST_GAP = 3.0  # periods: across longer gaps nothing is known of speeds, and lines are straight
+SINGLE_FRAME_FPS = 30.0  # frames per second of a single frame, when its source has no rate
+_HAIR = 1e-6  # of a gap: that close to a frame it is that frame
 _MOST_TIMES, _ALWAYS = 50, 36_000  # times as many frames, and frames that any clip may become
 
 
-def steady_clock(times: Float64, fps: float | None) -> tuple[Float64, float]:
+def uniform_times(times: Float64, fps: float | None) -> tuple[Float64, float]:
     """Times at a constant rate over the same span, and the seconds between them.
 
     Times that have an even beat are kept, all of them, unless `fps` asks for another one.
@@ -30,7 +29,7 @@ def steady_clock(times: Float64, fps: float | None) -> tuple[Float64, float]:
         count = np.arange(len(times)) - (len(times) - 1) / 2
         period = float(count @ times / (count @ count))  # of the line nearest to the times
         beat = times.mean() + period * count
-        if np.abs(times - beat).max() <= max(STEADY * period, ROUNDED):
+        if np.abs(times - beat).max() <= max(_STEADY * period, _ROUNDED):
             return times, period
         gaps = np.diff(times)
         usual = np.median(gaps)
@@ -51,7 +50,7 @@ def resample_motion(motion: Motion, fps: float) -> Motion:
     What is missing stays missing: joints are made up only between two frames that have some.
     """
     old = motion.times
-    times, _ = steady_clock(old, fps)
+    times, _ = uniform_times(old, fps)
     nearest = np.searchsorted((old[1:] + old[:-1]) / 2, times)
 
     def straight(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -65,7 +64,7 @@ def resample_motion(motion: Motion, fps: float) -> Motion:
         times=times,
         joints=_joints_at(motion, times),
         sigma=straight(motion.sigma),
-        seen=motion.seen[nearest],
+        detected=motion.detected[nearest],
         contacts=straight(motion.contacts),
         xy=straight(motion.xy),
         score=straight(motion.score),
@@ -73,11 +72,11 @@ def resample_motion(motion: Motion, fps: float) -> Motion:
     )
 
 
-def steady_motion(motion: Motion) -> tuple[Motion, float]:
+def uniform_motion(motion: Motion) -> tuple[Motion, float]:
     """The motion on an even beat, which many formats demand, and its frames per second."""
     if len(motion.times) == 1:
-        return motion, motion.source.fps if motion.source.fps > 0 else STILL
-    clock, period = steady_clock(motion.times, None)
+        return motion, motion.source.fps if motion.source.fps > 0 else SINGLE_FRAME_FPS
+    clock, period = uniform_times(motion.times, None)
     return (motion if clock is motion.times else resample_motion(motion, 1 / period)), 1 / period
 
 
@@ -89,8 +88,8 @@ def _joints_at(motion: Motion, times: Float64) -> NDArray[np.float32]:
         made[:] = motion.joints[:1]
         return made
     first, way, near = _between(old, times)
-    known = (tracked[first] & tracked[first + 1] & near) | (tracked[first] & (way < HAIR))
-    known |= tracked[first + 1] & (way > 1 - HAIR)
+    known = (tracked[first] & tracked[first + 1] & near) | (tracked[first] & (way < _HAIR))
+    known |= tracked[first + 1] & (way > 1 - _HAIR)
     seen, joints = old[tracked], motion.joints[tracked].astype(np.float64)
     if len(seen) == 1:
         made[known] = joints
@@ -105,10 +104,10 @@ def _between(times: Float64, at: Float64) -> tuple[NDArray[np.intp], Float64, ND
     first = np.clip(np.searchsorted(times, at, side="right") - 1, 0, len(times) - 2)
     gaps = np.diff(times)
     way = np.clip((at - times[first]) / gaps[first], 0, 1)
-    return first, way, gaps[first] <= BRIDGED * np.median(gaps)
+    return first, way, gaps[first] <= _LONGEST_GAP * np.median(gaps)
 
 
-def resample(
+def resample_rotations(
     rotations: Float64, root: Float64, times: Float64, at: Float64
 ) -> tuple[Float64, Float64]:
     """(T, N, 3, 3) rotations and (T, 3) root, known at `times`, at other times.
@@ -119,7 +118,7 @@ def resample(
     if len(times) == 1:
         return np.repeat(rotations, len(at), axis=0), np.repeat(root, len(at), axis=0)
     first, way, near = _between(times, at)
-    four = aligned(quaternion_from_matrix(rotations))
+    four = continuous_quaternions(quaternion_from_matrix(rotations))
     turns = matrix_from_quaternion(unit(_cubic(four, times, first, way)))
     straight = slerp(rotations[first[~near]], rotations[first[~near] + 1], way[~near, None])
     turns[~near] = straight
@@ -128,7 +127,7 @@ def resample(
     return turns, np.where(near[:, None], path, line)
 
 
-def aligned(four: Float64) -> Float64:
+def continuous_quaternions(four: Float64) -> Float64:
     """The same turns with the signs of quaternions, which are free, going on over time."""
     flips = np.sum(four[1:] * four[:-1], axis=-1) < 0
     odd = np.concatenate((np.zeros_like(four[:1, ..., 0], bool), np.cumsum(flips, axis=0) % 2 == 1))

@@ -4,24 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mocap_cli.body.anatomy import ANKLE_HEIGHT, BALL_HEIGHT, standing_height
-from mocap_cli.body.rotation import frame, unit
-from mocap_cli.body.skeleton import BODY, mirrored
+from mocap_cli.body.rotation import frame_from_axes, unit
+from mocap_cli.body.skeleton import BODY, mirror_indices
+from mocap_cli.types import Float64
 
-Float64 = NDArray[np.float64]
-
-HAND = 0.108
-TOES = 0.04
+_HAND = 0.108
+_TOES = 0.04
 """Wrist to fingertip and ball to tip of the toes, which no joint shows, as shares of the height."""
 
-STEP = 0.005
+_STEP = 0.005
 """Metres from Hips up to Spine. Both turn at the pelvis: the shorter the step, the less a sideways
 bend between them changes the distance from pelvis to spine, which is constant in the data. At no
 length at all importers would have to invent a direction for the bone."""
 
-SHORTEST = 1e-3  # metres; a bone of no length has no direction
+_SHORTEST = 1e-3  # metres; a bone of no length has no direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +31,12 @@ class Rig:
 
     names: tuple[str, ...]
     parents: tuple[int, ...]  # parents[i] < i; the root's is -1
-    body: tuple[str, ...]  # the joint of BODY that is there, or ""
+    body_joints: tuple[str, ...]  # the joint of BODY that is there, or ""
     offsets: Float64  # (N, 3) metres from the parent in the T-pose; the root's is zero
 
     def __post_init__(self) -> None:
         N = len(self.names)
-        if not len(set(self.names)) == len(self.parents) == len(self.body) == N:
+        if not len(set(self.names)) == len(self.parents) == len(self.body_joints) == N:
             raise ValueError("give every joint one name of its own, one parent and one body joint")
         if self.parents[0] != -1 or not all(0 <= p < i for i, p in enumerate(self.parents) if i):
             raise ValueError("list joints parents first, the one root before all")
@@ -56,12 +54,12 @@ class Rig:
         """The joints that hang on this one."""
         return tuple(i for i, parent in enumerate(self.parents) if parent == joint)
 
-    def place(self, name: str) -> int:
+    def index_of(self, name: str) -> int:
         """The first joint that is where that joint of BODY is."""
-        return self.body.index(name)
+        return self.body_joints.index(name)
 
     @property
-    def rest(self) -> Float64:
+    def rest_positions(self) -> Float64:
         """(N, 3) where the joints are in the T-pose, the root at the origin."""
         places = np.zeros((len(self), 3))
         for joint, parent in enumerate(self.parents):
@@ -70,9 +68,9 @@ class Rig:
         return places
 
     @property
-    def standing(self) -> float:
+    def root_height(self) -> float:
         """How high the root is when the lowest point of the T-pose is on the ground, metres."""
-        return -float(self.rest[:, 1].min())
+        return -float(self.rest_positions[:, 1].min())
 
 
 _TRUNK = (  # name, parent, body joint, direction in the T-pose
@@ -119,7 +117,7 @@ def bone_lengths(joints: Float64, sigma: Float64 | None = None) -> Float64:
     variance = np.ones_like(length) if sigma is None else sigma**2 + sigma[:, parents] ** 2
     weight = np.where(np.isfinite(length + variance), 1 / np.maximum(variance, 1e-6), 0.0)
     usual = np.array([_weighted_median(v, w) for v, w in zip(length.T, weight.T, strict=True)])
-    return np.asarray((usual + usual[list(mirrored(BODY.names))]) / 2)
+    return np.asarray((usual + usual[list(mirror_indices(BODY.names))]) / 2)
 
 
 def _weighted_median(values: Float64, weights: Float64) -> float:
@@ -144,11 +142,11 @@ def fit_rig(joints: Float64) -> Rig:
     offsets = unit([row[3] for row in rows])
     for i, joint in enumerate(body):
         if joint and i:
-            offsets[i] *= max(float(lengths[BODY.index(joint)]), SHORTEST)
+            offsets[i] *= max(float(lengths[BODY.index(joint)]), _SHORTEST)
     ours = dict(zip(names, offsets, strict=True))  # views: writing to them writes to the array
     _set_hips(ours, joints)
     _set_spine(ours)
-    _set_tips(ours, max(height, 10 * SHORTEST))
+    _set_tips(ours, max(height, 10 * _SHORTEST))
     return Rig(names, parents, body, offsets)
 
 
@@ -156,18 +154,18 @@ def _set_hips(offsets: Mapping[str, Float64], joints: Float64) -> None:
     """Where the hip joints are in the pelvis: by their distance, not by their way to its middle."""
     at = {name: joints[:, BODY.index(name)] for name in ("pelvis", "spine")}
     left, right = (joints[:, BODY.index(f"{side}_hip")] for side in ("left", "right"))
-    pelvis = frame(left - right, at["spine"] - at["pelvis"])
+    pelvis = frame_from_axes(left - right, at["spine"] - at["pelvis"])
     middle = ((left + right) / 2 - at["pelvis"])[:, None] @ pelvis  # seen from the pelvis
     shift = np.median(middle[:, 0], axis=0)  # nothing, where the pelvis is their middle
     half = float(np.median(np.linalg.norm(left - right, axis=-1))) / 2
     for side, sign in (("Left", 1), ("Right", -1)):
-        offsets[f"{side}UpLeg"][:] = np.where(np.abs(shift) < SHORTEST, 0, shift)
-        offsets[f"{side}UpLeg"][0] = sign * max(half, SHORTEST)
+        offsets[f"{side}UpLeg"][:] = np.where(np.abs(shift) < _SHORTEST, 0, shift)
+        offsets[f"{side}UpLeg"][0] = sign * max(half, _SHORTEST)
 
 
 def _set_spine(offsets: Mapping[str, Float64]) -> None:
     whole = float(offsets["Spine1"][1])
-    step = min(STEP, whole / 2)
+    step = min(_STEP, whole / 2)
     offsets["Spine"][:] = (0, step, 0)
     offsets["Spine1"][:] = (0, whole - step, 0)
     for side in ("Left", "Right"):
@@ -177,8 +175,8 @@ def _set_spine(offsets: Mapping[str, Float64]) -> None:
 def _set_tips(offsets: Mapping[str, Float64], height: float) -> None:
     """The ends of hands and feet; the toes touch the ground that the ball is a little above."""
     for side, sign in (("Left", 1), ("Right", -1)):
-        offsets[f"{side}HandEnd"][:] = (sign * HAND * height, 0, 0)
+        offsets[f"{side}HandEnd"][:] = (sign * _HAND * height, 0, 0)
         foot = offsets[f"{side}ToeBase"]
         drop = min((ANKLE_HEIGHT - BALL_HEIGHT) * height, float(np.linalg.norm(foot)) / 2)
         foot[1:] = -drop, np.sqrt(foot @ foot - drop**2)
-        offsets[f"{side}ToeBaseEnd"][:] = (0, -BALL_HEIGHT * height, TOES * height)
+        offsets[f"{side}ToeBaseEnd"][:] = (0, -BALL_HEIGHT * height, _TOES * height)

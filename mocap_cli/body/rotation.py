@@ -9,10 +9,10 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Float64 = NDArray[np.float64]
+from mocap_cli.types import Float64
 
-TINY = 1e-12
-GIMBAL = 1e-7
+_TINY = 1e-12
+_GIMBAL = 1e-7
 """Cosine of the middle Euler angle below which the outer two turn about the same axis."""
 
 
@@ -20,10 +20,10 @@ def unit(vectors: ArrayLike) -> Float64:
     """The directions of vectors along the last axis; of nothing, nothing."""
     vectors = np.asarray(vectors, np.float64)
     size = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.maximum(size, TINY))
+    return np.asarray(vectors / np.maximum(size, _TINY))
 
 
-def across(vectors: ArrayLike, directions: ArrayLike) -> Float64:
+def _perpendicular(vectors: ArrayLike, directions: ArrayLike) -> Float64:
     """What of the vectors is perpendicular to unit directions."""
     vectors, directions = np.asarray(vectors, np.float64), np.asarray(directions, np.float64)
     along = np.sum(vectors * directions, axis=-1, keepdims=True)
@@ -50,26 +50,26 @@ def nearest_rotation(matrices: ArrayLike) -> Float64:
     return np.asarray(u @ vh)
 
 
-def frame(x: ArrayLike, y: ArrayLike) -> Float64:
+def frame_from_axes(x: ArrayLike, y: ArrayLike) -> Float64:
     """The axes as columns: X along `x`, Y as near to `y` as it can be."""
     first = unit(x)
-    second = unit(across(y, first))
+    second = unit(_perpendicular(y, first))
     return np.stack((first, second, np.cross(first, second)), axis=-1)
 
 
-def swing(start: ArrayLike, end: ArrayLike) -> Float64:
+def rotation_between(start: ArrayLike, end: ArrayLike) -> Float64:
     """The smallest rotation that carries one unit direction onto another."""
     start, end = np.broadcast_arrays(np.asarray(start, np.float64), np.asarray(end, np.float64))
     k = cross_matrix(np.cross(start, end))
     nearness = 1 + np.sum(start * end, axis=-1)[..., None, None]
-    turn = np.eye(3) + k + k @ k / np.maximum(nearness, TINY)
+    turn = np.eye(3) + k + k @ k / np.maximum(nearness, _TINY)
     return np.where(nearness > 1e-9, turn, _half_turn(start))
 
 
 def _half_turn(directions: Float64) -> Float64:
     """Half a turn about some axis perpendicular to each unit direction."""
     least = np.eye(3)[np.argmin(np.abs(directions), axis=-1)]
-    axis = unit(across(least, directions))
+    axis = unit(_perpendicular(least, directions))
     return 2 * axis[..., :, None] * axis[..., None, :] - np.eye(3)
 
 
@@ -86,7 +86,7 @@ def vector_from_matrix(matrices: ArrayLike) -> Float64:
     four = quaternion_from_matrix(matrices)
     sine = np.linalg.norm(four[..., 1:], axis=-1, keepdims=True)
     angle = 2 * np.arctan2(sine, four[..., :1])
-    stretch = np.where(sine > TINY, angle / np.maximum(sine, TINY), 2.0)
+    stretch = np.where(sine > _TINY, angle / np.maximum(sine, _TINY), 2.0)
     return np.asarray(four[..., 1:] * stretch)
 
 
@@ -121,11 +121,11 @@ def slerp(start: Float64, end: Float64, way: ArrayLike) -> Float64:
     return np.asarray(start @ matrix_from_vector(np.asarray(way)[..., None] * turn))
 
 
-def zxy_from_matrix(matrices: ArrayLike) -> Float64:
+def _zxy_from_matrix(matrices: ArrayLike) -> Float64:
     """Matrices to (z, x, y) in radians with x within a quarter turn; y is 0 in gimbal lock."""
     m = np.asarray(matrices, np.float64)
     cosine = np.hypot(m[..., 2, 0], m[..., 2, 2])
-    locked = cosine < GIMBAL
+    locked = cosine < _GIMBAL
     x = np.arctan2(m[..., 2, 1], cosine)
     y = np.where(locked, 0.0, np.arctan2(-m[..., 2, 0], m[..., 2, 2]))
     z = np.where(
@@ -136,7 +136,7 @@ def zxy_from_matrix(matrices: ArrayLike) -> Float64:
     return np.stack((z, x, y), axis=-1)
 
 
-def steady_zxy(matrices: ArrayLike) -> Float64:
+def continuous_zxy(matrices: ArrayLike) -> Float64:
     """Rotations over time, (T, ..., 3, 3), to Euler angles (z, x, y) without jumps.
 
     Each rotation has two sets of angles and all that differ from them by full turns; every frame
@@ -149,8 +149,8 @@ def steady_zxy(matrices: ArrayLike) -> Float64:
 
 
 def _steady_track(track: Float64) -> Float64:
-    angles = zxy_from_matrix(track)  # (T, 3)
-    free = np.flatnonzero(np.hypot(track[:, 2, 0], track[:, 2, 2]) >= GIMBAL)
+    angles = _zxy_from_matrix(track)  # (T, 3)
+    free = np.flatnonzero(np.hypot(track[:, 2, 0], track[:, 2, 2]) >= _GIMBAL)
     if len(free) == 0:
         return np.unwrap(angles, axis=0)
     angles[free] = _nearest_branch(angles[free])
@@ -161,8 +161,8 @@ def _steady_track(track: Float64) -> Float64:
 def _nearest_branch(angles: Float64) -> Float64:
     other = angles * (1, -1, 1) + math.pi
     # Swapping both neighbours' sets keeps their distance, so each step decides for itself.
-    stay = np.linalg.norm(wrapped(angles[1:] - angles[:-1]), axis=-1)
-    leave = np.linalg.norm(wrapped(other[1:] - angles[:-1]), axis=-1)
+    stay = np.linalg.norm(wrap_angles(angles[1:] - angles[:-1]), axis=-1)
+    leave = np.linalg.norm(wrap_angles(other[1:] - angles[:-1]), axis=-1)
     swapped = np.concatenate(([0], np.cumsum(leave < stay))) % 2 == 1
     return np.unwrap(np.where(swapped[:, None], other, angles), axis=0)
 
@@ -171,13 +171,13 @@ def _fill_locked(angles: Float64, free: NDArray[np.intp], locked: NDArray[np.int
     """With x at a quarter turn only z + y (or z - y) is known: y is taken from the neighbours."""
     guess = np.stack([np.interp(locked, free, angles[free, i]) for i in range(3)], axis=-1)
     side = np.sign(angles[locked, 1])  # +1: Rz Ry = turn by z + y, -1: by z - y
-    x = guess[:, 1] + wrapped(side * math.pi / 2 - guess[:, 1])
-    z = guess[:, 0] + wrapped(angles[locked, 0] - side * guess[:, 2] - guess[:, 0])
+    x = guess[:, 1] + wrap_angles(side * math.pi / 2 - guess[:, 1])
+    z = guess[:, 0] + wrap_angles(angles[locked, 0] - side * guess[:, 2] - guess[:, 0])
     filled = angles.copy()
     filled[locked] = np.stack((z, x, guess[:, 2]), axis=-1)
     return filled
 
 
-def wrapped(angles: ArrayLike) -> Float64:
+def wrap_angles(angles: ArrayLike) -> Float64:
     """The same angles within half a turn of zero."""
     return np.asarray((np.asarray(angles) + math.pi) % (2 * math.pi) - math.pi)

@@ -55,7 +55,7 @@ def _body() -> Skeleton:
     return Skeleton(names, tuple(names.index(p) if p else -1 for p in tree.values()))
 
 
-def mirrored(names: tuple[str, ...]) -> tuple[int, ...]:
+def mirror_indices(names: tuple[str, ...]) -> tuple[int, ...]:
     """For each name the index of its other side: right_knee for left_knee, itself for neck."""
     swap = {"left": "right", "right": "left"}
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-DEFAULT_FIELD_OF_VIEW = math.radians(60)
+_DEFAULT_FIELD_OF_VIEW = math.radians(60)
 """Across the longer side when neither the user nor the file tells: a phone's main lens."""
 
 
@@ -24,7 +24,7 @@ class Pinhole:
     @staticmethod
     def guess(width: int, height: int) -> "Pinhole":
         """The camera to assume for a picture of that size when nothing is known."""
-        focal = max(width, height) / 2 / math.tan(DEFAULT_FIELD_OF_VIEW / 2)
+        focal = max(width, height) / 2 / math.tan(_DEFAULT_FIELD_OF_VIEW / 2)
         return Pinhole(focal, (width / 2, height / 2))
 
     def project(self, points: ArrayLike) -> NDArray[np.float64]:

@@ -12,15 +12,14 @@ from mocap_cli.body.anatomy import centre_of_mass, standing_height
 from mocap_cli.body.motion import Motion
 from mocap_cli.body.rig import bone_lengths
 from mocap_cli.errors import MocapError
-from mocap_cli.tracking.bones import with_lengths
-from mocap_cli.tracking.feet import hold_feet
-from mocap_cli.tracking.flight import flights
+from mocap_cli.tracking.bone_lengths import with_bone_lengths
+from mocap_cli.tracking.flight import find_flights
+from mocap_cli.tracking.foot_locking import lock_planted_feet
+from mocap_cli.tracking.frame_runs import unbroken_runs
 from mocap_cli.tracking.ground import CLEARANCE, FEET
-from mocap_cli.tracking.runs import pieces
-from mocap_cli.tracking.scene import Scene
-from mocap_cli.tracking.smooth import Smoothing, penalised, smooth_pose
-
-Float64 = NDArray[np.float64]
+from mocap_cli.tracking.posed_body import PosedBody
+from mocap_cli.tracking.smoothing import SmoothingCutoffs, low_pass, smooth_pose
+from mocap_cli.types import Float64
 
 UP = np.array((0.0, 1.0, 0.0))
 PLANTED = 0.5
@@ -39,13 +38,13 @@ def smooth(motion: Motion, hertz: float) -> Motion:
             f"give --smooth {rate / _STIFFEST:.2g} or more",
         )
     pose = joints - joints[:, :1]
-    how = Smoothing(turn=hertz, still=hertz, speed=0.0, most=hertz)
+    how = SmoothingCutoffs(turn=hertz, still=hertz, speed=0.0, most=hertz)
     lengths = bone_lengths(pose, sigma)
-    pose = with_lengths(smooth_pose(pose, sigma, motion.times, how=how), lengths)
+    pose = with_bone_lengths(smooth_pose(pose, sigma, motion.times, how=how), lengths)
     path = centre_of_mass(joints)
-    for piece in pieces(motion.tracked, motion.times):
+    for piece in unbroken_runs(motion.tracked, motion.times):
         even = np.ones(piece.stop - piece.start)
-        path[piece] = penalised(path[piece], motion.times[piece], even, hertz)
+        path[piece] = low_pass(path[piece], motion.times[piece], even, hertz)
     return _with_joints(motion, pose + (path - centre_of_mass(pose))[:, None])
 
 
@@ -94,19 +93,19 @@ def _held(motion: Motion, planted: Float64) -> Motion:
     joints = motion.joints[tracked].astype(np.float64)
     path, planted = centre_of_mass(joints), np.nan_to_num(planted[tracked])
     rank: NDArray[np.int64] = np.cumsum(tracked) - tracked  # of each frame among those with joints
-    stretches = pieces(tracked, motion.times)
-    scene = Scene(
-        body=joints - path[:, None],
+    stretches = unbroken_runs(tracked, motion.times)
+    scene = PosedBody(
+        pose=joints - path[:, None],
         times=motion.times[tracked],
-        neighbours=tuple(
+        segments=tuple(
             slice(int(rank[p.start]), int(rank[p.start]) + p.stop - p.start) for p in stretches
         ),
-        rotation=np.tile(np.eye(3), (len(joints), 1, 1)),
+        first_from_camera=np.tile(np.eye(3), (len(joints), 1, 1)),
         height=_standing(motion),
     )
-    airborne = tuple(flights(scene, path, UP, planted > PLANTED))
+    airborne = tuple(find_flights(scene, path, UP, planted > PLANTED))
     made = np.full(motion.joints.shape, np.nan)
-    made[tracked] = hold_feet(joints, scene, planted, airborne)
+    made[tracked] = lock_planted_feet(joints, scene, planted, airborne)
     return _with_joints(motion, made)
 
 

@@ -11,18 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli.body.motion import Motion
-from mocap_cli.body.resample import steady_clock
+from mocap_cli.body.resample import uniform_times
 from mocap_cli.body.skeleton import BODY
-from mocap_cli.tracking.runs import runs
-from mocap_cli.tracking.summary import UNSURE, Stretch, summarise
-
-Float64 = NDArray[np.float64]
-Bool = NDArray[np.bool_]
+from mocap_cli.tracking.frame_runs import true_runs
+from mocap_cli.tracking.summary import UNCERTAIN, UncertainSpan, summarise
+from mocap_cli.types import Float64
 
 PLANTED = 0.5  # contacts above it are feet that stand
-STANCE = 0.1  # seconds over which a planted foot is watched
-BEAT = 1 / 60  # seconds: frames nearer to each other have been smoothed as one
-DEEP = 0.2  # metres below the floor at which a foot stands on something lower
+_STANCE_SECONDS = 0.1  # seconds over which a planted foot is watched
+_MIN_INTERVAL = 1 / 60  # seconds: frames nearer to each other have been smoothed as one
+_LOWER_FLOOR = 0.2  # metres below the floor at which a foot stands on something lower
 _MEDIAN_OF_CHI2 = 2.366  # of three squared standard normals
 _FEET = tuple(
     (BODY.index(f"{side}_ankle"), BODY.index(f"{side}_toe")) for side in ("left", "right")
@@ -42,7 +40,7 @@ class Quality:
     filled: float  # share of the frames whose joints were filled in from their neighbours
     longest_gap: float  # seconds in which nobody was seen between two sightings, at most
     unsure: float  # share of the tracked time in which half of the joints may be 10 cm off
-    doubtful: tuple[Stretch, ...]  # where to look, longest first
+    doubtful: tuple[UncertainSpan, ...]  # where to look, longest first
     jitter: float | None  # metres: noise of a joint's coordinates from frame to frame
     foot_slide: float | None  # metres per second of feet that are said to stand
     bone_drift: float | None  # metres by which the least constant bone changes its length
@@ -53,47 +51,49 @@ class Quality:
         return asdict(self)
 
 
-def measure(motion: Motion) -> Quality:
+def measure_quality(motion: Motion) -> Quality:
     """Find what can be found without knowing the truth."""
     summary = summarise(motion)
     joints, times = motion.joints.astype(np.float64), motion.times
-    unsure = sum(s.end - s.start + 1 / summary.fps for s in summary.doubtful if s.reason == UNSURE)
-    known = max(summary.seen + summary.filled, 1) / summary.fps
+    unsure = sum(
+        s.end - s.start + 1 / summary.fps for s in summary.uncertain if s.reason == UNCERTAIN
+    )
+    known = max(summary.detected + summary.filled, 1) / summary.fps
     world = motion.space == "world"
     return Quality(
         frames=summary.frames,
         seconds=summary.seconds,
         fps=summary.fps,
-        even=len(times) < 3 or len(steady_clock(times, None)[0]) == len(times),
+        even=len(times) < 3 or len(uniform_times(times, None)[0]) == len(times),
         longest_step=float(np.diff(times).max(initial=0.0)),
         coverage=summary.coverage,
         filled=summary.filled / summary.frames,
-        longest_gap=longest_gap(motion),
+        longest_gap=_longest_gap(motion),
         unsure=min(unsure / known, 1.0),
-        doubtful=summary.doubtful,
-        jitter=jitter(joints, times),
-        foot_slide=foot_slide(joints, motion.contacts, times) if world else None,
-        bone_drift=bone_drift(joints),
-        below_floor=below_floor(joints, motion.contacts) if world else None,
+        doubtful=summary.uncertain,
+        jitter=_jitter(joints, times),
+        foot_slide=_foot_slide(joints, motion.contacts, times) if world else None,
+        bone_drift=_bone_drift(joints),
+        below_floor=_below_floor(joints, motion.contacts) if world else None,
     )
 
 
-def longest_gap(motion: Motion) -> float:
+def _longest_gap(motion: Motion) -> float:
     """Seconds of the longest stretch between two frames in which the person was seen."""
-    seen = np.flatnonzero(motion.seen & motion.tracked)
+    seen = np.flatnonzero(motion.detected & motion.tracked)
     apart = np.flatnonzero(np.diff(seen) > 1)
     gaps = motion.times[seen[apart + 1]] - motion.times[seen[apart]]
     return float(gaps.max(initial=0.0))
 
 
-def jitter(joints: Float64, times: Float64) -> float | None:
+def _jitter(joints: Float64, times: Float64) -> float | None:
     """Standard deviation of the noise in a coordinate (T, J, 3), by the calmer half of the frames.
 
     Four points in a row are weighted so that any parabola cancels: what is left is noise. Speed
     and steady acceleration do not count, and the median leaves out kicks.
     """
     beat = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    stride = max(1, round(BEAT / beat)) if beat else 1
+    stride = max(1, round(_MIN_INTERVAL / beat)) if beat else 1
     first = np.arange(len(times) - 3 * stride)
     four = first[:, None] + stride * np.arange(4)  # (N, 4) frames
     near = times[four[:, -1]] - times[four[:, 0]] < 6 * stride * beat if len(first) else first > 0
@@ -109,7 +109,7 @@ def jitter(joints: Float64, times: Float64) -> float | None:
     return float(np.sqrt(square.mean()))
 
 
-def foot_slide(joints: Float64, contacts: NDArray[np.float32], times: Float64) -> float | None:
+def _foot_slide(joints: Float64, contacts: NDArray[np.float32], times: Float64) -> float | None:
     """Mean speed along the floor of planted feet, of their ankle or ball, whichever rests more.
 
     Seen over a tenth of a second, so that noise is no speed.
@@ -117,9 +117,9 @@ def foot_slide(joints: Float64, contacts: NDArray[np.float32], times: Float64) -
     way = lasted = 0.0
     for side, pair in enumerate(_FEET):
         planted = (contacts[:, side] > PLANTED) & np.isfinite(joints).all(axis=(1, 2))
-        for run in runs(planted):
+        for run in true_runs(planted):
             clock, foot = times[run], joints[run][:, pair][..., [0, 2]]  # (n, 2, 2)
-            later = np.searchsorted(clock, clock + STANCE - 1e-6)
+            later = np.searchsorted(clock, clock + _STANCE_SECONDS - 1e-6)
             there = later < len(clock)
             moved = foot[later[there]] - foot[there]
             way += float(np.linalg.norm(moved, axis=-1).min(axis=-1).sum())
@@ -127,7 +127,7 @@ def foot_slide(joints: Float64, contacts: NDArray[np.float32], times: Float64) -
     return way / lasted if lasted > 0 else None
 
 
-def bone_drift(joints: Float64) -> float | None:
+def _bone_drift(joints: Float64) -> float | None:
     """By how much the least constant bone changes: between its shortest and longest, less 5 %."""
     joints = joints[np.isfinite(joints).all(axis=(1, 2))]
     if not len(joints):
@@ -138,28 +138,28 @@ def bone_drift(joints: Float64) -> float | None:
     return float((high - low).max())
 
 
-def below_floor(joints: Float64, contacts: NDArray[np.float32]) -> float | None:
+def _below_floor(joints: Float64, contacts: NDArray[np.float32]) -> float | None:
     """How deep planted feet sink, less the worst 5 %; what is far below stands on a lower floor."""
     depths = []
     for side, pair in enumerate(_FEET):
         planted = (contacts[:, side] > PLANTED) & np.isfinite(joints).all(axis=(1, 2))
         depths.append(-joints[planted][:, pair, 1].min(axis=-1))
     depth = np.concatenate(depths)
-    depth = np.maximum(depth[depth < DEEP], 0)
+    depth = np.maximum(depth[depth < _LOWER_FLOOR], 0)
     return float(np.percentile(depth, 95)) if len(depth) else None
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class _Limit:
     """How good one number must be for a result to be used unseen."""
 
     name: str  # of the number in Quality
     label: str
-    says: Callable[[float], str]  # the number as a person reads it
+    format_value: Callable[[float], str]  # the number as a person reads it
     bound: float
     at_least: bool = False  # the bound is a floor, not a ceiling
 
-    def kept(self, value: float | None) -> bool:
+    def passes(self, value: float | None) -> bool:
         """Whether the number is good enough; what is not known is no fault."""
         if value is None:
             return True
@@ -168,7 +168,8 @@ class Limit:
     def reason(self, value: float) -> str:
         """Why the result is unfit."""
         most = "at least" if self.at_least else "at most"
-        return f"{self.label}: {self.says(value)}, wanted {most} {self.says(self.bound)}"
+        bound = self.format_value(self.bound)
+        return f"{self.label}: {self.format_value(value)}, wanted {most} {bound}"
 
 
 def _share(value: float) -> str:
@@ -179,29 +180,31 @@ def _millimetres(value: float) -> str:
     return f"{1000 * value:.0f} mm"
 
 
-LIMITS = (
-    Limit("coverage", "coverage", _share, 0.70, at_least=True),
-    Limit("filled", "filled in", _share, 0.25),
-    Limit("longest_gap", "longest gap", lambda s: f"{s:.1f} s", 1.0),
-    Limit("unsure", "unsure", _share, 0.60),
-    Limit("jitter", "jitter", _millimetres, 0.015),
-    Limit("foot_slide", "foot slide", lambda v: f"{100 * v:.0f} cm/s", 0.15),
-    Limit("bone_drift", "bone drift", _millimetres, 0.030),
-    Limit("below_floor", "below floor", _millimetres, 0.050),
+_LIMITS = (
+    _Limit("coverage", "coverage", _share, 0.70, at_least=True),
+    _Limit("filled", "filled in", _share, 0.25),
+    _Limit("longest_gap", "longest gap", lambda s: f"{s:.1f} s", 1.0),
+    _Limit("unsure", "unsure", _share, 0.60),
+    _Limit("jitter", "jitter", _millimetres, 0.015),
+    _Limit("foot_slide", "foot slide", lambda v: f"{100 * v:.0f} cm/s", 0.15),
+    _Limit("bone_drift", "bone drift", _millimetres, 0.030),
+    _Limit("below_floor", "below floor", _millimetres, 0.050),
 )
 """What `mocap export --check` asks for; docs/formats.md says why."""
 
 
-def readings(quality: Quality) -> list[tuple[str, str, bool]]:
+def quality_readings(quality: Quality) -> list[tuple[str, str, bool]]:
     """(label, the number as a person reads it, whether it is good enough) of all limits."""
     made = []
-    for limit in LIMITS:
+    for limit in _LIMITS:
         value = getattr(quality, limit.name)
-        made.append((limit.label, "" if value is None else limit.says(value), limit.kept(value)))
+        made.append(
+            (limit.label, "" if value is None else limit.format_value(value), limit.passes(value))
+        )
     return made
 
 
-def faults(quality: Quality) -> tuple[str, ...]:
+def quality_faults(quality: Quality) -> tuple[str, ...]:
     """One line for every reason not to use the result without looking; none when it is fit."""
-    found = [(limit, getattr(quality, limit.name)) for limit in LIMITS]
-    return tuple(limit.reason(value) for limit, value in found if not limit.kept(value))
+    found = [(limit, getattr(quality, limit.name)) for limit in _LIMITS]
+    return tuple(limit.reason(value) for limit, value in found if not limit.passes(value))

@@ -7,8 +7,8 @@ from mocap_cli.body.rig import Rig
 
 RigNames = Literal["default", "mixamo", "rokoko"]
 
-PREFIX = {"default": "", "mixamo": "mixamorig:", "rokoko": ""}
-OTHER = {  # what is not called as ours; sides stay in front
+_PREFIX = {"default": "", "mixamo": "mixamorig:", "rokoko": ""}
+_NAMES = {  # what is not called as ours; sides stay in front
     "default": {},
     "mixamo": {"HeadEnd": "HeadTop_End", "HandEnd": "HandMiddle4", "ToeBaseEnd": "Toe_End"},
     "rokoko": {
@@ -23,7 +23,7 @@ OTHER = {  # what is not called as ours; sides stay in front
 }
 
 
-def named(rig: Rig, names: RigNames) -> Rig:
+def with_joint_names(rig: Rig, names: RigNames) -> Rig:
     """The same rig with the joint names of Mixamo's or of Rokoko's characters."""
     return replace(rig, names=tuple(_name(name, names) for name in rig.names))
 
@@ -31,4 +31,4 @@ def named(rig: Rig, names: RigNames) -> Rig:
 def _name(ours: str, names: RigNames) -> str:
     side = next((side for side in ("Left", "Right") if ours.startswith(side)), "")
     part = ours.removeprefix(side)
-    return PREFIX[names] + side + OTHER[names].get(part, part)
+    return _PREFIX[names] + side + _NAMES[names].get(part, part)

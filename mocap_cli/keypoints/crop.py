@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
 
-SIZE = 256
+CROP_SIZE = 256
 """Pixels along a side of what the networks see."""
 
-TURNS = tuple(math.radians(d) for d in (45, -45, 180, 90, -90, 135, -135))
+RETRY_ANGLES = tuple(math.radians(d) for d in (45, -45, 180, 90, -90, 135, -135))
 """How else a body may lie in a crop: the networks bear about 30 degrees."""
 
 _SAME_PERSON = 0.3  # of the smaller crop's side
@@ -27,48 +27,50 @@ class Crop:
     x: float  # the middle, displayed pixels
     y: float
     side: float  # displayed pixels
-    turn: float = 0.0  # radians clockwise, as one looks at the picture, from upright to the body
+    angle: float = 0.0  # radians clockwise, as one looks at the picture, from upright to the body
 
     @property
     def scale(self) -> float:
         """Displayed pixels in one of the crop's."""
-        return self.side / SIZE
+        return self.side / CROP_SIZE
 
     @property
     def axes(self) -> NDArray[np.float64]:
         """(2, 2) turns the crop's directions into the picture's."""
-        c, s = math.cos(self.turn), math.sin(self.turn)
+        c, s = math.cos(self.angle), math.sin(self.angle)
         return np.array([[c, -s], [s, c]])
 
-    def turned(self, turn: float) -> "Crop":
+    def rotated(self, turn: float) -> "Crop":
         """The same place, turned further."""
-        return replace(self, turn=self.turn + turn)
+        return replace(self, angle=self.angle + turn)
 
     def overlaps(self, other: "Crop") -> bool:
         """Whether both are about one person."""
         apart = math.hypot(self.x - other.x, self.y - other.y)
         return apart < _SAME_PERSON * min(self.side, other.side)
 
-    def to_picture(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+    def to_image(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """(..., 2) from the crop's pixels to the picture's."""
-        return np.asarray((points - SIZE / 2) * self.scale @ self.axes.T + (self.x, self.y))
+        return np.asarray((points - CROP_SIZE / 2) * self.scale @ self.axes.T + (self.x, self.y))
 
-    def from_picture(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+    def from_image(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """(..., 2) from the picture's pixels to the crop's."""
-        return np.asarray((points - np.array((self.x, self.y))) @ self.axes / self.scale + SIZE / 2)
+        return np.asarray(
+            (points - np.array((self.x, self.y))) @ self.axes / self.scale + CROP_SIZE / 2
+        )
 
-    def cut_out(self, image: Image) -> Image:
+    def extract(self, image: Image) -> Image:
         """(SIZE, SIZE, 3) what the crop shows; black outside of the picture."""
         image, left, top, shrunk = self._shrunk(image)
         # cv2 counts from the middle of the first pixel, we from its corner: half a pixel each.
         linear = self.axes * (self.scale / shrunk)
         corner = (np.array((self.x - left, self.y - top))) / shrunk
-        shift = corner + linear @ np.full(2, 0.5 - SIZE / 2) - 0.5
+        shift = corner + linear @ np.full(2, 0.5 - CROP_SIZE / 2) - 0.5
         kernel = cv2.INTER_CUBIC if self.scale < _SMALL else cv2.INTER_LINEAR
         warped = cv2.warpAffine(
             image,
             np.column_stack((linear, shift)),
-            (SIZE, SIZE),
+            (CROP_SIZE, CROP_SIZE),
             flags=kernel | cv2.WARP_INVERSE_MAP,
         )
         return np.asarray(warped, np.uint8)
@@ -79,7 +81,7 @@ class Crop:
             return image, 0, 0, 1
         halvings = int(math.log2(self.scale))  # by twos: many times faster than by threes
         shrink = 2**halvings
-        reach = self.side / 2 * (abs(math.cos(self.turn)) + abs(math.sin(self.turn))) + shrink
+        reach = self.side / 2 * (abs(math.cos(self.angle)) + abs(math.sin(self.angle))) + shrink
         height, width = image.shape[:2]
         left, right = (int(np.clip(self.x + d, 0, width)) for d in (-reach, reach))
         top, bottom = (int(np.clip(self.y + d, 0, height)) for d in (-reach, reach))

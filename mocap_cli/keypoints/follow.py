@@ -3,16 +3,16 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from mocap_cli.keypoints.cast import ALIKE, Role, lead, whole_part
+from mocap_cli.keypoints.candidates import SIMILAR, Candidate, choose_subject, merged_detections
 from mocap_cli.keypoints.crop import Image
-from mocap_cli.keypoints.cuts import CutWatch
-from mocap_cli.keypoints.fusion import fuse
+from mocap_cli.keypoints.detection import Detection
+from mocap_cli.keypoints.fusion import fuse_detections
 from mocap_cli.keypoints.keypoints import Keypoints
-from mocap_cli.keypoints.networks import BodyNetworks
-from mocap_cli.keypoints.pursuit import Pursuit, told_apart
-from mocap_cli.keypoints.search import Search
-from mocap_cli.keypoints.sighting import Sighting
-from mocap_cli.keypoints.subject import Finder, Subject
+from mocap_cli.keypoints.person_detector import PersonDetector, Subject
+from mocap_cli.keypoints.person_search import PersonSearch
+from mocap_cli.keypoints.person_tracker import PersonTracker, assign_detections
+from mocap_cli.keypoints.pose_networks import PoseNetworks
+from mocap_cli.video.shots import CutDetector
 from mocap_cli.weights import Device
 
 _AUDITION_SECONDS = 1.0  # several people are followed that long before one is chosen
@@ -21,7 +21,7 @@ _LOOK_SECONDS = 0.2  # between looks for somebody better
 _STRANGER_SECONDS = 0.8  # after which somebody else is followed meanwhile
 
 
-class Picture(Protocol):
+class _TimedImage(Protocol):
     """What is needed of a frame; `video.reader.Frame` has it."""
 
     @property
@@ -34,30 +34,30 @@ class Picture(Protocol):
 
 
 def follow(
-    frames: Iterable[Picture], subject: Subject = "auto", device: Device = "auto"
+    frames: Iterable[_TimedImage], subject: Subject = "auto", device: Device = "auto"
 ) -> Keypoints:
     """Find the subject and follow it to the end; no frame is kept."""
-    follower = Follower(subject, device)
+    follower = _Follower(subject, device)
     for frame in frames:
-        follower.see(frame.image, frame.time)
+        follower.add(frame.image, frame.time)
     return follower.keypoints()
 
 
-class Follower:
+class _Follower:
     """Takes the pictures of a video one after the other."""
 
     def __init__(self, subject: Subject = "auto", device: Device = "auto") -> None:
         self._subject = subject
-        self._networks, self._finder = BodyNetworks(device), Finder(device)
-        self._search = Search(self._networks, self._finder, subject)
-        self._cuts = CutWatch()
-        self._cast: list[Role] = []
+        self._networks, self._finder = PoseNetworks(device), PersonDetector(device)
+        self._search = PersonSearch(self._networks, self._finder, subject)
+        self._cuts = CutDetector()
+        self._cast: list[Candidate] = []
         self._times: list[float] = []
         self._cut: list[bool] = []
         self._size = (0, 0)
         self._chosen_at = self._look_at = self._last_seen = 0.0  # seconds
 
-    def see(self, image: Image, time: float) -> None:
+    def add(self, image: Image, time: float) -> None:
         """Follow on into the next picture."""
         self._size = image.shape[1], image.shape[0]
         index = len(self._times)
@@ -70,32 +70,32 @@ class Follower:
             self._look_for_better(image, time, index)
         elif len(self._followed()) > 1:
             chosen = self._lead(self._followed())
-            self._cast = [r for r in self._cast if r is chosen or r.pursuit is None]
+            self._cast = [r for r in self._cast if r is chosen or r.tracker is None]
 
     def keypoints(self) -> Keypoints:
         """What was seen of the subject in all pictures so far."""
-        seen = whole_part(self._cast, self._lead(self._cast)) if self._cast else {}
+        seen = merged_detections(self._cast, self._lead(self._cast)) if self._cast else {}
         sightings = [seen.get(i) for i in range(len(self._times))]
-        return fuse(self._times, sightings, self._cut, self._size)
+        return fuse_detections(self._times, sightings, self._cut, self._size)
 
-    def _followed(self) -> list[Role]:
-        return [role for role in self._cast if role.pursuit is not None]
+    def _followed(self) -> list[Candidate]:
+        return [role for role in self._cast if role.tracker is not None]
 
-    def _lead(self, cast: list[Role]) -> Role:
-        return lead(cast, self._subject, *self._size)
+    def _lead(self, cast: list[Candidate]) -> Candidate:
+        return choose_subject(cast, self._subject, *self._size)
 
     def _step(self, image: Image, time: float, index: int) -> None:
         """Look for everybody who is followed; nobody has the body of another."""
-        roles = [(role, role.pursuit) for role in self._cast if role.pursuit is not None]
-        sightings = [pursuit.look(image, time) for _, pursuit in roles]
-        own = told_apart([pursuit for _, pursuit in roles], sightings)
+        roles = [(role, role.tracker) for role in self._cast if role.tracker is not None]
+        sightings = [pursuit.detect(image, time) for _, pursuit in roles]
+        own = assign_detections([pursuit for _, pursuit in roles], sightings)
         for (role, pursuit), sighting in zip(roles, own, strict=True):
             if sighting is not None:
-                pursuit.keep(image, time, sighting)
+                pursuit.update(image, time, sighting)
                 role.add(index, sighting, *self._size)
                 self._last_seen = time
             elif not pursuit.miss(time) or self._cut[-1]:
-                role.pursuit = None
+                role.tracker = None
 
     def _find(self, image: Image, time: float, index: int) -> None:
         """Nobody is followed: take everybody at first, later who looks like the subject."""
@@ -105,8 +105,8 @@ class Follower:
             for sighting in people[:_CANDIDATES]:
                 self._enter(sighting, image, time, index)
         elif people:
-            best = max(people, key=self._lead(self._cast).resembles)
-            alike = self._lead(self._cast).resembles(best) > ALIKE
+            best = max(people, key=self._lead(self._cast).similarity)
+            alike = self._lead(self._cast).similarity(best) > SIMILAR
             if alike or time - self._last_seen > _STRANGER_SECONDS:
                 self._enter(best, image, time, index)
 
@@ -116,24 +116,24 @@ class Follower:
             return
         self._look_at = time + _LOOK_SECONDS
         followed, chosen = self._followed(), self._lead(self._cast)
-        known = [role.pursuit.course.crop for role in followed if role.pursuit]
+        known = [role.tracker.motion.crop for role in followed if role.tracker]
         for sighting in self._search.others(image, time, known):
             if time < self._chosen_at and len(self._followed()) < _CANDIDATES:
                 self._enter(sighting, image, time, index)
-            elif time >= self._chosen_at and chosen.resembles(sighting) > ALIKE:
+            elif time >= self._chosen_at and chosen.similarity(sighting) > SIMILAR:
                 for role in followed:
-                    role.pursuit = None
+                    role.tracker = None
                 self._enter(sighting, image, time, index)
                 return
 
-    def _enter(self, sighting: Sighting, image: Image, time: float, index: int) -> None:
+    def _enter(self, sighting: Detection, image: Image, time: float, index: int) -> None:
         late = time > self._chosen_at
-        role = Role(
-            pursuit=Pursuit(self._networks, self._finder, image, time, sighting),
-            colours=sighting.colours,
-            first=sighting.around,
+        role = Candidate(
+            tracker=PersonTracker(self._networks, self._finder, image, time, sighting),
+            appearance=sighting.appearance,
+            first=sighting.next_crop,
             late=late,
-            stranger=late and self._lead(self._cast).resembles(sighting) < ALIKE,
+            stranger=late and self._lead(self._cast).similarity(sighting) < SIMILAR,
         )
         role.add(index, sighting, *self._size)
         self._cast.append(role)

@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 from mocap_cli.keypoints.crop import Crop
 from mocap_cli.keypoints.keypoints import Keypoints
 
-LONGEST_SECONDS = 0.25
+_LONGEST_SECONDS = 0.25
 _FAITH = 0.3  # in a filled point, of the less sure of its ends
 
 
 def fill_gaps(keypoints: Keypoints, crops: Sequence[Crop | None]) -> Keypoints:
     """Give positions to frames that were missed for a moment; `crops` are those of the others."""
     xy, score = keypoints.xy.copy(), keypoints.score.copy()
-    seen = np.flatnonzero(keypoints.seen)
+    seen = np.flatnonzero(keypoints.detected)
     for before, after in pairwise(seen.tolist()):
         start, end = keypoints.times[before], keypoints.times[after]
         cut = keypoints.cut[before + 1 : after + 1].any()
-        if after == before + 1 or end - start > LONGEST_SECONDS or cut:
+        if after == before + 1 or end - start > _LONGEST_SECONDS or cut:
             continue
         ends = _end(crops[before], xy[before]), _end(crops[after], xy[after])
         share = (keypoints.times[before + 1 : after] - start) / (end - start)
@@ -35,7 +35,7 @@ def _end(crop: Crop | None, xy: NDArray[np.float32]) -> tuple[Crop, NDArray[np.f
     """A crop and the body in its axes."""
     if crop is None:
         raise ValueError("a frame in which the body was seen needs its crop")
-    return crop, crop.from_picture(xy)
+    return crop, crop.from_image(xy)
 
 
 def _between(
@@ -47,6 +47,6 @@ def _between(
         a.x + share * (b.x - a.x),
         a.y + share * (b.y - a.y),
         a.side * (b.side / a.side) ** share,
-        a.turn + share * math.remainder(b.turn - a.turn, 2 * math.pi),
+        a.angle + share * math.remainder(b.angle - a.angle, 2 * math.pi),
     )
-    return crop.to_picture(a_xy + share * (b_xy - a_xy))
+    return crop.to_image(a_xy + share * (b_xy - a_xy))

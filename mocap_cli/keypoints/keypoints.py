@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli.body.skeleton import KEYPOINTS
-
-Float32 = NDArray[np.float32]
-Float64 = NDArray[np.float64]
+from mocap_cli.types import Float32, Float64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +20,12 @@ class Keypoints:
     times: Float64  # (T,) seconds, strictly rising
     xy: Float32  # (T, K, 2) displayed pixels, Y down, a pixel's middle at +0.5
     score: Float32  # (T, K) 0..1: 0.2 is a guess, 0.3 right two times in three, 0.5 nearly always
-    seen: NDArray[np.bool_]  # (T,) the networks saw the person in this frame
+    detected: NDArray[np.bool_]  # (T,) the networks saw the person in this frame
     cut: NDArray[np.bool_]  # (T,) this frame begins another shot: nothing moves across it
 
     def __post_init__(self) -> None:
         T, K = len(self.times), len(KEYPOINTS)
-        wanted = {"xy": (T, K, 2), "score": (T, K), "seen": (T,), "cut": (T,)}
+        wanted = {"xy": (T, K, 2), "score": (T, K), "detected": (T,), "cut": (T,)}
         for name, shape in wanted.items():
             if getattr(self, name).shape != shape:
                 raise ValueError(f"{name} is {getattr(self, name).shape}, wanted {shape}")
@@ -38,7 +36,7 @@ class Keypoints:
         return len(self.times)
 
     @property
-    def known(self) -> NDArray[np.bool_]:
+    def tracked(self) -> NDArray[np.bool_]:
         """(T,) frames that have keypoints, seen or filled."""
         return np.asarray(np.isfinite(self.xy).all(axis=(1, 2)))
 

@@ -7,16 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli.body.skeleton import BODY
+from mocap_cli.types import Float64
 
-Float64 = NDArray[np.float64]
-
-PCK = 0.150  # metres
-MEASURES = ("mpjpe", "n_mpjpe", "p_mpjpe", "pck", "auc", "acceleration")
-TITLES = ("MPJPE", "N-MPJPE", "P-MPJPE", "PCK@150", "AUC", "accel")
+_PCK_RADIUS = 0.150  # metres
+_MEASURES = ("mpjpe", "n_mpjpe", "p_mpjpe", "pck", "auc", "acceleration")
+_TITLES = ("MPJPE", "N-MPJPE", "P-MPJPE", "PCK@150", "AUC", "accel")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scores:
+class PoseScores:
     """Errors in millimetres, shares in percent, acceleration in metres a second squared."""
 
     frames: int
@@ -30,10 +29,12 @@ class Scores:
 
     def row(self) -> tuple[str, ...]:
         """The numbers as texts, in the order of TITLES."""
-        return tuple("-" if v is None else f"{v:.1f}" for v in map(asdict(self).get, MEASURES))
+        return tuple("-" if v is None else f"{v:.1f}" for v in map(asdict(self).get, _MEASURES))
 
 
-def score(answer: Float64, truth: Float64, times: Float64, clips: NDArray[np.int64]) -> Scores:
+def score_poses(
+    answer: Float64, truth: Float64, times: Float64, clips: NDArray[np.int64]
+) -> PoseScores:
     """Answers and labels (N, 19, 3); joints that are NaN in either do not count."""
     known = np.asarray(np.isfinite(answer + truth).all(axis=-1))
     known[:, 0] = False
@@ -41,18 +42,18 @@ def score(answer: Float64, truth: Float64, times: Float64, clips: NDArray[np.int
     p, g, seen = answer[used], truth[used], known[used]
     p, g = p - p[:, :1], g - g[:, :1]
     off = np.where(seen, np.linalg.norm(p - g, axis=-1), np.nan)  # (N, 19)
-    near = np.linspace(0, PCK, 31)
+    near = np.linspace(0, _PCK_RADIUS, 31)
     joints = {
         name: 1000 * float(np.nanmean(column))
         for name, column in zip(BODY.names, off.T, strict=True)
         if np.isfinite(column).any()
     }
-    return Scores(
+    return PoseScores(
         frames=int(used.sum()),
         mpjpe=1000 * float(np.nanmean(off)),
         n_mpjpe=1000 * float(np.mean(_scaled(p, g, seen)[seen])),
         p_mpjpe=1000 * float(np.mean(_aligned(p, g, seen)[seen])),
-        pck=100 * float((off[seen] < PCK).mean()),
+        pck=100 * float((off[seen] < _PCK_RADIUS).mean()),
         auc=100 * float(np.mean([(off[seen] <= limit).mean() for limit in near])),
         acceleration=_acceleration(p, g, seen, times[used], clips[used]),
         joints=joints,
@@ -99,13 +100,13 @@ def _acceleration(
     return float(bend[good].mean())
 
 
-def table(rows: Sequence[tuple[str, Scores]]) -> str:
+def score_table(rows: Sequence[tuple[str, PoseScores]]) -> str:
     """Scores for people: one a row, numbers under their measures."""
     lines = [(name, str(scores.frames), *scores.row()) for name, scores in rows]
-    return columns([("", "frames", *TITLES), *lines])
+    return text_columns([("", "frames", *_TITLES), *lines])
 
 
-def columns(lines: Sequence[Sequence[str]]) -> str:
+def text_columns(lines: Sequence[Sequence[str]]) -> str:
     """Cells under each other: names to the left, numbers to the right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-Float64 = NDArray[np.float64]
+from mocap_cli.types import Float64
 
 _FEWEST = 12  # frames, below which nothing is told apart
 _RIDGE = 0.02  # of the frames: holds slopes to zero where few frames speak for them
@@ -14,7 +14,7 @@ _STEEPEST = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Growth:
+class ErrorScaling:
     """Errors grow with signs, never shrink with them, and not beyond what was seen."""
 
     usual: Float64  # (S,) signs of a usual frame
@@ -28,7 +28,7 @@ class Growth:
         return np.asarray(np.exp((known - self.usual) @ self.slopes), np.float64)
 
 
-def growth_of(off: Float64, signs: NDArray[np.floating]) -> Growth:
+def fit_error_scaling(off: Float64, signs: NDArray[np.floating]) -> ErrorScaling:
     """From errors (N, J) of frames, NaN where unknown, and their signs (N, S)."""
     known = np.isfinite(off)
     usual = np.array(
@@ -39,11 +39,11 @@ def growth_of(off: Float64, signs: NDArray[np.floating]) -> Growth:
     x = signs[good].astype(np.float64)
     if len(x) < _FEWEST:
         middle = signs.mean(axis=0).astype(np.float64)
-        return Growth(middle, np.zeros_like(middle), middle.copy(), middle.copy())
+        return ErrorScaling(middle, np.zeros_like(middle), middle.copy(), middle.copy())
     y = (size.sum(axis=1) / np.maximum(known.sum(axis=1), 1))[good]
     middle, spread = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-6)
     hold = np.sqrt(_RIDGE * len(x)) * np.eye(x.shape[1])
     wanted = np.concatenate((y - y.mean(), np.zeros(x.shape[1])))
     slopes, _ = nnls(np.concatenate(((x - middle) / spread, hold)), wanted)
     steep = np.minimum(slopes / spread, _STEEPEST)
-    return Growth(middle, steep, x.min(axis=0), x.max(axis=0))
+    return ErrorScaling(middle, steep, x.min(axis=0), x.max(axis=0))

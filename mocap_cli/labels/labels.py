@@ -10,12 +10,10 @@ from mocap_cli.body.anatomy import standing_height
 from mocap_cli.body.rig import bone_lengths
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.errors import MocapError
-
-Float64 = NDArray[np.float64]
-Bool = NDArray[np.bool_]
+from mocap_cli.types import Bool, Float64
 
 MOCAP_SIGMA = 0.01  # metres: how well a session of motion capture knows a joint's centre
-SHORTEST, TALLEST = 0.9, 2.4  # metres a person may be
+_MIN_HEIGHT, _MAX_HEIGHT = 0.9, 2.4  # metres a person may be
 _UNITS = {1000.0: "millimetres", 100.0: "centimetres", 39.37: "inches", 0.001: "kilometres"}
 
 
@@ -55,21 +53,21 @@ class Labels:
         return len(self.frames)
 
     @property
-    def placed(self) -> Bool:
+    def has_3d(self) -> Bool:
         """(N, 19) joints that are known in 3D."""
         return np.asarray(np.isfinite(self.joints).all(axis=-1))
 
     @property
-    def clicked(self) -> Bool:
+    def has_2d(self) -> Bool:
         """(N, 21) points that are known in the picture."""
         return np.asarray(np.isfinite(self.xy).all(axis=-1))
 
-    def only(self, chosen: Bool | NDArray[np.intp]) -> "Labels":
+    def select(self, chosen: Bool | NDArray[np.intp]) -> "Labels":
         """The same labels, only those frames."""
         names = ("frames", "times", "joints", "xy", "sigma")
         return replace(self, **{name: getattr(self, name)[chosen] for name in names})
 
-    def noting(self, *notes: str) -> "Labels":
+    def with_notes(self, *notes: str) -> "Labels":
         """The same, with more to say about it."""
         return replace(self, notes=(*self.notes, *notes))
 
@@ -104,18 +102,18 @@ def make_labels(
         size=size,
         notes=notes,
     )
-    return scrubbed(labels)
+    return _cleaned(labels)
 
 
-def scrubbed(labels: Labels) -> Labels:
+def _cleaned(labels: Labels) -> Labels:
     """Without frames that say nothing, without doubles, in metres; each repair is noted."""
-    labels = _with_something(labels)
-    labels = _once(labels)
-    return _in_metres(labels) if labels.placed.any() else labels
+    labels = _without_empty_frames(labels)
+    labels = _without_duplicates(labels)
+    return _to_metres(labels) if labels.has_3d.any() else labels
 
 
-def _with_something(labels: Labels) -> Labels:
-    said = np.asarray(labels.placed.any(axis=1) | labels.clicked.any(axis=1))
+def _without_empty_frames(labels: Labels) -> Labels:
+    said = np.asarray(labels.has_3d.any(axis=1) | labels.has_2d.any(axis=1))
     if not said.any():
         raise MocapError(
             f"{labels.path} labels nothing: all of its {len(labels)} frames are empty",
@@ -128,21 +126,21 @@ def _with_something(labels: Labels) -> Labels:
         notes.append(f"{empty} of {len(labels)} frames say nothing and are left out")
     if torn.any():
         notes.append(f"{int(torn.sum())} joints with a coordinate that is no number are left out")
-    joints = np.where(labels.placed[..., None], labels.joints, np.nan)
-    xy = np.where(labels.clicked[..., None], labels.xy, np.nan)
-    return replace(labels, joints=joints, xy=xy).only(said).noting(*notes)
+    joints = np.where(labels.has_3d[..., None], labels.joints, np.nan)
+    xy = np.where(labels.has_2d[..., None], labels.xy, np.nan)
+    return replace(labels, joints=joints, xy=xy).select(said).with_notes(*notes)
 
 
-def _once(labels: Labels) -> Labels:
+def _without_duplicates(labels: Labels) -> Labels:
     """In the order of time, each frame once; two different answers for one frame are refused."""
     key = np.where(labels.frames >= 0, labels.frames.astype(np.float64), labels.times)
     order = np.argsort(key, kind="stable")
-    labels, key = labels.only(order), key[order]
+    labels, key = labels.select(order), key[order]
     same = np.flatnonzero(np.diff(key) == 0) + 1
     if not len(same):
         return labels
-    before = labels.only(same - 1)
-    again = labels.only(same)
+    before = labels.select(same - 1)
+    again = labels.select(same)
     apart = np.nanmax(np.abs(before.joints - again.joints), initial=0.0)
     off = np.nanmax(np.abs(before.xy - again.xy), initial=0.0)
     if apart > 1e-3 or off > 0.5:
@@ -152,43 +150,43 @@ def _once(labels: Labels) -> Labels:
             "keep one of the two; only one person can be labelled",
         )
     kept = np.setdiff1d(np.arange(len(labels)), same)
-    return labels.only(kept).noting(f"{len(same)} frames are there twice and count once")
+    return labels.select(kept).with_notes(f"{len(same)} frames are there twice and count once")
 
 
-def _in_metres(labels: Labels) -> Labels:
+def _to_metres(labels: Labels) -> Labels:
     """A person of human size, whatever the unit that was meant."""
-    tall = height_of(labels.joints)
-    if tall is None or SHORTEST <= tall <= TALLEST:
+    tall = body_height(labels.joints)
+    if tall is None or _MIN_HEIGHT <= tall <= _MAX_HEIGHT:
         return labels
     for unit, name in _UNITS.items():
-        if SHORTEST <= tall / unit <= TALLEST:
+        if _MIN_HEIGHT <= tall / unit <= _MAX_HEIGHT:
             return replace(
                 labels, joints=labels.joints / unit, sigma=np.full_like(labels.sigma, MOCAP_SIGMA)
-            ).noting(f"the person would be {tall:.4g} m tall: taken as {name}")
+            ).with_notes(f"the person would be {tall:.4g} m tall: taken as {name}")
     raise MocapError(
         f"the person in {labels.path} would be {tall:.3g} m tall, in whatever unit",
         "give joints in metres",
     )
 
 
-def height_of(joints: Float64) -> float | None:
+def body_height(joints: Float64) -> float | None:
     """Metres that a person with these joints (N, 19, 3) is tall; None where too few are known."""
     whole = np.asarray(np.isfinite(joints).all(axis=(1, 2)))
-    legs = [_bone(joints, f"{s}_{a}", f"{s}_{b}") for s in ("left", "right")
+    legs = [_bone_length(joints, f"{s}_{a}", f"{s}_{b}") for s in ("left", "right")
             for a, b in (("hip", "knee"), ("knee", "ankle"))]  # fmt: skip
     if whole.any():
         return standing_height(bone_lengths(joints[whole]))
     if np.isnan(legs).all():
-        arms = [_bone(joints, f"{s}_{a}", f"{s}_{b}") for s in ("left", "right")
+        arms = [_bone_length(joints, f"{s}_{a}", f"{s}_{b}") for s in ("left", "right")
                 for a, b in (("shoulder", "elbow"), ("elbow", "wrist"))]  # fmt: skip
-        return None if np.isnan(arms).all() else float(np.nanmean(arms)) / _UPPER_OF_HEIGHT
+        return None if np.isnan(arms).all() else float(np.nanmean(arms)) / _ARM_OF_HEIGHT
     return float(np.nanmean(legs)) / _LEG_OF_HEIGHT
 
 
 _LEG_OF_HEIGHT = 0.238  # a thigh or a shank, as a share of the height
-_UPPER_OF_HEIGHT = 0.155  # an upper arm or a forearm
+_ARM_OF_HEIGHT = 0.155  # an upper arm or a forearm
 
 
-def _bone(joints: Float64, a: str, b: str) -> float:
+def _bone_length(joints: Float64, a: str, b: str) -> float:
     lengths = np.linalg.norm(joints[:, BODY.index(a)] - joints[:, BODY.index(b)], axis=-1)
     return float(np.nanmedian(lengths)) if np.isfinite(lengths).any() else float("nan")

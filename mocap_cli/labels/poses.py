@@ -4,72 +4,73 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mocap_cli import __version__
-from mocap_cli.labels.examples import doubt_of, known_of, size_ratio
-from mocap_cli.labels.expert import fused
-from mocap_cli.labels.eye import Codes, Eye
-from mocap_cli.labels.fit import DEFAULT, FitOptions, fit
-from mocap_cli.labels.fitted import Fitted
-from mocap_cli.labels.gather import Clip, Gathering, examples_of
+from mocap_cli.labels.fitting.ensemble import fuse_poses
+from mocap_cli.labels.fitting.examples import bone_scale, head_inputs, tracker_uncertainty
+from mocap_cli.labels.fitting.fit_heads import DEFAULT_FIT, FitOptions, fit_heads
+from mocap_cli.labels.fitting.fitted_model import FittedModel
+from mocap_cli.labels.fitting.frozen_encoder import EncodedVideo, FrozenEncoder
+from mocap_cli.labels.fitting.gather import GatherOptions, LabelledClip, clip_examples
 from mocap_cli.labels.witness import Witness
+from mocap_cli.types import Float64
 
-Float64 = NDArray[np.float64]
-Poses = tuple[Float64, Float64]
+_Poses = tuple[Float64, Float64]
 """Joints (T, 19, 3) in metres about the pelvis and expected errors (T, 19); NaN where unknown."""
 
 
 def fit_clips(
-    clips: Sequence[Clip],
-    eye: Eye,
-    how: Gathering,
-    options: FitOptions = DEFAULT,
+    clips: Sequence[LabelledClip],
+    eye: FrozenEncoder,
+    how: GatherOptions,
+    options: FitOptions = DEFAULT_FIT,
     on_step: Callable[[int], None] = lambda done: None,
-) -> Fitted:
+) -> FittedModel:
     """Teach both experts, of the code alone and of all that is seen."""
-    first = steps_of(options) // 2
+    first = max_steps(options) // 2
     examples = [
-        examples_of(clips, eye, how, points=points, copies=options.copies)
+        clip_examples(clips, eye, how, points=points, copies=options.copies)
         for points in (False, True)
     ]
     plain, joined = replace(options, points=False), replace(options, points=True)
-    code = fit(examples[0], plain, on_step, tuned=eye.tuned)
-    both = fit(examples[1], joined, lambda done: on_step(first + done), tuned=eye.tuned)
+    code = fit_heads(examples[0], plain, on_step, tuned=eye.tuned)
+    both = fit_heads(examples[1], joined, lambda done: on_step(first + done), tuned=eye.tuned)
     about = {
         "mocap": __version__,
-        "model": eye.of_model(),
+        "model": eye.method(),
         "head": options.kind,
         "tuned": eye.tuned,
         "frames": sum(len(clip.labels) for clip in clips),
         "videos": sorted({clip.video.name for clip in clips}),
     }
-    return Fitted(eye, code, both, about)
+    return FittedModel(eye, code, both, about)
 
 
-def steps_of(options: FitOptions) -> int:
+def max_steps(options: FitOptions) -> int:
     """How many steps `fit_clips` does at most."""
     return 2 * options.folds * options.steps
 
 
-def poses_of(fitted: Fitted, codes: Codes, witness: Witness) -> Poses:
+def fused_prediction(fitted: FittedModel, codes: EncodedVideo, witness: Witness) -> _Poses:
     """All that is said about every frame, as one."""
-    return fused(testimonies(fitted, codes, witness))
+    return fuse_poses(separate_predictions(fitted, codes, witness))
 
 
-def testimonies(fitted: Fitted, codes: Codes, witness: Witness) -> list[Poses]:
+def separate_predictions(
+    fitted: FittedModel, codes: EncodedVideo, witness: Witness
+) -> list[_Poses]:
     """By all that is seen, by the code alone, and by the lifter in the same person's size."""
-    known = np.isfinite(witness.pose.joints).all(axis=(1, 2)) & witness.seen.known
-    doubt = doubt_of(witness)
-    joints, sigma = fitted.both.ask(*known_of(codes, witness), doubt)
+    known = np.isfinite(witness.pose.joints).all(axis=(1, 2)) & witness.seen.tracked
+    doubt = tracker_uncertainty(witness)
+    joints, sigma = fitted.both.ask(*head_inputs(codes, witness), doubt)
     joints[~known], sigma[~known] = np.nan, np.nan
-    size = size_ratio(joints, witness.pose.joints)
+    size = bone_scale(joints, witness.pose.joints)
     calibration = fitted.both.calibration
     lifted_sigma = size * calibration.lifter * witness.pose.sigma
     # who was told the lifted pose is as lost as the lifter where that is lost
     sigma = np.maximum(sigma, calibration.beside * lifted_sigma)
     return [
         (joints, sigma),
-        fitted.code.ask(*known_of(codes, None), doubt),
+        fitted.code.ask(*head_inputs(codes, None), doubt),
         (size * witness.pose.joints, lifted_sigma),
     ]

@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.keypoints.follow import follow
 from mocap_cli.keypoints.keypoints import Keypoints
-from mocap_cli.keypoints.networks import code_version, versions
-from mocap_cli.labels.kept import seen_once
-from mocap_cli.lifting.lift import LIFTER, Pose, lift, load_lifter
+from mocap_cli.keypoints.pose_networks import code_version, network_hashes
+from mocap_cli.labels.fitting.cache import cached
+from mocap_cli.lifting.lift import LIFTER_FILE, LiftedPose, lift, load_lifter
+from mocap_cli.types import Float64
 from mocap_cli.video.probe import probe
 from mocap_cli.video.reader import Frame, VideoReader, open_video
 from mocap_cli.weights import Device, weight_path
-
-Float64 = NDArray[np.float64]
 
 _SURE = 0.3  # mean score of a frame's keypoints from which the witness can be believed
 _CERTAIN = 0.13  # metres of expected error, the mean of the joints; tumbling divers have more
@@ -31,7 +30,7 @@ class Witness:
     size: tuple[int, int]  # displayed pixels
     camera: Pinhole
     seen: Keypoints
-    pose: Pose  # about the pelvis, in camera axes
+    pose: LiftedPose  # about the pelvis, in camera axes
 
     @property
     def times(self) -> Float64:
@@ -41,7 +40,7 @@ class Witness:
     @property
     def sure(self) -> NDArray[np.bool_]:
         """(T,) frames in which the networks were sure of what they saw."""
-        return np.asarray(self.seen.known & (self.seen.score.mean(axis=1) > _SURE))
+        return np.asarray(self.seen.tracked & (self.seen.score.mean(axis=1) > _SURE))
 
     @property
     def certain(self) -> NDArray[np.bool_]:
@@ -76,13 +75,13 @@ def watch(
         with open_video(video, *span) as reader:
             return follow(_counted(reader, on_frame), "auto", device)
 
-    seen = seen_once(Keypoints, video, cache, [span, versions(), code_version()], look)
+    seen = cached(Keypoints, video, cache, [span, network_hashes(), code_version()], look)
     return testify(seen, camera, (info.width, info.height))
 
 
 def testify(seen: Keypoints, camera: Pinhole, size: tuple[int, int]) -> Witness:
     """A witness from keypoints that are known already."""
-    return Witness(size, camera, seen, lift(seen, camera, load_lifter(weight_path(LIFTER))))
+    return Witness(size, camera, seen, lift(seen, camera, load_lifter(weight_path(LIFTER_FILE))))
 
 
 def _counted(reader: VideoReader, on_frame: Callable[[int], None]) -> Iterator[Frame]:

@@ -2,10 +2,10 @@
 
 from copy import deepcopy
 
-from mocap_cli.learning.model import Model
+from mocap_cli.learning.model.model import Model
 
 
-def mean_of(model: Model) -> Model:
+def copy_for_ema(model: Model) -> Model:
     """A second model to hold the mean; it begins where the first one is."""
     mean = deepcopy(model).requires_grad_(False)
     mean.features = model.features  # frozen: one serves both

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from mocap_cli.learning.transformer import bump
+from mocap_cli.learning.model.spatial_transformer import soft_window
 
 _GROUP = 8  # channels normalised together, each picture alone
 
@@ -40,7 +40,7 @@ class Decoder(nn.Module):
             for enter, code in zip(self.enter, (tv, ti), strict=True)
         ]
         drawn = self.leave(self.blocks(torch.cat(halves, dim=1))).float()
-        mask = drawn[:, 3:].sigmoid() * bump(drawn.shape[-1], drawn.device)
+        mask = drawn[:, 3:].sigmoid() * soft_window(drawn.shape[-1], drawn.device)
         # Its highest point is always 1: a mask that vanished could never learn to come back.
         # Colours that no picture has would let a faint mask draw a strong subject.
         return drawn[:, :3].sigmoid(), mask / mask.amax((1, 2, 3), keepdim=True)

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mocap_cli.learning.backbones import Backbone
-from mocap_cli.learning.transformer import box_from_raw
+from mocap_cli.learning.model.backbones import Backbone
+from mocap_cli.learning.model.spatial_transformer import box_from_raw
 
 Head = Literal["mean", "map"]
 
@@ -35,7 +35,7 @@ class Detector(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(N, 3, H, W) in 0..1 to boxes (N, 4)."""
-        *_, fine, coarse = self.backbone(shrunk(pictures, self.side))
+        *_, fine, coarse = self.backbone(shrink(pictures, self.side))
         if not self.places:
             return box_from_raw(self.box(coarse.mean((2, 3))).float(), self.smallest)
         seen_finely, seen_coarsely = (
@@ -60,7 +60,7 @@ def _places(features: Tensor) -> Tensor:
     return torch.stack((x.expand(H, W), y[:, None].expand(H, W)), dim=-1).flatten(0, 1)
 
 
-def shrunk(pictures: Tensor, side: int) -> Tensor:
+def shrink(pictures: Tensor, side: int) -> Tensor:
     """Pictures with their longer side brought down to `side` pixels; smaller ones stay."""
     _, _, H, W = pictures.shape
     scale = side / max(H, W)

@@ -2,14 +2,14 @@
 
 from torch import Tensor, nn
 
-from mocap_cli.learning.backbones import LITE, make_backbone
-from mocap_cli.learning.detector import shrunk
+from mocap_cli.learning.detector import shrink
+from mocap_cli.learning.model.backbones import LITE, make_backbone
 
 _POWERS = {LITE: (64.0, 54.0, 42.0)}
 """Mean squares of the maps over photographs; ResNets' maps are about 1 as they are."""
 
 
-class Features(nn.Module):
+class LossNetwork(nn.Module):
     """Pictures (N, 3, H, W) in 0..1 to three maps, each of about unit power; nothing is learnt."""
 
     def __init__(self, name: str, side: int, *, taught: bool = True) -> None:
@@ -20,5 +20,5 @@ class Features(nn.Module):
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
         """Layers 1 to 3."""
-        maps = self.backbone(shrunk(pictures, self.side))[:3]
+        maps = self.backbone(shrink(pictures, self.side))[:3]
         return tuple(m / power**0.5 for m, power in zip(maps, self.powers, strict=True))

@@ -8,7 +8,7 @@ from torch import library as registry
 from mocap_cli.errors import MocapError
 
 
-def open_residual(name: str, *, taught: bool) -> Any:
+def open_resnet(name: str, *, taught: bool) -> Any:
     """torchvision's network of that name; `taught` fills it with ImageNet's weights."""
     models = _models()
     network = models.get_model(name, weights=None)
@@ -17,7 +17,7 @@ def open_residual(name: str, *, taught: bool) -> Any:
     return network
 
 
-def reachable(name: str) -> bool:
+def weights_available(name: str) -> bool:
     """Whether ImageNet's weights for that network are here or can be fetched."""
     try:
         _state(_models(), name)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from mocap_cli.errors import MocapError
-from mocap_cli.learning.batch import Batch
+from mocap_cli.learning.data.batch import Batch
 
 
 def too_large(batch: Batch, share: int, attempt: Callable[[Batch], object]) -> MocapError:

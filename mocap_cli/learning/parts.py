@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class PreviewImages:
     """N frames, one of each item of a batch, and what the model made of them; 0..1 colours."""
 
     frames: Tensor  # (N, 3, H, W)

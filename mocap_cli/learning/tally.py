@@ -8,24 +8,24 @@ import torch
 from torch import Tensor
 
 from mocap_cli.errors import MocapError
-from mocap_cli.learning.parallel import Crew
+from mocap_cli.learning.loop.distributed import Distributed
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StepMetrics:
     """What happened in one step."""
 
     step: int  # counts from 1 when it is done
     losses: Mapping[str, float]
     seconds: float  # of the step
-    waited: float  # seconds of them for the batch
+    data_seconds: float  # seconds of them for the batch
 
 
 @dataclass(slots=True)
-class Tally:
+class PendingMetrics:
     """Steps that were done and not yet told."""
 
-    crew: Crew
+    crew: Distributed
     _open: list[tuple[int, float, float, dict[str, Tensor]]] = field(default_factory=list)
 
     def add(self, step: int, began: float, waited: float, losses: dict[str, Tensor]) -> float:
@@ -34,13 +34,13 @@ class Tally:
         self._open.append((step, seconds, waited, losses))
         return seconds
 
-    def tell(self, told: Callable[[Told], None]) -> None:
+    def flush(self, told: Callable[[StepMetrics], None]) -> None:
         """Tell of every open step, in order; the first loss that is no number is an error."""
         for step, seconds, waited, losses in self._open:
             values = self.crew.mean(torch.stack([v.detach().float() for v in losses.values()]))
             named = dict(zip(losses, values.tolist(), strict=True))
             refuse_not_finite(step, named)
-            told(Told(step, named, seconds, waited))
+            told(StepMetrics(step, named, seconds, waited))
         self._open.clear()
 
 

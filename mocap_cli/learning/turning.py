@@ -5,7 +5,7 @@ from torch import Tensor
 from mocap_cli.errors import MocapError
 
 
-def turned_to_others(tv: Tensor, turns: Tensor | None) -> Tensor:
+def rotate_between_views(tv: Tensor, turns: Tensor | None) -> Tensor:
     """Codes (B, S, 3 n) with slots 0 and 1, one instant in two views, made from each other.
 
     `turns` are the rotations camera_from_world (B, S, 3, 3). The other slots keep their own.

@@ -11,31 +11,31 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirrored
+from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirror_indices
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.keypoints import Keypoints
-from mocap_cli.lifting.network import Lifted, Lifter, LifterConfig
-from mocap_cli.lifting.windows import Observed, features
+from mocap_cli.lifting.network import Lifter, LifterConfig, LifterOutput
+from mocap_cli.lifting.windows import KeypointWindows, window_features
 from mocap_cli.tensors import write_tensors
 
-LIFTER = "lifter.safetensors"
+LIFTER_FILE = "lifter.safetensors"
 """The shipped one, in weights/."""
-RATE = 20.0
+_RATE = 20.0
 """Frames per second the lifter likes; faster videos are read as interleaved slower ones."""
-WINDOW = 32
-HOP = 12
-BATCH = 64
-_JOINT_SIDE, _POINT_SIDE = list(mirrored(BODY.names)), list(mirrored(KEYPOINTS))
+_WINDOW = 32
+_HOP = 12
+_BATCH = 64
+_JOINT_SIDE, _POINT_SIDE = list(mirror_indices(BODY.names)), list(mirror_indices(KEYPOINTS))
 
 
 @dataclass(frozen=True, slots=True)
-class Pose:
+class LiftedPose:
     """The body's shape at every frame; NaN where nobody was known."""
 
     joints: NDArray[np.float64]  # (T, J, 3) metres about the pelvis, camera axes, HEIGHT tall
     sigma: NDArray[np.float64]  # (T, J) metres
-    planted: NDArray[np.float64]  # (T, 2) probability, left and right foot
+    contacts: NDArray[np.float64]  # (T, 2) probability, left and right foot
 
 
 def save_lifter(model: Lifter, path: Path) -> None:
@@ -58,14 +58,14 @@ def load_lifter(path: Path, device: str = "cpu") -> Lifter:
     return model.to(device).eval()
 
 
-def lift(seen: Keypoints, camera: Pinhole, model: Lifter) -> Pose:
+def lift(seen: Keypoints, camera: Pinhole, model: Lifter) -> LiftedPose:
     """Lift every shot of the clip; frames far apart in time do not see each other."""
     T, J = len(seen), len(BODY)
     total = np.zeros((T, J, 3))
     sigma, planted, weight = np.zeros((T, J)), np.zeros((T, 2)), np.zeros((T, 1))
-    windows = [rows for rows in _windows(seen) if seen.known[rows].any()]
-    for start in range(0, len(windows), BATCH):
-        rows = windows[start : start + BATCH]
+    windows = [rows for rows in _windows(seen) if seen.tracked[rows].any()]
+    for start in range(0, len(windows), _BATCH):
+        rows = windows[start : start + _BATCH]
         lifted, turn, valid = _run(model, _observe(seen, camera, rows))
         for i, row in enumerate(rows):
             good = valid[i, : len(row)]
@@ -73,10 +73,10 @@ def lift(seen: Keypoints, camera: Pinhole, model: Lifter) -> Pose:
             local = lifted.joints[i, : len(row)] @ turn[i, : len(row)].mT
             total[at] += share[..., None] * local.numpy()[good]
             sigma[at] += share * lifted.log_sigma[i, : len(row)].exp().numpy()[good]
-            planted[at] += share * lifted.planted[i, : len(row)].sigmoid().numpy()[good]
+            planted[at] += share * lifted.contact_logits[i, : len(row)].sigmoid().numpy()[good]
             weight[at] += share
     with np.errstate(invalid="ignore"):
-        return Pose(total / weight[..., None], sigma / weight, planted / weight)
+        return LiftedPose(total / weight[..., None], sigma / weight, planted / weight)
 
 
 def _windows(seen: Keypoints) -> Iterator[NDArray[np.int64]]:
@@ -84,12 +84,12 @@ def _windows(seen: Keypoints) -> Iterator[NDArray[np.int64]]:
     first = np.flatnonzero(seen.cut | (np.arange(len(seen)) == 0))
     for begin, end in zip(first, [*first[1:], len(seen)], strict=True):
         gaps = np.diff(seen.times[begin:end])
-        stride = max(1, round(1 / (RATE * float(np.median(gaps))))) if len(gaps) else 1
+        stride = max(1, round(1 / (_RATE * float(np.median(gaps))))) if len(gaps) else 1
         for phase in range(min(stride, end - begin)):
             rows = np.arange(begin + phase, end, stride)
-            last = max(0, len(rows) - WINDOW)
-            for start in sorted({*range(0, last, HOP), last}):
-                yield rows[start : start + WINDOW]
+            last = max(0, len(rows) - _WINDOW)
+            for start in sorted({*range(0, last, _HOP), last}):
+                yield rows[start : start + _WINDOW]
 
 
 def _taper(count: int) -> NDArray[np.float64]:
@@ -97,14 +97,14 @@ def _taper(count: int) -> NDArray[np.float64]:
     return 0.05 + np.sin(np.pi * (np.arange(count) + 0.5) / count)
 
 
-def _observe(seen: Keypoints, camera: Pinhole, windows: list[NDArray[np.int64]]) -> Observed:
+def _observe(seen: Keypoints, camera: Pinhole, windows: list[NDArray[np.int64]]) -> KeypointWindows:
     """Windows as rays, padded with frames that do not count."""
-    rows = np.stack([np.pad(row, (0, WINDOW - len(row)), mode="edge") for row in windows])
+    rows = np.stack([np.pad(row, (0, _WINDOW - len(row)), mode="edge") for row in windows])
     count = np.array([len(row) for row in windows])
-    valid = seen.known[rows] & (np.arange(WINDOW) < count[:, None])
+    valid = seen.tracked[rows] & (np.arange(_WINDOW) < count[:, None])
     rays = camera.rays(seen.xy)[..., :2].astype(np.float32)
     times = seen.times[rows] - seen.times[rows[:, :1]]
-    return Observed(
+    return KeypointWindows(
         torch.from_numpy(rays[rows]),
         torch.from_numpy(seen.score[rows]),
         torch.from_numpy(times.astype(np.float32)),
@@ -113,32 +113,32 @@ def _observe(seen: Keypoints, camera: Pinhole, windows: list[NDArray[np.int64]])
 
 
 @torch.inference_mode()
-def _run(model: Lifter, seen: Observed) -> tuple[Lifted, Tensor, NDArray[np.bool_]]:
+def _run(model: Lifter, seen: KeypointWindows) -> tuple[LifterOutput, Tensor, NDArray[np.bool_]]:
     """The network's answer, averaged with its answer to the mirrored question."""
     device = next(model.parameters()).device
-    shown, turn = features(seen)
-    flipped, _ = features(_mirror(seen))
+    shown, turn = window_features(seen)
+    flipped, _ = window_features(_mirror(seen))
     both = model(
         torch.cat((shown, flipped)).to(device),
         seen.times.repeat(2, 1).to(device),
         seen.valid.repeat(2, 1).to(device),
     )
-    a, b = (Lifted(*(part[i].float().cpu() for part in _halves(both))) for i in (0, 1))
+    a, b = (LifterOutput(*(part[i].float().cpu() for part in _halves(both))) for i in (0, 1))
     joints = (a.joints + b.joints[:, :, _JOINT_SIDE] * torch.tensor([-1.0, 1, 1])) / 2
     sigma = (a.log_sigma + b.log_sigma[:, :, _JOINT_SIDE]) / 2
-    planted = (a.planted + b.planted.flip(-1)) / 2
-    return Lifted(joints, sigma, planted), turn, seen.valid.numpy()
+    planted = (a.contact_logits + b.contact_logits.flip(-1)) / 2
+    return LifterOutput(joints, sigma, planted), turn, seen.valid.numpy()
 
 
-def _halves(both: Lifted) -> Iterator[tuple[Tensor, Tensor]]:
-    for part in (both.joints, both.log_sigma, both.planted):
+def _halves(both: LifterOutput) -> Iterator[tuple[Tensor, Tensor]]:
+    for part in (both.joints, both.log_sigma, both.contact_logits):
         a, b = part.chunk(2)
         yield a, b
 
 
-def _mirror(seen: Observed) -> Observed:
+def _mirror(seen: KeypointWindows) -> KeypointWindows:
     """What a mirror would show."""
-    return Observed(
+    return KeypointWindows(
         seen.rays[:, :, _POINT_SIDE] * torch.tensor([-1.0, 1]),
         seen.score[:, :, _POINT_SIDE],
         seen.times,

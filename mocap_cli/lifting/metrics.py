@@ -4,19 +4,19 @@ import torch
 from torch import Tensor
 
 
-def centred(joints: Tensor) -> Tensor:
+def _centred(joints: Tensor) -> Tensor:
     """(..., J, 3) about the pelvis, the first joint."""
     return joints - joints[..., :1, :]
 
 
 def mpjpe(predicted: Tensor, truth: Tensor) -> Tensor:
     """Distance per joint (..., J) with both about the pelvis."""
-    return (centred(predicted) - centred(truth)).norm(dim=-1)
+    return (_centred(predicted) - _centred(truth)).norm(dim=-1)
 
 
 def n_mpjpe(predicted: Tensor, truth: Tensor) -> Tensor:
     """The same after the prediction is scaled to fit, frame by frame."""
-    p, g = centred(predicted), centred(truth)
+    p, g = _centred(predicted), _centred(truth)
     scale = (p * g).sum((-1, -2), keepdim=True) / (p * p).sum((-1, -2), keepdim=True)
     return (scale * p - g).norm(dim=-1)
 
@@ -34,6 +34,6 @@ def p_mpjpe(predicted: Tensor, truth: Tensor) -> Tensor:
     return (scale[..., None, None] * p @ turn - g).norm(dim=-1)
 
 
-def lengths(vectors: Tensor) -> Tensor:
+def safe_norm(vectors: Tensor) -> Tensor:
     """Of (..., 3), a millimetre at least: the pelvis is never off, and a root has no slope at 0."""
     return (vectors.square().sum(-1) + 1e-6).sqrt()

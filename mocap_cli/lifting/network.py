@@ -14,13 +14,13 @@ from torch.nn import functional as F
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 
 J, K = len(BODY), len(KEYPOINTS)
-HEIGHT = 1.70
+LIFTER_HEIGHT = 1.70
 """Metres that the lifter takes everybody to be tall; the tracker scales its answer."""
-FEATURES = K * 3 + 3
+_FEATURES = K * 3 + 3
 """x, y and score of every keypoint; the centre's path and the size."""
-DOUBTS = slice(J * 3, J * 4)
+LOG_SIGMA = slice(J * 3, J * 4)
 """Of what leaves the network: logarithms of expected errors, after the joints."""
-UNCALIBRATED = -3.0
+INITIAL_LOG_SIGMA = -3.0
 """Added to the log of every expected error (metres) until `calibrate` knows better."""
 
 
@@ -36,16 +36,18 @@ class LifterConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Lifted:
+class LifterOutput:
     """What the lifter says about a batch of windows, in axes that look at the person."""
 
     joints: Tensor  # (B, T, J, 3) metres about the pelvis for a person of HEIGHT
     log_sigma: Tensor  # (B, T, J) of the expected distance from the truth, metres
-    planted: Tensor  # (B, T, 2) logits, left and right foot
+    contact_logits: Tensor  # (B, T, 2) logits, left and right foot
 
-    def float(self) -> "Lifted":
+    def float(self) -> "LifterOutput":
         """The same in full precision."""
-        return Lifted(self.joints.float(), self.log_sigma.float(), self.planted.float())
+        return LifterOutput(
+            self.joints.float(), self.log_sigma.float(), self.contact_logits.float()
+        )
 
 
 class Lifter(nn.Module):
@@ -55,38 +57,38 @@ class Lifter(nn.Module):
         super().__init__()
         self.config = config
         self.enter = nn.Sequential(
-            nn.Linear(FEATURES, 2 * config.width),
+            nn.Linear(_FEATURES, 2 * config.width),
             nn.GELU(),
             nn.Linear(2 * config.width, config.width),
         )
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(_Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
         self.leave = nn.Linear(config.width, J * 4 + 2)
         self.calibration: Tensor
-        self.register_buffer("calibration", torch.full((J,), UNCALIBRATED))
+        self.register_buffer("calibration", torch.full((J,), INITIAL_LOG_SIGMA))
 
-    def forward(self, features: Tensor, times: Tensor, valid: Tensor) -> Lifted:
+    def forward(self, features: Tensor, times: Tensor, valid: Tensor) -> LifterOutput:
         """(B, T, FEATURES), (B, T) seconds, (B, T) bool -> Lifted."""
-        return self.answer(self.read(features, times, valid))
+        return self.decode(self.encode(features, times, valid))
 
-    def read(self, features: Tensor, times: Tensor, valid: Tensor) -> Tensor:
+    def encode(self, features: Tensor, times: Tensor, valid: Tensor) -> Tensor:
         """(B, T, width) of what each frame is found to show."""
         x = self.enter(features)
-        turn = rotation_by_time(times, self.config.width // self.config.heads)
+        turn = _rotary_angles(times, self.config.width // self.config.heads)
         for block in self.blocks:
             x = block(x, turn, valid)
         read: Tensor = self.norm(x)
         return read
 
-    def answer(self, read: Tensor) -> Lifted:
+    def decode(self, read: Tensor) -> LifterOutput:
         """What that means."""
         y = self.leave(read)
         joints = y[..., : J * 3].unflatten(-1, (J, 3))
         joints = joints - joints[..., :1, :]
-        return Lifted(joints, y[..., DOUBTS] + self.calibration, y[..., J * 4 :])
+        return LifterOutput(joints, y[..., LOG_SIGMA] + self.calibration, y[..., J * 4 :])
 
 
-class Block(nn.Module):
+class _Block(nn.Module):
     """Attention over the window, then a feed-forward step for every frame."""
 
     def __init__(self, config: LifterConfig) -> None:
@@ -108,13 +110,13 @@ class Block(nn.Module):
         qkv = self.query_key_value(self.attend_norm(x)).unflatten(-1, (3, self.heads, -1))
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, heads, T, width / heads)
         seen = F.scaled_dot_product_attention(
-            turned(q, turn), turned(k, turn), v, attn_mask=valid[:, None, None, :]
+            _rotate_pairs(q, turn), _rotate_pairs(k, turn), v, attn_mask=valid[:, None, None, :]
         )
         x = x + self.drop(self.merge(seen.transpose(1, 2).flatten(2)))
         return x + self.drop(self.feed(self.feed_norm(x)))
 
 
-def rotation_by_time(times: Tensor, size: int) -> tuple[Tensor, Tensor]:
+def _rotary_angles(times: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """Cosines and sines (B, 1, T, size / 2) of time at periods from 0.1 to 10 seconds."""
     octave = torch.linspace(0, 1, size // 2, device=times.device)
     rate = 2 * math.pi / (0.1 * 100**octave)
@@ -122,7 +124,7 @@ def rotation_by_time(times: Tensor, size: int) -> tuple[Tensor, Tensor]:
     return angle.cos(), angle.sin()
 
 
-def turned(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
+def _rotate_pairs(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
     """Pairs of features turned by the time of their frame, so that products tell differences."""
     cos, sin = turn
     a, b = x.chunk(2, dim=-1)

@@ -11,15 +11,15 @@ from torch import Tensor
 
 from mocap_cli.body.skeleton import KEYPOINTS
 
-TORSO = tuple(
+_TORSO = tuple(
     KEYPOINTS.index(name) for name in ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 )
-SURE = 0.1
+_LEAST_SCORE = 0.1
 """Keypoints that score less are not shown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class KeypointWindows:
     """What the 2D networks said about a batch of windows, as rays of the (assumed) camera."""
 
     rays: Tensor  # (B, T, K, 2) tangents, right and up of the optical axis
@@ -28,12 +28,12 @@ class Observed:
     valid: Tensor  # (B, T) frames that exist
 
 
-def features(seen: Observed) -> tuple[Tensor, Tensor]:
+def window_features(seen: KeypointWindows) -> tuple[Tensor, Tensor]:
     """The network's input (B, T, FEATURES), and (B, T, 3, 3) camera_from_view turns."""
-    sure = (seen.score > SURE) & seen.valid[..., None]
+    sure = (seen.score > _LEAST_SCORE) & seen.valid[..., None]
     weight = seen.score * sure
     centre = _centre(seen.rays, weight, sure)  # (B, T, 2)
-    turn = look_at(centre)  # (B, T, 3, 3)
+    turn = _look_at(centre)  # (B, T, 3, 3)
     ahead = torch.cat((seen.rays, -torch.ones_like(seen.rays[..., :1])), dim=-1)
     ahead = ahead @ turn  # the transposed turn applied to rows
     flat = ahead[..., :2] / -ahead[..., 2:].clamp(max=-0.1)
@@ -54,7 +54,7 @@ def features(seen: Observed) -> tuple[Tensor, Tensor]:
 def _centre(rays: Tensor, weight: Tensor, sure: Tensor) -> Tensor:
     """(B, T, 2) the torso's middle, or of what is seen; frames with nothing take the mean."""
     torso = torch.zeros_like(weight)
-    torso[..., TORSO] = 1
+    torso[..., _TORSO] = 1
     w = (weight + 1e-6) * torso + 1e-3 * weight
     each = (rays.nan_to_num() * w[..., None]).sum(2) / w.sum(2, keepdim=True)
     any_seen = sure.any(-1, keepdim=True).to(each.dtype)
@@ -77,7 +77,7 @@ def _median(path: Tensor, valid: Tensor) -> Tensor:
     return torch.nanmedian(kept, dim=1, keepdim=True).values.nan_to_num()
 
 
-def look_at(centre: Tensor) -> Tensor:
+def _look_at(centre: Tensor) -> Tensor:
     """The smallest turns (..., 3, 3) of a camera so that it looks along (x, y, -1)."""
     x, y = centre.unbind(-1)
     ahead = torch.stack((x, y, -torch.ones_like(x)), dim=-1)

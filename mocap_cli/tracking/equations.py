@@ -10,21 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 
-Float64 = NDArray[np.float64]
+from mocap_cli.types import Float64
 
-REACH = 3  # frames that one term may join
-FARTHEST = 1e3  # metres: the width of the weak pull to the start that keeps the matrix regular
+_REACH = 3  # frames that one term may join
+_FARTHEST = 1e3  # metres: the width of the weak pull to the start that keeps the matrix regular
 
 
-class PathEquations:
+class TrajectoryEquations:
     """Terms are added one kind at a time, then solved together."""
 
     def __init__(self, T: int, shared: int) -> None:
-        self.blocks = np.zeros((REACH, T, 3, 3))  # [d, i] couples point i + d with point i
-        self.blocks[0] += np.eye(3) / FARTHEST**2
+        self.blocks = np.zeros((_REACH, T, 3, 3))  # [d, i] couples point i + d with point i
+        self.blocks[0] += np.eye(3) / _FARTHEST**2
         self.right = np.zeros((T, 3))
         self.border = np.zeros((T, 3, shared))
-        self.corner = np.eye(shared) / FARTHEST**2
+        self.corner = np.eye(shared) / _FARTHEST**2
         self.corner_right = np.zeros(shared)
 
     def add(
@@ -67,11 +67,11 @@ class PathEquations:
     def _bands(self) -> Float64:
         """The block band in the lower form that scipy wants: bands[k, j] is at (j + k, j)."""
         T = len(self.right)
-        bands = np.zeros((3 * REACH, T, 3))
-        for d in range(REACH):
+        bands = np.zeros((3 * _REACH, T, 3))
+        for d in range(_REACH):
             for row in range(3):
                 for column in range(3):
                     k = 3 * d + row - column
                     if k >= 0:
                         bands[k, :, column] += self.blocks[d, :, row, column]
-        return bands.reshape(3 * REACH, 3 * T)
+        return bands.reshape(3 * _REACH, 3 * T)

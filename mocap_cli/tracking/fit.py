@@ -3,36 +3,38 @@
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mocap_cli.body.anatomy import centre_of_mass
-from mocap_cli.tracking.bones import with_lengths
-from mocap_cli.tracking.scene import Scene
-from mocap_cli.tracking.sight import JOINTS, NAMES, Sight
-from mocap_cli.tracking.smooth import penalised
+from mocap_cli.tracking.bone_lengths import with_bone_lengths
+from mocap_cli.tracking.posed_body import PosedBody
+from mocap_cli.tracking.reprojection import MATCHED_JOINTS, MATCHED_NAMES, KeypointPlanes
+from mocap_cli.tracking.smoothing import low_pass
+from mocap_cli.types import Float64
 
-Float64 = NDArray[np.float64]
+_TRUST = 0.75  # of the way that a joint is drawn to its keypoint
+_ON_SKIN = 0.75  # of that for hips and shoulders, which pictures show beside the joints
+_FAR = 0.12  # metres beyond which a keypoint is more likely wrong than the pose
+_CUTOFF = 6.0  # hertz; keypoints jitter, poses do not
+_SHARE = (
+    np.array([_ON_SKIN if n.endswith(("hip", "shoulder")) else 1.0 for n in MATCHED_NAMES]) * _TRUST
+)
 
-TRUST = 0.75  # of the way that a joint is drawn to its keypoint
-ON_SKIN = 0.75  # of that for hips and shoulders, which pictures show beside the joints
-FAR = 0.12  # metres beyond which a keypoint is more likely wrong than the pose
-CUTOFF = 6.0  # hertz; keypoints jitter, poses do not
-SHARE = np.array([ON_SKIN if n.endswith(("hip", "shoulder")) else 1.0 for n in NAMES]) * TRUST
 
-
-def fitted(scene: Scene, sight: Sight, path: Float64, lengths: Float64) -> Scene:
+def fit_pose_to_keypoints(
+    scene: PosedBody, sight: KeypointPlanes, path: Float64, lengths: Float64
+) -> PosedBody:
     """The scene with a body that looks more like the picture when it is at `path` (T, 3)."""
-    joints = scene.joints(path)
-    off = sight.offsets(joints[:, JOINTS])  # (T, K, 2)
-    sure = (1 / sight.spread) / (1 / sight.spread).max(initial=1e-9)  # 0 where nothing was seen
-    trust = SHARE * sure / (1 + (np.linalg.norm(off, axis=-1) / FAR) ** 2)
-    across = scene.rotation[:, :, :2]  # (T, 3, 2) the picture's right and up
+    joints = scene.joints_at(path)
+    off = sight.offsets(joints[:, MATCHED_JOINTS])  # (T, K, 2)
+    sure = (1 / sight.sigma) / (1 / sight.sigma).max(initial=1e-9)  # 0 where nothing was seen
+    trust = _SHARE * sure / (1 + (np.linalg.norm(off, axis=-1) / _FAR) ** 2)
+    across = scene.first_from_camera[:, :, :2]  # (T, 3, 2) the picture's right and up
     steps = -np.einsum("tk,tkr,tir->tki", trust, off, across)
-    for piece in scene.neighbours:
+    for piece in scene.segments:
         flat = steps[piece].reshape(piece.stop - piece.start, -1)
         even = np.ones(len(flat))
-        smooth = penalised(flat, scene.times[piece], even, CUTOFF)
+        smooth = low_pass(flat, scene.times[piece], even, _CUTOFF)
         steps[piece] = smooth.reshape(steps[piece].shape)
-    joints[:, JOINTS] += steps
-    body = with_lengths(joints - joints[:, :1], lengths)
-    return replace(scene, body=body - centre_of_mass(body)[:, None])
+    joints[:, MATCHED_JOINTS] += steps
+    body = with_bone_lengths(joints - joints[:, :1], lengths)
+    return replace(scene, pose=body - centre_of_mass(body)[:, None])

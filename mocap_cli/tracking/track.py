@@ -12,34 +12,34 @@ from mocap_cli import __version__
 from mocap_cli.body.motion import Camera, Motion, Source
 from mocap_cli.body.resample import resample_motion
 from mocap_cli.body.skeleton import BODY
+from mocap_cli.camera.camera_motion import CameraMotion, CameraMotionEstimator
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.errors import MocapError
-from mocap_cli.files import readable
+from mocap_cli.io.atomic import readable
 from mocap_cli.keypoints.follow import follow
 from mocap_cli.keypoints.keypoints import Keypoints
-from mocap_cli.keypoints.networks import versions
-from mocap_cli.keypoints.subject import Subject
-from mocap_cli.lifting.lift import LIFTER, Pose, lift, load_lifter
-from mocap_cli.tracking.place import Placed, place
-from mocap_cli.tracking.turning import Turning, TurnWatch
-from mocap_cli.video.ahead import ahead
+from mocap_cli.keypoints.person_detector import Subject
+from mocap_cli.keypoints.pose_networks import network_hashes
+from mocap_cli.lifting.lift import LIFTER_FILE, LiftedPose, lift, load_lifter
+from mocap_cli.tracking.place import Placement, place_in_world
+from mocap_cli.video.prefetch import prefetch
 from mocap_cli.video.probe import VideoInfo
 from mocap_cli.video.reader import Frame, VideoReader, open_video
 from mocap_cli.weights import Device, weight_hash, weight_path
 
 
-class Counsel(Protocol):
+class PoseRefinement(Protocol):
     """What a guide knows of one video."""
 
     @property
-    def seen(self) -> Keypoints:
+    def keypoints(self) -> Keypoints:
         """Keypoints, with those that were found on a second look."""
 
-    def pose(self, level: Keypoints, camera: Pinhole, lifted: Pose) -> Pose:
+    def pose(self, level: Keypoints, camera: Pinhole, lifted: LiftedPose) -> LiftedPose:
         """The lifted pose joined with its own."""
 
 
-class Guide(Protocol):
+class PoseModel(Protocol):
     """A model that was fitted to labels, beside the lifter; `labels.guide` has it."""
 
     @property
@@ -50,14 +50,14 @@ class Guide(Protocol):
     def digest(self) -> str:
         """SHA-256 of its file."""
 
-    def look(
+    def analyse(
         self,
         video: Path,
         seen: Keypoints,
         span: tuple[float | None, float | None],
         device: Device,
         on_frame: Callable[[int], None],
-    ) -> Counsel:
+    ) -> PoseRefinement:
         """Look at the same frames of the video."""
 
 
@@ -72,7 +72,7 @@ class TrackOptions:
     end: float | None = None
     device: Device = "auto"
     fps: float | None = None  # frames a second of the result; None keeps the video's own times
-    guide: Guide | None = None
+    model: PoseModel | None = None
 
 
 def _silent(done: int) -> None:
@@ -86,43 +86,45 @@ def track(
     on_guide: Callable[[int], None] = _silent,
 ) -> Motion:
     """Track one person through a video; callers are told how many frames are done, and guided."""
-    watch = TurnWatch()
+    watch = CameraMotionEstimator()
     with open_video(path, options.start, options.end) as video:
         # Beside the networks, which leave a core free: how the camera turned.
-        with closing(ahead(_watched(video, watch), depth=1)) as frames:
+        with closing(prefetch(_watched(video, watch), depth=1)) as frames:
             seen = follow(_counted(frames, on_frame), options.subject, options.device)
         info, damage = video.info, video.warnings
     counsel = None
-    if options.guide is not None:
+    if options.model is not None:
         span = options.start, options.end
-        counsel = options.guide.look(path, seen, span, options.device, on_guide)
-        seen = counsel.seen
-    if not seen.known.any():
+        counsel = options.model.analyse(path, seen, span, options.device, on_guide)
+        seen = counsel.keypoints
+    if not seen.tracked.any():
         raise MocapError(
             f"nobody was found in {path.name} ({len(seen)} frames)",
             "say where the person is with --subject X,Y, or cut to where one is with --start",
         )
-    turning = watch.turning(options.focal or info.focal_pixels)
+    turning = watch.estimate(options.focal or info.focal_pixels)
     camera, told = _camera(info, options.focal, turning.focal)
-    turned = turning.rotations(seen.times, camera, seen.times[seen.cut]) if turning.turns else None
+    turned = (
+        turning.rotations(seen.times, camera, seen.times[seen.cut]) if turning.rotates else None
+    )
     level = _unzoomed(seen, camera, turning)
-    pose = lift(level, camera, load_lifter(weight_path(LIFTER)))
+    pose = lift(level, camera, load_lifter(weight_path(LIFTER_FILE)))
     pose = pose if counsel is None else counsel.pose(level, camera, pose)
     xy, score = level.xy.astype(np.float64), level.score.astype(np.float64)
-    placed = place(
-        pose.joints, pose.sigma, pose.planted, xy, score, seen.times, camera, options.height,
+    placed = place_in_world(
+        pose.joints, pose.sigma, pose.contacts, xy, score, seen.times, camera, options.height,
         camera_rotation=turned, cut=seen.cut,
     )  # fmt: skip
     warnings = (*damage, *_warnings(seen), *told, *turning.warnings, *placed.warnings)
     motion = _motion(info, seen, camera, placed, warnings)
-    if options.guide is not None:
-        motion = replace(motion, model={**motion.model, options.guide.name: options.guide.digest})
+    if options.model is not None:
+        motion = replace(motion, model={**motion.model, options.model.name: options.model.digest})
     return resample_motion(motion, options.fps) if options.fps else motion
 
 
-def _watched(video: VideoReader, watch: TurnWatch) -> Iterator[Frame]:
+def _watched(video: VideoReader, watch: CameraMotionEstimator) -> Iterator[Frame]:
     for frame in video:
-        watch.see(frame.image, frame.time)
+        watch.add(frame.image, frame.time)
         yield frame
 
 
@@ -132,11 +134,11 @@ def _counted(frames: Iterable[Frame], on_frame: Callable[[int], None]) -> Iterat
         on_frame(done)
 
 
-def _unzoomed(seen: Keypoints, camera: Pinhole, turning: Turning) -> Keypoints:
+def _unzoomed(seen: Keypoints, camera: Pinhole, turning: CameraMotion) -> Keypoints:
     """The keypoints as a lens that does not zoom would have shown them."""
     if not turning.zooms:
         return seen
-    centre, zoom = np.array(camera.centre), turning.zoom(seen.times)[:, None, None]
+    centre, zoom = np.array(camera.centre), turning.zoom_factors(seen.times)[:, None, None]
     return replace(seen, xy=(centre + (seen.xy - centre) / zoom).astype(np.float32))
 
 
@@ -157,7 +159,7 @@ def _camera(
 
 def _warnings(seen: Keypoints) -> tuple[str, ...]:
     said = []
-    missing = len(seen) - int(seen.known.sum())
+    missing = len(seen) - int(seen.tracked.sum())
     if missing:
         said.append(f"nobody was found in {missing} of {len(seen)} frames")
     cuts = int(seen.cut.sum())
@@ -168,7 +170,7 @@ def _warnings(seen: Keypoints) -> tuple[str, ...]:
 
 
 def _motion(
-    info: VideoInfo, seen: Keypoints, camera: Pinhole, placed: Placed, warnings: tuple[str, ...]
+    info: VideoInfo, seen: Keypoints, camera: Pinhole, placed: Placement, warnings: tuple[str, ...]
 ) -> Motion:
     """Everything that was found, as the one result type."""
     span = seen.times[-1] - seen.times[0]
@@ -186,7 +188,7 @@ def _motion(
         times=seen.times,
         joints=placed.joints.astype(np.float32),
         sigma=placed.sigma.astype(np.float32),
-        seen=seen.seen,
+        detected=seen.detected,
         contacts=placed.contacts.astype(np.float32),
         xy=seen.xy,
         score=seen.score,
@@ -195,6 +197,6 @@ def _motion(
             centre=camera.centre,
             world_from_camera=placed.world_from_camera.astype(np.float32),
         ),
-        model={"mocap": __version__, **versions(), LIFTER: weight_hash(LIFTER)},
+        model={"mocap": __version__, **network_hashes(), LIFTER_FILE: weight_hash(LIFTER_FILE)},
         warnings=warnings,
     )

@@ -16,7 +16,7 @@ from mocap_cli.errors import MocapError
 
 Image = NDArray[np.uint8]
 
-FALLBACK_FPS = 25.0  # for a single picture, or a file that tells no rate
+_FALLBACK_FPS = 25.0  # for a single picture, or a file that tells no rate
 _SQUARE = 0.02  # pixels nearer to square than this are square: GIF rounds its ratio to 1/64
 _AGAIN = "copy it again from the camera, or re-encode it as H.264 MP4"
 _TEXT_AS_PICTURES = {"tty", "bin", "xbin", "idf", "adf"}  # FFmpeg draws text files as video
@@ -95,7 +95,7 @@ class VideoInfo:
 def probe(path: Path) -> VideoInfo:
     """Open a video, decode its first frame, and tell what it is."""
     with open_container(path) as container:
-        stream = picture_stream(container, path)
+        stream = video_stream(container, path)
         frame = _first_frame(container, stream)
         if frame is None:
             raise MocapError(f"no frame of {path} can be decoded", _AGAIN)
@@ -125,7 +125,7 @@ def open_container(path: Path) -> av.container.InputContainer:
     return container
 
 
-def picture_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+def video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
     """The largest stream of moving pictures; cover art does not count."""
     cover = av.stream.Disposition.attached_pic
     streams = [s for s in container.streams.video if not s.disposition & cover]
@@ -211,7 +211,7 @@ def _fps(stream: av.VideoStream) -> float:
     for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
         if rate and 0.1 <= rate <= 1000:
             return float(rate)
-    return FALLBACK_FPS
+    return _FALLBACK_FPS
 
 
 def _duration(container: av.container.InputContainer, stream: av.VideoStream) -> float | None:

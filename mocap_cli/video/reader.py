@@ -13,16 +13,9 @@ from av.packet import Packet
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from mocap_cli.errors import MocapError
-from mocap_cli.video.ahead import ahead
-from mocap_cli.video.clock import Clock
-from mocap_cli.video.probe import (
-    Image,
-    Orientation,
-    VideoInfo,
-    open_container,
-    picture_stream,
-    probe,
-)
+from mocap_cli.video.prefetch import prefetch
+from mocap_cli.video.probe import Image, Orientation, VideoInfo, open_container, probe, video_stream
+from mocap_cli.video.timestamps import FrameClock
 
 __all__ = ["Frame", "Orientation", "VideoInfo", "VideoReader", "open_video", "probe"]
 
@@ -66,7 +59,7 @@ class VideoReader:
         self._ran_out = False  # the file ended before the wanted span did
         self._container: av.container.InputContainer | None = None
         size = info.width * info.height * 3
-        self._frames = ahead(self._read(), max(1, min(_AHEAD_FRAMES, _AHEAD_BYTES // size)))
+        self._frames = prefetch(self._read(), max(1, min(_AHEAD_FRAMES, _AHEAD_BYTES // size)))
 
     def __enter__(self) -> "VideoReader":
         return self
@@ -141,7 +134,7 @@ class VideoReader:
         if self._container is not None:
             self._container.close()
         self._container = open_container(self.info.path)
-        stream = picture_stream(self._container, self.info.path)
+        stream = video_stream(self._container, self.info.path)
         if moment <= 0 or stream.start_time is None:
             return False
         offset = math.floor((moment + float(self.info.start)) / self.info.time_base)
@@ -153,11 +146,11 @@ class VideoReader:
 
     def _decoded(self) -> Iterator[tuple[float, av.VideoFrame]]:
         assert self._container is not None
-        stream = picture_stream(self._container, self.info.path)
-        clock = Clock(self.info.start, self.info.fps)
+        stream = video_stream(self._container, self.info.path)
+        clock = FrameClock(self.info.start, self.info.fps)
         for packet in self._packets(stream):
             for picture in self._pictures(packet):
-                time = clock.at(picture.pts, picture.time_base)
+                time = clock.seconds(picture.pts, picture.time_base)
                 if picture.is_corrupt:
                     self.corrupt += 1
                 else:

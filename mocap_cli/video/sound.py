@@ -13,10 +13,10 @@ _COPIED = {"aac", "ac3", "alac", "eac3", "mp3"}  # what players expect in an MP4
 _SEEK_MARGIN = 1.0  # seconds before the wanted start, so that nothing is missed
 _RATE = 48000
 
-Timed = tuple[float, "list[Packet[av.AudioStream]]"]  # seconds from the start of the span
+_Timed = tuple[float, "list[Packet[av.AudioStream]]"]  # seconds from the start of the span
 
 
-class Sound:
+class SoundCopier:
     """The sound of `source` from `start` to `end`, written as the pictures come along."""
 
     def __init__(
@@ -37,7 +37,7 @@ class Sound:
         else:
             self._target = output.add_stream("aac", rate=_RATE)
             self._timed = self._recoded()
-        self._next: Timed | None = (0.0, [])
+        self._next: _Timed | None = (0.0, [])
 
     def write_until(self, seconds: float) -> None:
         """Write what sounds up to that second of the span."""
@@ -68,12 +68,12 @@ class Sound:
         except av.FFmpegError:
             return  # the sound breaks off here; the pictures may well go on
 
-    def _copied(self) -> Iterator[Timed]:
+    def _copied(self) -> Iterator[_Timed]:
         for seconds, packet in self._packets():
             packet.stream = self._target
             yield seconds, [packet]
 
-    def _recoded(self) -> Iterator[Timed]:
+    def _recoded(self) -> Iterator[_Timed]:
         resampler = av.AudioResampler("fltp", "stereo", _RATE)
         for seconds, packet in self._packets():
             for frame in self._frames(packet):

@@ -12,9 +12,9 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from mocap_cli.errors import MocapError
-from mocap_cli.files import written_whole
+from mocap_cli.io.atomic import write_atomically
 from mocap_cli.video.probe import Image, VideoInfo
-from mocap_cli.video.sound import Sound
+from mocap_cli.video.sound import SoundCopier
 
 _CODEC: Final = "libx264"
 _BT709, _LIMITED = 1, 1  # AVCOL_SPC_BT709 and AVCOL_RANGE_MPEG: what players expect of HD
@@ -34,7 +34,7 @@ def write_video(
             f"cannot write {path}: this build of PyAV has no H.264 encoder",
             "install PyAV from its wheel: pip install --force-reinstall --only-binary av av",
         )
-    with written_whole(path) as aside:
+    with write_atomically(path) as aside:
         writer = VideoWriter(aside, source, start, end)
         try:
             yield writer
@@ -53,9 +53,9 @@ class VideoWriter:
         self._scaler = VideoReformatter()
         self._container = av.open(str(path), "w", format="mp4", options={"movflags": "faststart"})
         self._stream = self._video_stream(source)
-        self._sound: Sound | None = None
+        self._sound: SoundCopier | None = None
         if source.has_audio:
-            self._sound = Sound(source, self._container, start, end)
+            self._sound = SoundCopier(source, self._container, start, end)
 
     def _video_stream(self, source: VideoInfo) -> av.VideoStream:
         rate = Fraction(source.fps).limit_denominator(1001)

@@ -1,0 +1,68 @@
+"""The command line: `mocap COMMAND`; each command is a file in commands/."""
+
+import signal
+import sys
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from mocap_cli import __version__
+from mocap_cli.cli.background import background
+from mocap_cli.cli.export import export
+from mocap_cli.cli.label_fit import label_fit
+from mocap_cli.cli.pretrain import pretrain
+from mocap_cli.cli.track import track
+from mocap_cli.errors import MocapError
+
+app = typer.Typer(
+    name="mocap",
+    no_args_is_help=True,
+    add_completion=False,  # two options that would bury the commands
+    pretty_exceptions_enable=False,  # a bug keeps its plain traceback
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(track)
+app.command()(export)
+app.command()(background)
+app.command()(pretrain)
+app.command()(label_fit)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mocap {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def mocap(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Turn ordinary videos of one person into motion-capture files."""
+
+
+def main() -> None:
+    """Run the command line: exit with 1 on what the user can mend, 130 on Ctrl-C."""
+    signal.signal(signal.SIGTERM, _leave)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, _leave)  # the terminal is gone; under nohup it is ignored
+    try:
+        app(prog_name="mocap")
+    except MocapError as error:
+        from mocap_cli.cli.progress import show_error
+
+        show_error(error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """Be ended like Ctrl-C ends us: with half-written files taken away."""
+    sys.exit(128 + number)

@@ -1,0 +1,1 @@
+"""One module a file format: each writes a Motion to one file."""

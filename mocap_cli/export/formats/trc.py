@@ -1,0 +1,34 @@
+"""TRC: the joints as marker paths in millimetres, for OpenSim and Visual3D."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from mocap_cli.body.motion import Motion
+from mocap_cli.body.resample import uniform_motion
+from mocap_cli.io.atomic import write_atomically
+
+_MM = 1000.0
+
+
+def write_trc(motion: Motion, path: Path) -> None:
+    """Write every joint as a marker at a constant rate; frames without a person are empty."""
+    motion, rate = uniform_motion(motion)
+    with write_atomically(path) as aside:
+        aside.write_text("".join(_lines(motion, rate, path.name)), encoding="utf-8", newline="\r\n")
+
+
+def _lines(motion: Motion, rate: float, name: str) -> Iterator[str]:
+    T, names = len(motion.times), motion.skeleton.names
+    axes = (f"{axis}{i}" for i in range(1, len(names) + 1) for axis in "XYZ")
+    yield f"PathFileType\t4\t(X/Y/Z)\t{name}\n"
+    yield "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits"
+    yield "\tOrigDataRate\tOrigDataStartFrame\tOrigNumFrames\n"
+    yield f"{rate:.6f}\t{rate:.6f}\t{T}\t{len(names)}\tmm\t{rate:.6f}\t1\t{T}\n"
+    yield "Frame#\tTime\t" + "\t\t\t".join(names) + "\t\t\n"
+    yield "\t\t" + "\t".join(axes) + "\n\n"
+    places = (_MM * motion.joints.astype(np.float64)).reshape(T, -1)
+    for i, row in enumerate(places.tolist()):
+        cells = "\t".join("" if v != v else f"{v:.4f}" for v in row)
+        yield f"{i + 1}\t{motion.times[0] + i / rate:.6f}\t{cells}\n"

@@ -1,0 +1,1 @@
+"""Pictures, videos and pages that show a Motion to a person."""

@@ -1,0 +1,172 @@
+"""Files appear whole or not at all."""
+
+import glob
+import os
+import secrets
+import shutil
+import socket
+import stat
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from mocap_cli.errors import MocapError
+
+_LONGEST = 40  # characters of a name that a temporary name takes over: 255 bytes are allowed
+_HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"  # process numbers are a machine's own
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Whether two paths name one file, through links and `..` too, or would once it exists."""
+    return identity(one) == identity(other)
+
+
+def identity(path: Path) -> tuple[int, int] | Path:
+    """What is equal for all names of a file: where it exists device and inode, else its path."""
+    try:
+        status = path.stat()
+    except OSError:
+        return Path(os.path.realpath(path))
+    return status.st_dev, status.st_ino
+
+
+def readable(name: str) -> str:
+    """A file's name as text that any program can read: bytes that are not UTF-8 become U+FFFD."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+@contextmanager
+def write_atomically(path: Path) -> Iterator[Path]:
+    """Give a path to write aside, and rename it to `path` when the block ends well.
+
+    When the block fails or is interrupted nothing is left, and an older file stays as it was. A
+    file that is replaced passes its mode on; one that may not be written is not replaced. The
+    suffix is kept, since some writers choose their format by it.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside, mode = _created(path)
+    except OSError as error:
+        raise MocapError(
+            f"cannot write {path}: {error.strerror}", "choose another place with -o"
+        ) from error
+    try:
+        yield aside
+        aside.chmod(mode)
+        _to_the_disk(aside)
+        aside.replace(path)
+    except OSError as error:
+        raise MocapError(
+            f"cannot write {path}: {error.strerror or error}",
+            "free some space, or choose another place",
+        ) from error
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Refuse, before the long work, a file that could not be written after it."""
+    try:
+        if path.is_dir():
+            raise MocapError(f"{path} is a folder", "give the name of a file, or remove the folder")
+        with suppress(FileNotFoundError):
+            path.stat()  # an error where the name is too long, or a link leads to itself
+        refuse_protected(path)
+        folder = next(p for p in path.absolute().parents if p.exists())
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise MocapError(
+            f"cannot write {path}: {error.strerror}", "choose another place with -o"
+        ) from error
+
+
+def aside_of(path: Path) -> Path:
+    """A hidden name beside `path` for what is not whole yet; those of dead processes are removed.
+
+    It names host and process, and is short enough wherever `path` is.
+    """
+    stem = f".{path.stem[:_LONGEST]}-{_HOST}-"
+    if os.name == "posix":  # elsewhere a signal to look for a process would end it
+        for left in path.parent.glob(f"{glob.escape(stem)}*"):
+            _remove_if_left(left, left.name.removeprefix(stem).partition("-")[0])
+    return path.with_name(f"{stem}{os.getpid()}-{secrets.token_hex(4)}{path.suffix[-_LONGEST:]}")
+
+
+def _remove_if_left(path: Path, process: str) -> None:
+    if not process.isdecimal():
+        return
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    except (OSError, OverflowError):
+        return  # it runs, for somebody else
+
+
+def _created(path: Path) -> tuple[Path, int]:
+    """An empty file aside, and the mode that the file is to have."""
+    refuse_protected(path)
+    aside = aside_of(path)
+    handle = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)  # less the umask
+    try:
+        made = os.fstat(handle)
+    finally:
+        os.close(handle)
+    try:
+        return aside, stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        return aside, stat.S_IMODE(made.st_mode)
+
+
+@contextmanager
+def only_process(path: Path) -> Iterator[None]:
+    """Hold a lock file while the block runs, or say that another process holds it."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+    except OSError as error:
+        raise MocapError(
+            f"cannot write {path}: {error.strerror}", "choose another place with -o"
+        ) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise MocapError(
+                f"another process writes to {path.parent}", "wait for it, or choose another -o"
+            ) from error
+        except OSError:
+            pass  # a file system without locks
+        yield
+    finally:
+        os.close(handle)
+
+
+def refuse_protected(path: Path) -> None:
+    """A file that its owner may not write is not replaced, though its folder would allow it."""
+    with suppress(OSError):
+        if not path.stat().st_mode & stat.S_IWUSR:
+            raise MocapError(
+                f"cannot write {path}: it is write-protected",
+                "allow writing to it, or choose another name with -o",
+            )
+
+
+def _to_the_disk(path: Path) -> None:
+    """Before the rename, so that a power cut leaves the old file or the new one."""
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,86 @@
+"""Subject: find the people in a picture, and say who is meant."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap_cli.errors import MocapError
+from mocap_cli.keypoints.crop import CROP_SIZE, Crop, Image
+from mocap_cli.keypoints.detection import crop_around
+from mocap_cli.weights import Device, open_network
+
+Subject = Literal["auto", "largest", "center"] | tuple[float, float]
+
+_SURE = 0.12
+_TURNS = (math.pi, math.pi / 2, -math.pi / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonCrop:
+    """Somebody that was found: about where, and how surely."""
+
+    crop: Crop
+    score: float  # 0..1
+
+
+class PersonDetector:
+    """MoveNet MultiPose, on any square view of a picture."""
+
+    def __init__(self, device: Device = "auto") -> None:
+        self._network = open_network("movenet_multipose", device)
+
+    def people(self, image: Image, views: Iterable[Crop]) -> list[PersonCrop]:
+        """Everybody seen in those views, each person once, the surest first."""
+        found = [person for view in views for person in self._look(image, view)]
+        people: list[PersonCrop] = []
+        for person in sorted(found, key=lambda p: -p.score):
+            if not any(person.crop.overlaps(other.crop) for other in people):
+                people.append(person)
+        return people
+
+    def _look(self, image: Image, view: Crop) -> list[PersonCrop]:
+        (found,) = self._network(view.extract(image)[None].astype(np.int32))
+        return [_person(row, view) for row in found[0] if row[55] > _SURE]
+
+
+def _person(row: NDArray[np.float32], view: Crop) -> PersonCrop:
+    marks = row[:51].reshape(17, 3)
+    crop = crop_around(view.to_image(marks[:, 1::-1] * CROP_SIZE), marks[:, 2])
+    return PersonCrop(crop, float(row[55]))
+
+
+def whole_image_crop(width: int, height: int) -> Crop:
+    """The whole picture."""
+    return Crop(width / 2, height / 2, max(width, height))
+
+
+def search_crops(width: int, height: int) -> list[Crop]:
+    """Where to look for people that the whole picture does not show: small ones, lying ones."""
+    side = min(width, height) * 2 / 3
+    xs, ys = (
+        np.linspace(side / 2, length - side / 2, math.ceil(length / side * 1.25))
+        for length in (width, height)
+    )
+    tiles = [Crop(float(x), float(y), side) for y in ys for x in xs]
+    turned = [Crop(width / 2, height / 2, max(width, height), turn) for turn in _TURNS]
+    return turned + tiles
+
+
+def parse_subject(text: str) -> Subject:
+    """What `--subject` says: auto, largest, center, or X,Y in displayed pixels."""
+    if text in ("auto", "largest", "center"):
+        return cast(Subject, text)
+    try:
+        x, y = (float(part) for part in text.split(","))
+    except ValueError:
+        x = y = math.nan
+    if not (math.isfinite(x) and math.isfinite(y)):
+        raise MocapError(
+            f"cannot tell who is meant by --subject {text}",
+            "give largest, center, or a point on the person as X,Y in pixels",
+        )
+    return (x, y)

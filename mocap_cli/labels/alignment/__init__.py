@@ -1,0 +1,1 @@
+"""Labels matched to their video: which frames, which time, which side."""

@@ -1,0 +1,35 @@
+"""Teacher: the default tracker labels the frames that it is sure of, for those that it is not."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from mocap_cli.errors import MocapError
+from mocap_cli.labels.labels import Labels, make_labels
+from mocap_cli.labels.witness import Witness
+
+_MIN_SCORE = 0.5  # mean score of the keypoints: such frames are nearly always right
+_MAX_SIGMA = 0.16  # metres by which the lifter expects to be off, as the mean of its joints
+
+
+def make_pseudo_labels(video: Path, witness: Witness) -> Labels:
+    """Poses of the frames in which the default tracker is sure, each with its own errors."""
+    score = np.nan_to_num(witness.seen.score.mean(axis=1))
+    off = np.nan_to_num(witness.pose.sigma.mean(axis=1), nan=np.inf)
+    sure = np.flatnonzero(witness.seen.detected & (score > _MIN_SCORE) & (off < _MAX_SIGMA))
+    if not len(sure):
+        raise MocapError(
+            f"the default tracker is nowhere sure of {video.name}", "label some frames by hand"
+        )
+    labels = make_labels(
+        video,
+        video.name,
+        frames=sure,
+        joints=witness.pose.joints[sure],
+        sigma=witness.pose.sigma[sure],
+        in_camera=True,
+        size=witness.size,
+        notes=(f"{len(sure)} of {len(witness.times)} frames teach",),
+    )
+    return replace(labels, times=witness.times[labels.frames])

@@ -1,0 +1,180 @@
+"""Names: which of our joints and keypoints is meant by what others call theirs."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from mocap_cli.body.skeleton import BODY, KEYPOINTS
+from mocap_cli.errors import MocapError
+from mocap_cli.types import Float64
+
+_LIMBS = ("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist")
+_R_LEG, _L_LEG = (tuple(f"{s}_{n}" for n in _LIMBS[0]) for s in ("right", "left"))
+_R_ARM, _L_ARM = (tuple(f"{s}_{n}" for n in _LIMBS[1]) for s in ("right", "left"))
+_PAIRS_OF_LEGS = tuple(f"{s}_{n}" for n in _LIMBS[0] for s in ("left", "right"))
+_PAIRS_OF_ARMS = tuple(f"{s}_{n}" for n in _LIMBS[1] for s in ("left", "right"))
+
+_ORDERS: dict[str, tuple[str, ...]] = {
+    "body-19": BODY.names,
+    "keypoints-21": KEYPOINTS,
+    "h36m-17": (
+        "pelvis", *_R_LEG, *_L_LEG, "spine", "thorax", "", "head", *_L_ARM, *_R_ARM,
+    ),
+    "diving-13": ("head", *_PAIRS_OF_ARMS, *_PAIRS_OF_LEGS),
+    "smpl-24": (
+        "pelvis", "left_hip", "right_hip", "", "left_knee", "right_knee", "", "left_ankle",
+        "right_ankle", "", "left_toe", "right_toe", "thorax", "", "", "neck", *_PAIRS_OF_ARMS,
+        "", "",
+    ),
+    "coco-17": KEYPOINTS[:17],
+    "body-25": (
+        "nose", "thorax", *_R_ARM, *_L_ARM, "pelvis", *_R_LEG, *_L_LEG, "right_eye", "left_eye",
+        "right_ear", "left_ear", "left_toe", "", "left_heel", "right_toe", "", "right_heel",
+    ),
+    "mediapipe-33": (
+        "nose", "", "left_eye", "", "", "right_eye", "", "left_ear", "right_ear", "", "",
+        *_PAIRS_OF_ARMS, *("",) * 6, *_PAIRS_OF_LEGS, "left_heel", "right_heel", "left_toe",
+        "right_toe",
+    ),
+}  # fmt: skip
+"""The joints of skeletons that are given without names, in order; "" is one that we have not."""
+
+_BY_COUNT = {3: ("body-19", "h36m-17", "diving-13", "smpl-24", "body-25", "mediapipe-33"),
+             2: ("coco-17", "keypoints-21", "diving-13", "body-25", "mediapipe-33")}  # fmt: skip
+
+_LIMB_NAMES: dict[str, tuple[str, ...]] = {  # the first that is there is meant
+    "hip": ("hipjoint", "upleg", "upperleg", "thigh", "hip"),
+    "knee": ("knee", "lowerleg", "calf", "shin", "shank", "leg"),
+    "ankle": ("ankle", "foot"),
+    "toe": ("toebase", "bigtoe", "footindex", "toe", "toes", "ball", "foot"),
+    "heel": ("heel",),
+    "shoulder": ("upperarm", "uparm", "arm", "shoulder"),
+    "elbow": ("elbow", "forearm", "lowerarm"),
+    "wrist": ("wrist", "hand"),
+    "eye": ("eye",),
+    "ear": ("ear",),
+}
+_LIMBS_WORDS = frozenset(other for others in _LIMB_NAMES.values() for other in others)
+_IGNORED = re.compile(
+    r"(spine\d*|chest|upperchest|collar|clavicle|shoulder|torso|neck\d*|headfront|mouth|face|jaw"
+    r"|eyeinner|eyeouter|pinky\d*|index\d*|thumb\d*|middle\d*|ring\d*|smalltoe|hand|foot|toes?|head"
+    r"|.*(end|site|nub|tip)|background|.*thumb.*|.*finger.*|lowerback|.*collar|.*jaw)"
+)
+_SIDE = re.compile(r"^(left|right|l|r)[^a-z0-9]+(.+)$|^(Left|Right|L|R|left|right)(?=[A-Z])(.+)$")
+_ENDS = re.compile(r"^(.+?)[^A-Za-z0-9]+(left|right|l|r|L|R|Left|Right)$")
+
+
+def unnamed_skeleton(count: int, dimensions: int) -> tuple[str, ...]:
+    """The names of joints that are given by their order alone."""
+    for name in _BY_COUNT[dimensions]:
+        if len(_ORDERS[name]) == count:
+            return _ORDERS[name]
+    known = ", ".join(_BY_COUNT[dimensions])
+    raise MocapError(
+        f"{count} joints without names are no skeleton that is known", f"name them, or give {known}"
+    )
+
+
+def map_to_body(names: Sequence[str], places: Float64, whose: str) -> Float64:
+    """Places (N, P, 3) of joints with these names to (N, 19, 3); what is not given is NaN."""
+    found = _matched(names, BODY.names, whose)
+    body = np.full((len(places), len(BODY), 3), np.nan)
+    for ours, theirs in found.items():
+        body[:, BODY.index(ours)] = places[:, theirs]
+    return _with_midpoints(body)
+
+
+def map_to_keypoints(names: Sequence[str], xy: Float64, whose: str) -> Float64:
+    """Pixels (N, P, 2) of points with these names to (N, 21, 2); what is not given is NaN."""
+    found = _matched(names, KEYPOINTS, whose)
+    points = np.full((len(xy), len(KEYPOINTS), 2), np.nan)
+    for ours, theirs in found.items():
+        points[:, KEYPOINTS.index(ours)] = xy[:, theirs]
+    return points
+
+
+def _with_midpoints(body: Float64) -> Float64:
+    """Middles of what lies on both sides, where they were not given themselves."""
+    for middle, pair in (
+        ("pelvis", ("left_hip", "right_hip")),
+        ("thorax", ("left_shoulder", "right_shoulder")),
+        ("spine", ("pelvis", "thorax")),
+    ):
+        at, (a, b) = BODY.index(middle), (BODY.index(name) for name in pair)
+        between = (body[:, a] + body[:, b]) / 2
+        body[:, at] = np.where(np.isfinite(body[:, at]), body[:, at], between)
+    return body
+
+
+def _matched(names: Sequence[str], wanted: Sequence[str], whose: str) -> dict[str, int]:
+    """For each of the wanted joints that is given, where."""
+    given = {_normalized(name): i for i, name in reversed(list(enumerate(names)))}
+    found: dict[str, int] = {}
+    for name in wanted:
+        for other in _synonyms(name, given):
+            if other in given and name not in found:
+                found[name] = given[other]
+    used = set(found.values())
+    strange = [names[i] for n, i in reversed(given.items()) if i not in used and _is_unknown(n)]
+    if len(found) < 3 or (strange and len(strange) > len(found)):
+        raise MocapError(
+            f"{whose} has joints that are not known: {', '.join(strange or names)[:200]}",
+            f"name them as one of {', '.join(wanted)}",
+        )
+    return found
+
+
+def _synonyms(name: str, given: dict[str, int]) -> tuple[str, ...]:
+    """What else a joint may be called among those that are given."""
+    side, _, part = name.partition("_")
+    if part:
+        return tuple(f"{side}_{other}" for other in _limb_synonyms(part, side, given))
+    pelvis = ("pelvis", "hips", "root", "hip", "midhip", "hipcenter")
+    if "thorax" in given:
+        return {"pelvis": pelvis, "head": ("head", "headtop")}.get(name, (name,))
+    rig = {  # in a rig the neck is where it begins, and the head's own joint is below the skull
+        "pelvis": pelvis,
+        "spine": ("spine1",) if "spine2" not in given else ("spine3",) if "spine4" in given else (),
+        "thorax": ("neck", "neckbase", "neck1"),
+        "neck": ("head",) if "neck" in given else (),
+        "head": ("headend", "headtop", "headsite", *(() if "neck" in given else ("head",))),
+    }
+    return rig.get(name, (name,))
+
+
+def _limb_synonyms(part: str, side: str, given: dict[str, int]) -> tuple[str, ...]:
+    names = _LIMB_NAMES[part]
+    if part == "shoulder" and f"{side}_elbow" in given:
+        return ("shoulder", "upperarm")
+    if part == "toe" and f"{side}_ankle" not in given:
+        return names[:-1]  # a rig's foot is the ankle
+    return names
+
+
+def _normalized(name: str) -> str:
+    """LeftUpLeg, l_hip and mixamorig:LeftUpLeg alike: a side in front, no other marks."""
+    name = name.rsplit(":", 1)[-1].strip()
+    begins, ends = _SIDE.match(name) or _SIDE.match(name.lower()), _ENDS.match(name)
+    if begins:
+        side, rest = begins[1] or begins[3], begins[2] or begins[4]
+    elif ends:
+        side, rest = ends[2], ends[1]
+    else:
+        return _with_side_prefix(re.sub(r"[^a-z0-9]", "", name.lower()))
+    word = {"l": "left", "r": "right"}[side[0].lower()]
+    return f"{word}_{re.sub(r'[^a-z0-9]', '', rest.lower())}"
+
+
+def _with_side_prefix(plain: str) -> str:
+    """Lknee in small letters is still a left knee."""
+    for mark, side in (("left", "left"), ("right", "right"), ("l", "left"), ("r", "right")):
+        if plain.startswith(mark) and plain.removeprefix(mark) in _LIMBS_WORDS:
+            return f"{side}_{plain.removeprefix(mark)}"
+    return plain
+
+
+def _is_unknown(plain: str) -> bool:
+    part = plain.split("_", 1)[-1]
+    middle = {"pelvis", "hips", "root", "hip", "midhip", "thorax", "neck", "head", "nose"}
+    return not (part in _LIMBS_WORDS or plain in middle or _IGNORED.fullmatch(part))

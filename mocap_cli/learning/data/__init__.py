@@ -1,0 +1,1 @@
+"""From videos to batches: decoding, the frame store, sampling."""

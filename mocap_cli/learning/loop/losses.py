@@ -1,0 +1,163 @@
+"""The losses, one function each; docs/method.md says which equation each one is."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+from torch.nn import functional as F
+
+from mocap_cli.learning.data.batch import Batch
+from mocap_cli.learning.model.baselines import CriticOutputs
+from mocap_cli.learning.model.methods import Method
+from mocap_cli.learning.model.model import Outputs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossWeights:
+    """How much each loss counts, and what it measures against; stored with the run."""
+
+    pixels: float = 2.0  # alpha of Eq. 2; 0.05 where the background is rough, as in skiing
+    features: float = 2.0  # beta
+    contrast: float = 0.1  # lost from the paper's text; docs/method.md has what was tried
+    far: float = 4.0  # seconds from which poses count as unlike, D of Eq. 5
+    temperature: float = 0.1  # tau of Eq. 3
+    margin: float = 0.2  # of Eq. 4, between squares of distances
+    track: float = 1.0
+    step: float = 0.05  # half heights of the picture that a falling box moves at least, Eq. 10
+    labels: float = 10.0
+    prior: float = 0.1
+    prior_size: tuple[float, float] = (0.5, 0.5)  # share of the picture, across and down
+    prior_spread: float = 0.1
+    prior_centred: bool = False
+    adversary: float = 0.1
+
+
+def losses(
+    outputs: Outputs, batch: Batch, method: Method, weights: LossWeights
+) -> dict[str, Tensor]:
+    """Every loss that the method has, by its name and weighted: Eq. 14 is their sum."""
+    found: dict[str, Tensor] = {}
+    if outputs.composite is not None:
+        found["pixels"] = weights.pixels * _pixel_loss(outputs.composite, batch.frames)
+        found["features"] = weights.features * _feature_loss(outputs.maps)
+    if method.contrast == "dsl":
+        found["contrast"] = weights.contrast * _dsl_loss(outputs.tv, batch.times, weights.far)
+    elif method.contrast == "css":
+        found["contrast"] = weights.contrast * _css_loss(outputs.tv, weights.temperature)
+    elif method.contrast == "triplet":
+        found["contrast"] = weights.contrast * _triplet_loss(outputs.tv, weights.margin)
+    if outputs.boxes is not None:
+        found |= _box_losses(outputs.boxes, method, weights)
+    if outputs.keypoints is not None and batch.labels is not None:
+        found["labels"] = weights.labels * _label_loss(outputs.keypoints, batch.labels)
+    if outputs.critic is not None:
+        found["critic"] = _critic_loss(outputs.critic)
+        found["confusion"] = weights.adversary * _confusion_loss(outputs.critic)
+    return found
+
+
+def _box_losses(boxes: Tensor, method: Method, weights: LossWeights) -> dict[str, Tensor]:
+    size, spread = weights.prior_size, weights.prior_spread
+    prior = _prior_loss(boxes, size, spread, centred=weights.prior_centred and not method.gravity)
+    found = {"prior": weights.prior * prior}
+    if method.gravity:
+        found["acceleration"] = weights.track * _acceleration_loss(boxes)
+        found["order"] = weights.track * _order_loss(boxes, weights.step)
+        found["scale"] = weights.track * _scale_loss(boxes)
+    return found
+
+
+def _pixel_loss(composite: Tensor, frames: Tensor) -> Tensor:
+    """Eq. 2, first half: mean square of (B, S, 3, H, W) in 0..1 against uint8 frames.
+
+    In units of the spread of pictures' colours, 0.225, as if both were normalised.
+    """
+    return ((composite - frames.float() / 255) / 0.225).square().mean()
+
+
+def _feature_loss(maps: tuple[tuple[Tensor, Tensor], ...]) -> Tensor:
+    """Eq. 2, second half: the sum over maps of their mean squares."""
+    # Maps may come in half precision, in which a mean over a million squares is worth little.
+    apart = [(drawn.float() - wanted.float()).square().mean() for wanted, drawn in maps]
+    return torch.stack(apart).sum()
+
+
+def _css_loss(codes: Tensor, temperature: float) -> Tensor:
+    """Eq. 3 on (B, S, C): slot 1 is like slot 0, slots from 2 on are not."""
+    alike = F.cosine_similarity(codes[:, :1], codes[:, 1:], dim=-1) / temperature  # (B, S - 1)
+    return F.cross_entropy(alike, alike.new_zeros(len(alike), dtype=torch.long))
+
+
+def _triplet_loss(codes: Tensor, margin: float) -> Tensor:
+    """Eq. 4 on (B, S, C): slot 1 nearer to slot 0 than each slot from 2 on, by a margin."""
+    distance = (codes[:, :1] - codes[:, 1:]).square().sum(-1)
+    return (distance[:, :1] - distance[:, 1:] + margin).clamp(min=0).mean()
+
+
+def _dsl_loss(codes: Tensor, times: Tensor, far: float) -> Tensor:
+    """Eq. 6 on (B, S, C) and (B, S) seconds: the reference against each of the others."""
+    apart = (times[:, :1] - times[:, 1:]).abs()
+    alike = F.cosine_similarity(codes[:, :1], codes[:, 1:], dim=-1)
+    return _distance_similarity(alike, apart, far).sum(-1).mean()
+
+
+def _distance_similarity(alike: Tensor, apart: Tensor, far: float) -> Tensor:
+    """Eq. 5: frames `apart` seconds should be alike when near, and unlike from `far` on."""
+    w = (apart / far).clamp(max=1)
+    return (1 - w) * (1 - alike) + w * alike.clamp(min=0)
+
+
+def _acceleration_loss(boxes: Tensor) -> Tensor:
+    """Eq. 9 on (B, 4, 4): in free fall the third difference of the height is nothing."""
+    y = boxes[..., 3]
+    return (y[:, 0] - 3 * y[:, 1] + 3 * y[:, 2] - y[:, 3]).square().mean()
+
+
+def _order_loss(boxes: Tensor, step: float) -> Tensor:
+    """Eq. 10: each frame's box lies at least `step` below the one before; y runs down."""
+    fallen = boxes[:, 1:, 3] - boxes[:, :-1, 3]
+    return (step - fallen).clamp(min=0).sum(-1).mean()
+
+
+def _scale_loss(boxes: Tensor) -> Tensor:
+    """Eq. 11: boxes do not grow to touch what they should follow."""
+    return (boxes[:, 1:, :2] - boxes[:, :-1, :2]).square().sum((-1, -2)).mean()
+
+
+def _label_loss(keypoints: Tensor, labels: Tensor) -> Tensor:
+    """Eq. 13: mean square of (B, S, K, 2) against labels (B, S, K, 3), the last their weight."""
+    weight = labels[..., 2:]
+    error = ((keypoints - labels[..., :2].nan_to_num()).square() * weight).sum()
+    return error / _mean_over_processes(weight.sum() * 2).clamp(min=1e-6)
+
+
+def _prior_loss(
+    boxes: Tensor, size: tuple[float, float], spread: float, *, centred: bool = False
+) -> Tensor:
+    """A Gaussian on the MEAN box of the mini-batch, never on single boxes."""
+    mean = _mean_over_processes(boxes.flatten(0, -2).mean(0))
+    loss = ((mean[:2] - mean.new_tensor(size)) / spread).square().sum()
+    return loss + (mean[2:] / spread).square().sum() if centred else loss
+
+
+def _critic_loss(verdicts: CriticOutputs) -> Tensor:
+    """What teaches DrNet's critic: say whether two codes share a clip."""
+    return F.binary_cross_entropy_with_logits(
+        verdicts.critic_logits, verdicts.same_clip, verdicts.weight
+    )
+
+
+def _confusion_loss(verdicts: CriticOutputs) -> Tensor:
+    """What teaches the encoder: the critic should find both answers as likely."""
+    half = torch.full_like(verdicts.encoder_logits, 0.5)
+    return F.binary_cross_entropy_with_logits(verdicts.encoder_logits, half, verdicts.weight)
+
+
+def _mean_over_processes(value: Tensor) -> Tensor:
+    """The mean over all processes that share a batch, as one process would find it."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return value
+    from torch.distributed.nn.functional import all_reduce
+
+    return all_reduce(value) / dist.get_world_size()

@@ -1,0 +1,128 @@
+"""Plan: what a run would be, before anything is decoded or learnt."""
+
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from mocap_cli.learning.data.batch import Batch
+from mocap_cli.learning.data.store import StoreRecipe
+from mocap_cli.learning.loop.settings import Settings
+from mocap_cli.learning.loop.training import make_model_and_optimizer, train_step
+from mocap_cli.video.probe import VideoInfo
+
+_TRIED = 3  # steps, after one that warms up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """The numbers of a run."""
+
+    clips: int
+    hours: float  # of video
+    frames: int  # to store, about
+    recipe: StoreRecipe
+    settings: Settings
+    device: str
+    step_seconds: float  # measured here, on noise
+    memory: int | None  # bytes that such a step took at most, where that can be known
+    skipped: Mapping[Path, str]
+
+    @property
+    def store_bytes(self) -> int:
+        """What the frames take on the disk; backgrounds of moving cameras as much again."""
+        return self.frames * self.recipe.width * self.recipe.height * 3
+
+    def text(self) -> str:
+        """As lines for people."""
+        s, r = self.settings, self.recipe
+        gravity = f", {s.fall_steps} of them with gravity" if s.fall_steps else ""
+        lines = [
+            f"clips      {self.clips}, {self.hours:.2f} hours",
+            f"frames     about {self.frames} of {r.width}x{r.height}, at most {r.fps:g} a second",
+            f"store      {self.store_bytes / 1e9:.2f} GB; up to 2.3 times that for moving cameras",
+            f"method     {s.method}: {s.steps} steps of {s.batch} items{gravity}",
+            f"gaps       near within {s.gaps.near:.2f} s, far from {s.gaps.far:.2f} s",
+            f"time       {_hours(s.steps * self.step_seconds)} on {self.device},"
+            f" {1 / self.step_seconds:.2f} steps/s as tried here",
+        ]
+        if self.memory is not None:
+            where = " of the GPU, and the frames if they fit" if "cuda" in self.device else ""
+            lines.append(f"memory     {self.memory / 1e9:.1f} GB{where}")
+        lines += [f"left out   {path}: {why}" for path, why in self.skipped.items()]
+        return "\n".join(lines)
+
+
+def make_plan(
+    infos: Mapping[Path, VideoInfo],
+    skipped: Mapping[Path, str],
+    settings: Settings,
+    recipe: StoreRecipe,
+    device: str,
+) -> _Plan:
+    """Count the videos, and try a few steps to see how long they take."""
+    hours = sum(info.duration or 0.0 for info in infos.values()) / 3600
+    frames = sum((info.duration or 0.0) * min(info.fps, recipe.fps) for info in infos.values())
+    seconds, memory = _time_steps(settings, recipe, device)
+    return _Plan(
+        clips=len(infos),
+        hours=hours,
+        frames=round(frames),
+        recipe=recipe,
+        settings=settings,
+        device=device,
+        step_seconds=seconds,
+        memory=memory,
+        skipped=skipped,
+    )
+
+
+def _time_steps(settings: Settings, recipe: StoreRecipe, device: str) -> tuple[float, int | None]:
+    """Seconds of a step on noise, and the most memory that it took."""
+    if not settings.steps:
+        return 1e-9, None
+    model, optimizer = make_model_and_optimizer(settings, device)
+    batch = _noise_batch(settings, recipe).to(device)
+    began = 0.0
+    for step in range(_TRIED + 1):
+        parts = train_step(model, optimizer, batch, settings, settings.fall_steps)
+        float(next(iter(parts.values())).detach())  # wait for the device
+        began = time.perf_counter() if step == 0 else began
+    seconds = (time.perf_counter() - began) / _TRIED
+    return seconds, _most_memory(device)
+
+
+def _most_memory(device: str) -> int | None:
+    """Bytes: of the GPU what was asked for; of the computer what this process ever had."""
+    if device.startswith("cuda"):
+        return int(torch.cuda.max_memory_allocated(device))
+    try:
+        import resource
+    except ImportError:  # on Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _noise_batch(settings: Settings, recipe: StoreRecipe) -> Batch:
+    """A batch of the right shapes that shows nothing."""
+    B, S, H, W = settings.batch, 4, recipe.height, recipe.width
+    g = torch.Generator().manual_seed(0)
+    keypoints = settings.model.keypoints
+    return Batch(
+        frames=torch.randint(0, 255, (B, S, 3, H, W), generator=g, dtype=torch.uint8),
+        plates=torch.randint(0, 255, (B, S, 3, H, W), generator=g, dtype=torch.uint8),
+        known=torch.ones(B, S, 1, H, W, dtype=torch.bool),
+        times=torch.rand(B, S, generator=g),
+        views=torch.arange(S).expand(B, S),
+        labels=torch.rand(B, S, keypoints, 3, generator=g) if keypoints else None,
+        clips=torch.arange(B),
+        rotations=torch.eye(3).expand(B, S, 3, 3),
+    )
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{seconds / 60:.1f} minutes"

@@ -1,0 +1,1 @@
+"""The networks of the self-supervised model and its baselines."""

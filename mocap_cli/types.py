@@ -1,0 +1,14 @@
+"""Array types by element: `Float64` is a NumPy array of float64, and so on."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float64 = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+Float16 = NDArray[np.float16]
+UInt8 = NDArray[np.uint8]
+Bool = NDArray[np.bool_]
+Int64 = NDArray[np.int64]
+Int32 = NDArray[np.int32]
+Index = NDArray[np.intp]
+Complex = NDArray[np.complex128]

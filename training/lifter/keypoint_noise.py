@@ -1,0 +1,182 @@
+"""What a 2D network makes of what the camera sees: jitter, misses, swapped sides, lost parts.
+
+Sizes are metres at the person's depth, so that they hold for any distance and lens. The levels
+were measured on rendered bodies with known joints (docs/lifter.md).
+"""
+
+import torch
+from torch import Tensor
+
+from mocap_cli.body.skeleton import KEYPOINTS, mirror_indices
+from mocap_cli.lifting.windows import KeypointWindows
+from training.lifter.virtual_cameras import CameraViews
+
+K = len(KEYPOINTS)
+ROUGH = torch.tensor(
+    [
+        {
+            "shoulder": 0.85,
+            "hip": 1.1,
+            "wrist": 1.2,
+            "knee": 0.85,
+            "ankle": 0.7,
+            "heel": 1.15,
+            "toe": 2.2,
+        }.get(name.rpartition("_")[2], 1.0)
+        for name in KEYPOINTS
+    ]
+)
+"""How much harder than the average each keypoint is."""
+
+
+def _among(parts: tuple[str, ...]) -> Tensor:
+    """(K,) whether a keypoint has one of those in its name."""
+    return torch.tensor([any(part in name for part in parts) for name in KEYPOINTS])
+
+
+def _of(side: str, parts: tuple[str, ...]) -> Tensor:
+    return _among(tuple(f"{side}_{part}" for part in parts))
+
+
+LEGS, ARMS = ("knee", "ankle", "heel", "toe"), ("elbow", "wrist")
+LOST = (
+    (_among(("hip", *LEGS)), 0.06),
+    (_among(LEGS), 0.06),
+    (_among(("shoulder", *ARMS)), 0.06),
+    (_among(("_",)), 0.03),
+    *((_of(side, LEGS), 0.15) for side in ("left", "right")),
+    *((_of(side, ARMS), 0.4) for side in ("left", "right")),
+)
+"""Keypoints that are lost together, and in what share of the windows for a while."""
+SWAPPED = (
+    (_among(("hip", *LEGS)), 0.05),
+    (_among(("shoulder", *ARMS)), 0.04),
+    (_among(("_",)), 0.03),
+)
+"""Keypoints that are taken for those of the other side, and in what share of the windows."""
+UNNOTICED = 0.5
+"""Share of the stretches in which the networks do not notice that they have lost a limb."""
+
+
+OTHER_SIDE = torch.tensor(mirror_indices(KEYPOINTS))
+
+
+def _pair(what: str) -> list[int]:
+    return [KEYPOINTS.index(f"left_{what}"), KEYPOINTS.index(f"right_{what}")]
+
+
+HIPS, SHOULDERS, HEELS, TOES = (_pair(w) for w in ("hip", "shoulder", "heel", "toe"))
+FEET = _among(("heel", "toe"))
+
+
+def simulate_detections(
+    views: CameraViews, times: Tensor, g: torch.Generator, *, clean: bool = False
+) -> KeypointWindows:
+    """Keypoints with errors and scores, as seen through the lens that the tracker assumes."""
+    B, T = times.shape
+    rays, score = _as_seen(views.keypoints), torch.full((B, T, K), 0.7)
+    valid = torch.ones(B, T, dtype=torch.bool)
+    if not clean:
+        rays, score = _errors(rays, views, times, g)
+        rays, score = _swaps(rays, score, times, g)
+        rays, score = _edges(rays, score, views.edge, g)
+        gone = _bursts(B, 1, times, 0.08, g)[..., 0] > 0
+        score = torch.where(gone[..., None], 0.0, score)
+        valid = _cut(B, T, g)
+        score = warp_scores(score, g)
+    return KeypointWindows(rays / views.lens[:, None, None, None], score, times, valid)
+
+
+def _slow(shape: tuple[int, ...], times: Tensor, memory: float, g: torch.Generator) -> Tensor:
+    """Unit noise (B, T, ...) that forgets within `memory` seconds."""
+    white = torch.randn(shape, generator=g)
+    gap = (times[:, 1] - times[:, 0])[:, None]
+    keep = torch.exp(-gap / memory).reshape(-1, *[1] * (len(shape) - 2))
+    out = [white[:, 0]]
+    for t in range(1, shape[1]):
+        out.append(keep * out[-1] + (1 - keep**2).sqrt() * white[:, t])
+    return torch.stack(out, 1)
+
+
+def _bursts(batch: int, count: int, times: Tensor, chance: float, g: torch.Generator) -> Tensor:
+    """(B, T, count) 1 within a stretch of 0.05 to 0.7 seconds that some windows have."""
+    span = times[:, -1]
+    start = torch.rand(batch, count, generator=g) * span[:, None]
+    length = 0.05 + 0.65 * torch.rand(batch, count, generator=g) ** 2
+    length = torch.where(torch.rand(batch, count, generator=g) < 0.12, 9.0, length)
+    on = torch.rand(batch, count, generator=g) < chance
+    t = times[..., None]
+    return ((t >= start[:, None]) & (t < (start + length)[:, None]) & on[:, None]).float()
+
+
+def _as_seen(keypoints: Tensor) -> Tensor:
+    """Rays to where the networks put keypoints: hips and shoulders high, toes short."""
+    moved = keypoints.clone()
+    hips, shoulders = (keypoints[:, :, pair].mean(2, keepdim=True) for pair in (HIPS, SHOULDERS))
+    up = (shoulders - hips) / (shoulders - hips).norm(dim=-1, keepdim=True).clamp(min=1e-6)
+    moved[:, :, HIPS + SHOULDERS] += 0.012 * up
+    moved[:, :, TOES] = torch.lerp(keypoints[:, :, HEELS], keypoints[:, :, TOES], 0.85)
+    return moved[..., :2] / (-moved[..., 2:]).clamp(min=0.1)
+
+
+def _errors(
+    rays: Tensor, views: CameraViews, times: Tensor, g: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    B, T = times.shape
+    level = torch.exp(0.6 * torch.randn(B, 1, 1, generator=g))
+    rough = level * ROUGH
+    sigma = 0.015 * rough * torch.ones(B, T, K)
+    noticed = sigma
+    for group, chance in LOST:
+        lost = _bursts(B, 1, times, chance, g) * group
+        far = lost * (0.05 + 0.25 * torch.rand(B, 1, 1, generator=g) ** 2)
+        sigma = sigma + far
+        noticed = noticed + far * (torch.rand(B, 1, 1, generator=g) > UNNOTICED)
+    single = _bursts(B, K, times, 0.03, g)
+    far = single * 0.2 * torch.rand(B, 1, K, generator=g)
+    sigma, noticed = sigma + far, noticed + far
+    slow = _slow((B, T, K, 2), times, 0.25, g) * sigma[..., None]
+    white = 0.45 * torch.randn(B, T, K, 2, generator=g) * sigma[..., None]
+    bias = 0.0105 * ROUGH[:, None] * torch.randn(B, 1, K, 2, generator=g)
+    error = slow + white + bias
+    depth = (-views.keypoints[..., 2:]).clamp(min=0.3)
+    size = error.norm(dim=-1)
+    doubt = noticed * (0.6 + 0.4 * size / sigma)
+    mood = 0.1 * _slow((B, T, K), times, 0.25, g) + 0.08 * torch.randn(B, T, K, generator=g)
+    score = 0.88 * torch.exp(-doubt / 0.06) + mood
+    blind = (torch.rand(B, 1, 1, generator=g) < 0.5) & FEET  # BlazePose is always sure of feet
+    score = torch.where(blind, 0.95, score).clamp(0.02, 0.99)
+    return rays + error / depth, score
+
+
+def warp_scores(score: Tensor, g: torch.Generator) -> Tensor:
+    """Scores on another scale, so that the lifter trusts their order more than their size."""
+    return score ** torch.exp(0.3 * torch.randn(len(score), 1, 1, generator=g))
+
+
+def _swaps(rays: Tensor, score: Tensor, times: Tensor, g: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Left for right, for legs, arms or all, for a while."""
+    B = len(rays)
+    for group, chance in SWAPPED:
+        swapped = (_bursts(B, 1, times, chance, g) * group) > 0
+        rays = torch.where(swapped[..., None], rays[:, :, OTHER_SIDE], rays)
+        score = torch.where(swapped, score[:, :, OTHER_SIDE] * 0.85, score)
+    return rays, score
+
+
+def _edges(rays: Tensor, score: Tensor, edge: Tensor, g: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Parts beyond the picture's edge are guessed at, near it and doubtfully."""
+    limit = edge[:, None, None]
+    out = (rays.abs() > limit).any(-1)
+    jitter = 1 + 0.1 * torch.randn(rays.shape, generator=g)
+    held = torch.minimum(torch.maximum(rays, -limit), limit) * jitter
+    doubtful = 0.35 * torch.rand(score.shape, generator=g)
+    return torch.where(out[..., None], held, rays), torch.where(out, doubtful, score)
+
+
+def _cut(batch: int, frames: int, g: torch.Generator) -> Tensor:
+    """(B, T) valid frames: some windows are shorter."""
+    short = torch.rand(batch, generator=g) < 0.12
+    length = torch.randint(1, frames + 1, (batch,), generator=g)
+    length = torch.where(short, length, frames)
+    return torch.arange(frames)[None] < length[:, None]

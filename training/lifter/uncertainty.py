@@ -1,0 +1,50 @@
+"""Doubts: how far off a lifter is where it has not been taught, learnt after its poses.
+
+Recorded shots that taught it poses are known by heart, and would teach it to be too sure; drawn
+ones alone know nothing of what real networks get wrong. So shots are kept aside for this, and all
+of the lifter but what tells its expected errors stays as it is.
+"""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from mocap_cli.lifting.metrics import safe_norm
+from mocap_cli.lifting.network import LOG_SIGMA, J, Lifter
+from training.lifter.batches import TrainConfig, TrainingData, batch_to_device, make_batch
+
+_STEPS = 2000
+_RATE = 2e-3
+_RECORDED_SHARE = 0.5
+"""Share of the windows that real networks saw."""
+_SEED = 91_000
+
+
+def fit_uncertainty(
+    model: Lifter, aside: TrainingData, config: TrainConfig, steps: int = _STEPS
+) -> None:
+    """Teach the expected errors on drawn windows and on those of shots kept aside."""
+    device = model.leave.weight.device
+    head = nn.Linear(model.config.width, J, device=device)
+    head.load_state_dict({name: part[LOG_SIGMA] for name, part in model.leave.state_dict().items()})
+    optimizer = torch.optim.Adam(head.parameters(), _RATE)
+    config = replace(config, recorded=_RECORDED_SHARE)
+    for step in range(steps):
+        g = torch.Generator().manual_seed(_SEED + step)
+        batch = batch_to_device(make_batch(aside, config, g), device.type)
+        with torch.no_grad():
+            read = model.encode(batch.features, batch.times, batch.valid)
+            off = safe_norm(model.decode(read).joints - batch.joints)
+        loss = laplace_nll(off, head(read) + model.calibration)[batch.valid].mean()
+        optimizer.param_groups[0]["lr"] = _RATE * (1 - step / steps)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        model.leave.weight[LOG_SIGMA], model.leave.bias[LOG_SIGMA] = head.weight, head.bias
+
+
+def laplace_nll(off: Tensor, log_sigma: Tensor) -> Tensor:
+    """Least where the expected error is the error that is usual there."""
+    return off / log_sigma.exp() + log_sigma

@@ -1,0 +1,1 @@
+"""Rendered footage with known truth: bodies, motion capture, scenes, cameras."""
