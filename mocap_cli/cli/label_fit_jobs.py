@@ -1,24 +1,24 @@
-"""Fitting: gather labels and videos, fit and evaluate, or check and suggest, and say what came."""
+"""The work of `mocap label-fit`: fit and evaluate, or check labels, or suggest frames."""
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.text import Text
 
-from mocap_cli.cli.outputs import VIDEOS, find_inputs
-from mocap_cli.cli.pretrain_table import format_duration
-from mocap_cli.cli.progress import ProgressDisplay, progress_display
-from mocap_cli.cli.report import labelled_lines
+from mocap_cli.cli.display import Display, Line, Report, format_duration
+from mocap_cli.cli.jobs import VIDEOS, find_inputs
+from mocap_cli.cli.report import OutputFiles
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import identity, refuse_unwritable, same_file
 from mocap_cli.labels.alignment.check_sheet import draw_check_sheets
 from mocap_cli.labels.alignment.reconstruction import read_calibration
 from mocap_cli.labels.alignment.time_alignment import TimeBase
 from mocap_cli.labels.evaluate import score_table, text_columns
-from mocap_cli.labels.fitting.evaluation import Evaluation, evaluate, write_scores
+from mocap_cli.labels.fitting.evaluation import Evaluation, evaluate, scores_of, write_scores
 from mocap_cli.labels.fitting.fine_tuning import DEFAULT_FINE_TUNING, fine_tune
 from mocap_cli.labels.fitting.fit_heads import FitOptions
 from mocap_cli.labels.fitting.fitted_model import (
@@ -38,12 +38,11 @@ from mocap_cli.labels.readers.dispatch import read_labels
 from mocap_cli.weights import Device
 
 _AUTO = "auto"
-_Line = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelFitRequest:
-    """What the user asked for."""
+    """The options of one call."""
 
     videos: tuple[Path, ...]
     model: str
@@ -57,24 +56,30 @@ class LabelFitRequest:
     check: bool
     suggest: int | None
     height: float | None
-    focal: float | None
+    focal: str | None
+    fov: float | None
     offset: float | None
     rate: float | None
     calibration: Path | None
     cache: Path | None
     device: Device
-    quiet: bool
+    recursive: bool
+    no_overwrite: bool
 
     def check_combinations(self) -> None:
-        """Options that do not go together are told before the long work."""
+        """Refuse, before the long work, options that do not go together."""
         if self.check and self.suggest is not None:
             raise typer.BadParameter("give one of --check and --suggest")
+        if self.check and self.labels and not self.label_paths:
+            raise typer.BadParameter(
+                "auto makes pseudo-labels: there is no label file to check", param_hint="--labels"
+            )
         if not (
             self.labels or self.suggest is not None or (self.is_fitted_model and self.evaluate)
         ):
             raise typer.BadParameter("give label files, or auto", param_hint="--labels")
         if (self.scores or self.curve) and not self.evaluate:
-            raise typer.BadParameter("wants --evaluate LABELS", param_hint="--scores, --curve")
+            raise typer.BadParameter("needs --evaluate LABELS", param_hint="--scores, --curve")
         if self.is_fitted_model and (
             self.labels or self.suggest is not None or self.curve or self.fine_tune
         ):
@@ -112,43 +117,47 @@ class LabelFitRequest:
     def all_videos(self) -> list[Path]:
         """Those that are given, else those that lie beside labels."""
         if self.videos:
-            found = [video for given in self.videos for video in find_inputs(given, VIDEOS)]
+            found = [
+                video
+                for given in self.videos
+                for video in find_inputs(given, VIDEOS, self.recursive)
+            ]
             return list(dict.fromkeys(found))
         beside = [*self.label_paths, *self.evaluate]
         folders = dict.fromkeys(path if path.is_dir() else path.parent for path in beside)
         for folder in (*folders, *(path.parent for path in folders)):
             try:
-                return find_inputs(folder.absolute(), VIDEOS)
+                return find_inputs(folder.absolute(), VIDEOS, False)
             except (MocapError, OSError):
                 continue
         raise MocapError(f"no videos lie beside {beside[0]}", "give the videos, or their folder")
 
 
-def run_label_fit(asked: LabelFitRequest) -> None:
-    """Do what was asked for."""
-    _refuse_overwriting(asked)
-    with progress_display(asked.quiet) as screen:
-        how = GatherOptions(
-            cache=asked.cache or asked.destination.absolute().parent / "codes",
-            height=asked.height,
-            focal=asked.focal,
-            clock=TimeBase(asked.offset, asked.rate),
-            views=read_calibration(asked.calibration) if asked.calibration else None,
-            device=asked.device,
-            bar=screen.bar,
-        )
-        if asked.check:
-            _check(asked, how, screen)
-        elif asked.suggest is not None:
-            _suggest(asked, how, asked.suggest, screen)
-        elif asked.is_fitted_model:
-            _evaluate_only(asked, how, screen)
-        else:
-            _fit(asked, how, screen)
+def run_label_fit(asked: LabelFitRequest, display: Display) -> None:
+    """Fit, evaluate, check or suggest, by the options."""
+    files = _plan_outputs(asked)
+    how = GatherOptions(
+        cache=asked.cache or asked.destination.absolute().parent / "codes",
+        height=asked.height,
+        focal=asked.focal,
+        fov=asked.fov,
+        clock=TimeBase(asked.offset, asked.rate),
+        views=read_calibration(asked.calibration) if asked.calibration else None,
+        device=asked.device,
+        bar=display.bar,
+    )
+    if asked.check:
+        _check(asked, how, display)
+    elif asked.suggest is not None:
+        _suggest(asked, how, asked.suggest, display)
+    elif asked.is_fitted_model:
+        _evaluate_only(asked, how, files, display)
+    else:
+        _fit(asked, how, files, display)
 
 
-def _refuse_overwriting(asked: LabelFitRequest) -> None:
-    """Refuse a file to write that is also read, or that is written twice."""
+def _plan_outputs(asked: LabelFitRequest) -> OutputFiles:
+    """The files to write; refuse one that is also read, or that is written twice."""
     files = (asked.destination if asked.makes_model else None, asked.scores, asked.curve)
     outputs = [path for path in files if path is not None]
     given = [*asked.label_paths, *asked.evaluate, Path(asked.model), *asked.all_videos()]
@@ -167,32 +176,39 @@ def _refuse_overwriting(asked: LabelFitRequest) -> None:
             )
         if any(same_file(path, other) for other in outputs[:number]):
             raise MocapError(f"{path} would be written twice", "choose two names")
+    return OutputFiles.plan(outputs, no_overwrite=asked.no_overwrite)
 
 
-def _said(paths: Sequence[Path]) -> list[Labels]:
+def _read(paths: Sequence[Path]) -> list[Labels]:
     return [labels for path in paths for labels in read_labels(path)]
 
 
 def _gathered(asked: LabelFitRequest, how: GatherOptions) -> GatheredLabels:
-    return gather(_said(asked.label_paths), asked.all_videos(), how, taught=_AUTO in asked.labels)
+    return gather(_read(asked.label_paths), asked.all_videos(), how, taught=_AUTO in asked.labels)
 
 
-def _fit(asked: LabelFitRequest, how: GatherOptions, screen: ProgressDisplay) -> None:
+def _fit(asked: LabelFitRequest, how: GatherOptions, files: OutputFiles, display: Display) -> None:
     eye, options = open_encoder(asked.model), FitOptions(kind=asked.head)
     found = _gathered(asked, how)
-    asked_clips = gather(_said(asked.evaluate), asked.all_videos(), how) if asked.evaluate else None
+    asked_clips = gather(_read(asked.evaluate), asked.all_videos(), how) if asked.evaluate else None
     began = time.perf_counter()
-    own = _tuned(eye, found, how, options, screen) if asked.fine_tune else eye
-    with screen.bar("fitting", max_steps(options), "steps") as bar:
+    own = _tuned(eye, found, how, options, display) if asked.fine_tune else eye
+    with display.bar("fitting", max_steps(options)) as bar:
         fitted = fit_clips(found.clips, own, how, options, bar)
     seconds = time.perf_counter() - began
     save_fitted(asked.destination, fitted)
-    lines = _notes(found)
+    lines, data = _notes(found), _fit_data(fitted, found)
     if asked_clips is not None:
-        lines += _told(asked, evaluate(fitted, asked_clips.clips, how), _notes(asked_clips), screen)
+        scored = evaluate(fitted, asked_clips.clips, how)
+        lines += [*_notes(asked_clips), *_show_scores(asked, scored, display)]
+        data["evaluation"] = scores_of(scored)
     if asked.curve is not None and asked_clips is not None:
-        lines += _curve(asked.curve, eye, found, asked_clips, how, options, screen)
-    screen.show(labelled_lines(_head(asked, fitted, seconds), [*lines, *_next(asked, fitted)]))
+        with display.bar("learning curve", None) as bar:
+            curves = compare_encoders(eye, found.clips, asked_clips.clips, how, options, bar)
+        draw_label_efficiency(curves, asked.curve)
+    lines += [*files.lines(), *_next(asked, fitted)]
+    data["outputs"] = files.data()
+    display.report(Report(_head(asked, fitted, seconds), lines, data))
 
 
 def _tuned(
@@ -200,9 +216,9 @@ def _tuned(
     found: GatheredLabels,
     how: GatherOptions,
     options: FitOptions,
-    screen: ProgressDisplay,
+    display: Display,
 ) -> FrozenEncoder:
-    with screen.bar("fine-tuning", DEFAULT_FINE_TUNING.steps, "steps") as bar:
+    with display.bar("fine-tuning", DEFAULT_FINE_TUNING.steps) as bar:
         return fine_tune(eye, found.clips, how, options, DEFAULT_FINE_TUNING, bar)
 
 
@@ -212,18 +228,31 @@ def _head(asked: LabelFitRequest, fitted: FittedModel, seconds: float) -> str:
     return f"{asked.destination}: fitted to {frames} frames of {many} in {format_duration(seconds)}"
 
 
-def _next(asked: LabelFitRequest, fitted: FittedModel) -> list[_Line]:
-    code, both = (1000 * e.calibration.held_out for e in (fitted.code, fitted.both))
+def _validation(fitted: FittedModel) -> tuple[float, float]:
+    """Errors on held-out labels in millimetres: of the model, and by image features alone."""
+    return 1000 * fitted.both.calibration.held_out, 1000 * fitted.code.calibration.held_out
+
+
+def _next(asked: LabelFitRequest, fitted: FittedModel) -> list[Line]:
+    model, features = _validation(fitted)
     return [
-        (
-            "held out",
-            f"{both:.0f} mm off on labels it was not taught; by its code alone {code:.0f}",
-        ),
+        ("validation", f"error {model:.0f} mm; with image features only {features:.0f} mm"),
         ("next", f"mocap track NEW.mp4 --model {asked.destination} -o NEW.bvh"),
     ]
 
 
-def _notes(found: GatheredLabels) -> list[_Line]:
+def _fit_data(fitted: FittedModel, found: GatheredLabels) -> dict[str, Any]:
+    model, features = _validation(fitted)
+    return {
+        "frames": fitted.about["frames"],
+        "videos": fitted.about["videos"],
+        "validation_mm": model,
+        "validation_image_features_mm": features,
+        "left_out": {str(path): why for path, why in found.left_out.items()},
+    }
+
+
+def _notes(found: GatheredLabels) -> list[Line]:
     """What was repaired, and what was left out."""
     lines = [
         ("labels", f"{clip.labels.path.name}: {note}")
@@ -233,51 +262,32 @@ def _notes(found: GatheredLabels) -> list[_Line]:
     return lines + [("warning", f"{path} left out: {why}") for path, why in found.left_out.items()]
 
 
-def _evaluate_only(asked: LabelFitRequest, how: GatherOptions, screen: ProgressDisplay) -> None:
+def _evaluate_only(
+    asked: LabelFitRequest, how: GatherOptions, files: OutputFiles, display: Display
+) -> None:
     fitted = open_fitted(Path(asked.model))
-    found = gather(_said(asked.evaluate), asked.all_videos(), how)
-    lines = _told(asked, evaluate(fitted, found.clips, how), _notes(found), screen)
-    screen.show(
-        labelled_lines(f"{asked.model}: asked about {_frames(found)} labelled frames", lines)
-    )
+    found = gather(_read(asked.evaluate), asked.all_videos(), how)
+    scored = evaluate(fitted, found.clips, how)
+    frames = sum(len(clip.labels) for clip in found.clips)
+    lines = [*_notes(found), *_show_scores(asked, scored, display), *files.lines()]
+    data = {"frames": frames, "evaluation": scores_of(scored), "outputs": files.data()}
+    display.report(Report(f"{asked.model}: evaluated on {frames} labelled frames", lines, data))
 
 
-def _frames(found: GatheredLabels) -> int:
-    return sum(len(clip.labels) for clip in found.clips)
-
-
-def _told(
-    asked: LabelFitRequest, told: Evaluation, lines: list[_Line], screen: ProgressDisplay
-) -> list[_Line]:
-    """Print the tables; what else there is to say."""
-    joints = text_columns([("mm", "model", "default"), *told.joint_rows()])
-    screen.show(Text(f"{score_table(told.rows)}\n\n{joints}\n"))
-    lines.append(("within", f"{told.within:.0f} % of errors are as large as expected, or less"))
+def _show_scores(asked: LabelFitRequest, scored: Evaluation, display: Display) -> list[Line]:
+    """Print the tables and write --scores; what else there is to report."""
+    joints = text_columns([("mm", "model", "default"), *scored.joint_rows()])
+    display.show(Text(f"{score_table(scored.rows)}\n\n{joints}\n"))
     if asked.scores is not None:
-        write_scores(told, asked.scores, {"model": asked.model})
-        lines.append(("wrote", str(asked.scores)))
-    return lines
+        write_scores(scored, asked.scores, {"model": asked.model})
+    share = f"{scored.within:.0f} % of the errors are within the predicted uncertainty"
+    return [("coverage", f"{share} (70 % is ideal)")]
 
 
-def _curve(
-    path: Path,
-    eye: FrozenEncoder,
-    taught: GatheredLabels,
-    held: GatheredLabels,
-    how: GatherOptions,
-    options: FitOptions,
-    screen: ProgressDisplay,
-) -> list[_Line]:
-    with screen.bar("curve", None, "fits") as bar:
-        curves = compare_encoders(eye, taught.clips, held.clips, how, options, bar)
-    draw_label_efficiency(curves, path)
-    return [("wrote", str(path))]
-
-
-def _check(asked: LabelFitRequest, how: GatherOptions, screen: ProgressDisplay) -> None:
-    videos, said = asked.all_videos(), _said(asked.label_paths)
+def _check(asked: LabelFitRequest, how: GatherOptions, display: Display) -> None:
+    videos, said = asked.all_videos(), _read(asked.label_paths)
     checked = draw_check_sheets(said, videos, asked.destination, how)
-    lines: list[_Line] = []
+    lines: list[Line] = []
     for one in checked:
         lines += [("labels", f"{one.labels.path.name}: {note}") for note in one.labels.notes]
         if one.refused:
@@ -285,20 +295,36 @@ def _check(asked: LabelFitRequest, how: GatherOptions, screen: ProgressDisplay) 
         if one.sheet is not None:
             lines.append(("wrote", str(one.sheet)))
     good = sum(not one.refused for one in checked)
-    screen.show(
-        labelled_lines(f"{good} of {len(checked)} label files can be used: look at them", lines)
-    )
-    if all(one.refused for one in checked):
+    data = {
+        "usable": good,
+        "files": [
+            {"labels": str(one.labels.path), "error": one.refused or None, "sheet": one.sheet}
+            for one in checked
+        ],
+    }
+    head = f"{good} of {len(checked)} label files are usable; look at the sheets"
+    display.report(Report(head, lines, data))
+    if not good:
         raise typer.Exit(1)
 
 
-def _suggest(
-    asked: LabelFitRequest, how: GatherOptions, count: int, screen: ProgressDisplay
-) -> None:
-    eye = open_encoder(asked.model)
-    seen, chosen = suggest_frames(_said(asked.label_paths), asked.all_videos(), eye, count, how)
-    written = write_suggestions(seen, chosen, asked.destination)
-    lines = [("frames", f"{len(frames)} of {one.video.name}") for one, frames in
-             zip(seen, chosen, strict=True) if len(frames)]  # fmt: skip
-    lines.append(("next", f"click them into {asked.destination / LABEL_FILE} (COCO keypoints)"))
-    screen.show(labelled_lines(f"{len(written)} pictures to label in {asked.destination}", lines))
+def _suggest(asked: LabelFitRequest, how: GatherOptions, count: int, display: Display) -> None:
+    encoder = open_encoder(asked.model)
+    labels, videos = _read(asked.label_paths), asked.all_videos()
+    candidates, chosen = suggest_frames(labels, videos, encoder, count, how)
+    written = write_suggestions(candidates, chosen, asked.destination)
+    lines: list[Line] = [
+        ("frames", f"{len(frames)} of {one.video.name}")
+        for one, frames in zip(candidates, chosen, strict=True)
+        if len(frames)
+    ]
+    label_file = asked.destination / LABEL_FILE
+    lines.append(
+        (
+            "next",
+            f"open {asked.destination}/ in an annotation tool (CVAT, Label Studio, COCO"
+            f" Annotator), mark the keypoints, and save them as COCO in {label_file}",
+        )
+    )
+    data = {"images": written, "label_file": label_file}
+    display.report(Report(f"{len(written)} frames to label in {asked.destination}/", lines, data))

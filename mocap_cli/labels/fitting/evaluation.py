@@ -103,10 +103,15 @@ def _score(answers: Sequence[_Predictions], who: str) -> PoseScores | None:
     return score_poses(said, truth, np.concatenate([a.times for a in answers]), clips)
 
 
-def write_scores(evaluation: Evaluation, path: Path, more: Mapping[str, Any]) -> None:
-    """All numbers as JSON: millimetres, percent, metres a second squared."""
+def scores_of(evaluation: Evaluation) -> dict[str, Any]:
+    """All numbers as plain data: millimetres, percent, metres a second squared."""
     scores = {who: {clip: asdict(found) for clip, found in clips.items()}
               for who, clips in evaluation.scores.items()}  # fmt: skip
-    document = {"scores": scores, _WITHIN: evaluation.within, **more}
+    return {"scores": scores, _WITHIN: evaluation.within}
+
+
+def write_scores(evaluation: Evaluation, path: Path, more: Mapping[str, Any]) -> None:
+    """The same as a JSON file."""
+    document = {**scores_of(evaluation), **more}
     with write_atomically(path) as aside:
         aside.write_text(json.dumps(document, indent=1))

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mocap_cli.camera.lens import focal_pixels
 from mocap_cli.errors import MocapError
 from mocap_cli.labels.alignment.corrections import align_labels
 from mocap_cli.labels.alignment.reconstruction import (
@@ -48,7 +49,8 @@ class GatherOptions:
 
     cache: Path | None  # where keypoints and codes are kept, so that they are made once
     height: float | None = None  # metres, of the person in clicks
-    focal: float | None = None  # pixels
+    focal: float | str | None = None  # pixels, or a 35 mm equivalent such as "26mm"
+    fov: float | None = None  # degrees across the longer side, instead of focal
     clock: TimeBase = UNKNOWN_TIME_BASE  # of labels that have a clock of their own
     views: Mapping[str, CalibratedCamera] | None = (
         None  # calibrated cameras, of clicks in several videos
@@ -115,8 +117,10 @@ def _with_3d(clips: Sequence[LabelledClip], how: GatherOptions) -> list[Labelled
 
 def witness_of(video: Path, how: GatherOptions) -> Witness:
     """What the default tracker sees in a video."""
-    with how.bar(f"following {video.name}", probe(video).frames) as bar:
-        return watch(video, how.cache, focal=how.focal, device=how.device, on_frame=bar)
+    info = probe(video)
+    focal = focal_pixels(how.focal, how.fov, (info.width, info.height))
+    with how.bar(f"tracking {video.name}", info.frames) as bar:
+        return watch(video, how.cache, focal=focal, device=how.device, on_frame=bar)
 
 
 def encode_clip(
