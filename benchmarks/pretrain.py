@@ -156,7 +156,7 @@ def mask_overlap(
     model: Model, tv: torch.Tensor, ti: torch.Tensor, boxes: torch.Tensor, truth: NDArray[np.bool_]
 ) -> Floats:
     """(N,) intersection over union of what is drawn, more than half, and what is the person."""
-    _, masks = model.draw(tv, ti)
+    _, masks = model.decode(tv, ti)
     drawn = paste(masks, boxes, *truth.shape[1:], beyond="zeros")[:, 0].numpy() > 0.5
     both, either = (drawn & truth).sum((1, 2)), (drawn | truth).sum((1, 2))
     return np.where(truth.any((1, 2)), both / np.maximum(either, 1), np.nan)

@@ -21,14 +21,13 @@ from numpy.typing import NDArray
 from pretrain import Clip, corners, intersection, read_clip
 
 from mocap_cli.cli.display import Display
-from mocap_cli.learning.data.batch import Batch
 from mocap_cli.learning.data.dataset import Dataset
 from mocap_cli.learning.data.ingest import choose_recipe, default_gaps, ingest, probe_videos
-from mocap_cli.learning.data.subject_size import with_measured_prior
 from mocap_cli.learning.loop.distributed import Distributed
-from mocap_cli.learning.loop.settings import PRESET_TRAINING, Settings
-from mocap_cli.learning.loop.training import Hooks, pretrain
-from mocap_cli.learning.model.model import SMALL, Model
+from mocap_cli.learning.loop.settings import PRESETS, STORED_SIDE, Settings
+from mocap_cli.learning.loop.training import Hooks, train
+from mocap_cli.learning.model.model import Model
+from mocap_cli.learning.pretraining import _with_measured_prior
 
 LONGER = 5  # times as many steps are given to learning without gravity
 LOOKS = 10  # at the boxes in so many steps as the gravity stage has
@@ -49,7 +48,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=4)
     options = parser.parse_args()
     videos = sorted(options.footage.glob("*.mp4"))
-    clips = [read_clip(path, PRESET_TRAINING["small"].side, EVERY) for path in videos]
+    clips = [read_clip(path, STORED_SIDE["small"], EVERY) for path in videos]
     footage, settings = begin(videos, options.output / "frames", options.batch)
     curves: dict[str, list[Curve]] = {name: [] for name in COLOURS}
     for seed in range(1, options.seeds + 1):
@@ -57,7 +56,7 @@ def main() -> None:
             fall = steps if name == "with gravity" else 0
             run = replace(settings, seed=seed, steps=steps, fall_steps=fall)
             run = replace(run, save_every=steps, check_every=steps)
-            run = with_measured_prior(run, footage)
+            run = _with_measured_prior(run, footage)
             folder = options.output / f"{name.replace(' ', '-')}-{seed}"
             curves[name].append(curve(footage, run, folder, clips, max(1, options.steps // LOOKS)))
             (options.output / "gravity.json").write_text(json.dumps(curves))
@@ -69,16 +68,12 @@ def main() -> None:
 def begin(videos: Sequence[Path], store: Path, batch: int) -> tuple[Dataset, Settings]:
     """The dives decoded, and the small preset as `mocap pretrain` would set it for them."""
     infos, _ = probe_videos(videos)
-    gaps, pace = default_gaps(infos), PRESET_TRAINING["small"]
-    recipe = choose_recipe(infos, pace.side, gaps, None, "auto")
+    gaps, small = default_gaps(infos), PRESETS["small"]
+    recipe = choose_recipe(infos, STORED_SIDE["small"], gaps, None, "auto")
     with Display("benchmark", quiet=False, as_json=False) as screen:
         found = ingest(infos, store, recipe, "skip", lambda video, n: screen.bar(video.name, n))
-    settings = Settings(
-        gaps=gaps, batch=batch, rate=pace.rate, shrink_steps=pace.shrink_steps, model=SMALL,
-        averaged=pace.averaged,
-    )  # fmt: skip
-    weights = replace(settings.weights, far=gaps.far, track=pace.track)
-    return found.dataset, replace(settings, weights=weights)
+    weights = replace(small.weights, far=gaps.far)
+    return found.dataset, replace(small, gaps=gaps, batch=batch, weights=weights)
 
 
 def curve(
@@ -88,12 +83,12 @@ def curve(
     found: Curve = []
     folder.mkdir(parents=True, exist_ok=True)
 
-    def show(step: int, model: Model, batch: Batch) -> None:
+    def on_preview(step: int, model: Model) -> None:
         if step % every == 0:
             found.append((step, *looked(model, clips)))
             print(folder.name, step, *(f"{value:.3f}" for value in found[-1][1:]), flush=True)
 
-    pretrain(footage, settings, folder, Distributed(), Hooks(on_preview=show), resume=False)
+    train(footage, settings, folder, Distributed(), Hooks(on_preview=on_preview), resume=False)
     return found
 
 

@@ -17,13 +17,17 @@ from person import stand
 from safetensors.torch import load_file
 
 from mocap_cli.body.motion import write_motion
-from mocap_cli.cli import main, pretrain_jobs, pretrain_options
+from mocap_cli.cli import main
 from mocap_cli.io.atomic import only_process
+from mocap_cli.learning import options as options_module
+from mocap_cli.learning import pretraining
 from mocap_cli.learning.loop.checkpoint import read_checkpoint_state
 from mocap_cli.learning.loop.losses import LossWeights
 from mocap_cli.learning.loop.metrics_log import MetricsLog, read_metrics
-from mocap_cli.learning.loop.settings import PRESET_TRAINING
+from mocap_cli.learning.loop.settings import PRESETS
 from mocap_cli.learning.model.model_file import open_model
+from mocap_cli.learning.options import PretrainOptions
+from mocap_cli.learning.pretraining import plan_run
 from mocap_cli.tracking.track import TrackOptions
 
 
@@ -37,11 +41,17 @@ def clips(tmp_path_factory) -> Path:
     return folder
 
 
+def use_model(monkeypatch, model) -> None:
+    """Give the small preset another model."""
+    small = replace(PRESETS["small"], model=model)
+    monkeypatch.setattr(options_module, "PRESETS", {"small": small})
+
+
 @pytest.fixture
 def mocap(monkeypatch, capsys, tmp_path, clips):
     """Run what a user types after `mocap`: exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(pretrain_options, "PRESETS", {"small": TINY})
+    use_model(monkeypatch, TINY)
     Path("videos").symlink_to(clips)
 
     def run(typed: str) -> tuple[int, str, str]:
@@ -105,11 +115,11 @@ def test_a_run_is_never_overwritten_and_a_finished_one_says_so(mocap, tinily):
     assert mocap(f"pretrain videos -o runs/a --steps 1 {tinily}")[0] == 0
     code, _, err = mocap(f"pretrain videos -o runs/a --steps 1 {tinily}")
     assert code == 1
-    assert "holds a run already" in err
+    assert "already holds a run" in err
     assert "--resume" in err
     code, _, err = mocap("pretrain -o runs/a --resume")
     assert code == 1
-    assert "is done: it has 1 steps" in err
+    assert "is complete: it has 1 steps" in err
     assert mocap("pretrain -o runs/a --resume --steps 2 --device cpu")[0] == 0
     assert read_checkpoint_state(Path("runs/a/last.safetensors"))[1].step == 2
 
@@ -136,11 +146,11 @@ def test_a_folder_with_somebody_elses_files_is_not_written_into(mocap, tinily):
 
 
 def test_two_processes_never_write_to_one_run(mocap, tinily):
-    with only_process(Path("runs/a") / pretrain_jobs.LOCK):
+    with only_process(Path("runs/a") / pretraining._LOCK):
         code, _, err = mocap(f"pretrain videos -o runs/a --steps 1 {tinily}")
     assert (code, "another process writes to runs/a" in err) == (1, True)
     assert mocap(f"pretrain videos -o runs/a --steps 1 {tinily}")[0] == 0
-    with only_process(Path("runs/a") / pretrain_jobs.LOCK):
+    with only_process(Path("runs/a") / pretraining._LOCK):
         code, _, err = mocap("pretrain -o runs/a --resume --steps 2 --device cpu")
     assert (code, "another process writes to runs/a" in err) == (1, True)
 
@@ -158,13 +168,24 @@ def test_a_dry_run_tells_the_plan_and_writes_nothing(mocap, tinily):
     assert not Path("runs").exists()
 
 
+def test_a_dry_run_reports_what_it_is_doing_while_it_computes(clips, monkeypatch):
+    use_model(monkeypatch, TINY)
+    seen = []
+    options = PretrainOptions(preset="small", side=96, batch=2)
+    text = plan_run([clips / "blob0.mp4"], options, "cpu", seen.append)
+    assert text.startswith("clips      1,")
+    assert seen[0] == "probing 1 videos"
+    assert "timing a training step on cpu, 4 of 4" in seen
+    assert len(seen) == len(set(seen)) == 6
+
+
 @pytest.mark.parametrize(
     ("typed", "code", "said"),
     [
         ("pretrain", 2, "give videos"),
         ("pretrain nothing.mp4", 1, "does not exist"),
         ("pretrain videos --near 2 --far 1", 2, "not below"),
-        ("pretrain videos --method best", 1, "no method is called 'best'"),
+        ("pretrain videos --method best", 1, "unknown method 'best'"),
         ("pretrain videos --method css --fall-steps 5", 1, "no detector"),
     ],
 )
@@ -190,15 +211,13 @@ def test_another_method_is_a_word_away(mocap, tinily):
 def test_two_cameras_teach_nsd_and_a_clip_of_one_camera_may_lie_beside(
     mocap, tinily, clips, monkeypatch
 ):
-    monkeypatch.setattr(
-        pretrain_options, "PRESETS", {"small": replace(TINY, tv=18)}
-    )  # points in space
+    use_model(monkeypatch, replace(TINY, tv=18))  # points in space
     Path("pair").mkdir()
     for name in ("jump.cam0", "jump.cam1", "alone"):
         Path(f"pair/{name}.mp4").symlink_to(clips / "blob0.mp4")
     typed = f"pretrain pair --method nsd --steps 2 {tinily}"
     code, _, err = mocap(f"{typed} -o runs/blind")
-    assert (code, "how the cameras are turned" in err) == (1, True)
+    assert (code, "needs the rotations of the cameras" in err) == (1, True)
     turns = {"0": [[1, 0, 0], [0, 1, 0], [0, 0, 1]], "1": [[0, 0, -1], [0, 1, 0], [1, 0, 0]]}
     Path("pair/cameras.json").write_text(json.dumps(turns))
     assert mocap(f"{typed} -o runs/nsd")[0] == 0
@@ -217,7 +236,7 @@ def test_imagenets_features_are_kept_as_a_model_that_learnt_nothing(mocap, tinil
 def test_keypoints_beside_the_videos_are_learnt_and_the_pose_head_is_kept(mocap, tinily):
     code, _, err = mocap(f"pretrain videos -o runs/a --keypoints --steps 2 {tinily}")
     assert code == 1
-    assert "no video has keypoints beside it" in err
+    assert "no video has keypoints next to it" in err
     labelled = Path("labelled")
     labelled.mkdir()
     shutil.copy("videos/blob0.mp4", labelled)
@@ -269,11 +288,11 @@ class Board(ModuleType):
 
 
 def test_gravity_weighs_as_in_the_paper_but_more_in_small(mocap, tinily):
-    assert PRESET_TRAINING["full"].track == LossWeights().track == 1
+    assert PRESETS["full"].weights.track == LossWeights().track == 1
     assert mocap(f"pretrain videos -o runs/a --steps 1 --fall-steps 1 {tinily}")[0] == 0
     assert (
         read_checkpoint_state(Path("runs/a/last.safetensors"))[0].weights.track
-        == PRESET_TRAINING["small"].track
+        == PRESETS["small"].weights.track
         > 1
     )
 
@@ -283,9 +302,8 @@ def test_several_processes_must_share_a_batch_evenly(mocap, tinily, monkeypatch)
 
     from mocap_cli.learning.loop.distributed import Distributed
 
-    monkeypatch.setattr(Distributed, "barrier", lambda self: None)
     monkeypatch.setattr(
-        pretrain_jobs, "join_processes", lambda device: nullcontext(Distributed(0, 3, "cpu"))
+        pretraining, "join_processes", lambda device: nullcontext(Distributed(0, 3, "cpu"))
     )
     code, _, err = mocap(f"pretrain videos -o runs/a --steps 1 {tinily}")
     assert code == 1

@@ -1,5 +1,6 @@
 """The loop: resumed equals unbroken, nothing is lost to a kill, several processes equal one."""
 
+import hashlib
 import json
 import os
 import pickle
@@ -19,15 +20,15 @@ from safetensors.torch import load_file, save_file
 
 from mocap_cli.errors import MocapError
 from mocap_cli.learning.data.dataset import Dataset
-from mocap_cli.learning.data.loader import DeviceDataset
-from mocap_cli.learning.data.sampling import BatchIndices, sample_batch
+from mocap_cli.learning.data.loader import _DeviceDataset
+from mocap_cli.learning.data.sampling import BatchIndices, BatchSampler
 from mocap_cli.learning.loop import training as loop
 from mocap_cli.learning.loop.checkpoint import read_checkpoint_state
 from mocap_cli.learning.loop.distributed import Distributed
 from mocap_cli.learning.loop.losses import LossWeights
 from mocap_cli.learning.loop.metrics_log import METRICS, MetricsLog, read_metrics
-from mocap_cli.learning.loop.settings import settings_from_json, settings_to_json
-from mocap_cli.learning.loop.training import BEST, LAST, Hooks, pretrain
+from mocap_cli.learning.loop.settings import Settings
+from mocap_cli.learning.loop.training import BEST, LAST, Hooks
 from mocap_cli.learning.model.methods import METHODS
 from mocap_cli.learning.model.model_file import open_model
 
@@ -56,7 +57,7 @@ def train(footage, folder, *, resume=False, hooks=None, **changes):
     with MetricsLog(folder, place) as journal:
         usual = Hooks(on_step=journal.log_step, on_validation=journal.log_validation)
         run = settings(**changes)
-        return pretrain(footage, run, folder, Distributed(), hooks or usual, resume=resume)
+        return loop.train(footage, run, folder, Distributed(), hooks or usual, resume=resume)
 
 
 def assert_same_weights(one: Path, other: Path) -> None:
@@ -73,6 +74,22 @@ def test_resumed_equals_unbroken_bit_for_bit(footage, unbroken, tmp_path):
     both = [[{**row, "seconds": 0, "waited": 0} for row in read_metrics(folder / METRICS)
              if "held_out" not in row] for folder in (tmp_path, unbroken)]  # fmt: skip
     assert both[0] == both[1]
+
+
+def test_a_checkpoint_of_before_the_seal_is_checked_by_its_old_hash(footage, unbroken, tmp_path):
+    with safe_open(unbroken / LAST, framework="pt") as file:
+        header = file.metadata()
+    tensors = load_file(unbroken / LAST)
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes())
+    header = {k: v for k, v in header.items() if k != "seal"} | {"sha256": digest.hexdigest()}
+    save_file(tensors, tmp_path / LAST, header)
+    assert train(footage, tmp_path, **LIVELY, steps=5, resume=True).step == 5
+    save_file(tensors, tmp_path / LAST, header | {"sha256": "0"})
+    with pytest.raises(MocapError, match="is damaged"):
+        train(footage, tmp_path, **LIVELY, steps=6, resume=True)
 
 
 def test_a_stop_in_between_is_saved_at_that_very_step(footage, unbroken, tmp_path):
@@ -200,7 +217,7 @@ class Wrapped(torch.nn.Module):
 class Two(Distributed):
     """One process of several, without the others."""
 
-    def wrapped(self, model, *, all_used):
+    def wrap(self, model, *, all_used):
         return Wrapped(model)
 
 
@@ -217,7 +234,7 @@ def test_a_process_out_of_memory_seeks_a_batch_that_fits_without_the_others(
 
     monkeypatch.setattr(loop, "train_step", learn)
     with pytest.raises(MocapError, match="does not fit"):
-        pretrain(footage, settings(batch=4), tmp_path, Two(), Hooks(), resume=False)
+        loop.train(footage, settings(batch=4), tmp_path, Two(), Hooks(), resume=False)
     assert tried == [(Wrapped, 4), (loop.Model, 2)]
 
 
@@ -248,15 +265,17 @@ def test_a_foreign_or_damaged_checkpoint_is_refused_and_nothing_of_it_is_run(
     torch.save({"model": Payload()}, path)
     refused("is not a checkpoint")
     save_file(tensors, path)
-    refused("not a checkpoint of `mocap pretrain`")
+    refused("is not a checkpoint of `mocap pretrain` of this program")
     path.write_bytes(whole[: len(whole) // 2])
     refused("is not a checkpoint")
     path.write_bytes(whole[:-100] + bytes([whole[-100] ^ 1]) + whole[-99:])
     refused("is damaged")
     save_file({k: v for k, v in tensors.items() if k != name}, path, header)
     refused("is damaged")
+    save_file(tensors, path, header | {"place": '{"step": 1}'})
+    refused("is damaged")
     save_file(tensors, path, header | {"settings": '{"steps": "many"}'})
-    refused("damaged head")
+    refused("damaged metadata")
     assert not Path("ran").exists()
 
 
@@ -268,7 +287,7 @@ def test_another_model_than_the_runs_is_refused(footage, unbroken, tmp_path):
 
 def test_settings_come_back_from_their_text():
     wanted = settings(fall_steps=3, seed=9)
-    assert settings_from_json(settings_to_json(wanted)) == wanted
+    assert Settings.from_json(wanted.to_json()) == wanted
 
 
 def test_a_line_that_a_kill_cut_short_and_steps_that_come_again_are_forgotten(tmp_path):
@@ -282,8 +301,9 @@ def test_a_line_that_a_kill_cut_short_and_steps_that_come_again_are_forgotten(tm
 
 def test_footage_in_a_devices_memory_gives_the_same_batches(footage):
     run = settings()
-    drawn = sample_batch(footage.reels("train"), run.method_at(0).slots, run.gaps, 5, (1, 2))
-    a, b = footage.gather(drawn), DeviceDataset(footage, "cpu").gather(drawn)
+    sampler = BatchSampler(footage.training_frames(), run.gaps)
+    drawn = sampler.batch(run.method_at(0).slots, 5, (1, 2))
+    a, b = footage.gather(drawn), _DeviceDataset(footage, "cpu").gather(drawn)
     for field in ("frames", "plates", "known", "times", "views", "clips"):
         assert torch.equal(getattr(a, field), getattr(b, field))
 
@@ -293,30 +313,49 @@ import sys, torch
 from pathlib import Path
 from blob import TINY, scenes, settings
 from dataclasses import replace
-from mocap_cli.learning.footage import Footage
-from mocap_cli.learning.journal import Journal
-from mocap_cli.learning.parallel import crew
-from mocap_cli.learning.pretrain import Hooks, pretrain
+from mocap_cli.learning.data.dataset import Dataset
+from mocap_cli.learning.loop.distributed import join_processes
+from mocap_cli.learning.loop.metrics_log import MetricsLog
+from mocap_cli.learning.loop.training import Hooks, train
 torch.set_num_threads(1)
 folder, steps = Path(sys.argv[1]), int(sys.argv[2])
-# What is drawn by chance inside the networks is drawn by each process for itself.
+# Each process draws its own random numbers inside the networks.
 run = settings(steps=steps, batch=4, check_every=steps, model=replace(TINY, dropout=0, jitter=0))
-with crew("cpu") as team:
-    if team.leads:
-        with Journal(folder, 0) as journal:
-            told = Hooks(told=journal.told, checked=journal.checked)
-            pretrain(Footage([scenes(0), scenes(1)]), run, folder, team, told, resume=False)
+clips = Dataset([scenes(0), scenes(1)])
+with join_processes("cpu") as distributed:
+    if distributed.is_main:
+        with MetricsLog(folder, 0) as log:
+            hooks = Hooks(on_step=log.log_step, on_validation=log.log_validation)
+            train(clips, run, folder, distributed, hooks, resume=False)
     else:
-        pretrain(Footage([scenes(0), scenes(1)]), run, folder, team, Hooks(), resume=False)
+        train(clips, run, folder, distributed, Hooks(), resume=False)
+"""
+
+SLOW_MAIN = """
+import sys, time, torch
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from torch import distributed as dist
+from mocap_cli.learning.loop.distributed import join_processes
+dist.init_process_group = partial(dist.init_process_group, timeout=timedelta(seconds=2))
+stored = Path(sys.argv[1]) / "stored"
+with join_processes("cpu") as distributed:
+    with distributed.main_first():
+        if distributed.is_main:
+            time.sleep(5)
+            stored.touch()
+        assert stored.exists()
+    assert distributed.mean(torch.tensor([float(distributed.rank)])).item() == 0.5
 """
 
 
-def start(folder: Path, steps: int, **environment: str) -> subprocess.Popen:
+def start(folder: Path, steps: int, script: str = SCRIPT, **environment: str) -> subprocess.Popen:
     folder.mkdir(exist_ok=True)
     path = os.pathsep.join((str(TESTS), str(TESTS.parent)))
     everything = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **environment}
     return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(folder), str(steps)], env=everything, text=True,
+        [sys.executable, "-c", script, str(folder), str(steps)], env=everything, text=True,
         stderr=subprocess.PIPE,
     )  # fmt: skip
 
@@ -359,7 +398,7 @@ def test_a_kill_loses_at_most_the_steps_since_the_last_save_and_never_a_file(tmp
     done = max(row["step"] for row in read_metrics(folder / METRICS))
     assert 0 <= done - place.step <= run.save_every
     again = settings(steps=place.step + 1, batch=4, model=run.model)
-    end = pretrain(
+    end = loop.train(
         Dataset([scenes(0), scenes(1)]), again, folder, Distributed(), Hooks(), resume=True
     )
     assert end.step == place.step + 1

@@ -180,5 +180,5 @@ def test_an_undecided_critic_is_what_the_encoder_wants():
 
 def test_neighbours_from_one_clip_teach_the_critic_nothing():
     verdicts = Critic(6)(torch.randn(4, 4, 6), torch.tensor([0, 1, 2, 2]))
-    assert verdicts.counts.tolist() == [1, 1, 1, 1, 1, 1, 0, 0]
-    assert verdicts.same.tolist() == [1] * 4 + [0] * 4
+    assert verdicts.weight.tolist() == [1, 1, 1, 1, 1, 1, 0, 0]
+    assert verdicts.same_clip.tolist() == [1] * 4 + [0] * 4

@@ -9,11 +9,14 @@ from mocap_cli.errors import MocapError
 from mocap_cli.learning.data.batch import Batch
 from mocap_cli.learning.loop.losses import LossWeights, losses
 from mocap_cli.learning.loop.settings import _FIRST_BOX_SIZE, Settings
+from mocap_cli.learning.model.baselines import rotate_between_views
 from mocap_cli.learning.model.methods import METHODS, Method, find_method
-from mocap_cli.learning.model.model import SMALL, Model
-from mocap_cli.learning.turning import rotate_between_views
+from mocap_cli.learning.model.model import Model
+from mocap_cli.learning.model.model_config import MODEL_PRESETS
 
-TINY = replace(SMALL, detector_side=32, crop=32, tv=24, ti=8, widths=(16, 16, 8, 8), depth=1)
+TINY = replace(
+    MODEL_PRESETS["small"], detector_side=32, crop=32, tv=24, ti=8, widths=(16, 16, 8, 8), depth=1
+)
 BOXED = {"contrast", "prior"}
 DRAWN = {"pixels", "features", "prior"}
 WANTED = {
@@ -124,7 +127,7 @@ def test_a_code_that_stands_still_in_the_world_is_found_by_the_other_camera():
 
 
 def test_nsd_without_calibrated_cameras_says_what_it_lacks():
-    with pytest.raises(MocapError, match="how the cameras are turned"):
+    with pytest.raises(MocapError, match="rotations of the cameras"):
         rotate_between_views(torch.randn(1, 4, 6), None)
 
 

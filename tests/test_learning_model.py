@@ -11,22 +11,20 @@ from safetensors.torch import save_file
 
 from mocap_cli.errors import MocapError
 from mocap_cli.learning.data.batch import Batch
-from mocap_cli.learning.data.subject_size import subject_size
-from mocap_cli.learning.features import LossNetwork
+from mocap_cli.learning.data.subject_size import measure_subject_size
 from mocap_cli.learning.loop.losses import LossWeights, losses
-from mocap_cli.learning.model.autoencoder import jitter_colours
-from mocap_cli.learning.model.backbones import make_backbone
+from mocap_cli.learning.loop.previews import _preview_images
+from mocap_cli.learning.model import model_config
+from mocap_cli.learning.model.backbones import LossNetwork, make_backbone
+from mocap_cli.learning.model.crop_augmentation import jitter_colours
 from mocap_cli.learning.model.methods import METHODS
-from mocap_cli.learning.model.model import (
-    _FULL,
-    SMALL,
-    Model,
-    _swap_in_time,
-    with_available_weights,
-)
+from mocap_cli.learning.model.model import Model, _farthest_in_time
+from mocap_cli.learning.model.model_config import MODEL_PRESETS, with_available_weights
 from mocap_cli.learning.model.model_file import open_model, save_model
 
-TINY = replace(SMALL, detector_side=32, crop=32, tv=24, ti=8, widths=(16, 16, 8, 8), depth=1)
+TINY = replace(
+    MODEL_PRESETS["small"], detector_side=32, crop=32, tv=24, ti=8, widths=(16, 16, 8, 8), depth=1
+)
 OURS = METHODS["ours"]
 
 
@@ -52,7 +50,7 @@ def test_shapes_are_as_they_are_written(model):
     assert out.tv.shape == (2, 4, 24)
     assert out.ti.shape == (2, 4, 8)
     assert out.boxes.shape == (2, 4, 4)
-    assert out.crops.shape == out.drawn.shape == (2, 4, 3, 32, 32)
+    assert out.crops.shape == out.decoded.shape == (2, 4, 3, 32, 32)
     assert out.masks.shape == (2, 4, 1, 32, 32)
     assert out.composite.shape == (2, 4, 3, 32, 48)
 
@@ -74,9 +72,9 @@ def test_where_the_background_is_unknown_nothing_is_asked(model):
         assert (model(everywhere, OURS).composite[..., :2] - frames[..., :2]).abs().max() > 0.1
 
 
-def test_each_frame_wears_the_looks_of_the_one_farthest_in_time():
-    looks, times = torch.arange(4.0)[None, :, None], torch.tensor([[1.0, 1.2, 0.5, 4.0]])
-    assert _swap_in_time(looks, times).flatten().tolist() == [3, 3, 3, 2]
+def test_each_frame_gets_the_appearance_of_the_frame_farthest_in_time():
+    times = torch.tensor([[1.0, 1.2, 0.5, 4.0], [0.0, 1.0, 2.0, 1.0], [2.0, 1.0, 0.0, 1.0]])
+    assert _farthest_in_time(times).tolist() == [[3, 3, 3, 2], [2, 0, 0, 0], [2, 0, 0, 0]]
 
 
 def test_what_a_frame_gives_does_not_depend_on_its_company(model):
@@ -123,16 +121,6 @@ def test_lite_gives_maps_at_a_quarter_an_eighth_and_a_sixteenth():
     assert [tuple(m.shape[1:]) for m in maps] == [(24, 16, 24), (40, 8, 12), (112, 4, 6)]
 
 
-def test_keypoints_are_told_in_the_box_and_found_in_the_picture():
-    torch.manual_seed(0)
-    model = Model(replace(TINY, keypoints=5))
-    for p in model.pose.leave.parameters():
-        torch.nn.init.zeros_(p)
-    box = torch.tensor([0.2, 0.4, 0.5, -0.25])
-    found = model.read_keypoints(torch.randn(1, 1, 24), box.expand(1, 1, 4))
-    assert torch.allclose(found[0, 0], torch.tensor([0.75, 0.375]).expand(5, 2))
-
-
 def clip_of_a_blob(T=48, H=48, W=64, seed=0):
     """A striped disc wandering over a rough plate: frames, plate, and the true boxes."""
     g = torch.Generator().manual_seed(seed)
@@ -166,10 +154,10 @@ def test_the_subjects_size_is_measured_from_frames_and_their_background():
         times[None],
         torch.zeros(1, 48, dtype=torch.long),
     )
-    across, down = subject_size(batch)  # the disc is 18 pixels across
+    across, down = measure_subject_size(batch)  # the disc is 18 pixels across
     assert across == pytest.approx(18 / 64, rel=0.15)
     assert down == pytest.approx(18 / 48, rel=0.15)
-    assert subject_size(replace(batch, frames=batch.plates)) == (0.5, 0.5)
+    assert measure_subject_size(replace(batch, frames=batch.plates)) == (0.5, 0.5)
 
 
 def test_on_a_tiny_clip_the_box_finds_what_moves_without_being_told():
@@ -210,7 +198,8 @@ def test_a_model_read_back_gives_the_same_numbers(tmp_path, model):
         for a, b in zip(model.eval().encode(frames), again.encode(frames), strict=True):
             assert torch.equal(a, b)
     assert again.features is None
-    assert open_model(path, learns=True)[0].features is not None
+    again.add_loss_network()
+    assert again.features is not None
     model.train()
 
 
@@ -219,7 +208,23 @@ def tampered(path, change):
     with safe_open(path, framework="pt") as file:
         header, tensors = file.metadata(), {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
     change(header, tensors)
+    header.pop("seal", None)  # as in files written before there was one
     save_file(tensors, path, header)
+
+
+def test_a_model_of_before_the_seal_opens_and_a_sealed_one_that_was_changed_is_refused(
+    tmp_path, model
+):
+    path = tmp_path / "model.safetensors"
+    save_model(path, model, {})
+    sealed = path.read_bytes()
+    tampered(path, lambda header, tensors: None)
+    assert open_model(path)[0].config == model.config
+    path.write_bytes(sealed[:-100] + bytes([sealed[-100] ^ 1]) + sealed[-99:])
+    with pytest.raises(MocapError, match="damaged or was changed"):
+        open_model(path)
+    with pytest.raises(MocapError, match="is a folder"):
+        open_model(tmp_path)
 
 
 def not_finite(header, tensors):
@@ -235,8 +240,8 @@ def too_large(header, tensors):
     [
         (not_finite, "not finite"),
         (too_large, "does not hold a whole model"),
-        (lambda header, tensors: tensors.pop("encoder.varying.bias"), "missing or foreign"),
-        (lambda header, tensors: tensors.update(more=torch.ones(1)), "missing or foreign"),
+        (lambda header, tensors: tensors.pop("encoder.varying.bias"), "missing or unknown"),
+        (lambda header, tensors: tensors.update(more=torch.ones(1)), "missing or unknown"),
         (lambda header, tensors: header.update(config="{}{"), "does not hold a whole model"),
         (lambda header, tensors: header.update(config='{"shell": 1}'), "whole model"),
         (lambda header, tensors: header.update(format="other"), "not a model of this program"),
@@ -264,26 +269,26 @@ def test_a_pickle_is_refused_and_nothing_in_it_runs(tmp_path):
 
 
 def test_the_sheet_has_every_part_and_every_pose_in_everybodys_looks(model):
-    parts = model.parts_for_sheet(noise(B=3))
+    parts = _preview_images(model, noise(B=3))
     assert parts.swaps.shape == (3, 3, 3, 32, 32)
     assert parts.composite.shape == (3, 3, 32, 48)
     assert all(0 <= p.min() <= p.max() <= 1 for p in (parts.masks, parts.swaps, parts.composite))
-    plain = Model(replace(TINY, method="dsl")).parts_for_sheet(noise())
+    plain = _preview_images(Model(replace(TINY, method="dsl")), noise())
     assert plain.boxes is plain.masks is plain.swaps is None
 
 
 def test_without_the_internet_the_full_size_starts_from_what_is_shipped(monkeypatch):
-    monkeypatch.setattr("mocap_cli.learning.model.model.reachable", lambda name: name != "resnet50")
-    found = with_available_weights(_FULL)
+    monkeypatch.setattr(model_config, "weights_available", lambda name: name != "resnet50")
+    found = with_available_weights(MODEL_PRESETS["full"])
     assert {found.detector, found.encoder, found.features} == {"lite0"}
-    assert (found.crop, found.tv) == (_FULL.crop, _FULL.tv)
-    monkeypatch.setattr("mocap_cli.learning.model.model.reachable", lambda name: True)
-    assert with_available_weights(_FULL) is _FULL
+    assert (found.crop, found.tv) == (MODEL_PRESETS["full"].crop, MODEL_PRESETS["full"].tv)
+    monkeypatch.setattr(model_config, "weights_available", lambda name: True)
+    assert with_available_weights(MODEL_PRESETS["full"]) is MODEL_PRESETS["full"]
 
 
 def test_resnets_run_with_the_papers_head_and_keep_imagenets_statistics():
     config = replace(TINY, detector="resnet18", encoder="resnet18", detector_head="mean")
-    model = Model(config, taught=False).train()
+    model = Model(config, pretrained=False).train()
     before = {k: v.clone() for k, v in model.state_dict().items() if "running" in k}
     out = model(noise(B=1), OURS)
     assert out.tv.shape == (1, 4, 24)
@@ -293,4 +298,5 @@ def test_resnets_run_with_the_papers_head_and_keep_imagenets_statistics():
 
 
 def test_the_full_size_is_the_papers():
-    assert (_FULL.crop, _FULL.tv, _FULL.ti, _FULL.widths) == (128, 600, 128, (256, 128, 64, 32))
+    full = MODEL_PRESETS["full"]
+    assert (full.crop, full.tv, full.ti, full.widths) == (128, 600, 128, (256, 128, 64, 32))

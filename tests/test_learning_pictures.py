@@ -7,26 +7,24 @@ from blob import TINY, scenes, settings
 
 from mocap_cli.cli.pretrain_table import format_duration
 from mocap_cli.learning.data.dataset import Dataset
-from mocap_cli.learning.gallery import Previews
 from mocap_cli.learning.loop.loss_curves import draw_curves
 from mocap_cli.learning.loop.metrics_log import METRICS
-from mocap_cli.learning.loop.previews import draw_sheet
+from mocap_cli.learning.loop.previews import Previews, _draw_sheet, _PreviewImages
 from mocap_cli.learning.model.model import Model
-from mocap_cli.learning.parts import PreviewImages
 
 YELLOW = (255, 210, 0)
 
 
-def parts(count: int, **changes) -> PreviewImages:
+def parts(count: int, **changes) -> _PreviewImages:
     grey = torch.full((count, 3, 72, 144), 0.5)
-    nothing = dict.fromkeys(("boxes", "masks", "drawn", "composite", "swaps"))
-    return PreviewImages(frames=grey, plates=grey, crops=grey[..., :72], **{**nothing, **changes})
+    nothing = dict.fromkeys(("boxes", "masks", "decoded", "composite", "swaps"))
+    return _PreviewImages(frames=grey, plates=grey, crops=grey[..., :72], **{**nothing, **changes})
 
 
 def test_a_box_is_outlined_where_it_lies():
     """A quarter of the picture's width to the right of its middle, as high as half of it."""
     boxes = torch.tensor([[0.25, 0.5, 0.25, 0.0]])
-    sheet = draw_sheet(parts(1, boxes=boxes), "")
+    sheet = _draw_sheet(parts(1, boxes=boxes), "")
     rows, columns = np.nonzero((sheet == YELLOW).all(-1))
     # The picture is 144x72 in the middle of a tile of 144x144.
     assert columns.min() == pytest.approx(72, abs=1)
@@ -35,10 +33,10 @@ def test_a_box_is_outlined_where_it_lies():
 
 
 def test_a_method_that_draws_nothing_shows_what_it_has():
-    full = {"masks": torch.ones(2, 1, 32, 32), "drawn": torch.ones(2, 3, 32, 32)}
-    narrow, wide = draw_sheet(parts(2), "css"), draw_sheet(parts(2, **full), "ours")
+    full = {"masks": torch.ones(2, 1, 32, 32), "decoded": torch.ones(2, 3, 32, 32)}
+    narrow, wide = _draw_sheet(parts(2), "css"), _draw_sheet(parts(2, **full), "ours")
     assert wide.shape[1] - narrow.shape[1] == 2 * (narrow.shape[1] // 3)
-    swapped = draw_sheet(parts(2, swaps=torch.zeros(2, 2, 3, 32, 32), **full), "ours")
+    swapped = _draw_sheet(parts(2, swaps=torch.zeros(2, 2, 3, 32, 32), **full), "ours")
     assert swapped.shape[0] > wide.shape[0]
 
 

@@ -7,12 +7,17 @@ import pytest
 from blob import scenes
 
 from mocap_cli.errors import MocapError
-from mocap_cli.learning.data.dataset import Dataset, take_and_view
-from mocap_cli.learning.data.sampling import BatchIndices, Gaps, UsableFrames, sample_batch
+from mocap_cli.learning.data.dataset import Dataset
+from mocap_cli.learning.data.ingest import _take_and_view
+from mocap_cli.learning.data.sampling import BatchIndices, BatchSampler, Gaps, UsableFrames
 from mocap_cli.learning.model.methods import METHODS
 
 GAPS = Gaps(near=0.3, far=2.0, fall=(0.2, 0.4))
 OURS = METHODS["ours"].slots
+
+
+def sample_batch(clips, slots, gaps, size, seed) -> BatchIndices:
+    return BatchSampler(clips, gaps).batch(slots, size, seed)
 
 
 def reel(times, clip=0, take=0, view=0) -> UsableFrames:
@@ -110,9 +115,9 @@ def test_several_views_are_asked_for_in_words_where_there_is_one():
 
 
 def test_a_camera_number_in_the_name_makes_files_one_take():
-    assert take_and_view("jump.cam2") == ("jump", 2)
-    assert take_and_view("jump_CAM10") == ("jump", 10)
-    assert take_and_view("webcam3") == ("webcam3", 0)
+    assert _take_and_view("jump.cam2") == ("jump", 2)
+    assert _take_and_view("jump_CAM10") == ("jump", 10)
+    assert _take_and_view("webcam3") == ("webcam3", 0)
 
 
 def test_processes_share_a_batch_without_loss():
@@ -123,7 +128,7 @@ def test_processes_share_a_batch_without_loss():
 
 def test_held_out_frames_are_one_stretch_that_training_never_sees():
     footage = Dataset([scenes(0, 100), scenes(1, 10)])
-    train, held = footage.usable_frames("train"), footage.usable_frames("held-out")
+    train, held = footage.training_frames(), footage.held_out_frames()
     assert [len(r) for r in held] == [10, 0]  # of ten frames none can be spared
     assert (np.diff(held[0].frames) == 1).all()
     assert not set(held[0].frames) & set(train[0].frames)
@@ -132,7 +137,7 @@ def test_held_out_frames_are_one_stretch_that_training_never_sees():
 
 def test_views_of_a_take_agree_on_what_is_held_out():
     footage = Dataset([scenes(0, 80, take="jump", view=1), scenes(1, 80, take="jump", view=2)])
-    first, second = footage.usable_frames("held-out")
+    first, second = footage.held_out_frames()
     assert (first.frames == second.frames).all()
 
 
@@ -145,7 +150,8 @@ def test_frames_without_anybody_and_with_a_crowd_are_left_out():
 
     def used(crowds) -> set:
         footage = Dataset([clip], crowds)
-        return {int(f) for s in ("train", "held-out") for f in footage.usable_frames(s)[0].frames}
+        splits = footage.training_frames(), footage.held_out_frames()
+        return {int(f) for clips in splits for f in clips[0].frames}
 
     assert used("skip") == set(range(10, 50))
     assert used("keep") == set(range(10, 60))
@@ -163,7 +169,7 @@ def test_leaves_that_move_are_nobody_and_a_diver_that_no_network_sees_is_somebod
 
 def test_a_gathered_batch_shows_the_frames_that_were_drawn():
     footage = Dataset([scenes(0), scenes(1)])
-    drawn = sample_batch(footage.usable_frames("train"), OURS, Gaps(near=0.3, far=1.0), 3, (9, 9))
+    drawn = sample_batch(footage.training_frames(), OURS, Gaps(near=0.3, far=1.0), 3, (9, 9))
     batch = footage.gather(drawn)
     for b in range(3):
         for s in range(4):

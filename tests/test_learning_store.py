@@ -16,10 +16,11 @@ from mocap_cli.body.motion import write_motion
 from mocap_cli.errors import MocapError
 from mocap_cli.learning.data import decoding as filling
 from mocap_cli.learning.data.content_hash import video_sha256
-from mocap_cli.learning.data.decoding import frame_size, store_video
+from mocap_cli.learning.data.decoding import store_video
 from mocap_cli.learning.data.ingest import (
-    CAMERAS,
-    ClipSource,
+    _CAMERAS,
+    _ClipSource,
+    _frame_size,
     default_gaps,
     ingest,
     open_dataset,
@@ -109,7 +110,7 @@ def test_an_upright_clip_among_wide_ones_stands_whole_between_black_bars(tmp_pat
 def test_the_commonest_shape_of_a_folder_is_the_shape_of_all(tmp_path):
     wide = [probe(film(tmp_path / f"{i}.mp4", size=(64, 36))) for i in range(2)]
     tall = probe(film(tmp_path / "tall.mp4", size=(36, 64)))
-    assert frame_size([tall, *wide], 128) == (128, 72)
+    assert _frame_size([tall, *wide], 128) == (128, 72)
 
 
 def test_a_plate_that_stays_is_kept_once_and_one_that_moves_for_every_frame(tmp_path, monkeypatch):
@@ -162,8 +163,8 @@ def test_corrupt_videos_are_left_out_by_name_and_the_rest_is_used(tmp_path):
     assert list(infos) == [good]
     assert {path.name for path in skipped} == {"empty.mp4", "noise.mp4"}
     found = gathered(infos, tmp_path)
-    assert [clip.name for clip in found.footage.clips] == ["good.mp4"]
-    assert "the wall is painted" in found.footage.clips[0].stored.warnings
+    assert [clip.name for clip in found.dataset.clips] == ["good.mp4"]
+    assert "the wall is painted" in found.dataset.clips[0].stored.warnings
 
 
 def test_a_folder_of_nothing_but_damage_is_one_clear_error(tmp_path):
@@ -184,7 +185,7 @@ def test_keypoints_from_beside_the_video_lie_where_the_person_is_stored(tmp_path
     video = film(tmp_path / "a.mp4", size=(48, 64))
     motion = stand(video, TrackOptions())
     write_motion(motion, tmp_path / "a.json")
-    clip = gathered(probe_videos([video])[0], tmp_path, keypoints=True).footage.clips[0]
+    clip = gathered(probe_videos([video])[0], tmp_path, keypoints=True).dataset.clips[0]
     assert clip.labels.shape == (15, 21, 3)
     left, top, width, height = clip.stored.picture
     pixels = clip.labels[4, :, :2] * (RECIPE.width, RECIPE.height) - (left, top)
@@ -194,7 +195,7 @@ def test_keypoints_from_beside_the_video_lie_where_the_person_is_stored(tmp_path
 
 
 def test_keypoints_that_nobody_found_are_asked_for(tmp_path):
-    with pytest.raises(MocapError, match="no video has keypoints beside it"):
+    with pytest.raises(MocapError, match="no video has keypoints next to it"):
         gathered(probe_videos([film(tmp_path / "a.mp4")])[0], tmp_path, keypoints=True)
 
 
@@ -202,19 +203,21 @@ def test_cameras_beside_the_videos_turn_their_views(tmp_path):
     for view in (1, 2):
         film(tmp_path / f"jump.cam{view}.mp4", numbers=range(view, view + 30))
     quarter = [[0, 0, -1], [0, 1, 0], [1, 0, 0]]
-    (tmp_path / CAMERAS).write_text(json.dumps({"1": np.eye(3).tolist(), "2": quarter}))
-    footage = gathered(probe_videos(sorted(tmp_path.glob("*.mp4")))[0], tmp_path).footage
+    (tmp_path / _CAMERAS).write_text(json.dumps({"1": np.eye(3).tolist(), "2": quarter}))
+    footage = gathered(probe_videos(sorted(tmp_path.glob("*.mp4")))[0], tmp_path).dataset
     assert [clip.view for clip in footage.clips] == [1, 2]
     assert len({clip.take for clip in footage.clips}) == 1
-    assert (footage.clips[1].turn == np.array(quarter)).all()
-    (tmp_path / CAMERAS).write_text(json.dumps({"1": [[2, 0, 0], [0, 1, 0], [0, 0, 1]]}))
+    assert (footage.clips[1].rotation == np.array(quarter)).all()
+    (tmp_path / _CAMERAS).write_text(json.dumps({"1": [[2, 0, 0], [0, 1, 0], [0, 0, 1]]}))
     with pytest.raises(MocapError, match="camera 1 has no rotation"):
         gathered(probe_videos([tmp_path / "jump.cam1.mp4"])[0], tmp_path)
 
 
 def test_a_run_whose_frames_were_removed_cannot_be_gone_on_with(tmp_path):
-    with pytest.raises(MocapError, match="does not hold"):
-        open_dataset([ClipSource(video="a.mp4", address="gone")], tmp_path, "skip", keypoints=False)
+    with pytest.raises(MocapError, match="no longer holds"):
+        open_dataset(
+            [_ClipSource(video="a.mp4", address="gone")], tmp_path, "skip", keypoints=False
+        )
 
 
 def test_far_and_near_shrink_with_short_clips(tmp_path):

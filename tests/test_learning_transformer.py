@@ -2,9 +2,9 @@
 
 import torch
 
-from mocap_cli.learning.detector import Detector, shrink
-from mocap_cli.learning.model.backbones import make_backbone
-from mocap_cli.learning.model.spatial_transformer import box_from_raw, crop, paste, soft_window
+from mocap_cli.learning.model.autoencoder import _soft_window
+from mocap_cli.learning.model.backbones import make_backbone, shrink
+from mocap_cli.learning.model.spatial_transformer import Detector, _box_from_raw, crop, paste
 
 WHOLE = torch.tensor([[1.0, 1.0, 0.0, 0.0]])
 
@@ -37,13 +37,13 @@ def test_a_crop_put_back_lies_where_it_was_and_nowhere_else():
 
 
 def test_boxes_start_large_and_in_the_middle_and_never_leave_reach():
-    assert torch.allclose(box_from_raw(torch.zeros(4), 0.2), torch.tensor([0.6, 0.6, 0, 0]))
-    extreme = box_from_raw(torch.tensor([[99.0, -99.0, 99.0, -99.0]]), 0.2)
+    assert torch.allclose(_box_from_raw(torch.zeros(4), 0.2), torch.tensor([0.6, 0.6, 0, 0]))
+    extreme = _box_from_raw(torch.tensor([[99.0, -99.0, 99.0, -99.0]]), 0.2)
     assert torch.allclose(extreme, torch.tensor([[1.0, 0.2, 0.8, -0.8]]))
 
 
 def test_the_window_is_one_in_the_middle_nothing_at_the_edge_and_even():
-    window = soft_window(64)
+    window = _soft_window(64)
     assert window.max() > 0.99
     assert window[0].max() < 1e-3
     assert torch.allclose(window, window.flip(0))

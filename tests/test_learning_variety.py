@@ -7,13 +7,17 @@ import torch
 from blob import TINY, settings
 
 from mocap_cli.body.skeleton import KEYPOINTS
-from mocap_cli.learning.averaged import copy_for_ema
 from mocap_cli.learning.data.batch import Batch
 from mocap_cli.learning.loop.ema import update_ema
-from mocap_cli.learning.mirror import mirror, mirror_keypoints, random_items
+from mocap_cli.learning.loop.training import _copy_for_ema
+from mocap_cli.learning.model.crop_augmentation import (
+    displace_boxes,
+    mirror,
+    mirror_keypoints,
+    random_items,
+)
 from mocap_cli.learning.model.methods import METHODS
 from mocap_cli.learning.model.model import Model
-from mocap_cli.learning.model.spatial_transformer import displace_boxes
 
 B, S, H, W = 3, 4, 32, 48
 OURS = METHODS["ours"]
@@ -58,10 +62,10 @@ def test_what_is_drawn_from_a_mirrored_crop_is_put_back_unmirrored(batch, monkey
     model = Model(replace(TINY, tv=3 * 32 * 32, jitter=0, mirrored=True)).train()
     monkeypatch.setattr(model.encoder, "time_variant", lambda crops: crops.flatten(1))
     whole = torch.ones(B * S, 1, 32, 32)
-    monkeypatch.setattr(model, "draw", lambda tv, ti: (tv.unflatten(1, (3, 32, 32)), whole))
+    monkeypatch.setattr(model, "decode", lambda tv, ti: (tv.unflatten(1, (3, 32, 32)), whole))
     torch.manual_seed(3)
     outputs = model(batch, OURS)
-    assert torch.allclose(outputs.drawn, outputs.crops, atol=1e-5)
+    assert torch.allclose(outputs.decoded, outputs.crops, atol=1e-5)
 
 
 def test_boxes_stray_by_their_own_size_and_on_average_not_at_all():
@@ -112,7 +116,7 @@ def test_close_up_a_wrong_limb_of_a_small_person_costs_far_more():
     wrong = frames.clone()
     wrong[:, :, 30:36, 46:48] = 1.0
     boxes = torch.tensor([0.15, 0.2, 0.0, 0.0]).expand(4, 4)
-    apart = [(a - b).square().mean().item() for a, b in model.compared(frames, wrong, boxes)]
+    apart = [(a - b).square().mean().item() for a, b in model._feature_maps(frames, wrong, boxes)]
     assert len(apart) == 6
     assert sum(apart[3:]) > 4 * sum(apart[:3])
 
@@ -120,7 +124,7 @@ def test_close_up_a_wrong_limb_of_a_small_person_costs_far_more():
 def test_the_mean_of_weights_that_stand_still_is_those_weights():
     torch.manual_seed(0)
     model = Model(TINY)
-    mean = copy_for_ema(model)
+    mean = _copy_for_ema(model)
     for p in model.parameters():
         if p.requires_grad:
             p.data.add_(1.0)
@@ -134,7 +138,7 @@ def test_the_mean_of_weights_that_stand_still_is_those_weights():
 def test_the_mean_swings_far_less_than_what_it_follows():
     torch.manual_seed(0)
     model = Model(TINY)
-    mean = copy_for_ema(model)
+    mean = _copy_for_ema(model)
     weight, held = model.encoder.varying.bias, mean.encoder.varying.bias
     torch.nn.init.zeros_(weight), torch.nn.init.zeros_(held)
     seen = []

@@ -129,7 +129,7 @@ def _teach(
                 break
         drawn = taught.part(torch.from_numpy(rng.integers(0, len(taught), options.batch)))
         crops, drawn = augment(drawn, model.config.crop, options.variety, rng)
-        off = joint_distance(reader(model.code(crops)), _lesson(drawn))
+        off = joint_distance(reader(model.encode_pose(crops)), _lesson(drawn))
         optimizer.zero_grad(set_to_none=True)
         off.backward()
         optimizer.step()
@@ -185,14 +185,14 @@ def _codes_of(model: Model, album: LabelledImages, *, flip: bool = False) -> Ten
     found = []
     for i in parts:
         crops = crop_images(album.frames[i], album.boxes[i], still[i], model.config.crop)
-        found.append(model.code(crops.flip(-1) if flip else crops))
+        found.append(model.encode_pose(crops.flip(-1) if flip else crops))
     return torch.cat(found)
 
 
 @torch.no_grad()
 def _boxes_of(model: Model, frames: Tensor) -> Tensor:
     """(N, 4) where the person is; all of the picture where the model does not look for it."""
-    found = [model.look(to_float(part))[0] for part in frames.split(_LOOK_BATCH)]
+    found = [model.detect_and_crop(to_float(part))[0] for part in frames.split(_LOOK_BATCH)]
     whole = torch.tensor([[1.0, 1.0, 0.0, 0.0]]).repeat(len(frames), 1)
     return whole if found[0] is None else torch.cat([box for box in found if box is not None])
 

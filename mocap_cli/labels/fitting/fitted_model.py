@@ -16,12 +16,13 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from mocap_cli.errors import MocapError
+from mocap_cli.io.sealed import write_tensors
 from mocap_cli.labels.fitting.ensemble import ErrorCalibration, HeadEnsemble, Novelty
 from mocap_cli.labels.fitting.frozen_encoder import IMAGENET, FrozenEncoder, open_encoder
 from mocap_cli.labels.fitting.regression_head import HeadConfig, RegressionHead
 from mocap_cli.labels.growth import ErrorScaling
-from mocap_cli.learning.model.model import Model, ModelConfig
-from mocap_cli.tensors import write_tensors
+from mocap_cli.learning.model.model import Model
+from mocap_cli.learning.model.model_config import ModelConfig
 from mocap_cli.types import Float64
 
 _FORMAT = "mocap-fitted-2"
@@ -96,7 +97,7 @@ def _encoder(told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> FrozenEn
     settings = dict(told["config"])
     settings["widths"] = tuple(settings["widths"])
     with torch.device("meta"):  # so that a file cannot ask for memory it does not fill
-        model = Model(ModelConfig(**settings), taught=False, learns=False)
+        model = Model(ModelConfig(**settings), pretrained=False, loss_network=False)
     model.decoder = model.pose = model.critic = None  # only learning needed them
     model.load_state_dict(dict(tensors), assign=True)
     width, height = (int(side) for side in told["size"])

@@ -13,11 +13,12 @@ from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.crop import Crop
 from mocap_cli.labels.fitting.cache import cached
 from mocap_cli.labels.fitting.degrade import VideoDegrader
-from mocap_cli.learning.data.decoding import letterbox, letterbox_rectangle
 from mocap_cli.learning.data.ingest import read_sources
-from mocap_cli.learning.data.store import StoreRecipe, open_clip
+from mocap_cli.learning.data.letterbox import letterbox, letterbox_rectangle
+from mocap_cli.learning.data.store import open_clip
 from mocap_cli.learning.loop.training import BEST
-from mocap_cli.learning.model.model import SMALL, Model
+from mocap_cli.learning.model.model import Model
+from mocap_cli.learning.model.model_config import MODEL_PRESETS
 from mocap_cli.learning.model.model_file import open_model
 from mocap_cli.types import Float32, Float64, Int64, UInt8
 from mocap_cli.video.reader import Frame, open_video
@@ -61,8 +62,8 @@ class EncodedVideo:
 def open_encoder(what: str | Path) -> FrozenEncoder:
     """A run's folder, its model file, or `imagenet`, which nothing was learnt for."""
     if str(what) == IMAGENET:
-        config = replace(SMALL, method=IMAGENET, crop=_CROP_SIZE)
-        model = Model(config, learns=False).eval()
+        config = replace(MODEL_PRESETS["small"], method=IMAGENET, crop=_CROP_SIZE)
+        model = Model(config, loss_network=False).eval()
         digest = f"{weight_hash('lite0.safetensors')}-{_CROP_SIZE}"
         return FrozenEncoder(model, (_CROP_SIZE, _CROP_SIZE), digest, True)
     path = Path(what)
@@ -142,13 +143,12 @@ def _network_images(
     on_frame: Callable[[int], None],
 ) -> Iterator[tuple[float, UInt8]]:
     """Each frame as the eye is shown it: all of it on black, or the person's square."""
-    recipe = StoreRecipe(width=eye.size[0], height=eye.size[1])
     place = letterbox_rectangle(size, eye.size)
     for frame in reader:
         if eye.cropped:
             yield frame.time, _person_crop(frame, crops, eye.size[0])
         else:
-            yield frame.time, letterbox(frame.image, place, recipe)
+            yield frame.time, letterbox(frame.image, place, eye.size)
         on_frame(frame.index + 1)
 
 

@@ -1,4 +1,4 @@
-"""Parallel: one process of several that share every batch, as torchrun starts them."""
+"""Distributed training: this process among the several that torchrun started."""
 
 import os
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from mocap_cli.errors import MocapError
 
 @dataclass(frozen=True, slots=True)
 class Distributed:
-    """Who this process is among those that train together; alone it is 0 of 1."""
+    """Rank, number of processes and device; a process alone is 0 of 1."""
 
     rank: int = 0
     size: int = 1
@@ -23,13 +23,13 @@ class Distributed:
 
     @property
     def is_main(self) -> bool:
-        """The leader alone writes files and speaks."""
+        """The main process alone writes files and reports."""
         return self.rank == 0
 
     def wrap(self, model: nn.Module, *, all_used: bool) -> nn.Module:
         """The model with its gradients averaged over all processes.
 
-        Unless all its weights are used in every step, those that are not are looked for.
+        Unless every step uses all weights, the unused ones are searched for in each step.
         """
         if self.size == 1:
             return model
@@ -43,24 +43,27 @@ class Distributed:
         return values / self.size
 
     def any(self, mine: bool) -> bool:
-        """Whether it is so in any process: all must stop at the same step."""
+        """Whether it is true in any process: all must stop at the same step."""
         if self.size == 1:
             return mine
         flag = torch.tensor([float(mine)], device=self.device)
         dist.all_reduce(flag)
         return bool(flag.item())
 
-    def barrier(self) -> None:
-        """Until all have come this far."""
-        if self.size > 1:
+    @contextmanager
+    def main_first(self) -> Iterator[None]:
+        """Run the block in the main process, and then in the others."""
+        if self.size > 1 and not self.is_main:
+            dist.barrier()
+        yield
+        if self.size > 1 and self.is_main:
             dist.barrier()
 
 
 @contextmanager
 def join_processes(device: str) -> Iterator[Distributed]:
-    """Join the processes that torchrun started beside this one, if it did."""
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
+    """Join the process group if torchrun started this process; else train alone."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Distributed(device=resolve_device(device))
         return
     device = resolve_device(device)
@@ -68,23 +71,18 @@ def join_processes(device: str) -> Iterator[Distributed]:
         device = f"cuda:{os.environ['LOCAL_RANK']}"
         torch.cuda.set_device(device)
     dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
-    failed = False
     try:
-        yield Distributed(dist.get_rank(), size, device)
-    except (MocapError, torch.OutOfMemoryError):
-        failed = True  # the others may be in a collective, and ending the group waits for them
-        raise
+        yield Distributed(dist.get_rank(), dist.get_world_size(), device)
     finally:
-        if not failed:
-            dist.destroy_process_group()
+        dist.destroy_process_group()
 
 
 def resolve_device(device: str) -> str:
-    """The device that a name means here; `auto` is a GPU where there is one."""
+    """The torch device for an option's value; `auto` is a GPU where there is one."""
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and not torch.cuda.is_available():
-        raise MocapError("torch finds no CUDA device here", "leave --device out")
+        raise MocapError("torch finds no CUDA device", "leave --device out")
     if device == "mps" and not torch.backends.mps.is_available():
-        raise MocapError("torch finds no Apple GPU here", "leave --device out")
+        raise MocapError("torch finds no Apple GPU", "leave --device out")
     return device
