@@ -1,5 +1,7 @@
 """The spatial transformer: crops, their way back, and what moves a box."""
 
+from contextlib import nullcontext
+
 import torch
 
 from mocap_cli.learning.model.autoencoder import _soft_window
@@ -72,3 +74,42 @@ def test_an_untrained_detector_says_the_same_of_every_picture():
         assert torch.allclose(boxes[0], boxes[1], atol=1e-6)
         assert boxes[0, 2:].abs().max() < 1e-6
         assert 0.6 < boxes[0, 0] < 0.75
+
+
+def _box_gradients(dtype_context, boxes, images, target):
+    """Gradients of the boxes through a crop and its paste, under that context."""
+    boxes = boxes.clone().requires_grad_()
+    with dtype_context:
+        crops = crop(images, boxes, 32)
+        pasted = paste(crops, boxes, *images.shape[-2:], beyond="zeros")
+    (pasted - target).square().mean().backward()
+    return boxes.grad
+
+
+def test_under_autocast_boxes_get_the_gradients_of_single_precision():
+    torch.manual_seed(0)
+    images = torch.nn.functional.interpolate(torch.rand(16, 3, 12, 16), (144, 256), mode="bicubic")
+    target = torch.roll(images, (3, 5), (2, 3))
+    boxes = torch.cat((torch.rand(16, 2) * 0.4 + 0.1, torch.rand(16, 2) - 0.5), -1)
+    single = _box_gradients(nullcontext(), boxes, images, target)
+    half = _box_gradients(torch.autocast("cpu", torch.bfloat16), boxes, images, target)
+    assert ((half - single).abs() / single.abs()).median() < 0.02
+    assert (half.sign() == single.sign()).all()
+
+
+def test_under_autocast_a_box_can_move_by_a_hundredth_of_a_pixel():
+    images = torch.rand(1, 3, 64, 96)
+    box = torch.tensor([[0.3, 0.4, 0.3, 0.1]])
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not torch.equal(crop(images, box, 32), crop(images, box + 0.0002, 32))
+
+
+def test_under_autocast_the_detectors_head_computes_in_single_precision():
+    torch.manual_seed(0)
+    for head in ("mean", "map"):
+        detector = Detector(make_backbone("lite0"), head, 64, 0.05)
+        torch.nn.init.normal_(detector.box.weight, std=0.05)
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            boxes = detector(torch.rand(8, 3, 48, 64))
+        assert boxes.dtype == torch.float32
+        assert not torch.equal(boxes, boxes.bfloat16().float())

@@ -42,7 +42,9 @@ class Detector(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) in 0..1 to boxes (N, 4)."""
         *_, fine, coarse = self.backbone(shrink(images, self.side))
-        return self._boxes(fine, coarse).float()
+        # bfloat16 has steps of 0.002 at 0.3: a quarter pixel of 256.
+        with torch.autocast(images.device.type, enabled=False):
+            return self._boxes(fine.float(), coarse.float())
 
     def _boxes(self, fine: Tensor, coarse: Tensor) -> Tensor:
         """The last two maps to boxes (N, 4)."""
@@ -92,9 +94,14 @@ def paste(crops: Tensor, boxes: Tensor, height: int, width: int, *, beyond: str)
 
 
 def _grid(size: Tensor, centre: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Sampling position of each pixel of `shape`: size * pixel + centre, (N, H, W, 2)."""
-    zero = torch.zeros_like(size[:, 0])
-    theta = torch.stack(
-        (size[:, 0], zero, centre[:, 0], zero, size[:, 1], centre[:, 1]), dim=-1
-    ).unflatten(-1, (2, 3))
-    return F.affine_grid(theta, [len(size), 1, *shape], False).float()
+    """Sampling position of each pixel of `shape`: size * pixel + centre, (N, H, W, 2).
+
+    In single precision even under autocast, which would round the positions to bfloat16.
+    """
+    with torch.autocast(size.device.type, enabled=False):
+        size, centre = size.float(), centre.float()
+        zero = torch.zeros_like(size[:, 0])
+        theta = torch.stack(
+            (size[:, 0], zero, centre[:, 0], zero, size[:, 1], centre[:, 1]), dim=-1
+        ).unflatten(-1, (2, 3))
+        return F.affine_grid(theta, [len(size), 1, *shape], False)
