@@ -76,6 +76,20 @@ def test_resumed_equals_unbroken_bit_for_bit(footage, unbroken, tmp_path):
     assert both[0] == both[1]
 
 
+def test_resumed_equals_unbroken_with_a_fused_optimizer_too(footage, tmp_path, monkeypatch):
+    """Fused Adam walks weights and state in memory order, so the two must be laid out alike."""
+    adam = torch.optim.Adam
+    monkeypatch.setattr(
+        torch.optim, "Adam", lambda weights, lr, fused: adam(weights, lr, fused=True)
+    )
+    for name in ("whole", "broken"):
+        (tmp_path / name).mkdir()
+    train(footage, tmp_path / "whole", **LIVELY)
+    train(footage, tmp_path / "broken", **LIVELY, steps=2)
+    train(footage, tmp_path / "broken", **LIVELY, resume=True)
+    assert_same_weights(tmp_path / "whole" / LAST, tmp_path / "broken" / LAST)
+
+
 def test_a_checkpoint_of_before_the_seal_is_checked_by_its_old_hash(footage, unbroken, tmp_path):
     with safe_open(unbroken / LAST, framework="pt") as file:
         header = file.metadata()

@@ -91,7 +91,8 @@ def _restore_optimizer(
             continue
         if value.shape != parameter.shape:
             raise ValueError(f"{full_name} is {tuple(value.shape)}")
-        optimizer.state[parameter][key] = value.to(parameter.device)
+        # In the memory format of the parameter: fused Adam walks both in memory order.
+        optimizer.state[parameter][key] = torch.zeros_like(parameter).copy_(value)
 
 
 def _parse(path: Path, metadata: Mapping[str, str]) -> tuple[Settings, RunState]:
