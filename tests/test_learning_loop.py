@@ -390,6 +390,18 @@ def test_two_processes_learn_what_one_does_from_the_same_batch(footage, tmp_path
     assert (tmp_path / "two" / BEST).exists()
 
 
+def test_the_other_processes_wait_for_the_main_one_longer_than_the_groups_time_out(
+    tmp_path, unused_tcp_port
+):
+    """While the main process decodes, for hours maybe; the time-out here is two seconds."""
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(unused_tcp_port), "WORLD_SIZE": "2"}
+    both = [
+        start(tmp_path, 0, SLOW_MAIN, RANK=str(i), LOCAL_RANK=str(i), **shared) for i in range(2)
+    ]
+    for process in both:
+        assert process.wait(120) == 0, process.stderr.read()
+
+
 @pytest.fixture
 def unused_tcp_port() -> int:
     import socket

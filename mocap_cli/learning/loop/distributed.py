@@ -1,6 +1,7 @@
 """Distributed training: this process among the several that torchrun started."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,9 +9,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
+from torch.distributed.distributed_c10d import Store
+from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from mocap_cli.errors import MocapError
+
+_MAIN_IS_DONE = "mocap/main-is-done"
+_POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +26,7 @@ class Distributed:
     rank: int = 0
     size: int = 1
     device: str = "cpu"
+    store: Store | None = None  # key-value store shared by the processes
 
     @property
     def is_main(self) -> bool:
@@ -52,12 +59,17 @@ class Distributed:
 
     @contextmanager
     def main_first(self) -> Iterator[None]:
-        """Run the block in the main process, and then in the others."""
-        if self.size > 1 and not self.is_main:
-            dist.barrier()
+        """Run the block in the main process, and then in the others.
+
+        They poll the store, for hours if need be: a barrier would end the run after the time-out
+        of the process group, which is minutes.
+        """
+        if self.store is not None and not self.is_main:
+            while not self.store.check([_MAIN_IS_DONE]):
+                time.sleep(_POLL_SECONDS)
         yield
-        if self.size > 1 and self.is_main:
-            dist.barrier()
+        if self.store is not None and self.is_main:
+            self.store.set(_MAIN_IS_DONE, "1")
 
 
 @contextmanager
@@ -70,9 +82,11 @@ def join_processes(device: str) -> Iterator[Distributed]:
     if device == "cuda":
         device = f"cuda:{os.environ['LOCAL_RANK']}"
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    store, rank, size = next(rendezvous("env://"))
+    backend = "nccl" if device.startswith("cuda") else "gloo"
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size)
     try:
-        yield Distributed(dist.get_rank(), dist.get_world_size(), device)
+        yield Distributed(rank, size, device, store)
     finally:
         dist.destroy_process_group()
 
