@@ -21,6 +21,7 @@ from mocap_cli.learning.model.methods import METHODS
 from mocap_cli.learning.model.model import Model, _farthest_in_time
 from mocap_cli.learning.model.model_config import MODEL_PRESETS, with_available_weights
 from mocap_cli.learning.model.model_file import open_model, save_model
+from mocap_cli.learning.model.spatial_transformer import _box_from_raw
 
 TINY = replace(
     MODEL_PRESETS["small"], detector_side=32, crop=32, tv=24, ti=8, widths=(16, 16, 8, 8), depth=1
@@ -300,3 +301,10 @@ def test_resnets_run_with_the_papers_head_and_keep_imagenets_statistics():
 def test_the_full_size_is_the_papers():
     full = MODEL_PRESETS["full"]
     assert (full.crop, full.tv, full.ti, full.widths) == (128, 600, 128, (256, 128, 64, 32))
+
+
+@pytest.mark.parametrize("preset", ["full", "small"])
+def test_boxes_of_the_full_size_come_down_to_a_twentieth_of_the_image(preset):
+    raw = torch.full((1, 4), -99.0)
+    sizes = _box_from_raw(raw, MODEL_PRESETS[preset].smallest)[0, :2]
+    assert (sizes <= (0.05 if preset == "full" else 0.06)).all()
