@@ -152,8 +152,8 @@ def test_the_prior_speaks_of_the_mean_box_and_never_of_one():
 def test_labels_count_by_their_weight_and_missing_ones_not_at_all():
     found = torch.tensor([[[[0.5, 0.5], [0.9, 0.9]]]])
     labels = torch.tensor([[[[0.4, 0.5, 1.0], [math.nan, math.nan, 0.0]]]])
-    assert _label_loss(found, labels).item() == pytest.approx(0.01 / 2)
-    assert _label_loss(found, labels * torch.tensor([1, 1, 0])).item() == 0
+    assert _label_loss(2 * found - 1, labels, None).item() == pytest.approx(0.01 / 2)
+    assert _label_loss(2 * found - 1, labels * torch.tensor([1, 1, 0]), None).item() == 0
 
 
 def test_the_critic_is_taught_by_its_loss_and_the_encoder_by_the_other():

@@ -9,10 +9,11 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.errors import MocapError
 from mocap_cli.learning.data.batch import Batch
 from mocap_cli.learning.data.subject_size import measure_subject_size
-from mocap_cli.learning.loop.losses import LossWeights, losses
+from mocap_cli.learning.loop.losses import LossWeights, _label_loss, losses
 from mocap_cli.learning.loop.previews import _preview_images
 from mocap_cli.learning.model import model_config
 from mocap_cli.learning.model.backbones import LossNetwork, make_backbone
@@ -120,6 +121,32 @@ def test_maps_of_the_frozen_network_are_of_about_unit_power_on_a_smooth_picture(
 def test_lite_gives_maps_at_a_quarter_an_eighth_and_a_sixteenth():
     maps = make_backbone("lite0")(torch.rand(1, 3, 64, 96))
     assert [tuple(m.shape[1:]) for m in maps] == [(24, 16, 24), (40, 8, 12), (112, 4, 6)]
+
+
+def test_a_mistake_of_a_keypoint_costs_the_same_in_boxes_of_every_size_and_in_x_and_y():
+    """A tenth of the crop's side off, horizontally or vertically."""
+    crop = torch.full((1, 1, 5, 2), 0.2)
+    costs = []
+    for box in ([0.7, 0.7, 0.0, 0.0], [0.3, 0.6, 0.2, -0.1], [0.05, 0.1, -0.5, 0.4]):
+        boxes = torch.tensor(box).view(1, 1, 4)
+        size, centre = boxes[..., None, :2], boxes[..., None, 2:]
+        for off in ((0.2, 0.0), (0.0, 0.2)):
+            place = (size * (crop + torch.tensor(off)) + centre + 1) / 2
+            labels = torch.cat((place, torch.ones(1, 1, 5, 1)), -1)
+            costs.append(_label_loss(crop, labels, boxes).item())
+    assert costs == pytest.approx([0.1**2 / 2] * 6, rel=1e-3)
+
+
+def test_a_keypoint_far_outside_the_crop_counts_nothing():
+    boxes = torch.tensor([[[0.1, 0.1, -0.5, 0.0]]])
+    labels = torch.tensor([[[[0.9, 0.5, 1.0], [0.25, 0.5, 1.0]]]])
+    keypoints = torch.zeros(1, 1, 2, 2)
+    assert _label_loss(keypoints, labels, boxes).item() == pytest.approx(0, abs=1e-9)
+
+
+def test_keypoints_are_predicted_in_the_crop():
+    model = Model(replace(TINY, keypoints=len(KEYPOINTS)))
+    assert model(noise(), OURS).keypoints.shape == (2, 4, len(KEYPOINTS), 2)
 
 
 def clip_of_a_blob(T=48, H=48, W=64, seed=0):

@@ -12,6 +12,8 @@ from mocap_cli.learning.model.baselines import CriticOutputs
 from mocap_cli.learning.model.methods import Method
 from mocap_cli.learning.model.model import Outputs
 
+_LABEL_REACH = 2.0  # half sides from the crop's middle: nothing shows a keypoint farther outside
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossWeights:
@@ -50,7 +52,8 @@ def losses(
     if outputs.boxes is not None:
         found |= _box_losses(outputs.boxes, method, weights)
     if outputs.keypoints is not None and batch.labels is not None:
-        found["labels"] = weights.labels * _label_loss(outputs.keypoints, batch.labels)
+        label = _label_loss(outputs.keypoints, batch.labels, outputs.boxes)
+        found["labels"] = weights.labels * label
     if outputs.critic is not None:
         found["critic"] = _critic_loss(outputs.critic)
         found["confusion"] = weights.adversary * _confusion_loss(outputs.critic)
@@ -127,10 +130,19 @@ def _scale_loss(boxes: Tensor) -> Tensor:
     return (boxes[:, 1:, :2] - boxes[:, :-1, :2]).square().sum((-1, -2)).mean()
 
 
-def _label_loss(keypoints: Tensor, labels: Tensor) -> Tensor:
-    """Eq. 13: mean square of (B, S, K, 2) against labels (B, S, K, 3), the last their weight."""
-    weight = labels[..., 2:]
-    error = ((keypoints - labels[..., :2].nan_to_num()).square() * weight).sum()
+def _label_loss(keypoints: Tensor, labels: Tensor, boxes: Tensor | None) -> Tensor:
+    """Eq. 13: mean square of (B, S, K, 2) in the crop against labels (B, S, K, 3) in the image.
+
+    In units of the crop's side, x and y alike, so that the same mistake on the body costs the same
+    in a small box as in a large one. Keypoints far outside the crop count nothing.
+    """
+    target = 2 * labels[..., :2].nan_to_num() - 1
+    if boxes is not None:
+        size, centre = boxes.detach().unsqueeze(-2).split(2, dim=-1)
+        target = (target - centre) / size
+    near = (target.abs() <= _LABEL_REACH).all(-1, keepdim=True)
+    weight = labels[..., 2:] * near
+    error = (((keypoints - target) / 2).square() * weight).sum()
     return error / _mean_over_processes(weight.sum() * 2).clamp(min=1e-6)
 
 

@@ -35,7 +35,7 @@ class Outputs:
     masks: Tensor | None = None  # (B, S, 1, side, side) 0..1
     composite: Tensor | None = None  # (B, S, 3, H, W) Eq. 1
     maps: tuple[tuple[Tensor, Tensor], ...] = ()  # of the frame and of the composite, Eq. 2
-    keypoints: Tensor | None = None  # (B, S, K, 2) 0..1 of the image
+    keypoints: Tensor | None = None  # (B, S, K, 2) in the crop, -1..1
     critic: CriticOutputs | None = None  # of DrNet
 
 
@@ -104,9 +104,7 @@ class Model(nn.Module):
         if boxes is not None:
             outputs = replace(outputs, boxes=boxes.unflatten(0, (B, S)))
         if self.pose is not None:
-            outputs = replace(
-                outputs, keypoints=self.predict_keypoints(tv, outputs.boxes, mirrored)
-            )
+            outputs = replace(outputs, keypoints=self.predict_keypoints(tv, mirrored))
         if self.critic is not None and method.adversary:
             outputs = replace(outputs, critic=self.critic(tv, batch.clips))
         if self.decoder is None or boxes is None:
@@ -180,16 +178,10 @@ class Model(nn.Module):
         colours, masks = self.decoder(tv, ti)
         return colours, masks
 
-    def predict_keypoints(
-        self, tv: Tensor, boxes: Tensor | None, mirrored: Tensor | None = None
-    ) -> Tensor:
-        """(B, S, K, 2) positions in the image, 0..1; the head predicts them in the box."""
+    def predict_keypoints(self, tv: Tensor, mirrored: Tensor | None = None) -> Tensor:
+        """(B, S, K, 2) positions in the crop, -1..1: the code does not know where the box is."""
         assert self.pose is not None
-        keypoints = mirror_keypoints(self.pose(tv).float().unflatten(-1, (-1, 2)), mirrored)
-        if boxes is not None:
-            size, centre = boxes.detach().unsqueeze(-2).split(2, dim=-1)
-            keypoints = size * keypoints + centre
-        return (keypoints + 1) / 2
+        return mirror_keypoints(self.pose(tv).float().unflatten(-1, (-1, 2)), mirrored)
 
     def _feature_maps(
         self, frames: Tensor, composite: Tensor, close_up: Tensor | None
