@@ -335,3 +335,21 @@ def test_boxes_of_the_full_size_come_down_to_a_twentieth_of_the_image(preset):
     raw = torch.full((1, 4), -99.0)
     sizes = _box_from_raw(raw, MODEL_PRESETS[preset].smallest)[0, :2]
     assert (sizes <= (0.05 if preset == "full" else 0.06)).all()
+
+
+def test_encoding_runs_the_backbone_once_and_on_the_models_device(model, monkeypatch):
+    runs = []
+    whole = model.encoder.backbone.forward
+    monkeypatch.setattr(
+        model.encoder.backbone, "forward", lambda crops: (runs.append(1), whole(crops))[1]
+    )
+    frames = noise(B=1).frames[0]
+    model.eval()
+    with torch.no_grad():
+        tv, ti, _ = model.encode(frames)
+        crops = model.detect_and_crop(frames.float() / 255)[1]
+        assert len(runs) == 1
+        assert torch.allclose(tv, model.encoder.time_variant(crops), atol=1e-6)
+        assert torch.allclose(ti, model.encoder.time_invariant(crops), atol=1e-6)
+    model.train()
+    assert tv.device == ti.device == model.device

@@ -157,12 +157,13 @@ class Model(nn.Module):
     def encode(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Frames (N, 3, H, W) uint8 to codes (N, tv), (N, ti) and boxes (N, 4), for inference.
 
-        The method without training gives ImageNet features in place of the first code.
+        Frames may be on any device; results are on the model's. The method without training gives
+        ImageNet features in place of the first code.
         """
-        boxes, crops = self.detect_and_crop(to_float(frames))
+        boxes, crops = self.detect_and_crop(to_float(frames.to(self.device)))
         if not METHODS[self.config.method].trained:
             return self.encode_pose(crops), crops.new_zeros(len(crops), 0), None
-        return self.encode_pose(crops), self.encoder.time_invariant(crops), boxes
+        return *self.encoder.codes(crops), boxes
 
     def encode_pose(self, crops: Tensor) -> Tensor:
         """Crops (N, 3, S, S) to the code that poses are read from: the first of `encode`."""

@@ -29,8 +29,8 @@ def save_model(path: Path, model: Model, meta: Mapping[str, Any]) -> None:
     write_sealed(path, _KIND, metadata, trained_tensors(model))
 
 
-def open_model(path: Path) -> tuple[Model, dict[str, Any]]:
-    """The model, for inference, and its `meta`."""
+def open_model(path: Path, *, device: str = "cpu") -> tuple[Model, dict[str, Any]]:
+    """The model on that device, for inference, and its `meta`."""
     metadata, tensors = read_sealed(path, _KIND)
     try:
         config = json.loads(metadata["config"])
@@ -42,7 +42,7 @@ def open_model(path: Path) -> tuple[Model, dict[str, Any]]:
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).partition("\n")[0][:200]
         raise MocapError(f"{path} does not hold a whole model: {reason}", _KIND.hint) from error
-    return model.eval(), meta
+    return model.to(device).eval(), meta
 
 
 def trained_tensors(model: Model) -> dict[str, Tensor]:
