@@ -75,7 +75,9 @@ def measure(
     """Train on noise, and average over the steps after the first ones."""
     metrics: list[StepMetrics] = []
     end = warm_up + steps
-    run = replace(PRESETS[preset], steps=end, batch=batch, save_every=end, check_every=end)
+    run = replace(
+        PRESETS[preset], steps=end, batch=batch, save_every=end, check_every=end, shrink_steps=0
+    )
     dataset = noise(STORED_SIDE[preset])
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()

@@ -26,7 +26,7 @@ from mocap_cli.learning.loop import training as loop
 from mocap_cli.learning.loop.checkpoint import read_checkpoint_state
 from mocap_cli.learning.loop.distributed import Distributed
 from mocap_cli.learning.loop.losses import LossWeights
-from mocap_cli.learning.loop.metrics_log import METRICS, MetricsLog, read_metrics
+from mocap_cli.learning.loop.metrics_log import METRICS, MetricsLog, PendingMetrics, read_metrics
 from mocap_cli.learning.loop.settings import Settings
 from mocap_cli.learning.loop.training import BEST, LAST, Hooks
 from mocap_cli.learning.model.methods import METHODS
@@ -88,6 +88,27 @@ def test_resumed_equals_unbroken_with_a_fused_optimizer_too(footage, tmp_path, m
     train(footage, tmp_path / "broken", **LIVELY, steps=2)
     train(footage, tmp_path / "broken", **LIVELY, resume=True)
     assert_same_weights(tmp_path / "whole" / LAST, tmp_path / "broken" / LAST)
+
+
+class SlowDevice(Distributed):
+    """Its numbers come a while after they are asked for, as from a GPU with queued work."""
+
+    def mean(self, values):
+        time.sleep(0.2)
+        return values
+
+
+def test_the_time_of_a_step_includes_waiting_for_the_device_and_not_what_follows():
+    pending = PendingMetrics(SlowDevice())
+    for step in (1, 2):
+        pending.add(step, 0.0, {"pixels": torch.zeros(())})
+    first = pending.read()
+    assert [m.step for m in first] == [1, 2]
+    assert all(0.2 <= m.seconds < 0.3 for m in first)
+    time.sleep(0.3)  # validation, saving
+    pending.restart_clock()
+    pending.add(3, 0.0, {"pixels": torch.zeros(())})
+    assert pending.read()[0].seconds < 0.3
 
 
 def test_a_checkpoint_of_before_the_seal_is_checked_by_its_old_hash(footage, unbroken, tmp_path):

@@ -47,12 +47,12 @@ class PendingMetrics:
 
     def read(self) -> list[StepMetrics]:
         """Wait for the noted steps and return them; the first loss that is not finite raises."""
-        seconds = (time.perf_counter() - self._since) / max(len(self._steps), 1)
         values = [
             self._distributed.mean(torch.stack([v.detach().float() for v in losses.values()]))
             for _, _, losses in self._steps
         ]
         numbers = [value.tolist() for value in values]
+        seconds = (time.perf_counter() - self._since) / max(len(self._steps), 1)
         metrics = []
         for (step, data_seconds, losses), row in zip(self._steps, numbers, strict=True):
             named = dict(zip(losses, row, strict=True))
