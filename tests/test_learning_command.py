@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 
 from mocap_cli.body.motion import write_motion
 from mocap_cli.cli import main
+from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import only_process
 from mocap_cli.learning import options as options_module
 from mocap_cli.learning import pretraining
@@ -25,6 +26,7 @@ from mocap_cli.learning.loop.checkpoint import read_checkpoint_state
 from mocap_cli.learning.loop.losses import LossWeights
 from mocap_cli.learning.loop.metrics_log import MetricsLog, read_metrics
 from mocap_cli.learning.loop.settings import PRESETS
+from mocap_cli.learning.model import backbones
 from mocap_cli.learning.model.model_file import open_model
 from mocap_cli.learning.options import PretrainOptions
 from mocap_cli.learning.pretraining import plan_run
@@ -168,6 +170,23 @@ def test_a_dry_run_tells_the_plan_and_writes_nothing(mocap, tinily):
     assert not Path("runs").exists()
 
 
+def test_a_dry_run_of_the_full_size_without_the_internet_plans_the_bundled_networks(
+    mocap, tinily, monkeypatch
+):
+    """As the run itself does: the ResNets' weights cannot be fetched."""
+    full = replace(PRESETS["full"], model=replace(TINY, detector="resnet18", encoder="resnet50"))
+    monkeypatch.setattr(options_module, "PRESETS", {"full": full})
+
+    def unreachable(models, name):
+        raise MocapError(f"cannot fetch {name}", "")
+
+    monkeypatch.setattr(backbones, "_imagenet_weights", unreachable)
+    typed = tinily.replace("--preset small", "--preset full")
+    code, out, err = mocap(f"pretrain videos -o runs/a --dry-run {typed}")
+    assert (code, err) == (0, "")
+    assert "networks   lite0 encodes, lite0 detects" in out
+
+
 def test_a_dry_run_reports_what_it_is_doing_while_it_computes(clips, monkeypatch):
     use_model(monkeypatch, TINY)
     seen = []
@@ -176,7 +195,7 @@ def test_a_dry_run_reports_what_it_is_doing_while_it_computes(clips, monkeypatch
     assert text.startswith("clips      1,")
     assert seen[0] == "probing 1 videos"
     assert "timing a training step on cpu, 4 of 4" in seen
-    assert len(seen) == len(set(seen)) == 6
+    assert len(seen) == len(set(seen)) == 7
 
 
 @pytest.mark.parametrize(

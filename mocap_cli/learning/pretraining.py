@@ -154,6 +154,8 @@ def plan_run(
     on_progress(f"probing {len(videos)} videos")
     infos, skipped = probe_videos(videos)
     settings, recipe = options.settle(infos, device)
+    on_progress("looking for the ImageNet weights")
+    settings = replace(settings, model=with_available_weights(settings.model))
     plan = make_plan(infos, skipped, settings, recipe, resolve_device(device), on_progress)
     return plan.text()
 

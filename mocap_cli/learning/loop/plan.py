@@ -92,7 +92,7 @@ def _time_steps(
     if not settings.steps:
         return 1e-9, None
     on_progress("building the networks")
-    model, optimizer = make_model_and_optimizer(settings, device)
+    model, optimizer = make_model_and_optimizer(settings, device, pretrained=False)
     batch = _noise_batch(settings, recipe).to(device)
     began = 0.0
     for step in range(_TIMED_STEPS + 1):
