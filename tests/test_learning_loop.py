@@ -127,6 +127,18 @@ def test_a_checkpoint_of_before_the_seal_is_checked_by_its_old_hash(footage, unb
         train(footage, tmp_path, **LIVELY, steps=6, resume=True)
 
 
+def test_bfloat16_is_used_only_where_the_gpu_has_it(monkeypatch):
+    asked = []
+
+    def supported(including_emulation=True):
+        asked.append(including_emulation)
+        return including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    assert not loop._autocast(torch.device("cuda"))._enabled
+    assert asked == [False]
+
+
 def test_a_stop_in_between_is_saved_at_that_very_step(footage, unbroken, tmp_path):
     asked = iter([False, False, True])
     end = train(footage, tmp_path, **LIVELY, hooks=Hooks(should_stop=lambda: next(asked)))

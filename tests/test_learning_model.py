@@ -16,6 +16,7 @@ from mocap_cli.learning.data.subject_size import measure_subject_size
 from mocap_cli.learning.loop.losses import LossWeights, _label_loss, losses
 from mocap_cli.learning.loop.previews import _preview_images
 from mocap_cli.learning.model import model_config
+from mocap_cli.learning.model.autoencoder import _mask
 from mocap_cli.learning.model.backbones import LossNetwork, make_backbone
 from mocap_cli.learning.model.crop_augmentation import jitter_colours
 from mocap_cli.learning.model.methods import METHODS
@@ -335,6 +336,19 @@ def test_boxes_of_the_full_size_come_down_to_a_twentieth_of_the_image(preset):
     raw = torch.full((1, 4), -99.0)
     sizes = _box_from_raw(raw, MODEL_PRESETS[preset].smallest)[0, :2]
     assert (sizes <= (0.05 if preset == "full" else 0.06)).all()
+
+
+def test_a_mask_whose_logits_are_all_very_low_is_finite_and_has_a_gradient():
+    logits = torch.full((1, 1, 32, 32), -200.0)
+    logits[..., 16, 16] = -150.0
+    logits.requires_grad_()
+    mask = _mask(logits)
+    assert mask[0, 0, 16, 16].item() == pytest.approx(1)
+    assert torch.isfinite(mask).all()
+    mask[..., 10, 10].sum().backward()
+    assert torch.isfinite(logits.grad).all()
+    flat = _mask(torch.full((1, 1, 32, 32), -200.0, requires_grad=True))
+    assert torch.allclose(flat, _mask(torch.full((1, 1, 32, 32), -70.0)), atol=1e-6)
 
 
 def test_encoding_runs_the_backbone_once_and_on_the_models_device(model, monkeypatch):

@@ -201,8 +201,9 @@ def _train_step_that_fits(
 
 
 def _autocast(device: torch.device) -> torch.autocast:
-    """bfloat16 on a GPU; its range is that of single precision."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+    """bfloat16 on GPUs that multiply it natively; emulated, it would be slower than float32."""
+    native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.autocast(device.type, torch.bfloat16, enabled=native)
 
 
 def _validate(

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from mocap_cli.learning.model.backbones import Backbone
 
 _GROUP = 8  # channels normalised together, each image by itself
+_LEAST_LOGIT = -60.0  # of a mask's highest point; further down the sigmoid would underflow
 
 
 class Encoder(nn.Module):
@@ -84,9 +85,12 @@ class Decoder(nn.Module):
 def _mask(logits: Tensor) -> Tensor:
     """(N, 1, side, side) logits to a mask with a soft edge whose highest point is 1.
 
-    A mask that vanished could never come back, so it is divided by its maximum.
+    A mask that vanished could never come back, so it is divided by its maximum. Logits that are
+    low everywhere are raised together first: their ratios stay, and 0 / 0 cannot occur.
     """
-    mask = logits.sigmoid() * _soft_window(logits.shape[-1], logits.device)
+    window = _soft_window(logits.shape[-1], logits.device)
+    peak = (logits.detach() + window.log()).amax((1, 2, 3), keepdim=True)
+    mask = (logits + (_LEAST_LOGIT - peak).clamp(min=0)).sigmoid() * window
     return mask / mask.amax((1, 2, 3), keepdim=True)
 
 
