@@ -77,7 +77,8 @@ def test_where_the_background_is_unknown_nothing_is_asked(model):
 
 def test_each_frame_gets_the_appearance_of_the_frame_farthest_in_time():
     times = torch.tensor([[1.0, 1.2, 0.5, 4.0], [0.0, 1.0, 2.0, 1.0], [2.0, 1.0, 0.0, 1.0]])
-    assert _farthest_in_time(times).tolist() == [[3, 3, 3, 2], [2, 0, 0, 0], [2, 0, 0, 0]]
+    ends, choice = _farthest_in_time(times)
+    assert ends.gather(1, choice).tolist() == [[3, 3, 3, 2], [2, 0, 0, 0], [2, 0, 0, 0]]
 
 
 def test_what_a_frame_gives_does_not_depend_on_its_company(model):
@@ -367,3 +368,19 @@ def test_encoding_runs_the_backbone_once_and_on_the_models_device(model, monkeyp
         assert torch.allclose(ti, model.encoder.time_invariant(crops), atol=1e-6)
     model.train()
     assert tv.device == ti.device == model.device
+
+
+def test_the_appearance_of_only_two_frames_an_item_is_encoded(model, monkeypatch):
+    sizes = []
+    whole = model.encoder.time_invariant
+    monkeypatch.setattr(
+        model.encoder, "time_invariant", lambda crops: (sizes.append(len(crops)), whole(crops))[1]
+    )
+    model(noise(B=3), OURS)
+    assert sizes == [6]
+
+
+def test_the_loss_network_has_no_layer_whose_map_is_not_compared():
+    backbone = LossNetwork("resnet18", 64, pretrained=False).backbone
+    assert len(backbone.layers) == 3
+    assert len(make_backbone("resnet18", pretrained=False).layers) == 4

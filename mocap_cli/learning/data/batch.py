@@ -40,6 +40,10 @@ class Batch:
         """The same batch on that device; from pinned memory the copy runs asynchronously."""
         return self._each(lambda value: value.to(device, non_blocking=True))
 
+    def pinned(self) -> "Batch":
+        """The same batch in page-locked memory, from which a GPU copies by itself."""
+        return self._each(lambda value: value.pin_memory() if value.device.type == "cpu" else value)
+
     def first(self, count: int) -> "Batch":
         """The first items only."""
         return self._each(lambda value: value[:count])

@@ -50,13 +50,16 @@ class Loader:
 
 
 def _batch_reader(dataset: Dataset, device: str) -> Callable[[BatchIndices], Batch]:
-    """How batches are gathered: in GPU memory if the data set fits there, else from the disk."""
+    """How batches are gathered: in GPU memory if the data set fits there, else from the disk.
+
+    Batches from the disk are pinned for a GPU, so that copying them does not block the host.
+    """
     if not device.startswith("cuda"):
         return dataset.gather
     free, _ = torch.cuda.mem_get_info(device)
     if dataset.bytes < _MAX_SHARE * free:
         return _DeviceDataset(dataset, device).gather
-    return dataset.gather
+    return lambda indices: dataset.gather(indices).pinned()
 
 
 class _DeviceDataset:

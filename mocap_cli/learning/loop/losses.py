@@ -151,7 +151,8 @@ def _prior_loss(
 ) -> Tensor:
     """A Gaussian on the MEAN box of the mini-batch, never on single boxes."""
     mean = _mean_over_processes(boxes.flatten(0, -2).mean(0))
-    loss = ((mean[:2] - mean.new_tensor(size)) / spread).square().sum()
+    # Numbers, not a tensor of them: copying one to a GPU would wait for the step.
+    loss = ((mean[0] - size[0]) / spread).square() + ((mean[1] - size[1]) / spread).square()
     return loss + (mean[2:] / spread).square().sum() if centred else loss
 
 

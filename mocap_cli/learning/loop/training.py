@@ -117,6 +117,8 @@ def make_model_and_optimizer(
     """An untrained model and its optimizer."""
     torch.manual_seed(settings.seed)
     on_gpu = device.startswith("cuda")
+    if on_gpu:
+        torch.backends.cudnn.benchmark = True  # every step has the same shapes
     model = Model(settings.model, pretrained=pretrained).to(device).train()
     _to_channels_last(model)
     learning = [p for p in model.parameters() if p.requires_grad]

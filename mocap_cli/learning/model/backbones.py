@@ -62,13 +62,13 @@ class LossNetwork(nn.Module):
 
     def __init__(self, name: str, side: int, *, pretrained: bool = True) -> None:
         super().__init__()
-        self.backbone, self.side = make_backbone(name, pretrained=pretrained), side
+        self.backbone, self.side = make_backbone(name, pretrained=pretrained, maps=_LOSS_MAPS), side
         self.powers = _LITE_POWERS if name == LITE else (1.0,) * _LOSS_MAPS
         self.requires_grad_(False)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Images (N, 3, H, W) in 0..1 to the first three maps, each of about unit power."""
-        maps = self.backbone(shrink(images, self.side))[:_LOSS_MAPS]
+        maps = self.backbone(shrink(images, self.side))
         return tuple(m / power**0.5 for m, power in zip(maps, self.powers, strict=True))
 
 

@@ -63,7 +63,11 @@ def rotate_between_views(tv: Tensor, rotations: Tensor | None) -> Tensor:
             "method nsd needs the rotations of the cameras",
             "write cameras.json (docs/pretrain.md), or choose another method",
         )
+    here_from_there = rotations @ _exchanged(rotations).transpose(-1, -2)
     points = tv.unflatten(-1, (-1, 3))  # (B, S, n, 3)
-    other = [1, 0, *range(2, tv.shape[1])]
-    here_from_there = rotations @ rotations[:, other].transpose(-1, -2)
-    return (points[:, other] @ here_from_there.transpose(-1, -2)).flatten(-2)
+    return (_exchanged(points) @ here_from_there.transpose(-1, -2)).flatten(-2)
+
+
+def _exchanged(values: Tensor) -> Tensor:
+    """(B, S, ...) with slots 0 and 1 exchanged."""
+    return torch.cat((values[:, 1:2], values[:, :1], values[:, 2:]), dim=1)

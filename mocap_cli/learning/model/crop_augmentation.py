@@ -1,13 +1,15 @@
-"""Augmentation of crops: colour jitter, mirroring and displaced boxes."""
+"""Augmentation of crops: colour jitter, mirroring and displaced boxes.
+
+Constants are cached on each device: copying them there anew would make a GPU wait in every step.
+"""
 
 import math
+from functools import cache
 
 import torch
 from torch import Tensor
 
 from mocap_cli.body.skeleton import KEYPOINTS, mirror_indices
-
-_OTHER_SIDE = list(mirror_indices(KEYPOINTS))
 
 
 def jitter_colours(crops: Tensor, strength: float) -> Tensor:
@@ -26,8 +28,13 @@ def _hue_rotation(angle: Tensor, saturation: Tensor) -> Tensor:
     """(N, 3, 3): colours rotated about grey by `angle` and scaled away from it by `saturation`."""
     cos, sin = (saturation * angle.cos())[:, None, None], (saturation * angle.sin())[:, None, None]
     grey = torch.full((3, 3), 1 / 3, device=angle.device)
-    cross = torch.tensor([[0, -1, 1], [1, 0, -1], [-1, 1, 0]], device=angle.device) / math.sqrt(3)
-    return grey + cos * (torch.eye(3, device=angle.device) - grey) + sin * cross
+    return grey + cos * (torch.eye(3, device=angle.device) - grey) + sin * _cross(angle.device)
+
+
+@cache
+def _cross(device: torch.device) -> Tensor:
+    """The cross product with grey."""
+    return (torch.tensor([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)).to(device)
 
 
 def random_items(times: Tensor) -> Tensor:
@@ -45,8 +52,13 @@ def mirror_keypoints(keypoints: Tensor, which: Tensor | None) -> Tensor:
     """Keypoints (B, S, K, 2) in crops, -1..1: the mirrored left hand is a right one."""
     if which is None:
         return keypoints
-    other = keypoints[:, :, _OTHER_SIDE] * keypoints.new_tensor((-1, 1))
-    return torch.where(which.view(*keypoints.shape[:2], 1, 1), other, keypoints)
+    x, y = keypoints.index_select(2, _other_side(keypoints.device)).split(1, dim=-1)
+    return torch.where(which.view(*keypoints.shape[:2], 1, 1), torch.cat((-x, y), -1), keypoints)
+
+
+@cache
+def _other_side(device: torch.device) -> Tensor:
+    return torch.tensor(list(mirror_indices(KEYPOINTS)), device=device)
 
 
 def displace_boxes(boxes: Tensor, share: float) -> Tensor:

@@ -149,10 +149,16 @@ class Model(nn.Module):
     def _codes_of_other_frames(self, crops: Tensor, times: Tensor) -> Tensor:
         """TI for each of (B, S) frames, from the frame of its item farthest in time: (B, S, ti).
 
-        A nearby frame would let TI carry the pose.
+        A nearby frame would let TI carry the pose. The farthest is the first or the last in time,
+        so only these two are encoded.
         """
-        ti = self.encoder.time_invariant(crops.flatten(0, 1)).float().unflatten(0, times.shape)
-        return ti.gather(1, _farthest_in_time(times)[..., None].expand_as(ti))
+        if self.encoder.steady is None:
+            return crops.new_zeros(*times.shape, 0)
+        ends, choice = _farthest_in_time(times)
+        B = torch.arange(len(times), device=times.device)
+        codes = self.encoder.time_invariant(crops[B[:, None], ends].flatten(0, 1)).float()
+        codes = codes.unflatten(0, (-1, 2))  # (B, 2, ti)
+        return codes.gather(1, choice[..., None].expand(-1, -1, codes.shape[-1]))
 
     def encode(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Frames (N, 3, H, W) uint8 to codes (N, tv), (N, ti) and boxes (N, 4), for inference.
@@ -206,9 +212,13 @@ def to_float(frames: Tensor) -> Tensor:
     return frames.reshape(-1, *frames.shape[-3:]).float() / 255
 
 
-def _farthest_in_time(times: Tensor) -> Tensor:
-    """For each frame (B, S) the slot of the frame of its item farthest in time."""
-    return (times[:, :, None] - times[:, None]).abs().argmax(-1)
+def _farthest_in_time(times: Tensor) -> tuple[Tensor, Tensor]:
+    """Slots of the first and the last frame (B, 2), and which of the two is farther (B, S)."""
+    ends = torch.stack((times.argmin(-1), times.argmax(-1)), dim=-1)
+    distance = (times[:, :, None] - times.gather(1, ends)[:, None]).abs()  # (B, S, 2)
+    to_first, to_last = distance.unbind(-1)
+    lower_slot = (ends[:, :1] > ends[:, 1:]).expand_as(times)  # decides where both are as far
+    return ends, torch.where(to_first == to_last, lower_slot, to_last > to_first).long()
 
 
 def _composite(decoded: Tensor, masks: Tensor, boxes: Tensor, batch: Batch) -> Tensor:
