@@ -22,11 +22,12 @@ from pretrain import Clip, corners, intersection, read_clip
 
 from mocap_cli.cli.display import Display
 from mocap_cli.learning.data.dataset import Dataset
-from mocap_cli.learning.data.ingest import choose_recipe, default_gaps, ingest, probe_videos
+from mocap_cli.learning.data.ingest import ingest, probe_videos
 from mocap_cli.learning.loop.distributed import Distributed
-from mocap_cli.learning.loop.settings import PRESETS, STORED_SIDE, Settings
+from mocap_cli.learning.loop.settings import STORED_SIDE, Settings
 from mocap_cli.learning.loop.training import Hooks, train
 from mocap_cli.learning.model.model import Model
+from mocap_cli.learning.options import PretrainOptions
 from mocap_cli.learning.pretraining import _with_measured_prior
 
 LONGER = 5  # times as many steps are given to learning without gravity
@@ -68,12 +69,10 @@ def main() -> None:
 def begin(videos: Sequence[Path], store: Path, batch: int) -> tuple[Dataset, Settings]:
     """The dives decoded, and the small preset as `mocap pretrain` would set it for them."""
     infos, _ = probe_videos(videos)
-    gaps, small = default_gaps(infos), PRESETS["small"]
-    recipe = choose_recipe(infos, STORED_SIDE["small"], gaps, None, "auto")
+    settings, recipe = PretrainOptions(preset="small", batch=batch).settle(infos, "cpu")
     with Display("benchmark", quiet=False, as_json=False) as screen:
         found = ingest(infos, store, recipe, "skip", lambda video, n: screen.bar(video.name, n))
-    weights = replace(small.weights, far=gaps.far)
-    return found.dataset, replace(small, gaps=gaps, batch=batch, weights=weights)
+    return found.dataset, settings
 
 
 def curve(

@@ -20,13 +20,12 @@ from mocap_cli.learning.data.decoding import store_video
 from mocap_cli.learning.data.ingest import (
     _CAMERAS,
     _ClipSource,
-    _frame_size,
-    default_gaps,
     ingest,
     open_dataset,
     probe_videos,
 )
 from mocap_cli.learning.data.store import StoreRecipe, open_clip
+from mocap_cli.learning.options import _default_gaps, _frame_size
 from mocap_cli.tracking.track import TrackOptions
 from mocap_cli.video.probe import probe
 
@@ -222,9 +221,9 @@ def test_a_run_whose_frames_were_removed_cannot_be_gone_on_with(tmp_path):
 
 def test_far_and_near_shrink_with_short_clips(tmp_path):
     long, short = (film(tmp_path / f"{n}.mp4", range(n)) for n in (600, 45))
-    assert default_gaps(probe_videos([long])[0]).far == 4.0
-    assert default_gaps(probe_videos([long])[0]).near == pytest.approx(0.2)
-    gaps = default_gaps(probe_videos([short])[0])
+    assert _default_gaps(probe_videos([long])[0]).far == 4.0
+    assert _default_gaps(probe_videos([long])[0]).near == pytest.approx(0.2)
+    gaps = _default_gaps(probe_videos([short])[0])
     assert gaps.far == pytest.approx(0.375)
     assert 0 < gaps.near < gaps.far / 4
 

@@ -2,8 +2,7 @@
 
 import json
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +14,6 @@ from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import write_atomically
 from mocap_cli.learning.data.dataset import Crowds, Dataset, TrainingClip
 from mocap_cli.learning.data.decoding import store_video
-from mocap_cli.learning.data.sampling import Gaps
 from mocap_cli.learning.data.store import StoredClip, StoreRecipe, is_stored, open_clip
 from mocap_cli.types import Float32
 from mocap_cli.video.probe import VideoInfo, probe
@@ -24,13 +22,6 @@ RUN = "run.json"
 
 _CAMERAS = "cameras.json"
 _CAMERA_NAME = re.compile(r"^(?P<take>.+?)[._-]cam(?P<view>\d+)$", re.IGNORECASE)
-
-_NEAR, _FAR = 0.2, 4.0  # seconds, the paper's for everyday motion
-_FAR_SHARE = 0.25  # of a clip: in a dive, a quarter of it is far
-_NEAR_SHARE = 1 / 7  # of far; the paper's lie between a sixth and a twentieth
-_NEAR_FRAMES = 2  # stored frames that should lie within near
-_FPS = (15.0, 60.0)  # least and most frames stored a second
-_ROUND_TO = 8  # pixels; the networks halve their images several times
 
 _OpenBar = Callable[[Path, int | None], AbstractContextManager[Callable[[int], None]]]
 """Opens a progress bar for a video of so many frames; the bar takes the frames done."""
@@ -68,38 +59,6 @@ def probe_videos(videos: Sequence[Path]) -> tuple[dict[Path, VideoInfo], dict[Pa
             "give videos that play, or a folder of them",
         )
     return infos, skipped
-
-
-def default_gaps(infos: Mapping[Path, VideoInfo]) -> Gaps:
-    """Near and far where the user gives none: the paper's, less where clips are short."""
-    length = float(np.median([info.duration or 0.0 for info in infos.values()]))
-    far = min(_FAR, max(_FAR_SHARE * length, 0.2))
-    near = min(_NEAR, _NEAR_SHARE * far)
-    return Gaps(near=near, far=far, fall=(near, 2 * near))
-
-
-def choose_recipe(
-    infos: Mapping[Path, VideoInfo], side: int, gaps: Gaps, fps: float | None, background: str
-) -> StoreRecipe:
-    """How to store these videos."""
-    width, height = _frame_size(infos.values(), side)
-    if fps is None:
-        fps = min(max(_NEAR_FRAMES / gaps.near, _FPS[0]), _FPS[1])
-    return StoreRecipe(width=width, height=height, fps=fps, background=background)
-
-
-def _frame_size(infos: Iterable[VideoInfo], side: int) -> tuple[int, int]:
-    """The shape that most seconds of video have, with `side` as its longer side: (w, h)."""
-    seconds: Counter[tuple[int, int]] = Counter()
-    for info in infos:
-        scale = side / max(info.width, info.height)
-        shape = (_rounded(info.width * scale), _rounded(info.height * scale))
-        seconds[shape] += round(1000 * (info.duration or 0.001))
-    return max(seconds, key=lambda shape: (seconds[shape], shape))
-
-
-def _rounded(length: float) -> int:
-    return max(16, round(length / _ROUND_TO) * _ROUND_TO)
 
 
 def ingest(
