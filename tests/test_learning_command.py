@@ -35,7 +35,7 @@ from mocap_cli.tracking.track import TrackOptions
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory) -> Path:
-    """Two clips, one that is none, and their frames once they are stored."""
+    """Two clips, a broken one, and their frames once they are stored."""
     folder = tmp_path_factory.mktemp("clips")
     for seed in range(2):
         film_blob(folder / f"blob{seed}.mp4", seed, 3)
@@ -74,7 +74,7 @@ def tinily(clips) -> str:
     return TINILY.format(store=clips / "frames")
 
 
-def test_a_folder_of_videos_becomes_a_model_with_pictures_of_how(mocap, tinily):
+def test_a_folder_of_videos_becomes_a_model_with_previews(mocap, tinily):
     code, out, err = mocap(f"pretrain videos -o runs/a --steps 3 {tinily}")
     assert (code, out) == (0, "")
     assert "2 clips, 90 frames" in err
@@ -90,7 +90,7 @@ def test_a_folder_of_videos_becomes_a_model_with_pictures_of_how(mocap, tinily):
     assert model.config == TINY
 
 
-def test_ctrl_c_saves_leaves_with_130_and_says_how_to_go_on(mocap, tinily, monkeypatch):
+def test_ctrl_c_saves_exits_with_130_and_prints_how_to_resume(mocap, tinily, monkeypatch):
     whole = MetricsLog.log_step
 
     def interrupted(self, told) -> None:
@@ -113,7 +113,7 @@ def test_ctrl_c_saves_leaves_with_130_and_says_how_to_go_on(mocap, tinily, monke
     assert steps == [1, 2, 3, 4, 4]  # the last line is the look at held-out frames
 
 
-def test_a_run_is_never_overwritten_and_a_finished_one_says_so(mocap, tinily):
+def test_a_run_is_never_overwritten_and_a_complete_one_is_reported(mocap, tinily):
     assert mocap(f"pretrain videos -o runs/a --steps 1 {tinily}")[0] == 0
     code, _, err = mocap(f"pretrain videos -o runs/a --steps 1 {tinily}")
     assert code == 1
@@ -137,7 +137,7 @@ def test_a_resumed_run_takes_another_rate_and_batch_and_refuses_the_rest(mocap, 
     assert (run.rate, run.batch) == (1e-5, 4)
 
 
-def test_a_folder_with_somebody_elses_files_is_not_written_into(mocap, tinily):
+def test_a_folder_with_foreign_files_is_not_written_into(mocap, tinily):
     for name in ("run.json", "metrics.jsonl", "best.safetensors"):
         folder = Path(f"of-{name}")
         folder.mkdir()
@@ -157,7 +157,7 @@ def test_two_processes_never_write_to_one_run(mocap, tinily):
     assert (code, "another process writes to runs/a" in err) == (1, True)
 
 
-def test_a_dry_run_tells_the_plan_and_writes_nothing(mocap, tinily):
+def test_a_dry_run_prints_the_plan_and_writes_nothing(mocap, tinily):
     code, out, err = mocap(f"pretrain videos -o runs/a --steps 1000 --dry-run {tinily}")
     assert (code, err) == (0, "")
     told = dict(line.split(maxsplit=1) for line in out.splitlines())
@@ -208,18 +208,18 @@ def test_a_dry_run_reports_what_it_is_doing_while_it_computes(clips, monkeypatch
         ("pretrain videos --method css --fall-steps 5", 1, "no detector"),
     ],
 )
-def test_what_cannot_be_is_said_before_the_work(mocap, tinily, typed, code, said):
+def test_bad_requests_fail_before_the_work(mocap, tinily, typed, code, said):
     left, _, err = mocap(f"{typed} --preset small --device cpu")
     assert left == code
     assert said in " ".join(err.split())
 
 
-def test_a_run_that_is_not_there_cannot_be_resumed(mocap):
+def test_a_missing_run_cannot_be_resumed(mocap):
     code, _, err = mocap("pretrain -o nowhere --resume")
     assert (code, "there is no nowhere/last.safetensors" in err) == (1, True)
 
 
-def test_another_method_is_a_word_away(mocap, tinily):
+def test_another_method_is_chosen_by_name(mocap, tinily):
     assert mocap(f"pretrain videos -o runs/css --method css --steps 2 {tinily}")[0] == 0
     row = read_metrics(Path("runs/css/metrics.jsonl"))[0]
     assert "contrast" in row
@@ -227,9 +227,7 @@ def test_another_method_is_a_word_away(mocap, tinily):
     assert open_model(Path("runs/css/best.safetensors"))[0].config == replace(TINY, method="css")
 
 
-def test_two_cameras_teach_nsd_and_a_clip_of_one_camera_may_lie_beside(
-    mocap, tinily, clips, monkeypatch
-):
+def test_nsd_trains_on_two_cameras_and_ignores_clips_of_one(mocap, tinily, clips, monkeypatch):
     use_model(monkeypatch, replace(TINY, tv=18))  # points in space
     Path("pair").mkdir()
     for name in ("jump.cam0", "jump.cam1", "alone"):
@@ -243,7 +241,7 @@ def test_two_cameras_teach_nsd_and_a_clip_of_one_camera_may_lie_beside(
     assert open_model(Path("runs/nsd/best.safetensors"))[0].config.method == "nsd"
 
 
-def test_imagenets_features_are_kept_as_a_model_that_learnt_nothing(mocap, tinily):
+def test_imagenet_features_are_saved_as_a_model_without_training(mocap, tinily):
     code, _, err = mocap(f"pretrain videos -o runs/i --method imagenet {tinily}")
     assert code == 0, err
     model, meta = open_model(Path("runs/i/best.safetensors"))
@@ -252,7 +250,7 @@ def test_imagenets_features_are_kept_as_a_model_that_learnt_nothing(mocap, tinil
     assert model.encode(frames)[0].shape == (2, 112 * 2 * 2)  # Lite0 at a sixteenth of 32 pixels
 
 
-def test_keypoints_beside_the_videos_are_learnt_and_the_pose_head_is_kept(mocap, tinily):
+def test_keypoints_next_to_the_videos_train_a_pose_head_that_is_saved(mocap, tinily):
     code, _, err = mocap(f"pretrain videos -o runs/a --keypoints --steps 2 {tinily}")
     assert code == 1
     assert "no video has keypoints next to it" in err
@@ -266,7 +264,7 @@ def test_keypoints_beside_the_videos_are_learnt_and_the_pose_head_is_kept(mocap,
     assert open_model(Path("runs/a/best.safetensors"))[0].pose is not None
 
 
-def test_tensorboard_gets_what_the_journal_gets_only_on_request_and_resumes_at_its_step(
+def test_tensorboard_gets_the_metrics_only_on_request_and_resumes_at_its_step(
     mocap, tinily, monkeypatch
 ):
     board = Board()
@@ -306,7 +304,7 @@ class Board(ModuleType):
         self.closed = True
 
 
-def test_gravity_weighs_as_in_the_paper_but_more_in_small(mocap, tinily):
+def test_free_fall_losses_weigh_as_in_the_paper_but_more_in_the_small_size(mocap, tinily):
     assert PRESETS["full"].weights.track == LossWeights().track == 1
     assert mocap(f"pretrain videos -o runs/a --steps 1 --fall-steps 1 {tinily}")[0] == 0
     assert (

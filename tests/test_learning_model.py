@@ -1,4 +1,4 @@
-"""The model: what passes between its parts, what it learns from a tiny clip, and its file."""
+"""The model: its parts, what it learns from a tiny clip, and its file."""
 
 import json
 import math
@@ -48,7 +48,7 @@ def model():
     return Model(TINY)
 
 
-def test_shapes_are_as_they_are_written(model):
+def test_outputs_have_the_documented_shapes(model):
     out = model(noise(), OURS)
     assert out.tv.shape == (2, 4, 24)
     assert out.ti.shape == (2, 4, 8)
@@ -65,7 +65,7 @@ def test_a_mask_reaches_one_and_ends_before_its_crop_does(model):
     assert masks.min() >= 0
 
 
-def test_where_the_background_is_unknown_nothing_is_asked(model):
+def test_an_unknown_background_has_no_reconstruction_error(model):
     with torch.no_grad():
         nowhere, everywhere = noise(known=False), noise(known=True)
         out = model(nowhere, OURS)
@@ -81,7 +81,7 @@ def test_each_frame_gets_the_appearance_of_the_frame_farthest_in_time():
     assert ends.gather(1, choice).tolist() == [[3, 3, 3, 2], [2, 0, 0, 0], [2, 0, 0, 0]]
 
 
-def test_what_a_frame_gives_does_not_depend_on_its_company(model):
+def test_codes_of_a_frame_do_not_depend_on_its_batch(model):
     model.eval()
     frames = noise().frames.flatten(0, 1)
     with torch.no_grad():
@@ -175,7 +175,7 @@ def overlap(a, b):
     return inside / ((a[:, 2:] - a[:, :2]).prod(-1) + (b[:, 2:] - b[:, :2]).prod(-1) - inside)
 
 
-def test_the_subjects_size_is_measured_from_frames_and_their_background():
+def test_the_subject_size_is_measured_from_frames_and_their_background():
     frames, plate, _, times = clip_of_a_blob()
     batch = Batch(
         frames[None],
@@ -190,7 +190,7 @@ def test_the_subjects_size_is_measured_from_frames_and_their_background():
     assert measure_subject_size(replace(batch, frames=batch.plates)) == (0.5, 0.5)
 
 
-def test_on_a_tiny_clip_the_box_finds_what_moves_without_being_told():
+def test_the_detector_learns_to_box_the_moving_subject_without_labels():
     torch.manual_seed(0)
     frames, plate, boxes, times = clip_of_a_blob()
     H, W = frames.shape[-2:]
@@ -285,7 +285,7 @@ def test_a_tampered_model_is_refused(tmp_path, model, change, says):
         open_model(path)
 
 
-def test_a_pickle_is_refused_and_nothing_in_it_runs(tmp_path):
+def test_a_pickle_is_refused_and_runs_no_code(tmp_path):
     path = tmp_path / "model.safetensors"
 
     class Bomb:
@@ -298,7 +298,7 @@ def test_a_pickle_is_refused_and_nothing_in_it_runs(tmp_path):
     assert not (tmp_path / "boom").exists()
 
 
-def test_the_sheet_has_every_part_and_every_pose_in_everybodys_looks(model):
+def test_a_sheet_has_every_part_and_every_pose_with_every_appearance(model):
     parts = _preview_images(model, noise(B=3))
     assert parts.swaps.shape == (3, 3, 3, 32, 32)
     assert parts.composite.shape == (3, 3, 32, 48)
@@ -307,7 +307,7 @@ def test_the_sheet_has_every_part_and_every_pose_in_everybodys_looks(model):
     assert plain.boxes is plain.masks is plain.swaps is None
 
 
-def test_without_the_internet_the_full_size_starts_from_what_is_shipped(monkeypatch):
+def test_without_the_internet_the_full_size_starts_from_the_bundled_weights(monkeypatch):
     monkeypatch.setattr(model_config, "weights_available", lambda name: name != "resnet50")
     found = with_available_weights(MODEL_PRESETS["full"])
     assert {found.detector, found.encoder, found.features} == {"lite0"}

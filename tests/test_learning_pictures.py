@@ -1,4 +1,4 @@
-"""Sheets and curves: what they show is where it is."""
+"""Preview sheets and loss curves."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_a_box_is_outlined_where_it_lies():
     assert rows.max() - rows.min() == pytest.approx(36, abs=1)
 
 
-def test_a_method_that_draws_nothing_shows_what_it_has():
+def test_the_sheet_of_a_method_without_a_decoder_has_fewer_columns():
     full = {"masks": torch.ones(2, 1, 32, 32), "decoded": torch.ones(2, 3, 32, 32)}
     narrow, wide = _draw_sheet(parts(2), "css"), _draw_sheet(parts(2, **full), "ours")
     assert wide.shape[1] - narrow.shape[1] == 2 * (narrow.shape[1] // 3)
@@ -40,7 +40,7 @@ def test_a_method_that_draws_nothing_shows_what_it_has():
     assert swapped.shape[0] > wide.shape[0]
 
 
-def test_a_falling_loss_falls_on_the_picture_and_every_loss_has_a_plot():
+def test_a_falling_loss_falls_in_its_plot_and_every_loss_has_one():
     rows = [{"step": i, "falls": 10.0 - i / 10, "rises": i / 10} for i in range(1, 101)]
     picture = draw_curves(rows)
     assert draw_curves([*rows, {"step": 100, "more": 1.0}]).shape == picture.shape
@@ -58,7 +58,7 @@ def _height(plot) -> tuple[float, float]:
     return rows[columns < middle].mean(), rows[columns > middle].mean()
 
 
-def test_the_gallery_draws_at_first_when_it_is_time_and_at_last_and_changes_no_model(tmp_path):
+def test_previews_are_written_at_first_when_due_and_at_last_and_change_no_model(tmp_path):
     torch.manual_seed(1)
     model = Model(TINY).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -72,6 +72,6 @@ def test_the_gallery_draws_at_first_when_it_is_time_and_at_last_and_changes_no_m
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
 
-def test_time_left_reads_as_people_say_it():
+def test_durations_are_formatted_in_two_units():
     said = [format_duration(seconds) for seconds in (4.4, 61, 3600 * 2 + 300, 86400 * 3 + 7200)]
     assert said == ["4 s", "1 min 1 s", "2 h 5 min", "3 d 2 h"]

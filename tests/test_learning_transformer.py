@@ -67,7 +67,7 @@ def test_shrinking_keeps_the_shape_and_never_enlarges():
     assert shrink(torch.rand(1, 3, 20, 30), 50).shape == (1, 3, 20, 30)
 
 
-def test_an_untrained_detector_says_the_same_of_every_picture():
+def test_an_untrained_detector_gives_every_image_the_same_box():
     for head in ("mean", "map"):
         detector = Detector(make_backbone("lite0"), head, 64, 0.2)
         boxes = detector(torch.rand(2, 3, 48, 64))
