@@ -27,6 +27,7 @@ from mocap_cli.learning.model.backbones import weights_available
 
 PAPER = 250_000 / (4.5 * 86400)  # steps/s
 FRAMES, CLIPS = 300, 4
+READ_OUT = 10  # steps between two read-outs of a GPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ def measure(
 ) -> Speed:
     """Train on noise, and average over the steps after the first ones."""
     metrics: list[StepMetrics] = []
+    warm_up = -(-warm_up // READ_OUT) * READ_OUT  # steps between read-outs share one mean time
     end = warm_up + steps
     run = replace(
         PRESETS[preset], steps=end, batch=batch, save_every=end, check_every=end, shrink_steps=0
