@@ -10,8 +10,8 @@ from rich.live import Live
 from rich.table import Table
 
 from mocap_cli.cli.display import Display, format_duration, stderr_console
-from mocap_cli.learning.loop.settings import Settings
 from mocap_cli.learning.loop.metrics_log import StepMetrics
+from mocap_cli.learning.loop.settings import Settings
 
 _AVERAGED_STEPS = 50
 
