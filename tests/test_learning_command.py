@@ -326,3 +326,25 @@ def test_several_processes_must_share_a_batch_evenly(mocap, tinily, monkeypatch)
     assert code == 1
     assert "3 processes cannot share a batch of 2" in err
     assert "--batch 3" in err
+
+
+def test_a_run_prints_its_outcome_as_json(mocap, tinily):
+    code, out, err = mocap(f"pretrain videos -o runs/a --steps 2 {tinily} --json")
+    assert (code, err) == (0, "")
+    result = json.loads(out)["results"][0]
+    assert (result["step"], result["finished"]) == (2, True)
+    assert result["model"] == "runs/a/best.safetensors"
+
+
+def test_python_trains_a_model_reports_its_steps_and_resumes(mocap, clips):
+    import mocap_cli
+
+    calls = []
+    model = mocap_cli.pretrain(
+        "videos", "runs/a", steps=2, side=96, batch=2, preset="small", device="cpu",
+        background="median", store=clips / "frames", progress=lambda *call: calls.append(call),
+    )  # fmt: skip
+    assert model == Path("runs/a/best.safetensors")
+    assert ("training", 2, 2) in calls
+    assert mocap_cli.pretrain([], "runs/a", resume=True, steps=3, device="cpu") == model
+    assert read_checkpoint_state(Path("runs/a/last.safetensors"))[1].step == 3

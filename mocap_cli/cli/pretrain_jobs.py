@@ -65,7 +65,11 @@ def print_plan(
     """Print what a run would take; meanwhile a bar names what is being done."""
     with display.progress("planning") as progress:
         text = plan_run(videos, options, device, lambda stage: progress(stage, 0, None))
-    typer.echo(text)
+    if display.as_json:
+        rows = (line.split(maxsplit=1) for line in text.splitlines())
+        display.report(Report("", data={"plan": {row[0]: row[-1] for row in rows if row}}))
+    else:
+        typer.echo(text)
 
 
 class _RunOnTerminal(RunDisplay):

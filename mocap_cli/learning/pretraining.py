@@ -28,6 +28,7 @@ from mocap_cli.learning.loop.settings import Settings
 from mocap_cli.learning.loop.training import BEST, LAST, Hooks, train
 from mocap_cli.learning.model.model_config import with_available_weights
 from mocap_cli.learning.options import PretrainOptions
+from mocap_cli.progress import Progress, count_stage
 from mocap_cli.weights import Device
 
 OnFrame = Callable[[int], None]
@@ -81,6 +82,25 @@ class RunDisplay:
     def should_stop(self) -> bool:
         """Whether to save and stop after the present step."""
         return False
+
+
+class ProgressDisplay(RunDisplay):
+    """Reports a run to a progress callback of the Python API."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._steps = progress, 0
+
+    def decoding(self, video: Path, frames: int | None) -> AbstractContextManager[OnFrame]:
+        """The frames of one video."""
+        return nullcontext(count_stage(self._progress, f"decoding {video.name}", frames))
+
+    def starting(self, settings: Settings, *, resumed: bool) -> None:
+        """The number of steps is known."""
+        self._steps = settings.steps
+
+    def on_step(self, metrics: StepMetrics) -> None:
+        """The training steps."""
+        self._progress("training", metrics.step, self._steps)
 
 
 _NO_DISPLAY = RunDisplay()
