@@ -2,8 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from hashlib import sha256
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +13,6 @@ from mocap_cli.weights import Device, open_network, weight_hash
 _NETWORKS = ("movenet_thunder.onnx", "blazepose_full.onnx", "movenet_multipose.onnx")
 """All that look at pictures, in weights/."""
 
-_PACKAGE = Path(__file__).parent
 _MOVENET_SHIFT = np.float32(0.33)  # pixels; a picture and its mirror image show that much
 _SIGMOID_LIMIT = 30.0  # keeps exp() within a float
 
@@ -23,14 +20,6 @@ _SIGMOID_LIMIT = 30.0  # keeps exp() within a float
 def network_hashes() -> dict[str, str]:
     """The SHA-256 of each: what keypoints depend on beside the pictures."""
     return {name: weight_hash(name) for name in _NETWORKS}
-
-
-def code_version() -> str:
-    """A SHA-256 over this package's source: what keypoints depend on beside the networks."""
-    whole = sha256()
-    for path in sorted(_PACKAGE.glob("*.py")):
-        whole.update(path.name.encode() + b"\0" + path.read_bytes())
-    return whole.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
