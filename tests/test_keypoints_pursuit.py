@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from mocap_cli.keypoints.appearance import appearance_of, similarity
-from mocap_cli.keypoints.candidates import Candidate, merged_detections
 from mocap_cli.keypoints.crop import CROP_SIZE, Crop
 from mocap_cli.keypoints.detection import COCO_COUNT, detect, detect_fast
 from mocap_cli.keypoints.flow_tracker import FlowTracker
+from mocap_cli.keypoints.follow import _Candidate, _merged_detections
 from mocap_cli.keypoints.person_search import PersonSearch
 from mocap_cli.keypoints.person_tracker import assign_detections
 from mocap_cli.keypoints.pose_networks import NetworkOutput
@@ -129,14 +129,14 @@ def test_one_body_is_never_two_people():
 def role(frames):
     seen = sighting_at(Crop(150, 150, 160))
     sightings = dict.fromkeys(frames, seen)
-    return Candidate(
+    return _Candidate(
         None, seen.colours, seen.crop, late=False, stranger=False, detections=sightings
     )
 
 
 def test_who_was_seen_beside_the_subject_is_somebody_else_in_the_same_clothes():
     subject, team_mate, come_back = role(range(5)), role(range(3, 9)), role(range(10, 12))
-    part = merged_detections([subject, team_mate, come_back], subject)
+    part = _merged_detections([subject, team_mate, come_back], subject)
     assert sorted(part) == [*range(5), 10, 11]
 
 
