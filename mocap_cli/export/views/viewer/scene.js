@@ -1,10 +1,10 @@
-/* The 3D view: one person on a floor of one-metre squares, seen by a camera that the mouse turns. */
+/* The 3D view: the person on a grid of one-metre squares, with an orbiting camera. */
 
 const THICKNESS = {
   knee: 0.062, ankle: 0.046, toe: 0.036, hip: 0.05, spine: 0.07, thorax: 0.07, neck: 0.05,
   head: 0.05, shoulder: 0.046, elbow: 0.042, wrist: 0.034,
-}; // metres across the limb that ends in that joint
-const TRAIL = 6; // seconds of the way of the centre of mass, before and after now
+}; // metres; diameter of the limb that ends in this joint
+const TRAIL = 6; // seconds of the path of the centre of mass, before and after the current frame
 const GRID = 7; // metres of floor shown around the middle
 
 const sideOf = (name) => (name.startsWith("left") ? "left" : name.startsWith("right") ? "right" : "middle");
@@ -24,7 +24,7 @@ class Scene {
     this.reset();
   }
 
-  /* Everything in view, a little from the side and from above. */
+  /* The whole motion in view, a little from the side and from above. */
   reset() {
     const [low, high] = this.reach();
     const middle = low.map((value, axis) => (value + high[axis]) / 2);
@@ -34,7 +34,7 @@ class Scene {
     this.follow = tall > 1.8 || wide > 3.5;
     this.orbit.target = middle;
     this.orbit.pan = [0, 0, 0];
-    // Whoever comes nearer than the middle must not grow out of the view.
+    // A person nearer than the middle must not outgrow the view.
     this.orbit.distance = this.follow ? 1.2 / FIELD : (0.2 + Math.max(1, tall, wide * narrow)) / FIELD + 0.6 * wide;
     this.look("camera");
     this.orbit.yaw += 0.5;
@@ -52,7 +52,7 @@ class Scene {
     return Number.isFinite(low[0]) ? [low, high] : [[-1, 0, -1], [1, 2, 1]];
   }
 
-  /* Turn to one of the four views, as the person stands in this frame. */
+  /* Go to one of the four views, by the heading of the person in this frame. */
   look(view) {
     const pose = this.motion.camera.subarray(this.frame * 12, this.frame * 12 + 12);
     if (view === "camera") {
@@ -66,7 +66,7 @@ class Scene {
     }
   }
 
-  /* Which way the person faces along the floor: left hip, up the trunk, and what is ahead. */
+  /* The heading of the person along the floor, from the hips and the trunk. */
   facing() {
     const at = (name) => placeOf(this.motion, this.frame, this.motion.joint[name]);
     const minus = (a, b) => a.map((value, axis) => value - b[axis]);
@@ -117,12 +117,12 @@ class Scene {
     }
   }
 
-  /* The way of the centre of mass around now: behind strong, ahead faint. */
+  /* The path of the centre of mass around the current frame: past opaque, future faint. */
   drawTrail(pen, lens) {
     const reach = Math.ceil(TRAIL * this.motion.fps);
     const oldest = Math.max(0, this.frame - reach);
     const newest = Math.min(this.motion.frames - 1, this.frame + reach);
-    pen.strokeStyle = this.colours.doubt;
+    pen.strokeStyle = this.colours.uncertain;
     pen.lineWidth = 1.5;
     for (const [first, last, alpha] of [[oldest, this.frame, 0.75], [this.frame, newest, 0.25]]) {
       pen.globalAlpha = alpha;
@@ -175,7 +175,7 @@ class Scene {
     });
   }
 
-  /* Limbs as rounded strokes, the far ones first; unsure ones are faint. */
+  /* Limbs as rounded strokes, the far ones first; uncertain ones are faint. */
   drawBody(pen, lens) {
     const points = this.motion.names.map((_, joint) => lens(placeOf(this.motion, this.frame, joint)));
     const given = this.motion.seen[this.frame] ? 1 : 0.55;
