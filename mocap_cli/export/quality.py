@@ -77,9 +77,9 @@ def measure_quality(motion: Motion) -> Quality:
 
 def _longest_gap(motion: Motion) -> float:
     """Longest time between two consecutive frames in which the person was detected, in seconds."""
-    seen = np.flatnonzero(motion.detected & motion.tracked)
-    apart = np.flatnonzero(np.diff(seen) > 1)
-    gaps = motion.times[seen[apart + 1]] - motion.times[seen[apart]]
+    detected = np.flatnonzero(motion.detected & motion.tracked)
+    before = np.flatnonzero(np.diff(detected) > 1)
+    gaps = motion.times[detected[before + 1]] - motion.times[detected[before]]
     return float(gaps.max(initial=0.0))
 
 
@@ -111,7 +111,7 @@ def _foot_slide(joints: Float64, contacts: NDArray[np.float32], times: Float64) 
 
     Measured over a tenth of a second, so that noise does not count as speed.
     """
-    way = lasted = 0.0
+    distance = duration = 0.0
     for side, pair in enumerate(_FEET):
         planted = (contacts[:, side] > PLANTED) & np.isfinite(joints).all(axis=(1, 2))
         for run in true_runs(planted):
@@ -119,9 +119,9 @@ def _foot_slide(joints: Float64, contacts: NDArray[np.float32], times: Float64) 
             later = np.searchsorted(clock, clock + _STANCE_SECONDS - 1e-6)
             there = later < len(clock)
             moved = foot[later[there]] - foot[there]
-            way += float(np.linalg.norm(moved, axis=-1).min(axis=-1).sum())
-            lasted += float((clock[later[there]] - clock[there]).sum())
-    return way / lasted if lasted > 0 else None
+            distance += float(np.linalg.norm(moved, axis=-1).min(axis=-1).sum())
+            duration += float((clock[later[there]] - clock[there]).sum())
+    return distance / duration if duration > 0 else None
 
 
 def _bone_drift(joints: Float64) -> float | None:

@@ -24,8 +24,8 @@ def write_csv(motion: Motion, path: Path) -> None:
 
 def _rows(motion: Motion) -> Iterator[str]:
     numbers = np.concatenate((motion.joints, motion.sigma[..., None]), axis=-1)  # (T, J, 4)
-    for time, joints, seen in zip(motion.times.tolist(), numbers, motion.detected, strict=True):
-        last = "true" if seen else "false"
+    for time, joints, detected in zip(motion.times.tolist(), numbers, motion.detected, strict=True):
+        last = "true" if detected else "false"
         for name, values in zip(motion.skeleton.names, joints.tolist(), strict=True):
             cells = ",".join("" if v != v else f"{v:.6f}" for v in values)
             yield f"{time:.6f},{name},{cells},{last}\n"

@@ -1,4 +1,4 @@
-"""Page: the motion beside its video in one HTML file that opens anywhere, without a network.
+"""Page: the motion next to its video in one HTML file that needs no network.
 
 The page embeds the motion as JSON, BVH and a table of angles: its script draws from these files and
 offers them as downloads. Script and style are the files in viewer/, embedded unchanged.

@@ -178,8 +178,8 @@ class Page {
     this.redraw();
   }
 
-  setRate(way) {
-    const next = RATES[Math.max(0, Math.min(RATES.length - 1, RATES.indexOf(this.clock.rate) + way))];
+  setRate(steps) {
+    const next = RATES[Math.max(0, Math.min(RATES.length - 1, RATES.indexOf(this.clock.rate) + steps))];
     $("rate").value = next;
     this.clock.setRate(next);
   }

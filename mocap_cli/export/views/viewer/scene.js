@@ -94,7 +94,7 @@ class Scene {
       pen.font = "13px system-ui, sans-serif";
       pen.fillStyle = this.colours.dim;
       pen.textAlign = "center";
-      pen.fillText("nobody found", width / 2, height / 2);
+      pen.fillText("no person", width / 2, height / 2);
       return;
     }
     if (this.motion.space === "world") this.drawShadow(pen, lens);
@@ -158,12 +158,12 @@ class Scene {
     pen.strokeStyle = this.colours.planted;
     pen.lineWidth = 2;
     ["left", "right"].forEach((side, index) => {
-      const sure = this.motion.contacts[this.frame * 2 + index];
-      if (!(sure > 0.5)) return;
+      const contact = this.motion.contacts[this.frame * 2 + index];
+      if (!(contact > 0.5)) return;
       const [ankle, toe] = ["ankle", "toe"].map((part) =>
         placeOf(this.motion, this.frame, this.motion.joint[`${side}_${part}`]));
       const height = Math.max(0, Math.min(ankle[1] - 0.07, toe[1] - 0.03));
-      pen.globalAlpha = sure;
+      pen.globalAlpha = contact;
       pen.beginPath();
       for (let k = 0; k <= 24; k++) {
         const turn = (k * Math.PI) / 12;
@@ -178,12 +178,12 @@ class Scene {
   /* Limbs as rounded strokes, the far ones first; uncertain ones are faint. */
   drawBody(pen, lens) {
     const points = this.motion.names.map((_, joint) => lens(placeOf(this.motion, this.frame, joint)));
-    const given = this.motion.seen[this.frame] ? 1 : 0.55;
+    const fade = this.motion.seen[this.frame] ? 1 : 0.55;
     const parts = this.bones.map((bone) => {
       const [a, b] = [points[bone.parent], points[bone.joint]];
       const sigma = this.motion.sigma[this.frame * this.motion.J + bone.joint];
-      const sure = Math.max(0.4, Math.min(1, 1.25 - sigma * 3)) * given;
-      return { depth: (a[2] + b[2]) / 2, paint: () => this.drawLimb(pen, a, b, bone, sure) };
+      const opacity = Math.max(0.4, Math.min(1, 1.25 - sigma * 3)) * fade;
+      return { depth: (a[2] + b[2]) / 2, paint: () => this.drawLimb(pen, a, b, bone, opacity) };
     });
     const corners = ["left_shoulder", "right_shoulder", "right_hip", "left_hip"].map((name) => points[this.motion.joint[name]]);
     parts.push({ depth: corners.reduce((sum, point) => sum + point[2], 0) / 4, paint: () => this.drawTrunk(pen, corners, given) });
@@ -199,27 +199,27 @@ class Scene {
     pen.fill();
   }
 
-  drawLimb(pen, a, b, bone, sure) {
+  drawLimb(pen, a, b, bone, opacity) {
     const thick = Math.max(2, (this.orbit.scale * bone.width) / Math.max((a[2] + b[2]) / 2, NEAR));
     const head = this.motion.names[bone.joint] === "head";
     const end = head ? a.map((value, axis) => (value + b[axis]) / 2) : b;
     for (const [colour, width, alpha] of [
-      [this.colours.panel, thick + 2.5, sure],
-      [this.colours[bone.side], thick, sure],
-      ["#fff", thick * 0.3, 0.25 * sure],
+      [this.colours.panel, thick + 2.5, opacity],
+      [this.colours[bone.side], thick, opacity],
+      ["#fff", thick * 0.3, 0.25 * opacity],
     ]) {
       pen.strokeStyle = colour;
       pen.lineWidth = width;
       pen.globalAlpha = alpha;
       this.stroke(pen, a, end);
     }
-    if (head) this.drawHead(pen, a, b, sure);
+    if (head) this.drawHead(pen, a, b, opacity);
   }
 
-  drawHead(pen, neck, crown, sure) {
+  drawHead(pen, neck, crown, opacity) {
     const radius = 0.6 * Math.hypot(crown[0] - neck[0], crown[1] - neck[1]);
     const least = (this.orbit.scale * 0.085) / Math.max(crown[2], NEAR);
-    pen.globalAlpha = sure;
+    pen.globalAlpha = opacity;
     pen.fillStyle = this.colours.middle;
     pen.strokeStyle = this.colours.panel;
     pen.lineWidth = 1.5;
