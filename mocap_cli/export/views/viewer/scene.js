@@ -186,13 +186,13 @@ class Scene {
       return { depth: (a[2] + b[2]) / 2, paint: () => this.drawLimb(pen, a, b, bone, opacity) };
     });
     const corners = ["left_shoulder", "right_shoulder", "right_hip", "left_hip"].map((name) => points[this.motion.joint[name]]);
-    parts.push({ depth: corners.reduce((sum, point) => sum + point[2], 0) / 4, paint: () => this.drawTrunk(pen, corners, given) });
+    parts.push({ depth: corners.reduce((sum, point) => sum + point[2], 0) / 4, paint: () => this.drawTrunk(pen, corners, fade) });
     parts.sort((one, other) => other.depth - one.depth);
     for (const { depth, paint } of parts) if (depth > NEAR) paint();
   }
 
-  drawTrunk(pen, corners, given) {
-    pen.globalAlpha = 0.3 * given;
+  drawTrunk(pen, corners, fade) {
+    pen.globalAlpha = 0.3 * fade;
     pen.fillStyle = this.colours.middle;
     pen.beginPath();
     corners.forEach(([x, y], index) => (index ? pen.lineTo(x, y) : pen.moveTo(x, y)));
