@@ -2,6 +2,7 @@
 
 import copy
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from poses import dance, motion_of
 
 from mocap_cli.body.motion import read_motion, write_motion
+from mocap_cli.cli.main import main
 from mocap_cli.errors import MocapError
 from mocap_cli.export.registry import FORMATS, MotionWriter
 
@@ -105,3 +107,19 @@ def test_the_error_names_the_file_the_key_and_the_value(tmp_path, document, plac
 def test_unknown_keys_are_ignored(tmp_path, document):
     (tmp_path / "a.json").write_text(json.dumps(document | {"note": [1, 2]}))
     assert len(read_motion(tmp_path / "a.json").times) == len(TIMES)
+
+
+def test_a_video_whose_name_is_too_long_for_a_file_is_not_found(
+    tmp_path, document, capsys, monkeypatch
+):
+    document = copy.deepcopy(document)
+    document["source"]["file"] = (
+        255 * "\ufffd"
+    )  # what a name of 255 bytes that are no UTF-8 becomes
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    typed = ["mocap", "export", str(tmp_path / "a.json"), "-o", str(tmp_path / "b.html")]
+    monkeypatch.setattr(sys, "argv", typed)
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert not left.value.code
+    assert "--video says where it is" in capsys.readouterr().err

@@ -16,6 +16,7 @@ from mocap_cli.io.json_fields import JsonObject, short_repr
 from mocap_cli.types import Float32, Float64
 
 _FORMAT = 1
+_MAX_NAME = 765  # bytes of a file name: 255, each of which may have become U+FFFD
 _SHORTEST = 1e-6  # seconds from frame to frame
 _LARGEST = 1e6  # seconds, metres, pixels: a larger number in a file is damage
 
@@ -195,7 +196,7 @@ def _motion(document: JsonObject) -> Motion:
 
 def _source(fields: JsonObject) -> Source:
     return Source(
-        file=fields.text("file", max_bytes=255),
+        file=fields.text("file", max_bytes=_MAX_NAME),
         fps=fields.number("fps", 1e-6, _LARGEST),
         width=fields.number("width", 1, 100_000, int),
         height=fields.number("height", 1, 100_000, int),

@@ -71,7 +71,7 @@ def _check(
     found = None
     if "needed" in uses or ("welcome" in uses and video is not None):
         found = _find_video(job.source, motion, video)
-    elif "welcome" in uses and (beside := _beside(job.source, motion)).is_file():
+    elif "welcome" in uses and _is_file(beside := _beside(job.source, motion)):
         found = beside
     if found is not None:
         inputs["video"] = found
@@ -87,11 +87,19 @@ def _find_video(source: Path, motion: Motion, given: Path | None) -> Path:
     found = _beside(source, motion) if given is None else given
     if found.is_dir():
         found = found / _name(motion)
-    if not found.is_file():
+    if not _is_file(found):
         raise MocapError(
             f"cannot find {found}, the video of {source}", "say where it is with --video"
         )
     return found
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; there is none whose name is too long for a file."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _beside(source: Path, motion: Motion) -> Path:
