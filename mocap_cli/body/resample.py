@@ -21,27 +21,45 @@ _MOST_TIMES, _ALWAYS = 50, 36_000  # times as many frames, and frames that any c
 def uniform_times(times: Float64, fps: float | None) -> tuple[Float64, float]:
     """Times at a constant rate over the same span, and the seconds between them.
 
-    Times that have an even beat are kept, all of them, unless `fps` asks for another one.
+    Times that have a constant rate are kept, all of them, unless `fps` requests another one.
     """
-    if fps is not None:
-        period = 1 / fps
-    else:
-        count = np.arange(len(times)) - (len(times) - 1) / 2
-        period = float(count @ times / (count @ count))  # of the line nearest to the times
-        beat = times.mean() + period * count
-        if np.abs(times - beat).max() <= max(_STEADY * period, _ROUNDED):
-            return times, period
-        gaps = np.diff(times)
-        usual = np.median(gaps)
-        period = float(gaps[np.abs(gaps - usual) <= 0.2 * usual].mean())
-    steps = int((times[-1] - times[0]) / period + 1e-6)
+    period, uniform = _period(times, fps)
+    if uniform:
+        return times, period
+    steps = _steps(times, period)
     if steps > _MOST_TIMES * len(times) + _ALWAYS:
         raise MocapError(
-            f"{len(times)} frames over {times[-1] - times[0]:.0f} s would become {steps} at an even"
-            f" {1 / period:g} frames a second: there is a gap in their times",
+            f"{len(times)} frames over {times[-1] - times[0]:.0f} s would become {steps} at a"
+            f" constant {1 / period:g} frames per second: there is a gap in their times",
             "give a span without the gap with --start and --end, or a lower --fps",
         )
     return times[0] + period * np.arange(steps + 1), period
+
+
+def is_uniform(times: Float64) -> bool:
+    """Whether a constant rate keeps the number of frames."""
+    if len(times) < 3:
+        return True
+    period, uniform = _period(times, None)
+    return uniform or _steps(times, period) + 1 == len(times)
+
+
+def _period(times: Float64, fps: float | None) -> tuple[float, bool]:
+    """Seconds between frames at a constant rate, and whether the times have that rate already."""
+    if fps is not None:
+        return 1 / fps, False
+    count = np.arange(len(times)) - (len(times) - 1) / 2
+    period = float(count @ times / (count @ count))  # of the line nearest to the times
+    line = times.mean() + period * count
+    if np.abs(times - line).max() <= max(_STEADY * period, _ROUNDED):
+        return period, True
+    gaps = np.diff(times)
+    usual = np.median(gaps)
+    return float(gaps[np.abs(gaps - usual) <= 0.2 * usual].mean()), False
+
+
+def _steps(times: Float64, period: float) -> int:
+    return int((times[-1] - times[0]) / period + 1e-6)
 
 
 def resample_motion(motion: Motion, fps: float) -> Motion:
