@@ -147,8 +147,8 @@ def test_where_the_tracker_is_lost_the_models_word_counts(mocap):
     assert mocap("label-fit --labels a.npz -o x.mocap")[0] == 0
     lost, truth = seen_dancing(unsure=slice(30, 60))
     opened = fitted_tracker.open_fitted_tracker(Path("x.mocap"))
-    counsel = opened.analyse(Path("a.mp4"), lost.seen, (None, None), "cpu")
-    pose = counsel.pose(lost.seen, lost.camera, lost.pose)
+    counsel = opened.analyse(Path("a.mp4"), lost.keypoints, (None, None), "cpu")
+    pose = counsel.pose(lost.keypoints, lost.camera, lost.pose)
     off = np.linalg.norm(pose.joints - truth, axis=-1)[30:60].mean()
     default = np.linalg.norm(lost.pose.joints - truth, axis=-1)[30:60].mean()
     assert off < 0.5 * default
