@@ -94,7 +94,7 @@ def main() -> None:
     """Print the tables."""
     began = time.perf_counter()
     with open_video(CLIP) as video:
-        path = estimate_camera_path(video, freeing=PersonMasker())
+        path = estimate_camera_path(video, mask_people=PersonMasker())
     ours_seconds = time.perf_counter() - began
     ours = corner_errors(np.stack([path.homography(i, 0) for i in range(len(path.times))]))
     began = time.perf_counter()

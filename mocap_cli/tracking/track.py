@@ -25,6 +25,7 @@ from mocap_cli.tracking.place import Placement, place_in_world
 from mocap_cli.video.prefetch import prefetch
 from mocap_cli.video.probe import VideoInfo
 from mocap_cli.video.reader import Frame, VideoReader, open_video
+from mocap_cli.video.shots import CutDetector
 from mocap_cli.weights import Device, weight_hash, weight_path
 
 
@@ -104,9 +105,7 @@ def track(
         )
     turning = watch.estimate(options.focal or info.focal_pixels)
     camera, told = _camera(info, options.focal, turning.focal)
-    turned = (
-        turning.rotations(seen.times, camera, seen.times[seen.cut]) if turning.rotates else None
-    )
+    turned = turning.rotations(seen.times, camera) if turning.rotates else None
     level = _unzoomed(seen, camera, turning)
     pose = lift(level, camera, load_lifter(weight_path(LIFTER_FILE)))
     pose = pose if counsel is None else counsel.pose(level, camera, pose)
@@ -123,8 +122,9 @@ def track(
 
 
 def _watched(video: VideoReader, watch: CameraMotionEstimator) -> Iterator[Frame]:
+    cuts = CutDetector()
     for frame in video:
-        watch.add(frame.image, frame.time)
+        watch.add(frame.image, frame.time, cuts.is_cut(frame.image))
         yield frame
 
 
