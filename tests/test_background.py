@@ -15,7 +15,7 @@ from mocap_cli.errors import MocapError
 from mocap_cli.plates import builder
 from mocap_cli.plates.background import Background, read_background, write_background
 from mocap_cli.plates.builder import BackgroundOptions, make_background
-from mocap_cli.plates.median import masked_median, static_plate
+from mocap_cli.plates.median import _masked_median, static_plate
 from mocap_cli.plates.sample_store import SampleStore
 from mocap_cli.plates.surface import Surface
 from mocap_cli.video.reader import open_video
@@ -31,7 +31,7 @@ def test_the_median_is_numpys_where_nobody_is_masked() -> None:
         samples[..., 3] = 255
         # Halves are rounded up.
         expected = np.floor(np.median(samples[..., :3], axis=0) + 0.5)
-        np.testing.assert_array_equal(masked_median(samples)[..., :3], expected)
+        np.testing.assert_array_equal(_masked_median(samples)[..., :3], expected)
 
 
 def test_masked_samples_do_not_count_and_always_occluded_pixels_are_transparent() -> None:
@@ -40,7 +40,7 @@ def test_masked_samples_do_not_count_and_always_occluded_pixels_are_transparent(
     samples[6:, 0, 0] = (10, 20, 30, 255)
     samples[:, 0, 1] = (50, 60, 70, 9)  # and there all the time
     samples[:, 0, 2] = 0  # nothing is seen there
-    result = masked_median(samples)
+    result = _masked_median(samples)
     assert result[0, 0].tolist() == [10, 20, 30, 255]
     assert result[0, 1, :3].tolist() == [50, 60, 70]
     assert result[0, 1, 3] < 10
@@ -244,6 +244,13 @@ def test_videos_without_matches_still_give_a_background(name: str, tmp_path: Pat
     assert known.any()
     if name in ("black", "snow"):
         assert "texture" in " ".join(background.warnings)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (7, 5), (3, 200), (200, 3), (2000, 16)])
+def test_thin_and_tiny_videos_have_a_background(size: tuple[int, int], tmp_path: Path) -> None:
+    frames = [np.ascontiguousarray(wall(2100)[: size[1], i : i + size[0]]) for i in range(8)]
+    background = _made(write_clip(tmp_path / "thin.mkv", frames))
+    assert background.at(0.1)[0].shape == (size[1], size[0], 3)
 
 
 def test_other_files_than_archives_are_refused_in_one_line(tmp_path: Path) -> None:

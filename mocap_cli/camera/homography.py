@@ -24,14 +24,14 @@ def fit_homography(
     matrix, status = cv2.findHomography(
         source, target, cv2.USAC_MAGSAC, _INLIER_PIXELS, maxIters=500, confidence=0.999
     )
-    if matrix is None or not is_plausible(np.asarray(matrix, np.float64), size):
+    if matrix is None or not _is_plausible(np.asarray(matrix, np.float64), size):
         return None
     inliers = np.asarray(status[:, 0] == 1)
     if inliers.sum() < _MIN_INLIERS or inliers.mean() < _MIN_INLIER_RATIO:
         return None
     refined, _ = cv2.findHomography(source[inliers], target[inliers], 0)
     refined = np.asarray(refined, np.float64)
-    if refined.shape != (3, 3) or not is_plausible(refined, size):
+    if refined.shape != (3, 3) or not _is_plausible(refined, size):
         return None
     return refined, inliers
 
@@ -59,7 +59,7 @@ def apply_homography(matrix: NDArray[np.floating], points: NDArray[np.floating])
     return np.asarray(np.where(depth > 1e-9, mapped[..., :2] / np.maximum(depth, 1e-9), _BEHIND))
 
 
-def is_plausible(matrix: NDArray[np.floating], size: tuple[int, int]) -> bool:
+def _is_plausible(matrix: NDArray[np.floating], size: tuple[int, int]) -> bool:
     """Whether a camera can make it: not mirrored, not folded, zoom within reason."""
     corners = apply_homography(matrix, frame_corners(size))
     if (corners < _BEHIND / 10).any():

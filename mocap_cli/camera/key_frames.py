@@ -17,13 +17,13 @@ from mocap_cli.camera.frame_matching import (
     detect_features,
     match_features,
     track_corners,
-)  # fmt: skip
+)
 from mocap_cli.camera.homography import (
     apply_homography,
     frame_corners,
     overlap_share,
     roll_and_zoom,
-)  # fmt: skip
+)
 from mocap_cli.types import Float32, Float64, UInt8
 from mocap_cli.video.probe import Image
 
@@ -41,7 +41,7 @@ _MAX_KEY_FRAMES = 400  # 100 MB of reduced frames; beyond, old ones are used as 
 _MAX_CANDIDATES = 8  # key frames that are compared by SIFT when tracking is lost
 _NO_PAIRS = np.full((_POINTS_PER_FRAME, 4), np.nan, np.float32)
 
-MaskPeople = Callable[[Image], UInt8 | None]
+_MaskPeople = Callable[[Image], UInt8 | None]
 """Gives (H, W) 0 where a person is, else 255."""
 
 
@@ -68,7 +68,7 @@ class KeyFrame:
 
 
 @dataclass(slots=True, eq=False)
-class FrameMatch:
+class _FrameMatch:
     """How one frame was registered."""
 
     time: float  # seconds
@@ -87,7 +87,7 @@ class KeyFrameMatches:
     size: tuple[int, int] = (0, 0)  # displayed pixels
     scale: float = 1.0  # displayed pixels in one reduced pixel
     key_frames: list[KeyFrame] = field(default_factory=list)
-    frames: list[FrameMatch] = field(default_factory=list)
+    frames: list[_FrameMatch] = field(default_factory=list)
     breaks: list[tuple[float, str]] = field(default_factory=list)  # seconds, why a part begins
 
     @property
@@ -109,7 +109,7 @@ class _Frame:
 class KeyFrameMatcher:
     """Registers frames one after the other; only key frames are kept and masked."""
 
-    def __init__(self, mask_people: MaskPeople | None = None) -> None:
+    def __init__(self, mask_people: _MaskPeople | None = None) -> None:
         self.matches = KeyFrameMatches()
         self._mask_people = mask_people
         self._part = -1
@@ -217,7 +217,7 @@ class KeyFrameMatcher:
             pairs = np.concatenate((points, there), axis=1).astype(np.float32)
         self._log_gain = key.log_gain + _log_gain(frame.log_colour, key.log_colour, found)
         quality = found.inlier_ratio, len(found.points), self._log_gain
-        self.matches.frames.append(FrameMatch(frame.time, self._part, self._key, pairs, *quality))
+        self.matches.frames.append(_FrameMatch(frame.time, self._part, self._key, pairs, *quality))
         self._matched_at = frame.time
         first_from = key.first_from_key @ found.key_from_frame
         self._first_from = [self._first_from[-1], first_from / first_from[2, 2]]
@@ -230,7 +230,7 @@ class KeyFrameMatcher:
             self._begin_part(frame, "lost")
             return
         self.matches.frames.append(
-            FrameMatch(frame.time, self._part, -1, _NO_PAIRS, 0.0, 0, np.full(3, np.nan))
+            _FrameMatch(frame.time, self._part, -1, _NO_PAIRS, 0.0, 0, np.full(3, np.nan))
         )
         self._first_from = self._first_from[-1:]
 

@@ -4,9 +4,9 @@ Key frames are solved together by bundle adjustment, so that loops close where t
 back; then every frame is fitted to its key frame.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 
@@ -17,20 +17,18 @@ from mocap_cli.camera.bundle_adjustment import (
     cameras_from_homographies,
     fit_to_fixed,
     reprojection_residuals,
-)  # fmt: skip
-from mocap_cli.camera.camera_path import (
-    CameraKind,
-    CameraPath,
-    fixed_camera_path,
-    intrinsic_matrices,
-)  # fmt: skip
-from mocap_cli.camera.homography import apply_homography, solve_homography
-from mocap_cli.camera.key_frame_pairs import match_key_frames
-from mocap_cli.camera.key_frames import KeyFrame, KeyFrameMatcher, KeyFrameMatches, MaskPeople
+)
+from mocap_cli.camera.camera_path import CameraPath, fixed_camera_path, intrinsic_matrices
+from mocap_cli.camera.frame_matching import Registration, match_features, track_corners
+from mocap_cli.camera.homography import (
+    apply_homography,
+    frame_corners,
+    overlap_share,
+    solve_homography,
+)
+from mocap_cli.camera.key_frames import KeyFrame, KeyFrameMatches
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.types import Bool, Float64, Int64
-from mocap_cli.video.probe import Image
-from mocap_cli.video.shots import CutDetector
 
 # Pixels of the reduced frame.
 _FIXED_PIXELS = 1.5  # a camera whose points shift less is fixed: compression moves them so far
@@ -39,32 +37,10 @@ _PARALLAX_RATIO = 0.5  # inlier ratio below which it does not either
 _TYPICAL = 68  # percentile
 _LARGEST_ZOOM = 6.0  # times the median focal length, beyond which a frame is a wrong match
 _FRAMES_AT_ONCE = 4096  # fitted together, so that an hour fits in memory
-
-
-class _TimedImage(Protocol):
-    """What is needed of a frame; `video.reader.Frame` has it."""
-
-    @property
-    def time(self) -> float:
-        """Seconds."""
-
-    @property
-    def image(self) -> Image:
-        """(H, W, 3) RGB as displayed."""
-
-
-def estimate_camera_path(
-    frames: Iterable[_TimedImage],
-    focal: float | None = None,
-    mask_people: MaskPeople | None = None,
-    on_frame: Callable[[int], None] = lambda done: None,
-) -> CameraPath:
-    """Estimate the camera path from the frames of a video; only key frames are kept."""
-    matcher, cuts = KeyFrameMatcher(mask_people), CutDetector()
-    for done, frame in enumerate(frames, start=1):
-        matcher.add(frame.image, frame.time, cuts.is_cut(frame.image))
-        on_frame(done)
-    return solve_camera_path(matcher.matches, focal)
+_PAIR_POINTS = 160  # per pair of key frames
+_LOOPS_PER_KEY = 8
+_LOOP_OVERLAP = 0.25
+_LARGEST_DRIFT = 0.15  # of the frame, by which chained homographies may be off in a loop
 
 
 def solve_camera_path(matches: KeyFrameMatches, focal: float | None = None) -> CameraPath:
@@ -146,14 +122,13 @@ def _solve_part(matches: KeyFrameMatches, number: int, focal: float) -> CameraPa
     middle = (np.array(matches.reduced_size) - 1) / 2
     if _largest_shift(part, middle) < _FIXED_PIXELS:
         return fixed
-    pairs = match_key_frames(part.keys, part.first, matches.reduced_size)
+    pairs = _match_key_frames(part.keys, part.first, matches.reduced_size)
     key_cameras = _solve_key_frames(part, pairs, focal / matches.scale, middle)
     cameras, error = _fit_frames(part, key_cameras)
     if len(pairs.left):
         left, right = key_cameras[pairs.left], key_cameras[pairs.right]
         error = max(error, _typical(reprojection_residuals(left, right, pairs)))
     walking = error > _PARALLAX_PIXELS or part.inlier_ratio < _PARALLAX_RATIO
-    kind: CameraKind = "walking" if walking else "turning"
     warning = _parallax(part.inlier_ratio, error * matches.scale)
     zoom = np.abs(np.log(cameras.focal / np.median(cameras.focal)))
     likely = np.asarray(zoom < np.log(_LARGEST_ZOOM))
@@ -166,7 +141,7 @@ def _solve_part(matches: KeyFrameMatches, number: int, focal: float) -> CameraPa
         known=known,
         rays_from_frame=_interpolated(rays[likely], known),
         focal=_interpolated(cameras.focal[likely] * matches.scale, known),
-        kind=(kind,),
+        kind=("walking" if walking else "turning",),
         reprojection_error=(error * matches.scale,),
         warnings=(warning,) if walking else (),
     )
@@ -187,6 +162,68 @@ def _largest_shift(part: _Part, middle: Float64) -> float:
         first = apply_homography(part.keys[key].first_from_key, pairs[:, 2:] + middle) - middle
         shifts.append(float(np.median(np.linalg.norm(first - pairs[:, :2], axis=1))))
     return float(np.percentile(shifts, 95))
+
+
+def _match_key_frames(keys: list[KeyFrame], first: int, size: tuple[int, int]) -> PointPairs:
+    """Match each key frame to its parent and to those where the camera came back.
+
+    `first` is the index of keys[0] among all key frames, `size` that of the reduced frames.
+    """
+    wanted = [(i, key.parent - first) for i, key in enumerate(keys) if key.parent >= 0]
+    wanted += _loops(keys, set(wanted), size)
+    rows = [
+        (i, j, found)
+        for i, j in wanted
+        if (found := _matched_points(keys[i], keys[j], size)) is not None
+    ]
+    middle = (np.array(size) - 1) / 2
+    both = np.stack([r[2] for r in rows]) - np.tile(middle, 2) if rows else np.zeros((0, 1, 4))
+    return PointPairs(
+        np.array([r[0] for r in rows], np.int64), np.array([r[1] for r in rows], np.int64),
+        both[..., :2], both[..., 2:],
+    )  # fmt: skip
+
+
+def _loops(
+    keys: list[KeyFrame], linked: set[tuple[int, int]], size: tuple[int, int]
+) -> list[tuple[int, int]]:
+    """Pairs of key frames that overlap though neither was registered to the other."""
+    found: list[tuple[float, int, int]] = []
+    inverse = [np.linalg.inv(key.first_from_key) for key in keys]
+    for j, i in itertools.combinations(range(len(keys)), 2):
+        if (i, j) not in linked:
+            share = overlap_share(inverse[j] @ keys[i].first_from_key, size)
+            if share > _LOOP_OVERLAP:
+                found.append((share, i, j))
+    found.sort(reverse=True)
+    count = dict.fromkeys(range(len(keys)), 0)
+    chosen = []
+    for _, i, j in found:
+        if count[i] < _LOOPS_PER_KEY:
+            count[i] += 1
+            chosen.append((i, j))
+    return chosen
+
+
+def _matched_points(frame: KeyFrame, key: KeyFrame, size: tuple[int, int]) -> Float64 | None:
+    """(_PAIR_POINTS, 4) random inliers: x, y in the frame and x, y in the key frame."""
+    guess = np.linalg.inv(key.first_from_key) @ frame.first_from_key
+    found = track_corners(key.gray, key.points, frame.gray, guess, size)
+    if found is None:
+        found = match_features(key.features, frame.features, size)
+        if found is None or _contradicts(found, guess, size):
+            return None
+    chosen = np.random.default_rng(0).choice(len(found.points), _PAIR_POINTS)
+    points = found.points[chosen].astype(np.float64)
+    return np.concatenate((points, apply_homography(found.key_from_frame, points)), axis=1)
+
+
+def _contradicts(found: Registration, guess: Float64, size: tuple[int, int]) -> bool:
+    """Whether a match is so far from the chained homography that it must be a look-alike."""
+    corners = frame_corners(size)
+    matched = apply_homography(found.key_from_frame, corners)
+    distance = np.linalg.norm(matched - apply_homography(guess, corners), axis=1)
+    return bool(np.median(distance) > _LARGEST_DRIFT * max(size))
 
 
 def _solve_key_frames(

@@ -15,7 +15,7 @@ _TILE_SIDE = 512  # pixels of a panorama
 _UNUSED = np.uint16(0xFFFF)  # sorts behind every colour
 
 
-def masked_median(samples: UInt8) -> UInt8:
+def _masked_median(samples: UInt8) -> UInt8:
     """Exact median (H, W, 4) of samples (N, H, W, 4) without people, else of all in the frame.
 
     A sample's alpha is 255 where it is free, 0 outside of the frame, anything between on a person;
@@ -59,7 +59,7 @@ def static_plate(
             apply_table(store.rows(i, top, bottom), table)
             for i, table in zip(chosen, tables, strict=True)
         ]
-        strips.append(masked_median(np.stack(rows)))
+        strips.append(_masked_median(np.stack(rows)))
     return Plate(surface, np.concatenate(strips))
 
 
@@ -84,7 +84,7 @@ def panorama_plate(
                 if (found := _warped(store, index, matrix, size, surface, tile)) is not None
             ]
             if samples:
-                image[tile] = masked_median(np.stack(samples))
+                image[tile] = _masked_median(np.stack(samples))
     return Plate(surface, image)
 
 

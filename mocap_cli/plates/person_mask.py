@@ -12,7 +12,7 @@ from mocap_cli.keypoints.pose_networks import PoseNetworks
 from mocap_cli.types import UInt8
 from mocap_cli.weights import Device
 
-Floats = NDArray[np.floating]
+_Points = NDArray[np.floating]
 
 _CLOSE_UP = 1.6  # sides of the last detection's crop, searched again in the next frame
 _SMALL = 0.5  # of the frame, below which that crop is searched at all
@@ -58,7 +58,7 @@ class PersonMasker:
         return free
 
 
-def _mask_body(free: UInt8, xy: Floats) -> None:
+def _mask_body(free: UInt8, xy: _Points) -> None:
     """Draw a body with the 21 keypoints (K, 2) as 0."""
     at = dict(zip(KEYPOINTS, xy.astype(np.float64), strict=True))
     corners = [at[f"{side}_{joint}"] for side, joint in _AROUND_TRUNK]
@@ -83,7 +83,7 @@ def _mask_body(free: UInt8, xy: Floats) -> None:
 _AROUND_TRUNK = (("left", "shoulder"), ("right", "shoulder"), ("right", "hip"), ("left", "hip"))
 
 
-def _stroke(free: UInt8, start: Floats, end: Floats, width: float) -> None:
+def _stroke(free: UInt8, start: _Points, end: _Points, width: float) -> None:
     a, b = ((round(float(p[0])), round(float(p[1]))) for p in (start, end))
     # cv2 draws no lines wider than 32767.
     cv2.line(free, a, b, 0, int(np.clip(round(width), 1, 8000)))
