@@ -37,8 +37,8 @@ from mocap_cli.labels.fitting.gather import (
     GatherOptions,
     LabelledClip,
     clip_examples,
+    estimate_of,
     gather,
-    witness_of,
 )
 from mocap_cli.labels.fitting.label_efficiency import draw_label_efficiency, label_efficiency
 from mocap_cli.labels.labels import make_labels
@@ -87,9 +87,9 @@ def truth_of(video: Path) -> Float64:
 
 def clip_of(video: Path, frames: NDArray[np.int64], how: GatherOptions) -> LabelledClip:
     """A clip with those frames of its truth as labels."""
-    witness, joints = witness_of(video, how), truth_of(video)
+    estimate, joints = estimate_of(video, how), truth_of(video)
     labels = make_labels(video, video.name, frames=frames, joints=joints[frames], in_camera=True)
-    return LabelledClip(video, replace(labels, times=witness.times[labels.frames]), witness)
+    return LabelledClip(video, replace(labels, times=estimate.times[labels.frames]), estimate)
 
 
 def splits(
@@ -185,7 +185,7 @@ def asked_after(
 
 def lifter(clips: Sequence[LabelledClip]) -> float:
     """N-MPJPE of what the default tracker's lifter says of labelled frames."""
-    said = np.concatenate([c.witness.pose.joints[c.labels.frames] for c in clips])
+    said = np.concatenate([c.estimate.pose.joints[c.labels.frames] for c in clips])
     truth = np.concatenate([c.labels.joints - c.labels.joints[:, :1] for c in clips])
     times = np.concatenate([c.labels.times for c in clips])
     return score_poses(

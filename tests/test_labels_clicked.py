@@ -90,16 +90,16 @@ def test_one_view_and_bad_calibrations_are_refused(tmp_path):
 
 
 def test_lifted_clicks_are_as_tall_as_the_person_and_about_right():
-    witness, truth = seen_dancing()
-    xy = witness.seen.xy[::6].astype(float)
-    xy[witness.seen.score[::6] == 0] = np.nan
+    estimate, truth = seen_dancing()
+    xy = estimate.keypoints.xy[::6].astype(float)
+    xy[estimate.keypoints.score[::6] == 0] = np.nan
     frames = np.arange(0, len(truth), 6)
     clicks = make_labels(labelled(truth).path, "a", frames=frames, xy=xy)
-    tall = lift_2d_labels(clicks, witness, 1.9)
+    tall = lift_2d_labels(clicks, estimate, 1.9)
     assert body_height(tall.joints) == pytest.approx(1.9, abs=0.02)
     assert tall.in_camera
     assert tall.has_3d.all()
-    usual = lift_2d_labels(clicks, witness)
+    usual = lift_2d_labels(clicks, estimate)
     assert "--height" in usual.notes[-1]
     np.testing.assert_allclose(
         usual.joints * 1.9 / body_height(usual.joints), tall.joints, atol=0.03

@@ -26,8 +26,8 @@ MODEL = "imagenet"
 def mocap(monkeypatch, capsys, tmp_path):
     """Run what a user types in a folder with a.mp4 and labels of it: exit code and stderr."""
     monkeypatch.chdir(tmp_path)
-    witness, truth = seen_dancing()
-    monkeypatch.setattr(gather, "watch", lambda *_, **__: witness)
+    estimate, truth = seen_dancing()
+    monkeypatch.setattr(gather, "estimate_video", lambda *_, **__: estimate)
     monkeypatch.setattr(gather, "encode_video", lambda *_, **__: codes_of(truth))
     monkeypatch.setattr(fitted_tracker, "encode_video", lambda *_, **__: codes_of(truth))
     monkeypatch.setattr(
@@ -156,9 +156,9 @@ def test_where_the_tracker_is_lost_the_models_word_counts(mocap):
 
 
 def test_clicks_are_lifted_and_teach(mocap):
-    witness, _ = seen_dancing()
-    xy = witness.seen.xy.astype(float)
-    xy[witness.seen.score == 0] = np.nan
+    estimate, _ = seen_dancing()
+    xy = estimate.keypoints.xy.astype(float)
+    xy[estimate.keypoints.score == 0] = np.nan
     np.savez("a.npz", xy=xy[::9], frames=np.arange(0, 90, 9), keypoint_names=KEYPOINTS)
     code, err = mocap("label-fit --labels a.npz --height 1.82 -o x.mocap")
     assert code == 0

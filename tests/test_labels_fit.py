@@ -36,9 +36,9 @@ SHORT = FitOptions(steps=50, folds=2)
 @pytest.fixture(scope="module")
 def taught():
     """All labels of a dancer, and what is known of the frames."""
-    witness, truth = seen_dancing()
+    estimate, truth = seen_dancing()
     codes = codes_of(truth)
-    return make_examples(labelled(truth), codes, witness, 0, points=False), codes, truth, witness
+    return make_examples(labelled(truth), codes, estimate, 0, points=False), codes, truth, estimate
 
 
 @pytest.fixture(scope="module")
@@ -110,12 +110,12 @@ def test_the_same_labels_give_the_same_head(taught, expert):
 
 def test_with_2d_a_head_is_better_than_the_lifter_that_it_is_told_of(taught):
     _, _, truth, _ = taught
-    witness, _ = seen_dancing(off=0.08)
+    estimate, _ = seen_dancing(off=0.08)
     codes = codes_of(truth)
-    both = make_examples(labelled(truth), codes, witness, 0, points=True)
+    both = make_examples(labelled(truth), codes, estimate, 0, points=True)
     head = fit_heads(both.only(np.arange(0, 90, 2)), replace(SHORT, points=True))
     off, _ = off_of(head, both.only(np.arange(1, 90, 2)))
-    lifter = np.linalg.norm(witness.pose.joints - truth, axis=-1)[1::2, 1:]
+    lifter = np.linalg.norm(estimate.pose.joints - truth, axis=-1)[1::2, 1:]
     assert off.mean() < lifter.mean()
 
 
@@ -159,8 +159,8 @@ def taught_body():
 
 @pytest.fixture(scope="module")
 def fitted(taught, expert):
-    _, _, truth, witness = taught
-    both = make_examples(labelled(truth), codes_of(truth), witness, 0, points=True)
+    _, _, truth, estimate = taught
+    both = make_examples(labelled(truth), codes_of(truth), estimate, 0, points=True)
     head = fit_heads(both.only(np.arange(0, 90, 6)), replace(SHORT, points=True, folds=2, steps=25))
     return FittedModel(open_encoder(IMAGENET), expert, head, {"frames": 45})
 
@@ -169,9 +169,9 @@ def test_a_mocap_file_gives_back_the_same_answers(taught, fitted, tmp_path):
     path = tmp_path / "a.mocap"
     save_fitted(path, fitted)
     again = open_fitted(path)
-    codes, witness = taught[1], taught[3]
+    codes, estimate = taught[1], taught[3]
     for (a, s), (b, t) in zip(
-        said_by(fitted, codes, witness), said_by(again, codes, witness), strict=True
+        said_by(fitted, codes, estimate), said_by(again, codes, estimate), strict=True
     ):
         np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(s, t)
@@ -204,13 +204,13 @@ def test_changed_cut_and_foreign_files_are_refused(fitted, tmp_path):
 
 
 def test_the_tracker_teaches_only_where_it_is_sure(tmp_path):
-    witness, _ = seen_dancing(unsure=slice(20, 50))
-    witness.seen.score[60:65] = 0.2
-    labels = make_pseudo_labels(tmp_path / "a.mp4", witness)
+    estimate, _ = seen_dancing(unsure=slice(20, 50))
+    estimate.keypoints.score[60:65] = 0.2
+    labels = make_pseudo_labels(tmp_path / "a.mp4", estimate)
     sure = np.setdiff1d(np.arange(90), [*range(20, 50), *range(60, 65)])
     assert set(labels.frames) <= set(sure.tolist())
     assert len(labels) == len(sure)
-    np.testing.assert_array_equal(labels.sigma, witness.pose.sigma[sure])
+    np.testing.assert_array_equal(labels.sigma, estimate.pose.sigma[sure])
     nobody, _ = seen_dancing(unsure=slice(0, None))
     with pytest.raises(MocapError, match="nowhere sure"):
         make_pseudo_labels(tmp_path / "a.mp4", nobody)
@@ -220,7 +220,7 @@ def test_the_tracker_teaches_only_where_it_is_sure(tmp_path):
 def test_labels_exported_in_each_form_give_the_same_head_within_noise(
     taught, expert, tmp_path, suffix
 ):
-    examples, codes, truth, witness = taught
+    examples, codes, truth, estimate = taught
     still = Camera(
         focal_pixels=1500.0,
         centre=(960.0, 540.0),
@@ -230,8 +230,8 @@ def test_labels_exported_in_each_form_give_the_same_head_within_noise(
     source = replace(motion.source, width=1920, height=1080)
     write(replace(motion, source=source), tmp_path / f"a{suffix}", WriteOptions())
     (labels,) = read_labels(tmp_path / f"a{suffix}")
-    labels = align_labels(labels, witness)
-    own = make_examples(labels, codes, witness, 0, points=False)
+    labels = align_labels(labels, estimate)
+    own = make_examples(labels, codes, estimate, 0, points=False)
     even = np.flatnonzero(labels.frames % 2 == 0)
     head = fit_heads(own.only(even), SHORT)
     said = [e.ask(examples.inputs, examples.flipped)[0] for e in (head, expert)]

@@ -17,8 +17,8 @@ from mocap_cli.labels.fitting.fitted_tracker import FittedTracker, _boxes_agree
 @pytest.fixture
 def lost():
     """Keypoints of a dancer whom the networks lose in ten frames, and boxes that hold him."""
-    witness, truth = seen_dancing()
-    seen = replace(witness.seen, detected=witness.seen.detected.copy())
+    estimate, truth = seen_dancing()
+    seen = replace(estimate.keypoints, detected=estimate.keypoints.detected.copy())
     low, high = seen.xy.min(axis=1), seen.xy.max(axis=1)
     seen.detected[20:30] = False
     return seen, np.concatenate((low, high), axis=1), truth

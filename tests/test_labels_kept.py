@@ -1,24 +1,28 @@
 """What is seen of a video once: again when anything that matters changes, or is damaged."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from film import film
-from witnesses import seen_dancing
+from witnesses import TIMES, seen_dancing
 
-from mocap_cli.keypoints import pose_networks
+import mocap_cli
+from mocap_cli.io import video_cache
+from mocap_cli.io.video_cache import cached
 from mocap_cli.keypoints.keypoints import Keypoints
-from mocap_cli.labels import witness
-from mocap_cli.labels.fitting.cache import cached
 from mocap_cli.labels.fitting.frozen_encoder import encode_video, open_encoder
+from mocap_cli.tracking import estimate
+from mocap_cli.tracking.estimate import EstimateOptions
+from mocap_cli.video.probe import probe
 
 
 @pytest.fixture
 def looks(tmp_path):
     """Looks at a video, and tells how often somebody had to."""
-    video, keypoints, done = tmp_path / "a.mp4", seen_dancing()[0].seen, []
+    video, keypoints, done = tmp_path / "a.mp4", seen_dancing()[0].keypoints, []
     video.write_bytes(b"a video")
 
     def see():
@@ -58,18 +62,40 @@ def test_what_is_damaged_is_made_anew(looks, tmp_path, left):
     assert looks()[1] == 2
 
 
-def test_keypoints_are_looked_at_anew_when_the_follower_changed(tmp_path, monkeypatch):
-    video, looked = film(tmp_path / "a.mp4"), []
-    monkeypatch.setattr(witness, "follow", lambda *_: (looked.append(1), seen_dancing()[0].seen)[1])
-    shutil.copytree(Path(pose_networks.__file__).parent, tmp_path / "package")
-    monkeypatch.setattr(pose_networks, "_PACKAGE", tmp_path / "package")
-    for _ in range(2):
-        witness.watch(video, tmp_path / "cache")
-    assert len(looked) == 1
-    with (tmp_path / "package/follow.py").open("a") as source:
+def test_a_video_is_tracked_again_when_the_options_or_the_code_changed(tmp_path, monkeypatch):
+    video, tracked = probe(film(tmp_path / "a.mp4")), []
+    (keypoints, _) = seen_dancing()
+    same = replace(keypoints.keypoints, cut=np.zeros(len(TIMES), bool))
+    monkeypatch.setattr(
+        estimate, "follow", lambda frames, *_: ([*frames], tracked.append(1), same)[2]
+    )
+    shutil.copytree(Path(mocap_cli.__file__).parent / "keypoints", tmp_path / "mocap/keypoints")
+    monkeypatch.setattr(video_cache, "_PACKAGE", tmp_path / "mocap")
+
+    def count(**options):
+        estimate.estimate(video, EstimateOptions(**options), cache=tmp_path / "cache")
+        return len(tracked)
+
+    assert [count(), count()] == [1, 1]
+    assert [count(subject="largest"), count(subject="largest")] == [2, 2]
+    assert [count(focal=500.0), count(focal=500.0)] == [3, 3]
+    assert count(end=1.0) == 4
+    with (tmp_path / "mocap/keypoints/follow.py").open("a") as source:
         source.write("# another way to follow")
-    witness.watch(video, tmp_path / "cache")
-    assert len(looked) == 2
+    assert [count(), count()] == [5, 5]
+
+
+def test_an_estimate_from_the_cache_is_the_same(tmp_path, monkeypatch):
+    video = probe(film(tmp_path / "a.mp4"))
+    first, again = (
+        estimate.estimate(video, EstimateOptions(), cache=tmp_path / "cache") for _ in range(2)
+    )
+    assert first.camera == again.camera
+    assert first.warnings == again.warnings
+    for name in ("times", "xy", "score", "detected", "cut"):
+        np.testing.assert_array_equal(
+            getattr(first.keypoints, name), getattr(again.keypoints, name)
+        )
 
 
 def test_codes_of_other_crops_are_not_taken_from_the_cache(tmp_path):

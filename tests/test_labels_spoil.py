@@ -84,11 +84,11 @@ def test_stretches_are_spoilt_or_not_and_the_same_every_time():
 
 
 def test_a_tall_person_is_shrunk_and_only_frames_near_labels_are_wanted():
-    witness, _ = seen_dancing()
-    spoiler = _degrader_for(witness, np.array([0, 80]), 0)
+    estimate, _ = seen_dancing()
+    spoiler = _degrader_for(estimate, np.array([0, 80]), 0)
     near = np.minimum(np.abs(TIMES - TIMES[0]), np.abs(TIMES - TIMES[80])) <= 0.5
     np.testing.assert_array_equal(spoiler.wanted, near)
-    sides = np.nanmedian(witness.squares()[:, 2])
+    sides = np.nanmedian(estimate.bounding_squares()[:, 2])
     assert spoiler.scale * sides == pytest.approx(_MAX_PERSON_HEIGHT, abs=0.1)
     picture = Frame(0, 0.0, np.zeros((1080, 1920, 3), np.uint8))
     (shown,) = spoiler.frames([picture])
@@ -98,7 +98,7 @@ def test_a_tall_person_is_shrunk_and_only_frames_near_labels_are_wanted():
 @pytest.fixture
 def copied(monkeypatch, tmp_path):
     """A dancer's clip, what the networks say given: where they look in spoilt pictures is kept."""
-    witness, truth = seen_dancing()
+    estimate, truth = seen_dancing()
     film(tmp_path / "a.mp4", range(len(TIMES)), size=(192, 108))
     looked = []
 
@@ -115,18 +115,18 @@ def copied(monkeypatch, tmp_path):
 
     monkeypatch.setattr(degraded_copies, "PoseNetworks", lambda device: None)
     monkeypatch.setattr(degraded_copies, "detect", look)
-    return LabelledClip(tmp_path / "a.mp4", labelled(truth), witness), looked
+    return LabelledClip(tmp_path / "a.mp4", labelled(truth), estimate), looked
 
 
 def test_copies_are_looked_at_where_the_person_is_and_kept(copied, tmp_path):
     clip, looked = copied
     eye = open_encoder(IMAGENET)
-    asked = (clip.video, clip.witness, np.arange(0, 90, 30), eye, 1, tmp_path / "codes", "cpu")
+    asked = (clip.video, clip.estimate, np.arange(0, 90, 30), eye, 1, tmp_path / "codes", "cpu")
     copy = degrade_clip(*asked)
-    scale = _degrader_for(clip.witness, np.arange(0, 90, 30), 1).scale
-    middles = scale * clip.witness.squares()[:, :2]
+    scale = _degrader_for(clip.estimate, np.arange(0, 90, 30), 1).scale
+    middles = scale * clip.estimate.bounding_squares()[:, :2]
     assert looked[0][1].x == pytest.approx(middles[0, 0], abs=0.5 * looked[0][1].side)
-    assert copy.witness.camera.focal == pytest.approx(scale * clip.witness.camera.focal)
+    assert copy.estimate.camera.focal == pytest.approx(scale * clip.estimate.camera.focal)
     assert len(copy.codes) == len(TIMES)
     wanted = np.abs(copy.codes.tv).sum(axis=1) > 0
     assert copy.spoilt[~wanted].sum() == 0
@@ -135,7 +135,7 @@ def test_copies_are_looked_at_where_the_person_is_and_kept(copied, tmp_path):
     again = degrade_clip(*asked)
     assert len(looked) == count
     np.testing.assert_array_equal(again.codes.tv, copy.codes.tv)
-    np.testing.assert_array_equal(again.witness.seen.xy, copy.witness.seen.xy)
+    np.testing.assert_array_equal(again.estimate.keypoints.xy, copy.estimate.keypoints.xy)
 
 
 def test_spoilt_examples_have_the_poses_of_the_sharp_and_stay_in_their_part(copied, monkeypatch):

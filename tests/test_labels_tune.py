@@ -70,14 +70,14 @@ def test_a_turned_camera_sees_the_turned_pose():
 @pytest.fixture
 def clip(monkeypatch, tmp_path):
     """A dancer whose pictures show the pose, with codes that know nothing."""
-    witness, truth = seen_dancing()
+    estimate, truth = seen_dancing()
     film(tmp_path / "a.mp4", range(len(TIMES)), size=(64, 48))
     monkeypatch.setattr(gather, "encode_video", lambda *_, **__: codes_of(0 * truth))
     shown = drawn(truth)
     monkeypatch.setattr(
         fine_tuning, "encoder_images", lambda video, eye, frames, crops: shown[frames]
     )
-    return LabelledClip(tmp_path / "a.mp4", labelled(truth), witness)
+    return LabelledClip(tmp_path / "a.mp4", labelled(truth), estimate)
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from person import stand
 
 from mocap_cli.body.motion import write_motion
 from mocap_cli.errors import MocapError
+from mocap_cli.io.video_cache import video_sha256
 from mocap_cli.learning.data import decoding as filling
-from mocap_cli.learning.data.content_hash import video_sha256
 from mocap_cli.learning.data.decoding import frame_size, store_video
 from mocap_cli.learning.data.ingest import (
     CAMERAS,

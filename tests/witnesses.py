@@ -9,16 +9,16 @@ from poses import dance
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.labels.fitting.frozen_encoder import EncodedVideo
 from mocap_cli.labels.labels import Labels, make_labels
-from mocap_cli.labels.witness import Witness
 from mocap_cli.lifting.lift import LiftedPose
+from mocap_cli.tracking.estimate import Estimate
 
 TIMES = np.arange(90) / 25
 
 
 def seen_dancing(
     seed: int = 0, off: float = 0.03, unsure: slice = slice(0), sigma: float = 0.03
-) -> tuple[Witness, np.ndarray]:
-    """A witness that is off by that much, and the true joints in camera axes about the pelvis.
+) -> tuple[Estimate, np.ndarray]:
+    """A estimate that is off by that much, and the true joints in camera axes about the pelvis.
 
     In the `unsure` frames it takes the person to be somebody else, and says that it is unsure.
     """
@@ -36,7 +36,8 @@ def seen_dancing(
         detected=np.ones(len(TIMES), bool),
         cut=np.zeros(len(TIMES), bool),
     )
-    return Witness((1920, 1080), shot.camera, seen, LiftedPose(pose, errors, shot.contacts)), truth
+    lifted = LiftedPose(pose, errors, shot.contacts)
+    return Estimate(size=(1920, 1080), camera=shot.camera, keypoints=seen, pose=lifted), truth
 
 
 def labelled(truth: np.ndarray, **more: object) -> Labels:

@@ -21,7 +21,7 @@ from mocap_cli.errors import MocapError
 if TYPE_CHECKING:  # heavy: `mocap --help` must not wait for it
     from mocap_cli.cli.outputs import Job
     from mocap_cli.keypoints.person_detector import Subject
-    from mocap_cli.tracking.track import PoseModel
+    from mocap_cli.tracking.estimate import PoseModel
 
 
 _Videos = Annotated[

@@ -1,27 +1,29 @@
-"""Keypoints: where one person's body is in every picture of a video."""
+"""Keypoints: the 2D keypoints of one person in every frame of a video."""
 
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mocap_cli.body.skeleton import KEYPOINTS
-from mocap_cli.types import Float32, Float64
+from mocap_cli.types import Bool, Float32, Float64
+
+_CONFIDENT_SCORE = 0.3  # mean score of a frame's keypoints from which they are trusted
+_SQUARE_MARGIN = 1.25  # side of the person's square, in sides of the keypoints' bounding box
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keypoints:
     """The 21 keypoints of the followed person over time; K counts as in `KEYPOINTS`.
 
-    Frames where nobody was found hold NaN in `xy` and a score of 0. Short gaps between seen
-    frames are filled from their neighbours: `seen` is False, `xy` is finite and the score is low.
+    Frames without the person hold NaN in `xy` and a score of 0. Short gaps are interpolated:
+    `detected` is False, `xy` is finite and the score is low.
     """
 
     times: Float64  # (T,) seconds, strictly rising
     xy: Float32  # (T, K, 2) displayed pixels, Y down, a pixel's middle at +0.5
     score: Float32  # (T, K) 0..1: 0.2 is a guess, 0.3 right two times in three, 0.5 nearly always
-    detected: NDArray[np.bool_]  # (T,) the networks saw the person in this frame
-    cut: NDArray[np.bool_]  # (T,) this frame begins another shot: nothing moves across it
+    detected: Bool  # (T,) the networks detected the person in this frame
+    cut: Bool  # (T,) the frame begins a shot: nothing is interpolated across
 
     def __post_init__(self) -> None:
         T, K = len(self.times), len(KEYPOINTS)
@@ -36,9 +38,21 @@ class Keypoints:
         return len(self.times)
 
     @property
-    def tracked(self) -> NDArray[np.bool_]:
-        """(T,) frames that have keypoints, seen or filled."""
+    def tracked(self) -> Bool:
+        """(T,) frames that have keypoints, detected or interpolated."""
         return np.asarray(np.isfinite(self.xy).all(axis=(1, 2)))
+
+    @property
+    def confident(self) -> Bool:
+        """(T,) frames whose keypoints can be trusted."""
+        return np.asarray(self.tracked & (self.score.mean(axis=1) > _CONFIDENT_SCORE))
+
+    def bounding_squares(self) -> Float64:
+        """(T, 3) middle and side of a square around the person, in pixels; NaN without one."""
+        xy = self.xy.astype(np.float64)
+        low, high = xy.min(axis=1), xy.max(axis=1)
+        side = _SQUARE_MARGIN * (high - low).max(axis=1, keepdims=True)
+        return np.concatenate(((low + high) / 2, side), axis=1)
 
     def frames(self, chosen: slice) -> "Keypoints":
         """The same person, only those frames."""

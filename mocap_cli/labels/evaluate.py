@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from mocap_cli.body.skeleton import BODY
+from mocap_cli.lifting.metrics import mpjpe, n_mpjpe, p_mpjpe
 from mocap_cli.types import Float64
 
 _PCK_RADIUS = 0.150  # metres
@@ -41,7 +43,8 @@ def score_poses(
     used = np.any(known, axis=1)
     p, g, seen = answer[used], truth[used], known[used]
     p, g = p - p[:, :1], g - g[:, :1]
-    off = np.where(seen, np.linalg.norm(p - g, axis=-1), np.nan)  # (N, 19)
+    tensors = (torch.from_numpy(p), torch.from_numpy(g), torch.from_numpy(seen))
+    off, scaled, aligned = (f(*tensors).numpy() for f in (mpjpe, n_mpjpe, p_mpjpe))  # (N, 19)
     near = np.linspace(0, _PCK_RADIUS, 31)
     joints = {
         name: 1000 * float(np.nanmean(column))
@@ -51,35 +54,13 @@ def score_poses(
     return PoseScores(
         frames=int(used.sum()),
         mpjpe=1000 * float(np.nanmean(off)),
-        n_mpjpe=1000 * float(np.mean(_scaled(p, g, seen)[seen])),
-        p_mpjpe=1000 * float(np.mean(_aligned(p, g, seen)[seen])),
+        n_mpjpe=1000 * float(np.mean(scaled[seen])),
+        p_mpjpe=1000 * float(np.mean(aligned[seen])),
         pck=100 * float((off[seen] < _PCK_RADIUS).mean()),
         auc=100 * float(np.mean([(off[seen] <= limit).mean() for limit in near])),
         acceleration=_acceleration(p, g, seen, times[used], clips[used]),
         joints=joints,
     )
-
-
-def _scaled(p: Float64, g: Float64, seen: NDArray[np.bool_]) -> Float64:
-    weight = seen[..., None].astype(np.float64)
-    p, g = np.nan_to_num(p) * weight, np.nan_to_num(g) * weight
-    scale = (p * g).sum((1, 2)) / np.maximum((p * p).sum((1, 2)), 1e-12)
-    return np.asarray(np.linalg.norm(scale[:, None, None] * p - g, axis=-1))
-
-
-def _aligned(p: Float64, g: Float64, seen: NDArray[np.bool_]) -> Float64:
-    """(N, 19) what is left after a similarity transform, over the joints that are known."""
-    weight = seen.copy()
-    weight[:, 0] = True  # the pelvis is known: it is the origin of both
-    share = (weight / weight.sum(1, keepdims=True))[..., None]
-    p, g = np.nan_to_num(p), np.nan_to_num(g)
-    p, g = p - (share * p).sum(1, keepdims=True), g - (share * g).sum(1, keepdims=True)
-    u, s, vh = np.linalg.svd((share * p).transpose(0, 2, 1) @ g)
-    fix = np.ones_like(s)
-    fix[:, -1] = np.sign(np.linalg.det(u @ vh))
-    scale = (s * fix).sum(1) / np.maximum((share * p * p).sum((1, 2)), 1e-12)
-    turned = scale[:, None, None] * p @ ((u * fix[:, None]) @ vh)
-    return np.asarray(np.linalg.norm(turned - g, axis=-1))
 
 
 def _acceleration(

@@ -12,7 +12,7 @@ from mocap_cli.labels.fitting.fit_heads import DEFAULT_FIT, FitOptions, fit_head
 from mocap_cli.labels.fitting.fitted_model import FittedModel
 from mocap_cli.labels.fitting.frozen_encoder import EncodedVideo, FrozenEncoder
 from mocap_cli.labels.fitting.gather import GatherOptions, LabelledClip, clip_examples
-from mocap_cli.labels.witness import Witness
+from mocap_cli.tracking.estimate import Estimate
 from mocap_cli.types import Float64
 
 _Poses = tuple[Float64, Float64]
@@ -51,26 +51,26 @@ def max_steps(options: FitOptions) -> int:
     return 2 * options.folds * options.steps
 
 
-def fused_prediction(fitted: FittedModel, codes: EncodedVideo, witness: Witness) -> _Poses:
+def fused_prediction(fitted: FittedModel, codes: EncodedVideo, estimate: Estimate) -> _Poses:
     """All that is said about every frame, as one."""
-    return fuse_poses(separate_predictions(fitted, codes, witness))
+    return fuse_poses(separate_predictions(fitted, codes, estimate))
 
 
 def separate_predictions(
-    fitted: FittedModel, codes: EncodedVideo, witness: Witness
+    fitted: FittedModel, codes: EncodedVideo, estimate: Estimate
 ) -> list[_Poses]:
     """By all that is seen, by the code alone, and by the lifter in the same person's size."""
-    known = np.isfinite(witness.pose.joints).all(axis=(1, 2)) & witness.seen.tracked
-    doubt = tracker_uncertainty(witness)
-    joints, sigma = fitted.both.ask(*head_inputs(codes, witness), doubt)
+    known = np.isfinite(estimate.pose.joints).all(axis=(1, 2)) & estimate.keypoints.tracked
+    doubt = tracker_uncertainty(estimate)
+    joints, sigma = fitted.both.ask(*head_inputs(codes, estimate), doubt)
     joints[~known], sigma[~known] = np.nan, np.nan
-    size = bone_scale(joints, witness.pose.joints)
+    size = bone_scale(joints, estimate.pose.joints)
     calibration = fitted.both.calibration
-    lifted_sigma = size * calibration.lifter * witness.pose.sigma
+    lifted_sigma = size * calibration.lifter * estimate.pose.sigma
     # who was told the lifted pose is as lost as the lifter where that is lost
     sigma = np.maximum(sigma, calibration.beside * lifted_sigma)
     return [
         (joints, sigma),
         fitted.code.ask(*head_inputs(codes, None), doubt),
-        (size * witness.pose.joints, lifted_sigma),
+        (size * estimate.pose.joints, lifted_sigma),
     ]

@@ -1,7 +1,7 @@
-"""Flight: what the centre of mass does by itself, and when it is left to itself.
+"""Flight: momentum and free fall of the centre of mass.
 
-On the ground it changes its speed only as fast as legs can; in the air it falls with g. How large
-g looks tells how well the person's assumed size fits, so it is solved for and not forced.
+On the ground it changes its velocity only as fast as legs can; in the air it falls with g. How
+large g looks depends on the person's assumed size, so it is estimated and not fixed.
 """
 
 import numpy as np
@@ -14,28 +14,26 @@ from mocap_cli.tracking.posed_body import PosedBody
 from mocap_cli.tracking.smoothing import difference_coefficients
 from mocap_cli.types import Bool, Float64
 
-_SIZE_SIGMA = 0.10  # share by which the assumed size, and with it all falling, may be off
+_SIZE_SIGMA = 0.10  # of the assumed size, and with it of measured gravity, as a share
 _SHORTEST = 0.15  # seconds
 _FEWEST = 4  # frames
-_PUSH = 0.05  # seconds at both ends that may not be flight yet, or no more
-_TOLERANCE = 0.35  # of g that a fall may seem off: the person's size is a guess, and so is up
-_ROUGHNESS, _ROUGHER = (
-    0.02,
-    0.03,
-)  # metres that a fall may seem off its parabola, and per metre high
-_EFFORT = 30.0  # (m/s^2)^2 s: how freely legs push the body about, across the view
-_EFFORT_IN_DEPTH = 10.0  # the same towards the camera, where the picture says little
-_DRAG = 0.2  # the same in flight, when nothing pushes
+_PUSH = 0.05  # seconds at both ends of a flight in which a foot may still push
+_TOLERANCE = 0.35  # of g, for a fall: size and vertical are estimates
+_ROUGHNESS = 0.02  # metres that a fall may differ from a parabola
+_ROUGHNESS_BY_HEIGHT = 0.03  # more of that, for each metre of the parabola's height
+_EFFORT = 30.0  # (m/s^2)^2 s: variance of the legs' acceleration across the view
+_EFFORT_IN_DEPTH = 10.0  # the same towards the camera, where keypoints say little
+_DRAG = 0.2  # the same in flight
 
 
 def add_momentum(
-    equations: TrajectoryEquations, scene: PosedBody, path: Float64, ground: Ground, flying: Bool
+    equations: TrajectoryEquations, body: PosedBody, path: Float64, ground: Ground, flying: Bool
 ) -> None:
-    """Add that the centre of mass keeps its speed, or falls where it is `flying` (T,)."""
-    first = scene.consecutive(3)
+    """Add that the centre of mass keeps its velocity, or falls where it is `flying` (T,)."""
+    first = body.consecutive(3)
     if not len(first):
         return
-    knots = np.stack([scene.times[first + k] for k in range(3)])
+    knots = np.stack([body.times[first + k] for k in range(3)])
     free = flying[first] & flying[first + 1] & flying[first + 2]
     view = unit(path[first + 1])
     along = view[:, :, None] * view[:, None]
@@ -53,23 +51,23 @@ def add_momentum(
     equations.add_shared(row, ground.gravity - GRAVITY, 1 / (_SIZE_SIGMA * GRAVITY) ** 2)
 
 
-def find_flights(scene: PosedBody, path: Float64, up: Float64, planted: Bool) -> list[slice]:
-    """Stretches in which no foot is planted and the centre of mass falls as a stone does.
+def find_flights(body: PosedBody, path: Float64, up: Float64, planted: Bool) -> list[slice]:
+    """Runs of frames without a planted foot in which the centre of mass is in free fall.
 
-    Hands can carry a body too, so a stretch without feet may be no flight, or hold one.
+    Hands can carry a body too, so a run without feet may be no flight, or hold one.
     """
     heights = path @ up
     found: list[slice] = []
-    for piece in scene.segments:
-        for run in true_runs(frames_in([piece], len(path)) & ~planted.any(axis=1)):
-            found += [_within(fall, scene.times) for fall in _falls(heights, scene.times, run)]
+    for segment in body.segments:
+        for run in true_runs(frames_in([segment], len(path)) & ~planted.any(axis=1)):
+            found += [_trimmed(fall, body.times) for fall in _falls(heights, body.times, run)]
     return found
 
 
-def _within(fall: slice, times: Float64) -> slice:
-    """The fall without its very ends, where a foot may still push."""
-    clock = times[fall]
-    inner = np.flatnonzero((clock >= clock[0] + _PUSH) & (clock <= clock[-1] - _PUSH))
+def _trimmed(fall: slice, times: Float64) -> slice:
+    """The fall without its ends, where a foot may still push."""
+    inside = times[fall]
+    inner = np.flatnonzero((inside >= inside[0] + _PUSH) & (inside <= inside[-1] - _PUSH))
     if len(inner) < _FEWEST:
         return fall
     return slice(fall.start + int(inner[0]), fall.start + int(inner[-1]) + 1)
@@ -91,7 +89,7 @@ def _falls(heights: Float64, times: Float64, run: slice) -> list[slice]:
 
 
 def _windows(times: Float64, run: slice, steps: int = 16) -> list[tuple[int, int]]:
-    """Windows of at least SHORTEST in a run, with ends on a grid of so many steps."""
+    """Windows of at least _SHORTEST in a run, with ends on a grid of so many steps."""
     frames = np.unique(np.linspace(run.start, run.stop, steps + 1).round().astype(int))
     return [
         (int(a), int(b))
@@ -102,21 +100,23 @@ def _windows(times: Float64, run: slice, steps: int = 16) -> list[tuple[int, int
 
 
 def _is_fall(heights: Float64, times: Float64) -> bool:
-    clock = times - times.mean()
-    basis = np.stack((np.ones_like(clock), clock, clock**2 / 2), axis=1)
+    """Whether heights lie on a parabola with about the curvature of g."""
+    centred = times - times.mean()
+    basis = np.stack((np.ones_like(centred), centred, centred**2 / 2), axis=1)
     fit = np.linalg.lstsq(basis, heights, rcond=None)[0]
-    fall = heights + GRAVITY * clock**2 / 2
-    straight = basis[:, :2] @ np.linalg.lstsq(basis[:, :2], fall, rcond=None)[0]
-    off = float(np.sqrt(np.mean((fall - straight) ** 2)))
-    allowed = _ROUGHNESS + _ROUGHER * GRAVITY * (clock[-1] - clock[0]) ** 2 / 8
-    return abs(fit[2] + GRAVITY) < _TOLERANCE * GRAVITY and off < allowed
+    without_g = heights + GRAVITY * centred**2 / 2
+    line = basis[:, :2] @ np.linalg.lstsq(basis[:, :2], without_g, rcond=None)[0]
+    error = float(np.sqrt(np.mean((without_g - line) ** 2)))
+    height = GRAVITY * (centred[-1] - centred[0]) ** 2 / 8
+    allowed = _ROUGHNESS + _ROUGHNESS_BY_HEIGHT * height
+    return abs(fit[2] + GRAVITY) < _TOLERANCE * GRAVITY and error < allowed
 
 
 def measured_gravity(ground: Ground) -> tuple[float, float] | None:
-    """How fast things fell and its doubt, by the picture alone, without belief in g."""
-    believed = 1 / (_SIZE_SIGMA * GRAVITY) ** 2
-    seen = 1 / ground.gravity_sigma**2 - believed
-    if seen < 0.1 * believed:
+    """Gravity and its sigma by the keypoints alone, with the prior on g taken out again."""
+    prior = 1 / (_SIZE_SIGMA * GRAVITY) ** 2
+    measured = 1 / ground.gravity_sigma**2 - prior
+    if measured < 0.1 * prior:
         return None
-    fall = (ground.gravity / ground.gravity_sigma**2 - GRAVITY * believed) / seen
-    return (fall, float(seen**-0.5)) if fall > 0 else None
+    gravity = (ground.gravity / ground.gravity_sigma**2 - GRAVITY * prior) / measured
+    return (gravity, float(measured**-0.5)) if gravity > 0 else None

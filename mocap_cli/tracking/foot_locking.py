@@ -1,7 +1,7 @@
-"""Feet that stand: planted feet are held in place, and no foot sinks into the ground.
+"""Foot locking: planted feet are held in place, and no foot sinks into the ground.
 
-What all planted feet ask for together moves the whole body; the rest is done by the legs, whose
-bones keep their lengths. Y is up and the ground is at 0.
+The mean correction of all planted feet moves the whole body; two-bone inverse kinematics of the
+legs does the rest, with constant bone lengths. Y is up and the ground is at 0.
 """
 
 import numpy as np
@@ -9,25 +9,23 @@ import numpy as np
 from mocap_cli.body.rotation import unit
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.tracking.frame_runs import drop_short_runs, frames_in, hysteresis, true_runs
-from mocap_cli.tracking.ground import CLEARANCE, FEET, velocities
+from mocap_cli.tracking.ground import CLEARANCE, FEET
 from mocap_cli.tracking.posed_body import PosedBody
 from mocap_cli.tracking.smoothing import low_pass
 from mocap_cli.types import Bool, Float64
 
-_BLEND = 0.1  # seconds in which a foot comes to rest and sets off again
-_WANDER = 0.2  # metres a foot may seem to wander before it must have been put elsewhere
-_CALM = (-1.5, -2.0)  # unrest at which a joint of a planted foot comes to rest and sets off
-_PAUSE = 0.15  # seconds of unrest that are noise
-_LIFT = 0.06  # metres above a flat foot's joint at which that joint no longer rests
-_BRIEF = 0.05  # seconds in which nothing comes to rest
-_STEADY = 0.6  # metres a second, likewise
-_STEP = 0.10  # metres off the ground beyond which a foot stands on something else
-_FOLLOW, _FLY = (
-    2.0,
-    0.3,
-)  # hertz: how fast the body gives way to the feet, on the ground and in flight
-_SHALLOW = 0.1  # metres below the ground that are a mistake; twice as much is a lower floor
-_SUNK = 0.6  # share of the flat foot's clearance that a turned foot keeps
+_BLEND = 0.1  # seconds of the transition between a moving and a locked foot
+_WANDER = 0.2  # metres of drift from which a planted foot was put down anew
+_REST = (-1.5, -2.0)  # restlessness (negated) at which a joint of a planted foot locks and unlocks
+_PAUSE = 0.15  # seconds of restlessness that are noise
+_BRIEF = 0.05  # seconds that a lock lasts at least
+_LIFT = 0.06  # metres above a flat foot's joint that make a restlessness of 1
+_SPEED = 0.6  # metres a second that do the same
+_STEP = 0.10  # metres off the ground from which a foot stands on something else
+_FOLLOW = 2.0  # hertz: how fast the body follows its feet
+_FOLLOW_IN_FLIGHT = 0.3  # hertz
+_SHALLOW = 0.1  # metres below the ground that are an error; twice as much is a lower floor
+_TURNED_CLEARANCE = 0.6  # share of the flat foot's clearance that a turned foot keeps
 _STRETCH = 0.999  # of a leg's length that may be used
 _LEGS = tuple(
     tuple(BODY.index(f"{side}_{part}") for part in ("hip", "knee", "ankle", "toe"))
@@ -36,61 +34,61 @@ _LEGS = tuple(
 
 
 def lock_planted_feet(
-    joints: Float64, scene: PosedBody, planted: Float64, flights: tuple[slice, ...]
+    joints: Float64, body: PosedBody, planted: Float64, flights: tuple[slice, ...]
 ) -> Float64:
-    """(T, 19, 3) joints whose planted feet (T, 2) stay where they are put down."""
+    """(T, 19, 3) joints whose feet do not move while planted (T, 2) is above 0.5."""
     flying = frames_in(flights, len(joints))
-    places = _places(joints, scene, planted > 0.5)
-    joints = joints + _common_shift(joints, places, scene, flying)[:, None]
-    joints = joints + _within_reach(joints, places, scene)[:, None]
+    places = _places(joints, body, planted > 0.5)
+    joints = joints + _common_shift(joints, places, body, flying)[:, None]
+    joints = joints + _within_reach(joints, places, body)[:, None]
     for side in range(2):
-        _move_leg(joints, places[:, side], scene, side)
+        _move_leg(joints, places[:, side], body, side)
     return joints
 
 
-def _places(joints: Float64, scene: PosedBody, planted: Bool) -> Float64:
-    """(T, 2, 2, 3) where each foot's ankle and toe rest; NaN while they move."""
+def _places(joints: Float64, body: PosedBody, planted: Bool) -> Float64:
+    """(T, 2, 2, 3) where each foot's ankle and toe are locked; NaN while they move."""
     places = np.full((len(joints), 2, 2, 3), np.nan)
     for side, pair in enumerate(FEET):
-        rests = _resting(joints, scene, planted[:, side], side)
+        rests = _resting(joints, body, planted[:, side], side)
         for which, (joint, share) in enumerate(zip(pair, CLEARANCE, strict=True)):
-            for piece in scene.segments:
-                for run in true_runs(rests[:, which] & frames_in([piece], len(joints))):
+            for segment in body.segments:
+                for run in true_runs(rests[:, which] & frames_in([segment], len(joints))):
                     parts = _stays(joints[:, joint], run)
                     for part in parts:
-                        spot = _spot(joints[part, joint], share * scene.height)
+                        spot = _spot(joints[part, joint], share * body.height)
                         places[part, side, which] = spot
-                    for part in parts[1:]:  # put elsewhere, which takes a moment
-                        moved = np.abs(scene.times[run] - scene.times[part.start]) < _BLEND
+                    for part in parts[1:]:  # put down elsewhere, which takes time
+                        moved = np.abs(body.times[run] - body.times[part.start]) < _BLEND
                         places[run, side, which][moved] = np.nan
     return places
 
 
-def _resting(joints: Float64, scene: PosedBody, planted: Bool, side: int) -> Bool:
-    """(T, 2) which of a planted foot's ankle and toe rests: flat feet both, tiptoes the toe."""
+def _resting(joints: Float64, body: PosedBody, planted: Bool, side: int) -> Bool:
+    """(T, 2) which of a planted foot's ankle and toe rest: both, or the toe alone on tiptoe."""
     pair = FEET[side]
     over = np.stack(
-        [joints[:, j, 1] - c * scene.height for j, c in zip(pair, CLEARANCE, strict=True)], axis=1
+        [joints[:, j, 1] - c * body.height for j, c in zip(pair, CLEARANCE, strict=True)], axis=1
     )
     for run in true_runs(planted):
         base = float(np.median(over[run].min(axis=1)))
         over[run] -= base if base > _STEP else 0  # on a box or a stair
-    speed = _size(np.stack([velocities(joints[:, joint], scene) for joint in pair], axis=1))
-    unrest = speed / _STEADY + np.maximum(over, 0) / _LIFT  # (T, 2)
-    rests = np.zeros(unrest.shape, np.bool_)
+    speed = _size(np.stack([body.velocities(joints[:, joint]) for joint in pair], axis=1))
+    restless = speed / _SPEED + np.maximum(over, 0) / _LIFT  # (T, 2)
+    rests = np.zeros(restless.shape, np.bool_)
     for which in range(2):
-        calm = hysteresis(-unrest[:, which], *_CALM)
-        calmer = unrest[:, which] < unrest[:, 1 - which]
-        rests[:, which] = drop_short_runs(planted & (calm | calmer), scene.times, _BRIEF, _PAUSE)
+        calm = hysteresis(-restless[:, which], *_REST)
+        calmer = restless[:, which] < restless[:, 1 - which]
+        rests[:, which] = drop_short_runs(planted & (calm | calmer), body.times, _BRIEF, _PAUSE)
     return rests & planted[:, None]
 
 
 def _stays(points: Float64, run: slice) -> list[slice]:
-    """Parts of a run between which the point is put elsewhere: a foot may shuffle unseen."""
+    """Parts of a run with one place each: a foot may be moved within a detected contact."""
     path = points[run]
     if len(path) < 4:
         return [run]
-    # the cut whose two sides are best told apart by their means
+    # The split whose two sides have the most different means.
     count = np.arange(1, len(path))
     sums = np.cumsum(path, axis=0)
     before = sums[:-1] / count[:, None]
@@ -105,29 +103,29 @@ def _stays(points: Float64, run: slice) -> list[slice]:
 
 
 def _spot(points: Float64, level: float) -> Float64:
-    """(3,) where a resting joint rests: on the floor, unless it stands on something else."""
+    """(3,) where a joint is locked: on the floor, unless the foot stands on something else."""
     spot = np.median(points, axis=0)
     if abs(spot[1] - level) < _STEP:
         spot[1] = level
     return np.asarray(spot)
 
 
-def _common_shift(joints: Float64, places: Float64, scene: PosedBody, flying: Bool) -> Float64:
-    """(T, 3) smooth movement of the whole body towards what its resting feet ask for."""
+def _common_shift(joints: Float64, places: Float64, body: PosedBody, flying: Bool) -> Float64:
+    """(T, 3) smooth shift of the whole body by the mean correction of its locked feet."""
     feet = np.stack([joints[:, pair] for pair in FEET], axis=1)  # (T, 2, 2, 3)
-    asked = places - feet
-    count = np.isfinite(asked[..., 0]).sum(axis=(1, 2))
-    mean = np.nansum(asked, axis=(1, 2)) / np.maximum(count, 1)[:, None]
+    correction = places - feet
+    count = np.isfinite(correction[..., 0]).sum(axis=(1, 2))
+    mean = np.nansum(correction, axis=(1, 2)) / np.maximum(count, 1)[:, None]
     shift = np.zeros_like(mean)
-    for piece in scene.segments:
-        weight = np.where(count[piece] > 0, 1.0, 1e-3)
-        cutoff = np.where(flying[piece], _FLY, _FOLLOW)
-        shift[piece] = low_pass(mean[piece], scene.times[piece], weight, cutoff)
+    for segment in body.segments:
+        weight = np.where(count[segment] > 0, 1.0, 1e-3)
+        cutoff = np.where(flying[segment], _FOLLOW_IN_FLIGHT, _FOLLOW)
+        shift[segment] = low_pass(mean[segment], body.times[segment], weight, cutoff)
     return shift
 
 
-def _within_reach(joints: Float64, places: Float64, scene: PosedBody) -> Float64:
-    """(T, 3) smooth movement that brings hips near enough to resting ankles."""
+def _within_reach(joints: Float64, places: Float64, body: PosedBody) -> Float64:
+    """(T, 3) smooth shift that brings hips within reach of locked ankles."""
     need = np.zeros((len(joints), 3))
     for side, (hip, knee, ankle, _) in enumerate(_LEGS):
         length = _size(joints[:, knee] - joints[:, hip]) + _size(joints[:, ankle] - joints[:, knee])
@@ -136,22 +134,22 @@ def _within_reach(joints: Float64, places: Float64, scene: PosedBody) -> Float64
         need += excess[:, None] * unit(away)
     if not need.any():
         return need
-    for piece in scene.segments:
-        even = np.ones(piece.stop - piece.start)
-        need[piece] = low_pass(need[piece], scene.times[piece], even, 3 * _FOLLOW)
+    for segment in body.segments:
+        even = np.ones(segment.stop - segment.start)
+        need[segment] = low_pass(need[segment], body.times[segment], even, 3 * _FOLLOW)
     return need
 
 
-def _move_leg(joints: Float64, places: Float64, scene: PosedBody, side: int) -> None:
-    """Put one leg's ankle and toe where they rest, in place; (T, 2, 3) `places`."""
+def _move_leg(joints: Float64, places: Float64, body: PosedBody, side: int) -> None:
+    """Move one leg so that ankle and toe are at `places` (T, 2, 3); changes `joints`."""
     hip, knee, ankle, toe = _LEGS[side]
-    pull_ankle, hold_ankle = _blended(places[:, 0] - joints[:, ankle], scene)
-    pull_toe, hold_toe = _blended(places[:, 1] - joints[:, toe], scene)
+    pull_ankle, hold_ankle = _blended(places[:, 0] - joints[:, ankle], body)
+    pull_toe, hold_toe = _blended(places[:, 1] - joints[:, toe], body)
     foot = _size(joints[:, toe] - joints[:, ankle])[:, None]
     new_ankle = joints[:, ankle] + pull_ankle + (1 - hold_ankle) * pull_toe
     new_toe = joints[:, toe] + pull_toe + (1 - hold_toe) * pull_ankle
     for points, share in zip((new_ankle, new_toe), CLEARANCE, strict=True):
-        points[:, 1] += _lift(_SUNK * share * scene.height - points[:, 1])
+        points[:, 1] += _lift(_TURNED_CLEARANCE * share * body.height - points[:, 1])
     by_toe = (hold_toe >= hold_ankle)[:, 0]
     along = foot * unit(new_toe - new_ankle)
     new_ankle[by_toe] = (new_toe - along)[by_toe]
@@ -162,39 +160,39 @@ def _move_leg(joints: Float64, places: Float64, scene: PosedBody, side: int) -> 
 
 
 def _lift(depth: Float64) -> Float64:
-    """How far to raise what is `depth` below the ground: all of a little, nothing of a lot.
+    """How far to raise a point that is `depth` below the ground.
 
-    Whoever is far below has stepped down from the ground that was found.
+    A point far below is left: the person has stepped down from the floor that was found.
     """
     return np.clip(depth, 0, np.clip(2 * _SHALLOW - depth, 0, None))
 
 
-def _blended(asked: Float64, scene: PosedBody) -> tuple[Float64, Float64]:
-    """Wishes that fade in and out around the runs they hold in, and how strong they are (T, 1)."""
-    total, strength = np.zeros(asked.shape), np.zeros((len(asked), 1))
-    for piece in scene.segments:
-        wish, clock = asked[piece], scene.times[piece]
-        sums, weights = np.zeros(wish.shape), np.zeros((len(wish), 1))
-        for run in true_runs(np.isfinite(wish[:, 0])):
-            first = int(np.searchsorted(clock, clock[run.start] - _BLEND))
-            last = int(np.searchsorted(clock, clock[run.stop - 1] + _BLEND, side="right"))
+def _blended(correction: Float64, body: PosedBody) -> tuple[Float64, Float64]:
+    """Corrections (T, 3) faded in and out around their runs, and their weights (T, 1)."""
+    total, strength = np.zeros(correction.shape), np.zeros((len(correction), 1))
+    for segment in body.segments:
+        wanted, times = correction[segment], body.times[segment]
+        sums, weights = np.zeros(wanted.shape), np.zeros((len(wanted), 1))
+        for run in true_runs(np.isfinite(wanted[:, 0])):
+            first = int(np.searchsorted(times, times[run.start] - _BLEND))
+            last = int(np.searchsorted(times, times[run.stop - 1] + _BLEND, side="right"))
             nearest = np.clip(np.arange(first, last), run.start, run.stop - 1)
-            fade = np.clip(1 - np.abs(clock[first:last] - clock[nearest]) / _BLEND, 0, 1)
+            fade = np.clip(1 - np.abs(times[first:last] - times[nearest]) / _BLEND, 0, 1)
             weight = (fade**2 * (3 - 2 * fade))[:, None]
-            sums[first:last] += weight * wish[nearest]
+            sums[first:last] += weight * wanted[nearest]
             weights[first:last] += weight
-        rests = np.isfinite(wish[:, :1])
-        total[piece] = np.where(rests, np.nan_to_num(wish), sums / np.maximum(weights, 1))
-        strength[piece] = np.where(rests, 1.0, np.minimum(weights, 1))
+        rests = np.isfinite(wanted[:, :1])
+        total[segment] = np.where(rests, np.nan_to_num(wanted), sums / np.maximum(weights, 1))
+        strength[segment] = np.where(rests, 1.0, np.minimum(weights, 1))
     return total, strength
 
 
 def _two_bone_ik(
     hip: Float64, knee: Float64, ankle: Float64, target: Float64, ahead: Float64
 ) -> tuple[Float64, Float64]:
-    """Ankle and knee (T, 3) of a leg that reaches for `target` and bends the way it did.
+    """Ankle and knee (T, 3) of a leg that reaches for `target` in its own plane of bending.
 
-    Bones keep their lengths; what is out of reach is approached. `ahead` is where the knee of a
+    Bones keep their lengths; a target out of reach is approached. `ahead` is where the knee of a
     straight leg bends to.
     """
     thigh, shank = _size(knee - hip)[:, None], _size(ankle - knee)[:, None]

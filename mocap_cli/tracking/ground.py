@@ -1,8 +1,7 @@
-"""Ground: which way is up, and how high the floor is, by what stands on it.
+"""Ground: the vertical and the height of the floor, from several uncertain cues.
 
-Four witnesses, none of them sure: people hold their cameras level; who stands has the centre of
-mass above the feet and a trunk that is nearly upright; planted feet lie in one plane; and what
-flies falls down.
+People hold cameras level; who stands has the centre of mass above the feet and a trunk that is
+nearly upright; planted feet lie in one plane; and what is in free fall falls down.
 """
 
 import math
@@ -24,19 +23,17 @@ FEET = (
 )
 CLEARANCE = (ANKLE_HEIGHT, BALL_HEIGHT)  # of a foot's two joints, as shares of the height
 GRAVITY = 9.81
-GROUND_UNKNOWNS = (
-    4  # numbers of the ground that are solved for: two tilts, its level, how things fall
-)
-_LARGEST_TILT = 0.3  # radians that `up` may turn in one round
-_ROLL, _TILT = math.radians(4), math.radians(20)  # how level cameras are held, sideways and ahead
-_BALANCE, _TRUNK = math.radians(4), math.radians(18)  # how upright standing people are in all
-_PLANE = 0.03  # metres a planted foot seems off the ground
-_CREEP = 0.1  # metres per root second that a planted foot seems to wander across the view
+GROUND_UNKNOWNS = 4
+"""Two tilts of the vertical, the level of the floor, and gravity."""
+
+_LARGEST_TILT = 0.3  # radians that `up` may turn in one iteration
+_ROLL, _TILT = math.radians(4), math.radians(20)  # sigma of a camera's roll and pitch
+_BALANCE, _TRUNK = math.radians(4), math.radians(18)  # sigma of standing people's lean
+_PLANE = 0.03  # metres, sigma of a planted foot's distance from the floor
+_CREEP = 0.1  # metres per root second, sigma of a planted foot's drift across the view
 _CREEP_IN_DEPTH = 0.2  # the same towards the camera, where poses err most
-_MEMORY = 0.5  # seconds of standing that say all there is to say about the floor
-_SWAY = 0.7  # seconds after which a body leans anew
-_WINDOW = 0.1  # seconds over which a speed is taken
-_IN_DEPTH = 0.35  # share of a speed towards the camera that counts
+_CORRELATION = 0.5  # seconds of one contact over which its errors stay alike
+_SWAY = 0.7  # seconds after which a body leans independently
 _STILL = 0.4  # metres a second: a foot that seems faster is hardly planted
 _NECK = BODY.index("neck")
 _LEGS = tuple(
@@ -51,10 +48,8 @@ class Ground:
 
     up: Float64  # (3,) unit
     level: float  # metres: up @ point is the level of points on the floor
-    up_sigma: float = math.inf  # radians that `up` may be off
-    gravity: float = (
-        GRAVITY  # metres a second squared, as the assumed size of the person measures it
-    )
+    up_sigma: float = math.inf  # radians
+    gravity: float = GRAVITY  # metres a second squared, at the person's assumed size
     gravity_sigma: float = math.inf
 
     def heights(self, points: Float64) -> Float64:
@@ -68,7 +63,7 @@ class Ground:
         return np.stack((first, np.cross(self.up, first)), axis=1)
 
     def moved(self, step: Float64, covariance: Float64) -> "Ground":
-        """After tilting by step[:2], rising by step[2] and falling faster by step[3]."""
+        """After a step (4,) of the unknowns, with their covariance (4, 4)."""
         return Ground(
             up=unit(self.up + self.basis() @ np.clip(step[:2], -_LARGEST_TILT, _LARGEST_TILT)),
             level=self.level + float(step[2]),
@@ -78,13 +73,75 @@ class Ground:
         )
 
 
-def add_level_camera(equations: TrajectoryEquations, scene: PosedBody, ground: Ground) -> None:
-    """Add that cameras are held level: hardly rolled, and tilted a little."""
+@dataclass(frozen=True, slots=True)
+class _VerticalEstimate:
+    """The vertical by one cue."""
+
+    up: Float64  # (3,) unit
+    sigma: float  # radians
+
+
+def vertical_estimates(body: PosedBody, planted: Float64) -> list[_VerticalEstimate]:
+    """The vertical by the poses, for (T, 2) contact probabilities."""
+    pose, duration = body.pose, frame_durations(body.times)
+    feet = np.stack([pose[:, pair].mean(axis=1) for pair in FEET], axis=1)  # (T, 2, 3)
+    share = planted / np.maximum(planted.sum(axis=1, keepdims=True), 1e-6)
+    support = -np.einsum("tf,tfi->ti", share, feet)
+    standing = planted.max(axis=1) * duration
+    straight = np.max(planted * _straightness(pose), axis=1)
+    found = (
+        _robust_mean(support, standing * straight, _BALANCE),
+        _robust_mean(pose[:, _NECK] - pose[:, 0], standing, _TRUNK),
+    )
+    return [estimate for estimate in found if estimate is not None]
+
+
+def _straightness(pose: Float64) -> Float64:
+    """(T, 2) 1 for stretched legs, 0 for legs bent as on a chair: sitting is not balancing."""
+    spans = []
+    for hip, knee, ankle in _LEGS:
+        whole = np.linalg.norm(pose[:, hip] - pose[:, ankle], axis=1)
+        bones = np.linalg.norm(pose[:, hip] - pose[:, knee], axis=1)
+        bones = bones + np.linalg.norm(pose[:, knee] - pose[:, ankle], axis=1)
+        spans.append(whole / np.maximum(bones, 1e-9))
+    return np.clip((np.stack(spans, axis=1) - 0.75) / 0.15, 0, 1)
+
+
+def _robust_mean(vectors: Float64, seconds: Float64, sigma: float) -> _VerticalEstimate | None:
+    """The mean direction of vectors (T, 3), outliers weighted down; `sigma` is of one sway."""
+    directions, weight = unit(vectors), seconds
+    for _ in range(5):
+        if weight.sum() < 0.02:
+            return None
+        mean = unit(weight @ directions)
+        angle = np.arccos(np.clip(directions @ mean, -1, 1))
+        weight = seconds / (1 + (angle / 0.3) ** 2) ** 2
+    scatter = float(np.sqrt(weight @ angle**2 / weight.sum()))
+    independent = max(float(weight.sum()) / _SWAY, 0.1)
+    return _VerticalEstimate(mean, math.hypot(sigma, scatter / math.sqrt(independent)))
+
+
+def add_ground(
+    equations: TrajectoryEquations,
+    body: PosedBody,
+    path: Float64,
+    ground: Ground,
+    planted: Float64,
+    verticals: list[_VerticalEstimate],
+) -> None:
+    """Add all cues about the ground, linearised about `path` and `ground`."""
+    _add_feet(equations, body, path, ground, planted)
+    _add_level_camera(equations, body, ground)
+    _add_verticals(equations, ground, verticals)
+
+
+def _add_level_camera(equations: TrajectoryEquations, body: PosedBody, ground: Ground) -> None:
+    """Add that cameras are held level: hardly rolled, and pitched a little."""
     basis = ground.basis()
-    for axis, usual in ((0, _ROLL), (2, _TILT)):
-        sideways = scene.first_from_camera[:, :, axis]  # (T, 3)
+    for axis, sigma in ((0, _ROLL), (2, _TILT)):
+        sideways = body.first_from_camera[:, :, axis]  # (T, 3)
         lean = sideways @ ground.up
-        weight = 1 / usual**2 / (1 + (float(np.abs(lean).mean()) / (2 * usual)) ** 2)
+        weight = 1 / sigma**2 / (1 + (float(np.abs(lean).mean()) / (2 * sigma)) ** 2)
         for direction in _principal(sideways):
             row = np.pad(direction @ basis, (0, GROUND_UNKNOWNS - 2))
             equations.add_shared(row, float(direction @ ground.up), weight)
@@ -96,121 +153,54 @@ def _principal(directions: Float64) -> Float64:
     return np.asarray((axes * np.sqrt(np.maximum(size, 0))).T)
 
 
-@dataclass(frozen=True, slots=True)
-class _VerticalEstimate:
-    """One opinion of which way is up."""
-
-    up: Float64  # (3,) unit
-    sigma: float  # radians
-
-
-def add_vertical(
-    equations: TrajectoryEquations, ground: Ground, witnesses: list[_VerticalEstimate]
+def _add_verticals(
+    equations: TrajectoryEquations, ground: Ground, verticals: list[_VerticalEstimate]
 ) -> None:
-    """Add what standing bodies say about up; who disagrees much is believed less."""
+    """Add the vertical by the poses; estimates far from the present one count less."""
     basis = ground.basis()
-    for witness in witnesses:
-        angle = math.acos(float(np.clip(witness.up @ ground.up, -1, 1)))
-        weight = 1 / witness.sigma**2 / (1 + (angle / (2 * witness.sigma)) ** 2)
-        for row, offset in zip(np.eye(2, GROUND_UNKNOWNS), -basis.T @ witness.up, strict=True):
+    for vertical in verticals:
+        angle = math.acos(float(np.clip(vertical.up @ ground.up, -1, 1)))
+        weight = 1 / vertical.sigma**2 / (1 + (angle / (2 * vertical.sigma)) ** 2)
+        for row, offset in zip(np.eye(2, GROUND_UNKNOWNS), -basis.T @ vertical.up, strict=True):
             equations.add_shared(row, float(offset), weight)
 
 
-def vertical_estimates(scene: PosedBody, planted: Float64) -> list[_VerticalEstimate]:
-    """What the poses say, where feet are planted: (T, 2) in 0..1."""
-    body, lasting = scene.pose, frame_durations(scene.times)
-    feet = np.stack([body[:, pair].mean(axis=1) for pair in FEET], axis=1)  # (T, 2, 3)
-    share = planted / np.maximum(planted.sum(axis=1, keepdims=True), 1e-6)
-    support = -np.einsum("tf,tfi->ti", share, feet)
-    standing = planted.max(axis=1) * lasting
-    straight = np.max(planted * _straightness(body), axis=1)
-    found = (
-        _agreed(support, standing * straight, _BALANCE),
-        _agreed(body[:, _NECK] - body[:, 0], standing, _TRUNK),
-    )
-    return [witness for witness in found if witness is not None]
-
-
-def _straightness(body: Float64) -> Float64:
-    """(T, 2) 1 for stretched legs, 0 for legs bent as on a chair: sitting is not balancing."""
-    spans = []
-    for hip, knee, ankle in _LEGS:
-        whole = np.linalg.norm(body[:, hip] - body[:, ankle], axis=1)
-        bones = np.linalg.norm(body[:, hip] - body[:, knee], axis=1)
-        bones = bones + np.linalg.norm(body[:, knee] - body[:, ankle], axis=1)
-        spans.append(whole / np.maximum(bones, 1e-9))
-    return np.clip((np.stack(spans, axis=1) - 0.75) / 0.15, 0, 1)
-
-
-def _agreed(vectors: Float64, seconds: Float64, doubt: float) -> _VerticalEstimate | None:
-    """The direction most frames agree on, and how sure that makes it."""
-    directions, weight = unit(vectors), seconds
-    for _ in range(5):
-        if weight.sum() < 0.02:
-            return None
-        mean = unit(weight @ directions)
-        apart = np.arccos(np.clip(directions @ mean, -1, 1))
-        weight = seconds / (1 + (apart / 0.3) ** 2) ** 2
-    scatter = float(np.sqrt(weight @ apart**2 / weight.sum()))
-    opinions = max(float(weight.sum()) / _SWAY, 0.1)
-    return _VerticalEstimate(mean, math.hypot(doubt, scatter / math.sqrt(opinions)))
-
-
-def add_feet(
+def _add_feet(
     equations: TrajectoryEquations,
-    scene: PosedBody,
+    body: PosedBody,
     path: Float64,
     ground: Ground,
     planted: Float64,
 ) -> None:
-    """Add that planted feet stay where they are, and that where they are is the floor."""
+    """Add that planted feet do not move, and that they are on the floor."""
     for side, pair in enumerate(FEET):
-        news = _news_of_stances(planted[:, side], scene)
+        independence = _contact_independence(planted[:, side], body)
         for joint, share in zip(pair, CLEARANCE, strict=True):
-            foot = scene.pose[:, joint]
-            weight = planted[:, side] * _stillness(path + foot, scene)
-            _add_staying(equations, scene, path, foot, weight)
-            _add_floor(equations, ground, foot, path, weight * news, share * scene.height)
+            foot = body.pose[:, joint]
+            weight = planted[:, side] * _stillness(path + foot, body)
+            _add_no_slip(equations, body, path, foot, weight)
+            weight = weight * independence
+            _add_floor(equations, ground, foot, path, weight, share * body.height)
 
 
-def _news_of_stances(planted: Float64, scene: PosedBody) -> Float64:
-    """(T,) how much of a frame is new: a foot that stands for long says the same all the time."""
-    news = scene.independence(_MEMORY)
+def _contact_independence(planted: Float64, body: PosedBody) -> Float64:
+    """(T,) weights of frames: all of one contact together count as one observation at most."""
+    weight = body.independence(_CORRELATION)
     for run in true_runs(planted > 0):
-        news[run] /= max(1.0, float(news[run].sum()))
-    return news
+        weight[run] /= max(1.0, float(weight[run].sum()))
+    return weight
 
 
-def _stillness(points: Float64, scene: PosedBody) -> Float64:
+def _stillness(points: Float64, body: PosedBody) -> Float64:
     """(T,) near 1 for a foot that seems to rest."""
-    return np.asarray(1 / (1 + (apparent_speeds(points, scene) / _STILL) ** 2) ** 2)
+    return np.asarray(1 / (1 + (body.apparent_speeds(points) / _STILL) ** 2) ** 2)
 
 
-def apparent_speeds(points: Float64, scene: PosedBody) -> Float64:
-    """(T,) metres a second, hardly counting what is towards the camera, where little is sure."""
-    velocity = velocities(points, scene)
-    view = unit(points)
-    towards = np.sum(velocity * view, axis=1, keepdims=True)
-    return np.asarray(np.linalg.norm(velocity - (1 - _IN_DEPTH) * towards * view, axis=1))
-
-
-def velocities(points: Float64, scene: PosedBody) -> Float64:
-    """(T, 3) metres a second over a tenth of a second about each frame."""
-    velocity = np.zeros(points.shape)
-    for piece in scene.segments:
-        clock, path = scene.times[piece], points[piece]
-        before = np.maximum(clock - _WINDOW / 2, clock[0])
-        after = np.minimum(clock + _WINDOW / 2, clock[-1])
-        step = [np.interp(after, clock, x) - np.interp(before, clock, x) for x in path.T]
-        velocity[piece] = np.stack(step, axis=1) / np.maximum(after - before, 1e-3)[:, None]
-    return velocity
-
-
-def _add_staying(
-    equations: TrajectoryEquations, scene: PosedBody, path: Float64, foot: Float64, weight: Float64
+def _add_no_slip(
+    equations: TrajectoryEquations, body: PosedBody, path: Float64, foot: Float64, weight: Float64
 ) -> None:
-    first = scene.consecutive(2)
-    step = scene.times[first + 1] - scene.times[first]
+    first = body.consecutive(2)
+    step = body.times[first + 1] - body.times[first]
     view = unit(path + foot)[first]
     along = view[:, :, None] * view[:, None]
     certainty = np.eye(3) / _CREEP**2 + (1 / _CREEP_IN_DEPTH**2 - 1 / _CREEP**2) * along

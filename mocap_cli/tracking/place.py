@@ -1,158 +1,130 @@
-"""Place: from poses about the pelvis to a person of metric size who walks through the world."""
+"""Place: from poses about the pelvis to a person of metric size in world coordinates."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mocap_cli.body.anatomy import centre_of_mass, standing_height
 from mocap_cli.body.rig import bone_lengths
 from mocap_cli.body.rotation import unit
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.tracking.bone_lengths import with_bone_lengths
-from mocap_cli.tracking.fit import fit_pose_to_keypoints
 from mocap_cli.tracking.flight import measured_gravity
 from mocap_cli.tracking.foot_locking import lock_planted_feet
 from mocap_cli.tracking.frame_runs import unbroken_runs
 from mocap_cli.tracking.ground import GRAVITY, Ground
 from mocap_cli.tracking.posed_body import PosedBody
-from mocap_cli.tracking.reprojection import keypoint_planes
+from mocap_cli.tracking.reprojection import KeypointPlanes
 from mocap_cli.tracking.smoothing import smooth_pose
 from mocap_cli.tracking.trajectory import Trajectory, solve_trajectory
-from mocap_cli.types import Float64
+from mocap_cli.types import Bool, Float64
 
-DEFAULT_HEIGHT = 1.70  # metres, when the user does not tell
-_LARGEST_UP_SIGMA = math.radians(15)  # doubt about up beyond which there is no world
+DEFAULT_HEIGHT = 1.70  # metres
+_LARGEST_UP_SIGMA = math.radians(15)  # beyond it the result stays in camera space
 _WARNING_UP_SIGMA = math.radians(7)
-_LONG_FALL = 0.10  # doubt about how fast the person falls, of it, below which it tells their size
-_ASSUMED = f"the person is taken to be {DEFAULT_HEIGHT:.2f} m tall; --height sets it"
+_LONG_FALL = 0.10  # relative sigma of measured gravity below which it tells the person's height
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A person's joints in the world, or before the camera when up could not be told."""
+    """A person's joints in the world, or in camera axes when the vertical is not known."""
 
-    joints: Float64  # (T, 19, 3) metres; NaN where nobody was seen
+    joints: Float64  # (T, 19, 3) metres; NaN in frames without the person
     sigma: Float64  # (T, 19) metres
     space: Literal["world", "camera"]
-    contacts: Float64  # (T, 2) how likely the left and the right foot is planted
+    contacts: Float64  # (T, 2) probability that the left and the right foot is planted
     world_from_camera: Float64  # (T, 3, 4); the first frame's axes in camera space
     flights: tuple[slice, ...]  # frames in free fall
-    up_sigma: float  # radians that up may be off
+    up_sigma: float  # radians, of the vertical
     warnings: tuple[str, ...]
 
 
 def place_in_world(
     pose: Float64,  # (T, 19, 3) about the pelvis, in each frame's camera axes, of any size
-    sigma: Float64,  # (T, 19) expected errors, in the pose's unit
-    contacts: Float64,  # (T, 2) how likely the left and the right foot is planted
+    sigma: Float64,  # (T, 19) in the pose's unit
+    contacts: Float64,  # (T, 2) probability that the left and the right foot is planted
     xy: Float64,  # (T, 21, 2) displayed pixels
     score: Float64,  # (T, 21)
     times: Float64,  # (T,) seconds
     camera: Pinhole,
-    height: float | None = None,  # metres; None: by a long fall, or usual
+    height: float | None = None,  # metres; None: by a long fall, or DEFAULT_HEIGHT
     camera_rotation: Float64 | None = None,  # (T, 3, 3) to the first frame's camera axes
-    cut: NDArray[np.bool_] | None = None,  # (T,) frames before which nothing moves on
+    cut: Bool | None = None,  # (T,) frames that begin a shot
 ) -> Placement:
     """Smooth, scale and place a person; frames with NaN in `pose` stay NaN."""
-    T = len(times)
-    rotation = np.tile(np.eye(3), (T, 1, 1)) if camera_rotation is None else camera_rotation
-    seen = np.asarray(np.isfinite(pose).all(axis=(1, 2)))
-    if not seen.any():
-        return _nowhere(pose, sigma, contacts, rotation)
-    turned = np.einsum("tij,tkj->tki", rotation, np.asarray(pose, np.float64))
-    tall = height or DEFAULT_HEIGHT
-    size = tall / standing_height(bone_lengths(turned, sigma))  # metres a unit
-    smooth = smooth_pose(turned * size, sigma * size, times, cut)
-    lengths = bone_lengths(smooth, sigma * size)
-    lengths *= tall / standing_height(lengths)
-    body = with_bone_lengths(smooth[seen], lengths)
-    scene = PosedBody(
-        pose=body - centre_of_mass(body)[:, None],
-        times=times[seen],
-        segments=_closed_up(unbroken_runs(seen, times, cut), seen),
-        first_from_camera=rotation[seen],
-        height=tall,
+    if camera_rotation is None:
+        camera_rotation = np.tile(np.eye(3), (len(times), 1, 1))
+    tracked = np.asarray(np.isfinite(pose).all(axis=(1, 2)))
+    if not tracked.any():
+        return _nowhere(pose, sigma, contacts, camera_rotation)
+    turned = np.einsum("tij,tkj->tki", camera_rotation, np.asarray(pose, np.float64))
+    person = _Person(
+        turned, sigma, contacts, xy, score, times, camera, camera_rotation, tracked, cut
     )
-    sight = keypoint_planes(scene, xy[seen], score[seen], sigma[seen] * size, camera)
-    guess = np.nan_to_num(contacts[seen])
-    rough = solve_trajectory(scene, sight, guess, attempts=1)
-    scene = fit_pose_to_keypoints(scene, sight, rough.centre, lengths)
-    path = solve_trajectory(scene, sight, guess, attempts=3)
-    if height is None and (told := _height_from_gravity(path.ground)):
-        placed = place_in_world(
-            pose, sigma, contacts, xy, score, times, camera, told, camera_rotation, cut
-        )
-        said = f"the person is taken to be {told:.2f} m tall, by how they fall; --height sets it"
-        return replace(placed, warnings=(said, *placed.warnings))
-    placed = _spread_out(_stand(scene, path), seen, sigma * size, rotation)
-    return placed if height else replace(placed, warnings=(_ASSUMED, *placed.warnings))
-
-
-def _closed_up(parts: list[slice], seen: NDArray[np.bool_]) -> tuple[slice, ...]:
-    """The same stretches, counted in seen frames."""
-    rank = np.concatenate(([0], np.cumsum(seen)))
-    return tuple(slice(int(rank[p.start]), int(rank[p.stop])) for p in parts)
+    body, path, sigma = person.solve(height or DEFAULT_HEIGHT)
+    warnings: tuple[str, ...] = ()
+    if height is None:
+        measured = _height_from_gravity(path.ground)
+        # Noise, speeds of feet and gravity are in metres: another height wants another solution.
+        if measured is not None:
+            body, path, sigma = person.solve(measured)
+        how = "assumed" if measured is None else "estimated from free fall"
+        warnings = (f"height {how}: {measured or DEFAULT_HEIGHT:.2f} m; --height sets it",)
+    return _standing(body, path, warnings).spread(tracked, sigma, camera_rotation)
 
 
 @dataclass(frozen=True, slots=True)
-class _Standing:
-    """The seen frames, placed."""
+class _Person:
+    """What is known of a person before their height, for all frames."""
 
-    joints: Float64  # (N, 19, 3)
-    planted: Float64  # (N, 2)
-    flights: tuple[slice, ...]
-    world_from_first: Float64  # (3, 4)
-    space: Literal["world", "camera"]
-    up_doubt: float
-    warnings: tuple[str, ...]
+    pose: Float64  # (T, 19, 3) about the pelvis, in the first frame's camera axes, of any size
+    sigma: Float64  # (T, 19) in the pose's unit
+    contacts: Float64  # (T, 2)
+    xy: Float64  # (T, 21, 2) displayed pixels
+    score: Float64  # (T, 21)
+    times: Float64  # (T,) seconds
+    camera: Pinhole
+    rotation: Float64  # (T, 3, 3) to the first frame's camera axes
+    tracked: Bool  # (T,)
+    cut: Bool | None  # (T,)
+
+    def solve(self, height: float) -> tuple[PosedBody, Trajectory, Float64]:
+        """Body and path of the tracked frames, and sigma (T, 19) in metres, at that height."""
+        tracked, times = self.tracked, self.times
+        size = height / standing_height(bone_lengths(self.pose, self.sigma))  # metres a unit
+        sigma = self.sigma * size
+        smooth = smooth_pose(self.pose * size, sigma, times, self.cut)
+        lengths = bone_lengths(smooth, sigma)
+        lengths *= height / standing_height(lengths)
+        pose = with_bone_lengths(smooth[tracked], lengths)
+        body = PosedBody(
+            pose=pose - centre_of_mass(pose)[:, None],
+            times=times[tracked],
+            segments=_among_tracked(unbroken_runs(tracked, times, self.cut), tracked),
+            first_from_camera=self.rotation[tracked],
+            height=height,
+        )
+        planes = KeypointPlanes.of(
+            body, self.xy[tracked], self.score[tracked], sigma[tracked], self.camera
+        )
+        contacts = np.nan_to_num(self.contacts[tracked])
+        rough = solve_trajectory(body, planes, contacts, attempts=1)
+        body = planes.fit_pose(body, rough.centre, lengths)
+        return body, solve_trajectory(body, planes, contacts, attempts=3), sigma
 
 
-def _stand(scene: PosedBody, path: Trajectory) -> _Standing:
-    """Turn the path upright and put the feet down, if up is known."""
-    joints = scene.joints_at(path.centre)
-    held = bool((path.planted > 0.5).any())
-    warnings: tuple[str, ...] = ()
-    if path.ground.up_sigma > _LARGEST_UP_SIGMA or not (held or path.flights):
-        told = "up and the ground could not be told: nobody stands or falls long enough"
-        return _Standing(
-            joints, path.planted, path.flights, np.eye(3, 4), "camera", path.ground.up_sigma,
-            (f"{told}; joints are in the camera's axes",),
-        )  # fmt: skip
-    world = _world_from_first(path.ground, joints[0, 0])
-    joints = joints @ world[:, :3].T + world[:, 3]
-    if held:
-        joints = lock_planted_feet(joints, scene, path.planted, path.flights)
-    rise = 0.0 if held else -float(joints[..., 1].min())
-    shift = np.array([-joints[0, 0, 0], rise, -joints[0, 0, 2]])
-    world[:, 3] += shift
-    if not held:
-        warnings += ("no foot was seen planted: the ground is put at the lowest point reached",)
-    if path.ground.up_sigma > _WARNING_UP_SIGMA:
-        degrees = math.degrees(path.ground.up_sigma)
-        warnings += (f"which way is up is known to about {degrees:.0f} degrees only",)
-    return _Standing(
-        joints + shift, path.planted, path.flights, world, "world", path.ground.up_sigma, warnings
-    )
-
-
-def _world_from_first(ground: Ground, start: Float64) -> Float64:
-    """(3, 4) from the first camera's axes: Y up from the floor below `start`, view towards -Z."""
-    ahead = np.array([0.0, 0.0, -1.0])
-    if abs(ahead @ ground.up) > 0.99:  # looking straight down: the picture's top is ahead
-        ahead = np.array([0.0, 1.0, 0.0])
-    back = -unit(ahead - (ahead @ ground.up) * ground.up)
-    turn = np.stack((np.cross(ground.up, back), ground.up, back))
-    below = start - ground.heights(start) * ground.up
-    return np.concatenate((turn, -(turn @ below)[:, None]), axis=1)
+def _among_tracked(runs: list[slice], tracked: Bool) -> tuple[slice, ...]:
+    """The same runs, counted in tracked frames."""
+    rank = np.concatenate(([0], np.cumsum(tracked)))
+    return tuple(slice(int(rank[run.start]), int(rank[run.stop])) for run in runs)
 
 
 def _height_from_gravity(ground: Ground) -> float | None:
-    """How tall somebody is who falls like that, if the fall was long; it was solved at 1.70 m.
+    """The height at which the person falls with g, if they fall for long; solved at 1.70 m.
 
-    What is usual still counts: `fall` is drawn to g by as much as heights differ.
+    `gravity` is drawn to g by a prior: heights near the usual one are more likely.
     """
     measured = measured_gravity(ground)
     if measured is None or measured[1] > _LONG_FALL * measured[0]:
@@ -160,33 +132,78 @@ def _height_from_gravity(ground: Ground) -> float | None:
     return DEFAULT_HEIGHT * GRAVITY / ground.gravity
 
 
-def _spread_out(
-    standing: _Standing, seen: NDArray[np.bool_], sigma: Float64, rotation: Float64
-) -> Placement:
-    """Back to all frames, with NaN where nobody was seen."""
-    joints = np.full((len(seen), *standing.joints.shape[1:]), np.nan)
-    joints[seen] = standing.joints
-    contacts = np.full((len(seen), 2), np.nan)
-    contacts[seen] = standing.planted
-    frames = np.flatnonzero(seen)
-    turn, shift = standing.world_from_first[:, :3], standing.world_from_first[:, 3]
-    shifts = np.broadcast_to(shift[:, None], (len(seen), 3, 1))
-    return Placement(
-        joints=joints,
-        sigma=np.where(seen[:, None], sigma, np.nan),
-        space=standing.space,
-        contacts=contacts,
-        world_from_camera=np.concatenate((turn @ rotation, shifts), axis=-1),
-        flights=tuple(
-            slice(int(frames[f.start]), int(frames[f.stop - 1]) + 1) for f in standing.flights
-        ),
-        up_sigma=standing.up_doubt,
-        warnings=standing.warnings,
-    )
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """The tracked frames, placed."""
+
+    joints: Float64  # (N, 19, 3)
+    path: Trajectory
+    world_from_first: Float64  # (3, 4)
+    space: Literal["world", "camera"]
+    warnings: tuple[str, ...]
+
+    def spread(self, tracked: Bool, sigma: Float64, rotation: Float64) -> Placement:
+        """All T frames, with NaN in those that are not tracked."""
+        joints = np.full((len(tracked), *self.joints.shape[1:]), np.nan)
+        joints[tracked] = self.joints
+        contacts = np.full((len(tracked), 2), np.nan)
+        contacts[tracked] = self.path.planted
+        frames = np.flatnonzero(tracked)
+        turn, shift = self.world_from_first[:, :3], self.world_from_first[:, 3]
+        shifts = np.broadcast_to(shift[:, None], (len(tracked), 3, 1))
+        return Placement(
+            joints=joints,
+            sigma=np.where(tracked[:, None], sigma, np.nan),
+            space=self.space,
+            contacts=contacts,
+            world_from_camera=np.concatenate((turn @ rotation, shifts), axis=-1),
+            flights=tuple(
+                slice(int(frames[f.start]), int(frames[f.stop - 1]) + 1) for f in self.path.flights
+            ),
+            up_sigma=self.path.ground.up_sigma,
+            warnings=self.warnings,
+        )
+
+
+def _standing(body: PosedBody, path: Trajectory, warnings: tuple[str, ...]) -> _Standing:
+    """Turn the path upright and lock the planted feet, if the vertical is known."""
+    joints = body.joints_at(path.centre)
+    planted = bool((path.planted > 0.5).any())
+    if path.ground.up_sigma > _LARGEST_UP_SIGMA or not (planted or path.flights):
+        text = (
+            "could not determine the vertical or the ground: the person does not stand or fall"
+            " long enough; output is in camera axes"
+        )
+        return _Standing(joints, path, np.eye(3, 4), "camera", (*warnings, text))
+    world = _world_from_first(path.ground, joints[0, 0])
+    joints = joints @ world[:, :3].T + world[:, 3]
+    if planted:
+        joints = lock_planted_feet(joints, body, path.planted, path.flights)
+    else:
+        text = "no foot contact was found: the ground is at the lowest point of the person"
+        warnings = (*warnings, text)
+    rise = 0.0 if planted else -float(joints[..., 1].min())
+    shift = np.array([-joints[0, 0, 0], rise, -joints[0, 0, 2]])
+    world[:, 3] += shift
+    if path.ground.up_sigma > _WARNING_UP_SIGMA:
+        degrees = math.degrees(path.ground.up_sigma)
+        warnings = (*warnings, f"the vertical is uncertain by about {degrees:.0f} degrees")
+    return _Standing(joints + shift, path, world, "world", warnings)
+
+
+def _world_from_first(ground: Ground, start: Float64) -> Float64:
+    """(3, 4) from the first camera's axes: Y up from the floor below `start`, view towards -Z."""
+    ahead = np.array([0.0, 0.0, -1.0])
+    if abs(ahead @ ground.up) > 0.99:  # looking straight down: the top of the image is ahead
+        ahead = np.array([0.0, 1.0, 0.0])
+    back = -unit(ahead - (ahead @ ground.up) * ground.up)
+    turn = np.stack((np.cross(ground.up, back), ground.up, back))
+    below = start - ground.heights(start) * ground.up
+    return np.concatenate((turn, -(turn @ below)[:, None]), axis=1)
 
 
 def _nowhere(pose: Float64, sigma: Float64, contacts: Float64, rotation: Float64) -> Placement:
-    """Nobody was ever seen."""
+    """The placement of a video without the person."""
     return Placement(
         joints=np.full(pose.shape, np.nan),
         sigma=np.full(sigma.shape, np.nan),
@@ -195,5 +212,5 @@ def _nowhere(pose: Float64, sigma: Float64, contacts: Float64, rotation: Float64
         world_from_camera=np.pad(rotation, ((0, 0), (0, 0), (0, 1))),
         flights=(),
         up_sigma=math.inf,
-        warnings=("nobody was seen in any frame",),
+        warnings=("no person was found in any frame",),
     )

@@ -1,8 +1,8 @@
-"""Path: where the centre of mass goes, which way is up, and which feet are planted.
+"""Trajectory: the path of the centre of mass, the vertical, the floor and the planted feet.
 
-All witnesses are heard at once, in one least-squares problem that is solved a few times while
-the doubtful ones lose their say: what the picture shows, that bodies keep their momentum or
-fall, that planted feet rest on one floor, and that cameras are held level.
+One least-squares problem joins all the evidence: the keypoints, momentum and free fall, planted
+feet that rest on one floor, and a camera that is held level. It is solved a few times with outliers
+weighted down.
 """
 
 from dataclasses import dataclass, replace
@@ -18,77 +18,74 @@ from mocap_cli.tracking.ground import (
     FEET,
     GROUND_UNKNOWNS,
     Ground,
-    add_feet,
-    add_level_camera,
-    add_vertical,
+    add_ground,
     vertical_estimates,
 )
 from mocap_cli.tracking.posed_body import PosedBody
-from mocap_cli.tracking.reprojection import KeypointPlanes, add_reprojection, initial_trajectory
+from mocap_cli.tracking.reprojection import KeypointPlanes
 from mocap_cli.types import Bool, Float64
 
-_ITERATIONS = 5  # of solving with the same feet and flights
-_CAMERA_HEIGHT = 1.3  # metres above the floor, where nothing tells
+_ITERATIONS = 5  # with the same contacts and flights
+_CAMERA_HEIGHT = 1.3  # metres above the floor, to start from
 
 
 @dataclass(frozen=True, slots=True)
 class Trajectory:
-    """What the picture and the laws of motion agree on."""
+    """The path of a person and the ground below."""
 
     centre: Float64  # (T, 3) the centre of mass, in the axes of the first frame's camera
     ground: Ground
-    planted: Float64  # (T, 2) how likely the left and the right foot is planted
+    planted: Float64  # (T, 2) probability that the left and the right foot is planted
     flights: tuple[slice, ...]  # frames in free fall
 
 
 def solve_trajectory(
-    scene: PosedBody, sight: KeypointPlanes, guess: Float64, attempts: int
+    body: PosedBody, planes: KeypointPlanes, contacts: Float64, attempts: int
 ) -> Trajectory:
-    """The path that fits best, starting from the lifter's (T, 2) `guess` at planted feet.
+    """The path that fits best, starting from the lifter's (T, 2) contact probabilities.
 
-    Each attempt after the first knows better which feet are planted, and what falls.
+    Each attempt after the first refines contacts and flights by the path before.
     """
-    centre = initial_trajectory(sight, scene.pose)
+    centre = planes.initial_path(body)
     ground = Ground(np.array([0.0, 1.0, 0.0]), -_CAMERA_HEIGHT)
-    planted, sure = guess, np.clip((guess - 0.3) / 0.4, 0, 1)
-    falls: list[slice] = []
+    planted, weight = contacts, np.clip((contacts - 0.3) / 0.4, 0, 1)
+    flights: list[slice] = []
     for attempt in range(attempts):
         if attempt > 0:
-            planted = refine_contacts(guess, scene, centre, ground)
-            sure = np.where(planted > 0.5, planted, 0)
-            falls = find_flights(scene, centre, ground.up, planted > 0.5)
-        centre, ground = _settle(scene, sight, centre, ground, sure, frames_in(falls, len(centre)))
-    return Trajectory(centre, ground, planted, tuple(falls))
+            planted = refine_contacts(contacts, body, centre, ground)
+            weight = np.where(planted > 0.5, planted, 0)
+            flights = find_flights(body, centre, ground.up, planted > 0.5)
+        flying = frames_in(flights, len(centre))
+        centre, ground = _solve(body, planes, centre, ground, weight, flying)
+    return Trajectory(centre, ground, planted, tuple(flights))
 
 
-def _settle(
-    scene: PosedBody,
-    sight: KeypointPlanes,
+def _solve(
+    body: PosedBody,
+    planes: KeypointPlanes,
     centre: Float64,
     ground: Ground,
     planted: Float64,
     flying: Bool,
 ) -> tuple[Float64, Ground]:
-    """Path and ground for feet and flights that are given."""
-    witnesses = vertical_estimates(scene, planted)
-    ground = _on_feet(scene, centre, ground, planted)
+    """Path and ground for given contacts and flights."""
+    verticals = vertical_estimates(body, planted)
+    ground = _under_feet(body, centre, ground, planted)
     for _ in range(_ITERATIONS):
         equations = TrajectoryEquations(len(centre), GROUND_UNKNOWNS)
-        add_reprojection(equations, sight, scene.pose, centre)
-        add_momentum(equations, scene, centre, ground, flying)
-        add_feet(equations, scene, centre, ground, planted)
-        add_level_camera(equations, scene, ground)
-        add_vertical(equations, ground, witnesses)
+        planes.add_to(equations, body, centre)
+        add_momentum(equations, body, centre, ground, flying)
+        add_ground(equations, body, centre, ground, planted, verticals)
         centre, step, covariance = equations.solve()
         ground = ground.moved(step, covariance)
     return centre, ground
 
 
-def _on_feet(scene: PosedBody, centre: Float64, ground: Ground, planted: Float64) -> Ground:
-    """The same plane at the level where most planted feet are."""
-    joints = scene.joints_at(centre)
+def _under_feet(body: PosedBody, centre: Float64, ground: Ground, planted: Float64) -> Ground:
+    """The same plane, moved to the median height of planted feet."""
+    joints = body.joints_at(centre)
     levels = [
-        (joints[:, joint] @ ground.up - share * scene.height)[planted[:, side] > 0.5]
+        (joints[:, joint] @ ground.up - share * body.height)[planted[:, side] > 0.5]
         for side, pair in enumerate(FEET)
         for joint, share in zip(pair, CLEARANCE, strict=True)
     ]

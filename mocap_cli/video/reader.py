@@ -35,12 +35,15 @@ class Frame:
     image: Image  # (H, W, 3) RGB
 
 
-def open_video(path: Path, start: float | None = None, end: float | None = None) -> "VideoReader":
+def open_video(
+    video: Path | VideoInfo, start: float | None = None, end: float | None = None
+) -> "VideoReader":
     """Open a video to iterate the frames of `start` <= time <= `end`, in seconds.
 
     A span without a single frame is a `MocapError` when it is read.
     """
-    return VideoReader(probe(path), start or 0.0, math.inf if end is None else end)
+    info = video if isinstance(video, VideoInfo) else probe(video)
+    return VideoReader(info, start or 0.0, math.inf if end is None else end)
 
 
 class VideoReader:

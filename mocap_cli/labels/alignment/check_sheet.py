@@ -20,9 +20,9 @@ from mocap_cli.labels.alignment.projection import (
     project_onto_keypoints,
 )
 from mocap_cli.labels.alignment.video_match import assign_frames, find_video
-from mocap_cli.labels.fitting.gather import GatherOptions, witness_of
+from mocap_cli.labels.fitting.gather import GatherOptions, estimate_of
 from mocap_cli.labels.labels import Labels
-from mocap_cli.labels.witness import Witness
+from mocap_cli.tracking.estimate import Estimate
 from mocap_cli.types import Float64
 from mocap_cli.video.reader import open_video
 
@@ -45,17 +45,17 @@ class _Overlay:
     off: Float64  # (N,) between label and keypoints, in sizes of the body; NaN where unknown
 
 
-def _overlay_of(labels: Labels, witness: Witness) -> _Overlay:
+def _overlay_of(labels: Labels, estimate: Estimate) -> _Overlay:
     """Where labels that know their frames lie in the pictures."""
-    seen = witness.seen.xy[labels.frames].astype(np.float64)
-    score = witness.seen.score[labels.frames].astype(np.float64)
+    seen = estimate.keypoints.xy[labels.frames].astype(np.float64)
+    score = estimate.keypoints.score[labels.frames].astype(np.float64)
     hold = np.where(labels.has_2d[..., None], labels.xy, seen)
     joints = labels.joints if labels.in_camera else np.full_like(labels.joints, np.nan)
     shown = project_onto_keypoints(
-        joints, hold, np.where(labels.has_2d, 1.0, score), witness.camera
+        joints, hold, np.where(labels.has_2d, 1.0, score), estimate.camera
     )
     ours = np.where(labels.has_2d[..., None], labels.xy, joints_as_keypoints(shown))
-    off = np.where(witness.sure[labels.frames], keypoint_distance(ours, seen), np.nan)
+    off = np.where(estimate.confident[labels.frames], keypoint_distance(ours, seen), np.nan)
     return _Overlay(labels.xy, shown, seen, off)
 
 
@@ -80,26 +80,26 @@ def draw_check_sheets(
         except MocapError as error:
             checked.append(CheckedLabels(labels, error.message, None))
             continue
-        witness = witness_of(video, how)
+        estimate = estimate_of(video, how)
         name = _name(labels, video, names)
-        labels, refused = _placed(labels, witness, how)
-        inside = (labels.frames >= 0) & (labels.frames < len(witness.times))
+        labels, refused = _placed(labels, estimate, how)
+        inside = (labels.frames >= 0) & (labels.frames < len(estimate.times))
         if refused and inside.any():
             labels = labels.select(np.flatnonzero(inside))  # those that can be drawn
         sheet = folder / name if inside.any() else None
         if sheet is not None:
-            _write_sheet(labels, video, witness, sheet, refused)
+            _write_sheet(labels, video, estimate, sheet, refused)
         checked.append(CheckedLabels(labels, refused, sheet))
     return checked
 
 
-def _placed(labels: Labels, witness: Witness, how: GatherOptions) -> tuple[Labels, str]:
+def _placed(labels: Labels, estimate: Estimate, how: GatherOptions) -> tuple[Labels, str]:
     """Labels as they would be used, or as they are and why they are refused."""
     try:
-        return align_labels(labels, witness, how.clock), ""
+        return align_labels(labels, estimate, how.clock), ""
     except MocapError as error:
         try:
-            placed = assign_frames(labels, witness.times) if labels.synchronous else labels
+            placed = assign_frames(labels, estimate.times) if labels.synchronous else labels
         except MocapError:
             placed = labels
         return placed, error.message
@@ -126,13 +126,13 @@ def _frames_to_draw(marks: _Overlay, most: int = _MAX_CELLS) -> NDArray[np.intp]
 
 
 def _write_sheet(
-    labels: Labels, video: Path, witness: Witness, path: Path, refused: str = ""
+    labels: Labels, video: Path, estimate: Estimate, path: Path, refused: str = ""
 ) -> float:
     """A PNG of labels that know their frames; how far off they are, NaN where unknown.
 
     `refused` says why they cannot be used, where that is so.
     """
-    marks = _overlay_of(labels, witness)
+    marks = _overlay_of(labels, estimate)
     rows = _frames_to_draw(marks)
     cells = _cells(marks, labels, rows, video)
     lines = [(truncate_text(note, 14, _sheet_width() - 20), DIM) for note in labels.notes[:4]]

@@ -26,7 +26,7 @@ from mocap_cli.labels.alignment.time_alignment import (
 )
 from mocap_cli.labels.alignment.video_match import assign_frames
 from mocap_cli.labels.labels import Labels
-from mocap_cli.labels.witness import Witness
+from mocap_cli.tracking.estimate import Estimate
 from mocap_cli.types import Float64, Int64
 
 _JOINT_SIDE, _POINT_SIDE = list(mirror_indices(BODY.names)), list(mirror_indices(KEYPOINTS))
@@ -65,84 +65,86 @@ class _Hypothesis:
         return np.asarray(np.where(enough, mean, np.inf))
 
 
-def align_labels(labels: Labels, witness: Witness, clock: TimeBase = UNKNOWN_TIME_BASE) -> Labels:
+def align_labels(labels: Labels, estimate: Estimate, clock: TimeBase = UNKNOWN_TIME_BASE) -> Labels:
     """Labels on frames of the video and in its camera's axes, mended where a slip is plain.
 
     What cannot be of this video is refused.
     """
-    labels = _in_pixels(labels, witness)
+    labels = _in_pixels(labels, estimate)
     session = not labels.synchronous
-    labels = align_time(labels, witness, clock) if session else assign_frames(labels, witness.times)
-    steps = np.zeros(1, np.int64) if session else _candidate_shifts(witness)
+    labels = (
+        align_time(labels, estimate, clock) if session else assign_frames(labels, estimate.times)
+    )
+    steps = np.zeros(1, np.int64) if session else _candidate_shifts(estimate)
     for clicks in (True, False):
         if (labels.has_2d if clicks else labels.has_3d).any():
-            labels = _corrected(labels, witness, steps, clicks=clicks)
+            labels = _corrected(labels, estimate, steps, clicks=clicks)
             steps = np.zeros(1, np.int64)  # what clicks tell of the time holds for joints
     return replace(labels, in_camera=True) if labels.has_3d.any() else labels
 
 
-def _in_pixels(labels: Labels, witness: Witness) -> Labels:
-    if labels.size is None or labels.size == witness.size:
+def _in_pixels(labels: Labels, estimate: Estimate) -> Labels:
+    if labels.size is None or labels.size == estimate.size:
         return labels
-    (w, h), (width, height) = labels.size, witness.size
+    (w, h), (width, height) = labels.size, estimate.size
     if abs(w / h - width / height) > 0.02 * width / height:
         raise MocapError(
             f"{labels.path} was made on pictures of {w}x{h}, the video has {width}x{height}",
             "give the video that was labelled, neither cut nor turned",
         )
     scaled = labels.xy * (width / w, height / h)
-    return replace(labels, xy=scaled, size=witness.size).with_notes(
+    return replace(labels, xy=scaled, size=estimate.size).with_notes(
         f"clicks on pictures of {w}x{h} are scaled to {width}x{height}"
     )
 
 
-def _candidate_shifts(witness: Witness) -> Int64:
-    gap = float(np.median(np.diff(witness.times))) if len(witness.times) > 1 else _MAX_SHIFT
-    reach = min(max(5, round(_MAX_SHIFT / gap)), 60, len(witness.times) - 1)
+def _candidate_shifts(estimate: Estimate) -> Int64:
+    gap = float(np.median(np.diff(estimate.times))) if len(estimate.times) > 1 else _MAX_SHIFT
+    reach = min(max(5, round(_MAX_SHIFT / gap)), 60, len(estimate.times) - 1)
     return np.arange(-reach, reach + 1)
 
 
-def _corrected(labels: Labels, witness: Witness, steps: Int64, *, clicks: bool) -> Labels:
+def _corrected(labels: Labels, estimate: Estimate, steps: Int64, *, clicks: bool) -> Labels:
     """The reading and the shift that go best with the video, where that is beyond doubt."""
     most = np.unique(
         np.linspace(0, len(labels) - 1, min(len(labels), _MAX_LABELS)).round().astype(int)
     )
     few = labels.select(most)
-    if witness.certain[few.frames].sum() < _MIN_FRAMES:
-        return _unchecked(labels, witness, clicks=clicks)
-    ways = _hypotheses_2d(witness) if clicks else _HYPOTHESES_3D
+    if estimate.reliable[few.frames].sum() < _MIN_FRAMES:
+        return _unchecked(labels, estimate, clicks=clicks)
+    ways = _hypotheses_2d(estimate) if clicks else _HYPOTHESES_3D
     readings = [
-        _hypothesis(said, way(few), witness, steps, clicks=clicks) for said, way in ways.items()
+        _hypothesis(said, way(few), estimate, steps, clicks=clicks) for said, way in ways.items()
     ]
-    plain, best = readings[0], min(readings, key=lambda reading: _cost(reading, witness))
-    ratio = _cost(best, witness) / max(_cost(plain, witness), 1e-9)
+    plain, best = readings[0], min(readings, key=lambda reading: _cost(reading, estimate))
+    ratio = _cost(best, estimate) / max(_cost(plain, estimate), 1e-9)
     chosen = best if ratio < _CLEAR_RATIO else plain
     step = _best_shift(chosen)
-    _refuse_mismatch(labels, chosen, witness, step, clicks=clicks)
-    labels = _shifted(ways[chosen.said](labels), witness, step)
+    _refuse_mismatch(labels, chosen, estimate, step, clicks=clicks)
+    labels = _shifted(ways[chosen.said](labels), estimate, step)
     if not clicks and not labels.in_camera:
-        labels = replace(labels, joints=rotate_to_camera(labels.joints, witness, labels.frames))
+        labels = replace(labels, joints=rotate_to_camera(labels.joints, estimate, labels.frames))
     if chosen.said:
         return labels.with_notes(chosen.said)
     doubt = bool(best.said) and ratio < _POSSIBLE_RATIO
     return labels.with_notes(f"perhaps {best.said}?") if doubt else labels
 
 
-def _unchecked(labels: Labels, witness: Witness, *, clicks: bool) -> Labels:
+def _unchecked(labels: Labels, estimate: Estimate, *, clicks: bool) -> Labels:
     """Labels as they are: where the tracker is hardly certain of anything, labels know better."""
     if not (clicks or labels.in_camera):
-        if witness.sure[labels.frames].sum() < _MIN_FRAMES:
+        if estimate.confident[labels.frames].sum() < _MIN_FRAMES:
             raise MocapError(
                 f"cannot tell from where the camera saw {labels.path}: the tracker is lost there",
                 "give labels in the camera's axes, as a JSON of mocap",
             )
-        labels = replace(labels, joints=rotate_to_camera(labels.joints, witness, labels.frames))
+        labels = replace(labels, joints=rotate_to_camera(labels.joints, estimate, labels.frames))
     return labels.with_notes("taken as they are: the tracker is unsure of these frames")
 
 
-def _hypotheses_2d(witness: Witness) -> Mapping[str, Callable[[Labels], Labels]]:
+def _hypotheses_2d(estimate: Estimate) -> Mapping[str, Callable[[Labels], Labels]]:
     def turn(xy: Float64) -> Float64:
-        return np.asarray(xy * (-1, 1) + (witness.size[0], 0))
+        return np.asarray(xy * (-1, 1) + (estimate.size[0], 0))
 
     return {
         "": lambda labels: labels,
@@ -165,36 +167,36 @@ _HYPOTHESES_3D: Mapping[str, Callable[[Labels], Labels]] = {
 
 
 def _hypothesis(
-    said: str, labels: Labels, witness: Witness, steps: Int64, *, clicks: bool
+    said: str, labels: Labels, estimate: Estimate, steps: Int64, *, clicks: bool
 ) -> _Hypothesis:
-    off = np.stack([_errors(labels, witness, int(step), clicks=clicks) for step in steps])
+    off = np.stack([_errors(labels, estimate, int(step), clicks=clicks) for step in steps])
     return _Hypothesis(said, labels, not clicks, steps, off)
 
 
-def _errors(labels: Labels, witness: Witness, step: int, *, clicks: bool) -> Float64:
+def _errors(labels: Labels, estimate: Estimate, step: int, *, clicks: bool) -> Float64:
     """(N,) bodies beside the keypoints that many frames later; NaN where unknown."""
     frames = labels.frames + step
-    inside = (frames >= 0) & (frames < len(witness.times))
-    frames = np.clip(frames, 0, len(witness.times) - 1)
+    inside = (frames >= 0) & (frames < len(estimate.times))
+    frames = np.clip(frames, 0, len(estimate.times) - 1)
     if clicks:
-        off = reprojection_error(None, labels.xy, witness, frames)
+        off = reprojection_error(None, labels.xy, estimate, frames)
     else:
-        off = reprojection_error(_in_camera_axes(labels, witness, frames), None, witness, frames)
+        off = reprojection_error(_in_camera_axes(labels, estimate, frames), None, estimate, frames)
     return np.where(inside, off, np.nan)
 
 
-def _in_camera_axes(labels: Labels, witness: Witness, frames: Int64) -> Float64:
-    return labels.joints if labels.in_camera else rotate_to_camera(labels.joints, witness, frames)
+def _in_camera_axes(labels: Labels, estimate: Estimate, frames: Int64) -> Float64:
+    return labels.joints if labels.in_camera else rotate_to_camera(labels.joints, estimate, frames)
 
 
-def _cost(reading: _Hypothesis, witness: Witness) -> float:
+def _cost(reading: _Hypothesis, estimate: Estimate) -> float:
     """How badly a reading goes with the video at its best shift; in 3D depth counts as well."""
     best = int(reading.cost.argmin())
     if not reading.right:
         return float(reading.cost[best])
     frames = reading.labels.frames + reading.steps[best]
-    frames = np.clip(frames, 0, len(witness.times) - 1)
-    deep = pose_distance(_in_camera_axes(reading.labels, witness, frames), witness, frames)
+    frames = np.clip(frames, 0, len(estimate.times) - 1)
+    deep = pose_distance(_in_camera_axes(reading.labels, estimate, frames), estimate, frames)
     known = deep[np.isfinite(deep)]
     return float(reading.cost[best] + (known.mean() if len(known) else np.inf)) / 2
 
@@ -227,16 +229,16 @@ def _half_cost(reading: _Hypothesis, which: int) -> Float64:
 
 
 def _refuse_mismatch(
-    labels: Labels, reading: _Hypothesis, witness: Witness, step: int, *, clicks: bool
+    labels: Labels, reading: _Hypothesis, estimate: Estimate, step: int, *, clicks: bool
 ) -> None:
     """Labels that lie beside the person, the plainer the more frames the tracker is certain of."""
     off = reading.off[int(np.flatnonzero(reading.steps == step)[0])]
-    share = float(witness.certain[reading.labels.frames].mean())
+    share = float(estimate.reliable[reading.labels.frames].mean())
     usual = float(np.nanmedian(off)) if np.isfinite(off).any() else np.inf
     strange = (
         not clicks
         and usual > _SUSPICIOUS_ERROR
-        and _motion_correlation(reading.labels, witness, step) < MIN_CORRELATION
+        and _motion_correlation(reading.labels, estimate, step) < MIN_CORRELATION
     )
     if strange or usual > _MAX_ERROR[clicks] + _UNCERTAIN_ALLOWANCE * (1 - share):
         what = "clicks" if clicks else "joints"
@@ -247,25 +249,25 @@ def _refuse_mismatch(
         )
 
 
-def _motion_correlation(labels: Labels, witness: Witness, step: int) -> float:
+def _motion_correlation(labels: Labels, estimate: Estimate, step: int) -> float:
     """Correlation of how both fold; 1 where that cannot be told."""
     frames = labels.frames + step
-    inside = (frames >= 0) & (frames < len(witness.times))
-    certain = inside & witness.certain[np.clip(frames, 0, len(witness.times) - 1)]
-    theirs = witness.pose.joints[frames[certain]]
+    inside = (frames >= 0) & (frames < len(estimate.times))
+    certain = inside & estimate.reliable[np.clip(frames, 0, len(estimate.times) - 1)]
+    theirs = estimate.pose.joints[frames[certain]]
     found = mean_correlation(
         limb_distances(labels.joints[certain]), limb_distances(theirs), _MIN_FRAMES_TO_SHIFT
     )
     return 1.0 if np.isnan(found) else found
 
 
-def _shifted(labels: Labels, witness: Witness, step: int) -> Labels:
+def _shifted(labels: Labels, estimate: Estimate, step: int) -> Labels:
     if step == 0:
         return labels
     frames = labels.frames + step
-    inside = np.asarray((frames >= 0) & (frames < len(witness.times)))
+    inside = np.asarray((frames >= 0) & (frames < len(estimate.times)))
     kept = labels.select(inside)
-    moved = replace(kept, frames=frames[inside], times=witness.times[frames[inside]])
+    moved = replace(kept, frames=frames[inside], times=estimate.times[frames[inside]])
     many = f"{abs(step)} frame{'s' * (abs(step) > 1)}"
     return moved.with_notes(
         f"labels are {many} too {'early' if step > 0 else 'late'} for the video: shifted"

@@ -7,7 +7,7 @@ from mocap_cli.body.rotation import nearest_rotation
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.labels.fitting.examples import bone_scale
-from mocap_cli.labels.witness import Witness
+from mocap_cli.tracking.estimate import Estimate
 from mocap_cli.types import Float64
 
 _SHARED_POINTS = [(BODY.index(n), KEYPOINTS.index(n)) for n in BODY.names
@@ -64,38 +64,38 @@ def keypoint_distance(xy: Float64, seen: Float64) -> Float64:
 
 
 def reprojection_error(
-    joints: Float64 | None, xy: Float64 | None, witness: Witness, frames: NDArray[np.int64]
+    joints: Float64 | None, xy: Float64 | None, estimate: Estimate, frames: NDArray[np.int64]
 ) -> Float64:
     """(N,) how far 3D labels in camera axes, or clicks, are off the keypoints of those frames.
 
     NaN where the tracker is not certain; 1 is the body's own size.
     """
-    seen, sure = witness.seen.xy[frames].astype(np.float64), witness.certain[frames]
+    seen, sure = estimate.keypoints.xy[frames].astype(np.float64), estimate.reliable[frames]
     if xy is None:
         assert joints is not None
-        score = witness.seen.score[frames].astype(np.float64)
-        xy = joints_as_keypoints(project_onto_keypoints(joints, seen, score, witness.camera))
+        score = estimate.keypoints.score[frames].astype(np.float64)
+        xy = joints_as_keypoints(project_onto_keypoints(joints, seen, score, estimate.camera))
     return np.where(sure, keypoint_distance(xy, seen), np.nan)
 
 
-def pose_distance(joints: Float64, witness: Witness, frames: NDArray[np.int64]) -> Float64:
+def pose_distance(joints: Float64, estimate: Estimate, frames: NDArray[np.int64]) -> Float64:
     """(N,) how far 3D labels are off the lifted pose, in bodies; NaN where it is not certain."""
-    theirs = witness.pose.joints[frames]
+    theirs = estimate.pose.joints[frames]
     ours = joints - joints[:, :1]
     theirs = theirs * bone_scale(ours, theirs)
     known = np.isfinite(ours[..., 0]) & np.isfinite(theirs[..., 0])
     off = np.where(known, np.linalg.norm(ours - theirs, axis=-1), 0).sum(axis=1)
     size = np.where(known, np.linalg.norm(theirs, axis=-1), 0).sum(axis=1)
-    good = (known.sum(axis=1) >= _MIN_POINTS) & witness.certain[frames]
+    good = (known.sum(axis=1) >= _MIN_POINTS) & estimate.reliable[frames]
     return np.where(good, np.minimum(off / np.maximum(size, 1e-6), _MAX_DISTANCE), np.nan)
 
 
-def rotate_to_camera(joints: Float64, witness: Witness, frames: NDArray[np.int64]) -> Float64:
+def rotate_to_camera(joints: Float64, estimate: Estimate, frames: NDArray[np.int64]) -> Float64:
     """Joints about the pelvis turned, all frames alike, to lie as they are seen.
 
     That is by a camera that does not turn.
     """
-    theirs = np.where(witness.sure[:, None, None], witness.pose.joints, np.nan)[frames]
+    theirs = np.where(estimate.confident[:, None, None], estimate.pose.joints, np.nan)[frames]
     joints = joints - joints[:, :1]
     known = np.isfinite(joints[..., 0]) & np.isfinite(theirs[..., 0])
     if not known.any():

@@ -13,20 +13,18 @@ from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.labels.labels import Labels, body_height
 from mocap_cli.labels.readers.joint_names import map_to_body
-from mocap_cli.labels.witness import Witness
-from mocap_cli.lifting.lift import LIFTER_FILE, lift, load_lifter
+from mocap_cli.tracking.estimate import Estimate, estimate_from_keypoints
 from mocap_cli.tracking.place import DEFAULT_HEIGHT
 from mocap_cli.types import Float64
-from mocap_cli.weights import weight_path
 
 _LABEL_SCORE = 0.9  # how sure the lifter may be of what a person clicked
 _LABEL_SIGMA = 0.02  # by which triangulated clicks are off where rays meet exactly
 _MAX_RAY_DISTANCE = 0.10  # metres between rays, beyond which clicks are not of one point
 
 
-def lift_2d_labels(labels: Labels, witness: Witness, height: float | None = None) -> Labels:
+def lift_2d_labels(labels: Labels, estimate: Estimate, height: float | None = None) -> Labels:
     """Clicks amid the keypoints of all frames through the lifter, as tall as the person is."""
-    seen, at = witness.seen, labels.frames
+    seen, at = estimate.keypoints, labels.frames
     xy, score = seen.xy.copy(), seen.score.copy()
     known = labels.has_2d
     xy[at] = np.where(known[..., None], labels.xy, xy[at])
@@ -36,7 +34,7 @@ def lift_2d_labels(labels: Labels, witness: Witness, height: float | None = None
     xy[at] = np.where(np.isfinite(xy[at]), xy[at], middle)
     score[at] = np.where(np.isfinite(score[at]), score[at], 0)
     clicks = Keypoints(times=seen.times, xy=xy, score=score, detected=seen.detected, cut=seen.cut)
-    pose = lift(clicks, witness.camera, load_lifter(weight_path(LIFTER_FILE)))
+    pose = estimate_from_keypoints(clicks, estimate.camera, estimate.size, estimate.zoom).pose
     tall = height or DEFAULT_HEIGHT
     size = tall / (body_height(pose.joints[at]) or tall)
     note = f"{len(labels)} frames of clicks are lifted to 3D, of a person {tall:.2f} m tall"

@@ -9,7 +9,7 @@ from mocap_cli.errors import MocapError
 from mocap_cli.labels.alignment.projection import reprojection_error, rotate_to_camera
 from mocap_cli.labels.alignment.video_match import resample_to_frames
 from mocap_cli.labels.labels import Labels
-from mocap_cli.labels.witness import Witness
+from mocap_cli.tracking.estimate import Estimate
 from mocap_cli.types import Float64
 
 _PAIRS = np.array([(BODY.index(a), BODY.index(b)) for a, b in (
@@ -43,24 +43,24 @@ class TimeBase:
 UNKNOWN_TIME_BASE = TimeBase()
 
 
-def align_time(labels: Labels, witness: Witness, clock: TimeBase) -> Labels:
+def align_time(labels: Labels, estimate: Estimate, clock: TimeBase) -> Labels:
     """A session's labels at the video's frames, by the clock that makes both most alike."""
     local = labels.times - labels.times[0]
     if clock.offset is not None:
         moments = clock.offset + (clock.rate or 1.0) * local
-        return resample_to_frames(labels, moments, witness.times)
+        return resample_to_frames(labels, moments, estimate.times)
     rates = (clock.rate,) if clock.rate else _RATES
-    offset, rate, found = _find_time_base(local, limb_distances(labels.joints), witness, rates)
+    offset, rate, found = _find_time_base(local, limb_distances(labels.joints), estimate, rates)
     if not found > MIN_CORRELATION:
         raise MocapError(
             f"{labels.path} does not go with the video: at no offset do they move alike"
             f" (at best {found:.2f} of 1)",
             "give the video of this take, or --offset in seconds",
         )
-    offset = _refine_offset(labels, witness, offset, rate)
+    offset = _refine_offset(labels, estimate, offset, rate)
     said = f"it begins at {offset:.3f} s of the video"
     said += "" if rate == 1 else f" and runs {rate:g} times as long"
-    placed = resample_to_frames(labels, offset + rate * local, witness.times)
+    placed = resample_to_frames(labels, offset + rate * local, estimate.times)
     return placed.with_notes(f"{said} (found by correlation, {found:.2f} of 1)")
 
 
@@ -86,11 +86,11 @@ def mean_correlation(a: Float64, b: Float64, least: int = _MIN_FRAMES) -> float:
 
 
 def _find_time_base(
-    local: Float64, folds: Float64, witness: Witness, rates: tuple[float, ...]
+    local: Float64, folds: Float64, estimate: Estimate, rates: tuple[float, ...]
 ) -> tuple[float, float, float]:
     """(offset, rate, likeness) at which a session that lasts `local` seconds is most alike."""
-    times = witness.times
-    theirs = np.where(witness.sure[:, None], limb_distances(witness.pose.joints), np.nan)
+    times = estimate.times
+    theirs = np.where(estimate.confident[:, None], limb_distances(estimate.pose.joints), np.nan)
     thin = np.linspace(0, len(local) - 1, min(len(local), 400)).round().astype(int)
     local, folds = local[thin], folds[thin]
     gap = float(np.median(np.diff(times)))
@@ -99,7 +99,9 @@ def _find_time_base(
         length = rate * local[-1]
         shared = min(length, times[-1] - times[0])
         # what lies in frames that the tracker is unsure of tells nothing: chance would win there
-        least = int(_MIN_OVERLAP * witness.sure.mean() * shared / max(length, 1e-9) * len(local))
+        least = int(
+            _MIN_OVERLAP * estimate.confident.mean() * shared / max(length, 1e-9) * len(local)
+        )
         first, last = times[0] + shared / 2 - length, times[-1] - shared / 2
         for step in (gap, gap / 4):
             for offset in np.arange(first, last + step / 2, step):
@@ -120,14 +122,14 @@ def _interpolated(times: Float64, values: Float64, moments: Float64) -> Float64:
     return np.stack(columns, axis=1)
 
 
-def _refine_offset(labels: Labels, witness: Witness, offset: float, rate: float) -> float:
+def _refine_offset(labels: Labels, estimate: Estimate, offset: float, rate: float) -> float:
     """The offset near that one at which the joints lie nearest to their keypoints."""
     moments = rate * (labels.times - labels.times[0])
     best = (np.inf, offset)
     for near in offset + np.linspace(-_REFINE_RANGE, _REFINE_RANGE, 41):
-        placed = resample_to_frames(labels, near + moments, witness.times)
-        joints = rotate_to_camera(placed.joints, witness, placed.frames)
-        off = reprojection_error(joints, None, witness, placed.frames)
+        placed = resample_to_frames(labels, near + moments, estimate.times)
+        joints = rotate_to_camera(placed.joints, estimate, placed.frames)
+        off = reprojection_error(joints, None, estimate, placed.frames)
         if np.isfinite(off).sum() >= _MIN_FRAMES:
             best = min(best, (float(np.nanmean(off)), float(near)))
     return best[1]

@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli.camera.pinhole import Pinhole
+from mocap_cli.io.video_cache import cached, source_hash
 from mocap_cli.keypoints.crop import Crop
 from mocap_cli.keypoints.detection import Detection, crop_around, detect
 from mocap_cli.keypoints.fusion import fuse_detections
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.person_tracker import LOST_SCORE
-from mocap_cli.keypoints.pose_networks import PoseNetworks, code_version, network_hashes
-from mocap_cli.labels.fitting.cache import cached
+from mocap_cli.keypoints.pose_networks import PoseNetworks, network_hashes
 from mocap_cli.labels.fitting.degrade import VideoDegrader
 from mocap_cli.labels.fitting.frozen_encoder import EncodedVideo, FrozenEncoder, encode_video
-from mocap_cli.labels.witness import Witness, testify
+from mocap_cli.tracking.estimate import Estimate, estimate_from_keypoints
 from mocap_cli.types import Bool, Int64
 from mocap_cli.video.reader import open_video
 from mocap_cli.weights import Device
@@ -31,14 +31,14 @@ _OFF, _LARGER, _TURNED = 0.06, 0.1, 0.2  # of the side; logarithm; radians: as a
 class DegradedCopy:
     """A spoilt copy of a clip as the tracker and the eye see it."""
 
-    witness: Witness
+    estimate: Estimate
     codes: EncodedVideo  # zeros in frames that nobody asked for
     spoilt: Bool  # (T,) frames that are worse than they were
 
 
 def degrade_clip(
     video: Path,
-    witness: Witness,
+    estimate: Estimate,
     labelled: Int64,
     eye: FrozenEncoder,
     seed: int,
@@ -47,30 +47,36 @@ def degrade_clip(
     on_frame: Callable[[int], None] = lambda done: None,
 ) -> DegradedCopy:
     """The frames around labels of a clip, spoilt and seen again where the person is known to be."""
-    spoiler = _degrader_for(witness, labelled, seed)
+    spoiler = _degrader_for(estimate, labelled, seed)
 
     def look() -> Keypoints:
-        return _detect_degraded(video, witness, spoiler, device, on_frame)
+        return _detect_degraded(video, estimate, spoiler, device, on_frame)
 
-    seen = cached(Keypoints, video, cache, [spoiler.told(), network_hashes(), code_version()], look)
-    focal, size = witness.camera.focal * spoiler.scale, spoiler.shrunk(witness.size)
+    seen = cached(
+        Keypoints, video, cache, [spoiler.told(), network_hashes(), source_hash("keypoints")], look
+    )
+    focal, size = estimate.camera.focal * spoiler.scale, spoiler.shrunk(estimate.size)
     camera = Pinhole(focal, (size[0] / 2, size[1] / 2))
-    codes = encode_video(video, eye, cache, witness.squares() * spoiler.scale, spoiler=spoiler)
-    spoilt = spoiler.wanted & spoiler.spoils(witness.times)
+    codes = encode_video(
+        video, eye, cache, estimate.bounding_squares() * spoiler.scale, spoiler=spoiler
+    )
+    spoilt = spoiler.wanted & spoiler.spoils(estimate.times)
     return DegradedCopy(
-        testify(seen, camera, size), _spread_over_clip(codes, spoiler.wanted, witness), spoilt
+        estimate_from_keypoints(seen, camera, size, estimate.zoom),
+        _spread_over_clip(codes, spoiler.wanted, estimate),
+        spoilt,
     )
 
 
-def _degrader_for(witness: Witness, labelled: Int64, seed: int) -> VideoDegrader:
+def _degrader_for(estimate: Estimate, labelled: Int64, seed: int) -> VideoDegrader:
     """What spoils the frames around labels."""
-    near = np.abs(np.subtract.outer(witness.times, witness.times[labelled])) <= _NEAR
-    sides = witness.squares()[:, 2]
-    size = float(np.nanmedian(sides)) if np.isfinite(sides).any() else max(witness.size) / 2.0
+    near = np.abs(np.subtract.outer(estimate.times, estimate.times[labelled])) <= _NEAR
+    sides = estimate.bounding_squares()[:, 2]
+    size = float(np.nanmedian(sides)) if np.isfinite(sides).any() else max(estimate.size) / 2.0
     return VideoDegrader(seed, round(size, 1), np.asarray(near.any(axis=1)))
 
 
-def _spread_over_clip(codes: EncodedVideo, wanted: Bool, witness: Witness) -> EncodedVideo:
+def _spread_over_clip(codes: EncodedVideo, wanted: Bool, estimate: Estimate) -> EncodedVideo:
     """Codes of some frames among those of all."""
 
     def spread(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -79,29 +85,29 @@ def _spread_over_clip(codes: EncodedVideo, wanted: Bool, witness: Witness) -> En
         return whole
 
     return EncodedVideo(
-        witness.times, spread(codes.tv), spread(codes.mirrored), spread(codes.boxes)
+        estimate.times, spread(codes.tv), spread(codes.mirrored), spread(codes.boxes)
     )
 
 
 def _detect_degraded(
     video: Path,
-    witness: Witness,
+    estimate: Estimate,
     spoiler: VideoDegrader,
     device: Device,
     on_frame: Callable[[int], None],
 ) -> Keypoints:
     """What the 2D networks see of spoilt frames, shown where the person is."""
-    found: list[Detection | None] = [None] * len(witness.times)
+    found: list[Detection | None] = [None] * len(estimate.times)
     networks, rng = PoseNetworks(device), np.random.default_rng(spoiler.seed)
     with open_video(video) as reader:
         for frame in spoiler.frames(reader):
-            if witness.seen.detected[frame.index]:
-                around = _jittered_crop(witness.seen, frame.index, spoiler.scale, rng)
+            if estimate.keypoints.detected[frame.index]:
+                around = _jittered_crop(estimate.keypoints, frame.index, spoiler.scale, rng)
                 sighting = detect(networks, frame.image, around)
                 found[frame.index] = sighting if sighting.confidence > LOST_SCORE else None
             on_frame(frame.index + 1)
-    times, cut = witness.times.tolist(), witness.seen.cut.tolist()
-    return fuse_detections(times, found, cut, spoiler.shrunk(witness.size))
+    times, cut = estimate.times.tolist(), estimate.keypoints.cut.tolist()
+    return fuse_detections(times, found, cut, spoiler.shrunk(estimate.size))
 
 
 def _jittered_crop(seen: Keypoints, frame: int, scale: float, rng: np.random.Generator) -> Crop:

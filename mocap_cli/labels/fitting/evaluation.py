@@ -79,8 +79,8 @@ def evaluate(fitted: FittedModel, clips: Sequence[LabelledClip], how: GatherOpti
 
 
 def _predictions_for(fitted: FittedModel, clip: LabelledClip, how: GatherOptions) -> _Predictions:
-    codes = encode_clip(clip.video, fitted.eye, clip.witness, how)
-    parts = separate_predictions(fitted, codes, clip.witness)
+    codes = encode_clip(clip.video, fitted.eye, clip.estimate, how)
+    parts = separate_predictions(fitted, codes, clip.estimate)
     joints, sigma = fuse_poses(parts)
     at = clip.labels.frames
     names = (_BOTH, _CODE, _DEFAULT)

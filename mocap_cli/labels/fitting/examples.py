@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirror_indices
 from mocap_cli.labels.fitting.frozen_encoder import EncodedVideo
 from mocap_cli.labels.labels import Labels
-from mocap_cli.labels.witness import Witness
+from mocap_cli.tracking.estimate import Estimate
 from mocap_cli.types import Float32, Float64
 
 _SMOOTHING = 0.05  # seconds: codes of neighbours within about this belong to one pose
@@ -51,21 +51,21 @@ def join_examples(parts: Sequence[Examples]) -> Examples:
 
 
 def make_examples(
-    labels: Labels, codes: EncodedVideo, witness: Witness | None, clip: int, *, points: bool
+    labels: Labels, codes: EncodedVideo, estimate: Estimate | None, clip: int, *, points: bool
 ) -> Examples:
     """The labelled frames of one clip; labels must know their frames and be in camera axes."""
-    inputs, flipped = head_inputs(codes, witness if points else None)
+    inputs, flipped = head_inputs(codes, estimate if points else None)
     at = labels.frames
     joints = (labels.joints - labels.joints[:, :1]).astype(np.float32)
     lifted = np.full(joints.shape, np.nan, np.float32)
     lifted_sigma = np.full(joints.shape[:2], np.nan, np.float32)
-    if witness is not None:
-        lifted[:] = witness.pose.joints[at]
-        lifted_sigma[:] = witness.pose.sigma[at]
+    if estimate is not None:
+        lifted[:] = estimate.pose.joints[at]
+        lifted_sigma[:] = estimate.pose.sigma[at]
         size = bone_scale(joints, lifted)
         lifted, lifted_sigma = lifted * size, lifted_sigma * size
     doubt = (
-        np.zeros((len(codes), 2), np.float32) if witness is None else tracker_uncertainty(witness)
+        np.zeros((len(codes), 2), np.float32) if estimate is None else tracker_uncertainty(estimate)
     )
     return Examples(
         inputs=inputs[at],
@@ -95,21 +95,21 @@ def bone_scale(joints: NDArray[np.floating], lifted: NDArray[np.floating]) -> fl
     return float(np.nanmedian(ratio)) if np.isfinite(ratio).any() else 1.0
 
 
-def head_inputs(codes: EncodedVideo, witness: Witness | None) -> tuple[Float32, Float32]:
+def head_inputs(codes: EncodedVideo, estimate: Estimate | None) -> tuple[Float32, Float32]:
     """(T, D) what heads are told of every frame, and of its mirror image."""
     tv, flipped = (_smoothed(values, codes.times) for values in (codes.tv, codes.mirrored))
-    if witness is None:
+    if estimate is None:
         return tv, flipped
-    points = _keypoint_features(witness)
-    mirror = _keypoint_features(witness, mirrored_too=True)
+    points = _keypoint_features(estimate)
+    mirror = _keypoint_features(estimate, mirrored_too=True)
     return np.concatenate((tv, points), axis=1), np.concatenate((flipped, mirror), axis=1)
 
 
-def tracker_uncertainty(witness: Witness) -> Float32:
+def tracker_uncertainty(estimate: Estimate) -> Float32:
     """(T, 2) how lost the default tracker is: the logarithm of what the lifter expects to be off,
     and what the keypoints' scores lack. As much as can be where it knows nobody."""
-    off = np.nan_to_num(witness.pose.sigma.mean(axis=1), nan=_MAX_SIGMA).clip(0.01, _MAX_SIGMA)
-    lack = 1 - np.nan_to_num(witness.seen.score.mean(axis=1))
+    off = np.nan_to_num(estimate.pose.sigma.mean(axis=1), nan=_MAX_SIGMA).clip(0.01, _MAX_SIGMA)
+    lack = 1 - np.nan_to_num(estimate.keypoints.score.mean(axis=1))
     return np.column_stack((np.log(off), lack)).astype(np.float32)
 
 
@@ -127,10 +127,11 @@ def _smoothed(values: Float32, times: Float64, seconds: float = _SMOOTHING) -> F
     return np.asarray(total / weight, np.float32)
 
 
-def _keypoint_features(witness: Witness, *, mirrored_too: bool = False) -> Float32:
+def _keypoint_features(estimate: Estimate, *, mirrored_too: bool = False) -> Float32:
     """(T, P) keypoints about the hips in the body's size, their scores, and the lifted pose."""
-    xy, score = witness.seen.xy.astype(np.float64), witness.seen.score.astype(np.float64)
-    pose, sigma = witness.pose.joints, witness.pose.sigma
+    keypoints = estimate.steady_keypoints
+    xy, score = keypoints.xy.astype(np.float64), keypoints.score.astype(np.float64)
+    pose, sigma = estimate.pose.joints, estimate.pose.sigma
     if mirrored_too:
         xy, score = xy[:, _POINT_SIDE] * (-1, 1), score[:, _POINT_SIDE]
         pose, sigma = pose[:, _JOINT_SIDE] * (-1, 1, 1), sigma[:, _JOINT_SIDE]

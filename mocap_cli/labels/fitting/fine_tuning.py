@@ -82,7 +82,7 @@ def fine_tune(
             f"label {_FEWEST} and more, or leave --fine-tune out",
         )
     shown = [
-        encoder_images(clip.video, eye, clip.labels.frames, clip.witness.squares())
+        encoder_images(clip.video, eye, clip.labels.frames, clip.estimate.bounding_squares())
         for clip in clips
     ]
     frames = torch.from_numpy(np.concatenate(shown)).permute(0, 3, 1, 2)

@@ -18,9 +18,9 @@ from mocap_cli.keypoints.pose_networks import PoseNetworks
 from mocap_cli.labels.fitting.fitted_model import FittedModel, open_fitted
 from mocap_cli.labels.fitting.frozen_encoder import EncodedVideo, encode_video
 from mocap_cli.labels.poses import fused_prediction
-from mocap_cli.labels.witness import Witness
 from mocap_cli.lifting.lift import LiftedPose
-from mocap_cli.types import Bool, Float64
+from mocap_cli.tracking.estimate import Estimate
+from mocap_cli.types import Bool
 from mocap_cli.video.reader import open_video
 from mocap_cli.weights import Device
 
@@ -43,8 +43,8 @@ class _FittedTrack:
 
     def pose(self, level: Keypoints, camera: Pinhole, lifted: LiftedPose) -> LiftedPose:
         """The lifted pose joined with what the model says, by expected errors."""
-        witness = Witness((1, 1), camera, level, lifted)
-        joints, sigma = fused_prediction(self._fitted, self._codes, witness)
+        estimate = Estimate(size=(1, 1), camera=camera, keypoints=level, pose=lifted)
+        joints, sigma = fused_prediction(self._fitted, self._codes, estimate)
         known = np.asarray(np.isfinite(lifted.joints).all(axis=(1, 2)))
         told = known | (_between(known) & (sigma.mean(axis=1) < _MAX_SIGMA))
         joints[~told], sigma[~told] = np.nan, np.nan
@@ -71,7 +71,7 @@ class FittedTracker:
         """Encode the frames of what was seen; look again in the boxes of those that are lost."""
         passes = 1 if seen.detected.all() else 2  # half a frame is done when it is encoded
         codes = encode_video(
-            video, self.fitted.eye, None, _squares_of(seen), span,
+            video, self.fitted.eye, None, seen.bounding_squares(), span,
             on_frame=lambda done: on_frame(done // passes),
         )  # fmt: skip
         if len(codes) != len(seen):
@@ -98,10 +98,6 @@ def open_fitted_tracker(path: Path) -> FittedTracker:
     """The guide of a `.mocap` file."""
     fitted = open_fitted(path)
     return FittedTracker(fitted, path.name, sha256(path.read_bytes()).hexdigest())
-
-
-def _squares_of(seen: Keypoints) -> Float64:
-    return Witness((1, 1), Pinhole(1.0, (0, 0)), seen, LiftedPose(*(np.empty(0),) * 3)).squares()
 
 
 def _boxes_agree(boxes: NDArray[np.floating], seen: Keypoints) -> bool:

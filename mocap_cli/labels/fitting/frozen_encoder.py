@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from mocap_cli.errors import MocapError
+from mocap_cli.io.video_cache import cached
 from mocap_cli.keypoints.crop import Crop
-from mocap_cli.labels.fitting.cache import cached
 from mocap_cli.labels.fitting.degrade import VideoDegrader
 from mocap_cli.learning.data.decoding import letterbox, letterbox_rectangle
 from mocap_cli.learning.data.ingest import read_sources

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mocap_cli.errors import MocapError
+from mocap_cli.keypoints.person_detector import Subject
 from mocap_cli.labels.alignment.corrections import align_labels
 from mocap_cli.labels.alignment.reconstruction import (
     CalibratedCamera,
@@ -19,7 +20,8 @@ from mocap_cli.labels.fitting.examples import Examples, join_examples, make_exam
 from mocap_cli.labels.fitting.frozen_encoder import EncodedVideo, FrozenEncoder, encode_video
 from mocap_cli.labels.fitting.pseudo_labels import make_pseudo_labels
 from mocap_cli.labels.labels import Labels
-from mocap_cli.labels.witness import Witness, watch
+from mocap_cli.tracking.estimate import Estimate, EstimateOptions
+from mocap_cli.tracking.estimate import estimate as estimate_video
 from mocap_cli.video.probe import probe
 from mocap_cli.weights import Device
 
@@ -39,7 +41,7 @@ class LabelledClip:
 
     video: Path
     labels: Labels  # on its frames, in its camera's axes, in 3D
-    witness: Witness
+    estimate: Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,7 @@ class GatherOptions:
     cache: Path | None  # where keypoints and codes are kept, so that they are made once
     height: float | None = None  # metres, of the person in clicks
     focal: float | None = None  # pixels
+    subject: Subject = "auto"  # whom to follow where there are several people
     clock: TimeBase = UNKNOWN_TIME_BASE  # of labels that have a clock of their own
     views: Mapping[str, CalibratedCamera] | None = (
         None  # calibrated cameras, of clicks in several videos
@@ -78,8 +81,8 @@ def gather(
     for labels in said:
         try:
             video = find_video(labels, videos)
-            witness = witness_of(video, how)
-            clips.append(LabelledClip(video, align_labels(labels, witness, how.clock), witness))
+            estimate = estimate_of(video, how)
+            clips.append(LabelledClip(video, align_labels(labels, estimate, how.clock), estimate))
         except MocapError as error:
             if len(said) == 1 and not taught:
                 raise
@@ -87,9 +90,9 @@ def gather(
     clips = _with_3d(clips, how)
     labelled = {clip.video for clip in clips}
     for video in [v for v in videos if taught and v not in labelled]:
-        witness = witness_of(video, how)
+        estimate = estimate_of(video, how)
         try:
-            clips.append(LabelledClip(video, make_pseudo_labels(video, witness), witness))
+            clips.append(LabelledClip(video, make_pseudo_labels(video, estimate), estimate))
         except MocapError as error:
             left_out[video] = error.message
     if not clips:
@@ -109,25 +112,29 @@ def _with_3d(clips: Sequence[LabelledClip], how: GatherOptions) -> list[Labelled
         solid = triangulate_labels([clip.labels for clip in flat], how.views)
         return placed + [replace(by_video[labels.video], labels=labels) for labels in solid]
     return placed + [
-        replace(clip, labels=lift_2d_labels(clip.labels, clip.witness, how.height)) for clip in flat
+        replace(clip, labels=lift_2d_labels(clip.labels, clip.estimate, how.height))
+        for clip in flat
     ]
 
 
-def witness_of(video: Path, how: GatherOptions) -> Witness:
-    """What the default tracker sees in a video."""
-    with how.bar(f"following {video.name}", probe(video).frames) as bar:
-        return watch(video, how.cache, focal=how.focal, device=how.device, on_frame=bar)
+def estimate_of(video: Path, how: GatherOptions) -> Estimate:
+    """What `mocap track` would lift of the same video."""
+    info = probe(video)
+    options = EstimateOptions(subject=how.subject, focal=how.focal, device=how.device)
+    with how.bar(f"tracking {video.name}", info.frames) as bar:
+        return estimate_video(info, options, bar, cache=how.cache)
 
 
 def encode_clip(
-    video: Path, eye: FrozenEncoder, witness: Witness, how: GatherOptions
+    video: Path, eye: FrozenEncoder, estimate: Estimate, how: GatherOptions
 ) -> EncodedVideo:
     """What an eye makes of the same frames."""
-    with how.bar(f"encoding {video.name}", len(witness.times)) as bar:
-        codes = encode_video(video, eye, how.cache, witness.squares(), on_frame=bar)
-    if len(codes) != len(witness.times):
+    with how.bar(f"encoding {video.name}", len(estimate.times)) as bar:
+        codes = encode_video(video, eye, how.cache, estimate.bounding_squares(), on_frame=bar)
+    if len(codes) != len(estimate.times):
         raise MocapError(
-            f"{video} gave {len(witness.times)} frames, then {len(codes)}", "encode it as H.264 MP4"
+            f"{video} gave {len(estimate.times)} frames, then {len(codes)}",
+            "encode it as H.264 MP4",
         )
     return codes
 
@@ -147,18 +154,18 @@ def clip_examples(
     numbers = {video: i for i, video in enumerate(dict.fromkeys(clip.video for clip in clips))}
     parts = []
     for clip in clips:
-        codes, number = encode_clip(clip.video, eye, clip.witness, how), numbers[clip.video]
-        parts.append(make_examples(clip.labels, codes, clip.witness, number, points=points))
+        codes, number = encode_clip(clip.video, eye, clip.estimate, how), numbers[clip.video]
+        parts.append(make_examples(clip.labels, codes, clip.estimate, number, points=points))
         for seed in range(copies):
             copy = _copy(clip, eye, seed, how)
-            worse = copy.spoilt & copy.witness.seen.tracked if points else copy.spoilt
-            own = make_examples(clip.labels, copy.codes, copy.witness, number, points=points)
+            worse = copy.spoilt & copy.estimate.keypoints.tracked if points else copy.spoilt
+            own = make_examples(clip.labels, copy.codes, copy.estimate, number, points=points)
             parts.append(own.only(worse[clip.labels.frames]))
     return join_examples(parts)
 
 
 def _copy(clip: LabelledClip, eye: FrozenEncoder, seed: int, how: GatherOptions) -> DegradedCopy:
-    with how.bar(f"spoiling {clip.video.name}", len(clip.witness.times)) as bar:
+    with how.bar(f"spoiling {clip.video.name}", len(clip.estimate.times)) as bar:
         return degrade_clip(
-            clip.video, clip.witness, clip.labels.frames, eye, seed, how.cache, how.device, bar
+            clip.video, clip.estimate, clip.labels.frames, eye, seed, how.cache, how.device, bar
         )

@@ -16,9 +16,9 @@ from mocap_cli.io.atomic import readable, write_atomically
 from mocap_cli.labels.alignment.corrections import align_labels
 from mocap_cli.labels.alignment.video_match import find_video
 from mocap_cli.labels.fitting.frozen_encoder import FrozenEncoder
-from mocap_cli.labels.fitting.gather import GatherOptions, encode_clip, witness_of
+from mocap_cli.labels.fitting.gather import GatherOptions, encode_clip, estimate_of
 from mocap_cli.labels.labels import Labels
-from mocap_cli.labels.witness import Witness
+from mocap_cli.tracking.estimate import Estimate
 from mocap_cli.types import Float32, Float64
 from mocap_cli.video.reader import open_video
 
@@ -39,10 +39,10 @@ class CandidateFrames:
     labelled: NDArray[np.int64]  # (L,) frames that have labels already
 
 
-def _frame_uncertainty(witness: Witness) -> Float64:
+def _frame_uncertainty(estimate: Estimate) -> Float64:
     """(T,) the lifter's expected error, larger where the keypoints are unsure as well."""
-    unsure = 1.5 - np.clip(witness.seen.score.mean(axis=1), 0, 1).astype(np.float64)
-    return np.asarray(witness.pose.sigma.mean(axis=1) * unsure, np.float64)
+    unsure = 1.5 - np.clip(estimate.keypoints.score.mean(axis=1), 0, 1).astype(np.float64)
+    return np.asarray(estimate.pose.sigma.mean(axis=1) * unsure, np.float64)
 
 
 def _choose_frames(seen: Sequence[CandidateFrames], count: int) -> list[NDArray[np.int64]]:
@@ -75,18 +75,18 @@ def suggest_frames(
 ) -> tuple[list[CandidateFrames], list[NDArray[np.int64]]]:
     """Look at all videos, and which of their frames to label next, beside those of `said`."""
     known: dict[Path, list[NDArray[np.int64]]] = {}
-    witnesses = {video: witness_of(video, how) for video in videos}
+    estimates = {video: estimate_of(video, how) for video in videos}
     for labels in said:
         video = find_video(labels, videos)
-        on = align_labels(labels, witnesses[video], how.clock)
+        on = align_labels(labels, estimates[video], how.clock)
         known.setdefault(video, []).append(on.frames)
     seen = []
-    for video, witness in witnesses.items():
-        codes = encode_clip(video, eye, witness, how)
+    for video, estimate in estimates.items():
+        codes = encode_clip(video, eye, estimate, how)
         none = np.array([], np.int64)
         labelled = np.unique(np.concatenate(known.get(video, [none])))
         seen.append(
-            CandidateFrames(video, witness.times, codes.tv, _frame_uncertainty(witness), labelled)
+            CandidateFrames(video, estimate.times, codes.tv, _frame_uncertainty(estimate), labelled)
         )
     return seen, _choose_frames(seen, count)
 

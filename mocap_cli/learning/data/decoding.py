@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mocap_cli.io.video_cache import video_sha256
 from mocap_cli.learning.crowd import PersonCounter
-from mocap_cli.learning.data.content_hash import video_sha256
 from mocap_cli.learning.data.frame_plates import add_plates, open_or_make_background
 from mocap_cli.learning.data.store import (
     StoredClip,

@@ -1,0 +1,72 @@
+"""Cache of what takes minutes to compute from a video, in a folder, by the video's content."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from mocap_cli.errors import MocapError
+from mocap_cli.io.atomic import write_atomically
+from mocap_cli.io.npz import load_npz
+
+_T = TypeVar("_T")
+_HASHES = "hashes.json"
+_PACKAGE = Path(__file__).parents[1]
+
+
+def cached(
+    kind: type[_T], video: Path, cache: Path | None, key: list[Any], compute: Callable[[], _T]
+) -> _T:
+    """A dataclass of arrays that `compute` makes of a video, from the cache where it is there.
+
+    `key` names everything that it depends on besides the video's content. A damaged file is
+    computed again.
+    """
+    if cache is None:
+        return compute()
+    name = kind.__name__.strip("_").lower()
+    text = json.dumps([kind.__name__, video_sha256(video, cache), *key])
+    path = cache / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.{name}.npz"
+    with suppress(OSError, ValueError, TypeError):
+        return kind(**load_npz(path))
+    computed = compute()
+    with write_atomically(path) as aside, aside.open("wb") as file:
+        np.savez(file, **{name: getattr(computed, name) for name in kind.__annotations__})
+    return computed
+
+
+def video_sha256(video: Path, store: Path) -> str:
+    """The SHA-256 of a video, remembered in the store while size and time of change stay."""
+    try:
+        state = video.stat()
+        key = f"{video.resolve()}|{state.st_size}|{state.st_mtime_ns}"
+        remembered = _remembered(store / _HASHES)
+        if key not in remembered:
+            with video.open("rb") as file:
+                remembered[key] = hashlib.file_digest(file, "sha256").hexdigest()
+            with write_atomically(store / _HASHES) as aside:
+                aside.write_text(json.dumps(remembered, indent=0))
+    except OSError as error:
+        raise MocapError(f"cannot read {video}: {error.strerror}", "check the path") from error
+    return remembered[key]
+
+
+def _remembered(path: Path) -> dict[str, str]:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}  # the hashes are only computed again
+    return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
+
+
+def source_hash(*packages: str) -> str:
+    """A SHA-256 of the source of some of our packages, so that changed code misses the cache."""
+    whole = hashlib.sha256()
+    for package in packages:
+        for path in sorted((_PACKAGE / package).glob("*.py")):
+            whole.update(f"{package}/{path.name}\0".encode() + path.read_bytes())
+    return whole.hexdigest()

@@ -1,0 +1,266 @@
+"""Estimate: from a video to one person's keypoints, the camera and the lifted pose.
+
+`mocap track` places the result in the world. Label fitting, suggestion and the benchmarks use it
+as it is, so that models are fitted to the same poses that they later refine.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap_cli.camera.camera_motion import CameraMotionEstimator
+from mocap_cli.camera.pinhole import Pinhole
+from mocap_cli.io.video_cache import cached, source_hash
+from mocap_cli.keypoints.follow import follow
+from mocap_cli.keypoints.keypoints import Keypoints
+from mocap_cli.keypoints.person_detector import Subject
+from mocap_cli.keypoints.pose_networks import network_hashes
+from mocap_cli.lifting.lift import LIFTER_FILE, LiftedPose, lift, load_lifter
+from mocap_cli.types import Bool, Float32, Float64
+from mocap_cli.video.prefetch import prefetch
+from mocap_cli.video.probe import VideoInfo
+from mocap_cli.video.reader import Frame, VideoReader, open_video
+from mocap_cli.weights import Device, weight_path
+
+_RELIABLE_SIGMA = 0.13  # metres, the mean of the joints; tumbling divers have more
+_OBSERVING = ("keypoints", "camera", "video")  # packages whose source an observation depends on
+
+OnFrame = Callable[[int], None]
+"""Progress callback: takes the number of frames done."""
+
+
+class PoseRefinement(Protocol):
+    """What a fitted model knows of one video."""
+
+    @property
+    def keypoints(self) -> Keypoints:
+        """The keypoints, with the frames that were found in a second pass."""
+
+    def pose(self, keypoints: Keypoints, camera: Pinhole, lifted: LiftedPose) -> LiftedPose:
+        """The lifted pose fused with the model's own."""
+
+
+class PoseModel(Protocol):
+    """A model fitted to labels, used beside the lifter; `FittedTracker` implements it."""
+
+    @property
+    def name(self) -> str:
+        """File name."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file."""
+
+    def analyse(
+        self,
+        video: Path,
+        keypoints: Keypoints,
+        span: tuple[float | None, float | None],
+        device: Device,
+        on_frame: OnFrame,
+    ) -> PoseRefinement:
+        """Encode the same frames of the video."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstimateOptions:
+    """Whom to follow in which part of a video, through which lens."""
+
+    subject: Subject = "auto"  # whom to follow where there are several people
+    focal: float | None = None  # pixels; None takes it from the file, a pan, or a default
+    start: float | None = None  # seconds of the video
+    end: float | None = None
+    device: Device = "auto"  # for the 2D networks
+    model: PoseModel | None = None  # refines keypoints and pose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Estimate:
+    """One person's keypoints and pose in every frame, and the camera that saw them."""
+
+    size: tuple[int, int]  # displayed pixels
+    camera: Pinhole
+    keypoints: Keypoints  # displayed pixels
+    pose: LiftedPose  # about the pelvis, in camera axes
+    rotation: Float64 | None = None  # (T, 3, 3) to the axes of the shot's first frame; None: fixed
+    zoom: Float64 | None = None  # (T,) focal length by the usual one; None: constant
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def times(self) -> Float64:
+        """(T,) seconds."""
+        return self.keypoints.times
+
+    @property
+    def steady_keypoints(self) -> Keypoints:
+        """The keypoints with the zoom divided out, as the lifter gets them."""
+        return _without_zoom(self.keypoints, self.camera, self.zoom)
+
+    @property
+    def confident(self) -> Bool:
+        """(T,) frames whose keypoints can be trusted."""
+        return self.keypoints.confident
+
+    @property
+    def reliable(self) -> Bool:
+        """(T,) frames whose pose is nearly always about right: labels are compared with them."""
+        sigma = np.nan_to_num(self.pose.sigma.mean(axis=1), nan=np.inf)
+        return np.asarray(self.confident & (sigma < _RELIABLE_SIGMA))
+
+    def bounding_squares(self) -> Float64:
+        """(T, 3) middle and side of a square around the person, in pixels; NaN without one."""
+        return self.keypoints.bounding_squares()
+
+
+def no_progress(done: int) -> None:
+    """Ignore progress."""
+
+
+def estimate(
+    video: VideoInfo,
+    options: EstimateOptions,
+    on_frame: OnFrame = no_progress,
+    on_model: OnFrame = no_progress,
+    cache: Path | None = None,
+) -> Estimate:
+    """Follow one person, estimate the camera and lift the pose; frames without them hold NaN.
+
+    `cache` is a folder where the slow part is kept and found again: keypoints and camera motion.
+    """
+    key = [options.start, options.end, options.subject, options.focal, network_hashes()]
+    seen = cached(
+        _Observation, video.path, cache, [*key, source_hash(*_OBSERVING)],
+        lambda: _observe(video, options, on_frame),
+    )  # fmt: skip
+    keypoints, refinement = seen.keypoints, None
+    if options.model is not None:
+        span = options.start, options.end
+        refinement = options.model.analyse(video.path, keypoints, span, options.device, on_model)
+        keypoints = refinement.keypoints
+    camera = Pinhole(float(seen.focal), Pinhole.guess(video.width, video.height).centre)
+    found = estimate_from_keypoints(
+        keypoints, camera, (video.width, video.height), seen.zoom if len(seen.zoom) else None
+    )
+    pose = found.pose
+    if refinement is not None:
+        pose = refinement.pose(found.steady_keypoints, camera, pose)
+    return replace(
+        found,
+        pose=pose,
+        rotation=seen.rotation if len(seen.rotation) else None,
+        warnings=(
+            *seen.file_warnings.tolist(),
+            *_keypoint_warnings(keypoints),
+            *seen.camera_warnings.tolist(),
+        ),
+    )
+
+
+def estimate_from_keypoints(
+    keypoints: Keypoints, camera: Pinhole, size: tuple[int, int], zoom: Float64 | None = None
+) -> Estimate:
+    """Lift keypoints that are known already with the bundled lifter."""
+    lifter = load_lifter(weight_path(LIFTER_FILE))
+    pose = lift(_without_zoom(keypoints, camera, zoom), camera, lifter)
+    return Estimate(size=size, camera=camera, keypoints=keypoints, pose=pose, zoom=zoom)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Observation:
+    """What one pass over the video gives, as flat arrays that can be cached."""
+
+    times: Float64  # (T,) and below: see Keypoints
+    xy: Float32
+    score: Float32
+    detected: Bool
+    cut: Bool
+    focal: Float64  # () pixels
+    rotation: Float64  # (T, 3, 3); (0, 3, 3) for a fixed camera
+    zoom: Float64  # (T,); (0,) for a constant focal length
+    file_warnings: NDArray[np.str_]
+    camera_warnings: NDArray[np.str_]
+
+    @property
+    def keypoints(self) -> Keypoints:
+        """The keypoints as their own type."""
+        return Keypoints(
+            times=self.times, xy=self.xy, score=self.score, detected=self.detected, cut=self.cut
+        )
+
+
+def _observe(video: VideoInfo, options: EstimateOptions, on_frame: OnFrame) -> _Observation:
+    """Follow the person and the camera in one pass over the frames."""
+    estimator = CameraMotionEstimator()
+    with open_video(video, options.start, options.end) as reader:
+        # In a thread beside the networks, which leave a core free.
+        with closing(prefetch(_with_camera(reader, estimator), depth=1)) as frames:
+            keypoints = follow(_counted(frames, on_frame), options.subject, options.device)
+        damage = reader.warnings
+    motion = estimator.estimate(options.focal or video.focal_pixels)
+    camera, lens_warnings = _choose_lens(video, options.focal, motion.focal)
+    times, cuts = keypoints.times, keypoints.times[keypoints.cut]
+    return _Observation(
+        times=times,
+        xy=keypoints.xy,
+        score=keypoints.score,
+        detected=keypoints.detected,
+        cut=keypoints.cut,
+        focal=np.array(camera.focal, np.float64),
+        rotation=(motion.rotations(times, camera, cuts) if motion.rotates else np.empty((0, 3, 3))),
+        zoom=motion.zoom_factors(times) if motion.zooms else np.empty(0),
+        file_warnings=np.array(damage, np.str_),
+        camera_warnings=np.array((*lens_warnings, *motion.warnings), np.str_),
+    )
+
+
+def _with_camera(reader: VideoReader, estimator: CameraMotionEstimator) -> Iterator[Frame]:
+    for frame in reader:
+        estimator.add(frame.image, frame.time)
+        yield frame
+
+
+def _counted(frames: Iterable[Frame], on_frame: OnFrame) -> Iterator[Frame]:
+    for done, frame in enumerate(frames, start=1):
+        yield frame
+        on_frame(done)
+
+
+def _without_zoom(keypoints: Keypoints, camera: Pinhole, zoom: Float64 | None) -> Keypoints:
+    """The keypoints as a lens of constant focal length would have shown them."""
+    if zoom is None:
+        return keypoints
+    centre = np.array(camera.centre)
+    xy = centre + (keypoints.xy - centre) / zoom[:, None, None]
+    return replace(keypoints, xy=xy.astype(np.float32))
+
+
+def _choose_lens(
+    video: VideoInfo, focal: float | None, panned: float | None
+) -> tuple[Pinhole, tuple[str, ...]]:
+    """The camera, and a warning where it was not given; `panned` is the focal length of a pan."""
+    guess = Pinhole.guess(video.width, video.height)
+    known = focal or video.focal_pixels
+    if known:
+        return Pinhole(known, guess.centre), ()
+    if panned:
+        text = f"focal length estimated from the pan: {panned:.0f} pixels"
+        return Pinhole(panned, guess.centre), (f"{text}; --focal sets another",)
+    text = f"focal length unknown: assumed {guess.focal:.0f} pixels"
+    return guess, (f"{text}; --focal sets it",)
+
+
+def _keypoint_warnings(keypoints: Keypoints) -> tuple[str, ...]:
+    warnings = []
+    missing = len(keypoints) - int(keypoints.tracked.sum())
+    if missing:
+        warnings.append(f"no person was found in {missing} of {len(keypoints)} frames")
+    cuts = int(keypoints.cut.sum())
+    if cuts:
+        count = "1 cut" if cuts == 1 else f"{cuts} cuts"
+        warnings.append(f"the video has {count}: each shot is placed as if filmed by one camera")
+    return tuple(warnings)
