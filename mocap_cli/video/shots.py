@@ -1,20 +1,43 @@
 """Cuts: notice when one shot ends and another begins."""
 
 import itertools
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap_cli.keypoints.crop import Image
 from mocap_cli.types import Float32
+from mocap_cli.video.probe import Image
 
 _SMALL = (48, 27)
 _CHANGE = 22.0  # of 255: the mean change of a small pixel that a cut has at least
 _SUDDEN = 2.5  # times more than in the frames before
 _COLOURS_KEPT = 0.95  # the picture of the same place keeps more of its colours than this
 _SHIFTS = tuple(itertools.product((0, -2, 2), (0, -1, 1, -2, 2, -4, 4, -7, 7, -11, 11)))
+
+
+class TimedImage(Protocol):
+    """What is needed of a frame; `video.reader.Frame` has it."""
+
+    @property
+    def time(self) -> float:
+        """Seconds."""
+
+    @property
+    def image(self) -> Image:
+        """(H, W, 3) RGB as displayed."""
+
+
+_Frame = TypeVar("_Frame", bound=TimedImage)
+
+
+def with_cuts(frames: Iterable[_Frame]) -> Iterator[tuple[_Frame, bool]]:
+    """Each frame, and whether it begins another shot."""
+    detector = CutDetector()
+    for frame in frames:
+        yield frame, detector.is_cut(frame.image)
 
 
 class CutDetector:
