@@ -1,7 +1,8 @@
 """Shots: detect the cuts of a video."""
 
 import itertools
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -15,6 +16,28 @@ _CHANGE = 22.0  # of 255: least mean change of a reduced pixel at a cut
 _SUDDEN = 2.5  # times the change of the frames before
 _SAME_COLOURS = 0.95  # similarity of the colour histograms from which it is the same place
 _SHIFTS = tuple(itertools.product((0, -2, 2), (0, -1, 1, -2, 2, -4, 4, -7, 7, -11, 11)))
+
+
+class TimedImage(Protocol):
+    """What is needed of a frame; `video.reader.Frame` has it."""
+
+    @property
+    def time(self) -> float:
+        """Seconds."""
+
+    @property
+    def image(self) -> Image:
+        """(H, W, 3) RGB as displayed."""
+
+
+_Frame = TypeVar("_Frame", bound=TimedImage)
+
+
+def with_cuts(frames: Iterable[_Frame]) -> Iterator[tuple[_Frame, bool]]:
+    """Each frame, and whether it begins another shot."""
+    detector = CutDetector()
+    for frame in frames:
+        yield frame, detector.is_cut(frame.image)
 
 
 class CutDetector:
