@@ -136,7 +136,8 @@ def _report(background: Background, written: Sequence[Path], seconds: float) -> 
     )
     head = f"{background.video}: {len(camera.times)} frames in {seconds:.1f} s"
     said = dict.fromkeys(
-        _CAMERAS[kind].format(off) for kind, off in zip(camera.kind, camera.off, strict=True)
+        _CAMERAS[kind].format(off)
+        for kind, off in zip(camera.kind, camera.reprojection_error, strict=True)
     )
     return labelled_lines(
         head,
