@@ -104,5 +104,5 @@ def test_suggested_pictures_are_the_frames_themselves_and_filled_labels_stay(tmp
     with open_video(WALK) as video:
         wanted = next(frame.image for frame in video if frame.index == 7)
     np.testing.assert_array_equal(np.asarray(Image.open(path)), wanted)
-    with pytest.raises(MocapError, match="there already"):
+    with pytest.raises(MocapError, match="exists already"):
         write_suggestions([one], [np.array([8])], tmp_path)

@@ -1,11 +1,15 @@
 """`mocap label-fit`: a few labels make a model a motion-capture system."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from mocap_cli.cli.options import Quiet, check_height, check_positive
+from mocap_cli.errors import MocapError
+
+if TYPE_CHECKING:  # heavy: `mocap --help` must not wait for it
+    from mocap_cli.keypoints.person_detector import Subject
 
 _Videos = Annotated[
     list[Path] | None,
@@ -103,6 +107,16 @@ _Cache = Annotated[
 _Device = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Of 2D networks.")]
 
 
+_Who = Annotated[
+    str,
+    typer.Option(
+        "--subject",
+        metavar="auto|largest|center|X,Y",
+        help="Whom to follow where there are several; X,Y is a point on the person in pixels.",
+    ),
+]
+
+
 def label_fit(
     videos: _Videos = None,
     model: _Model = "imagenet",
@@ -115,6 +129,7 @@ def label_fit(
     curve: _CurveFile = None,
     check: _Check = False,
     suggest: _Suggest = None,
+    subject: _Who = "auto",
     height: _Height = None,
     focal: _Focal = None,
     offset: _Offset = None,
@@ -129,27 +144,32 @@ def label_fit(
     Example: mocap label-fit videos/ --model runs/ski --labels labels/ -o ski.mocap
     """
     from mocap_cli.cli.label_fit_jobs import LabelFitRequest, run_label_fit
+    from mocap_cli.labels.label_fit import LabelFitOptions
 
     asked = LabelFitRequest(
         videos=tuple(videos or ()),
-        model=model,
         labels=tuple(labels or ()),
         output=output,
-        head=head,
-        fine_tune=fine_tune,
         evaluate=tuple(evaluate or ()),
         scores=scores,
         curve=curve,
         check=check,
         suggest=suggest,
-        height=height,
-        focal=focal,
-        offset=offset,
-        rate=rate,
-        calibration=calibration,
-        cache=cache,
-        device=device,
         quiet=quiet,
-    )
+        options=LabelFitOptions(
+            model=model, head=head, fine_tune=fine_tune, subject=_subject(subject),
+            height=height, focal=focal, offset=offset, rate=rate, calibration=calibration,
+            cache=cache, device=device,
+        ),
+    )  # fmt: skip
     asked.check_combinations()
     run_label_fit(asked)
+
+
+def _subject(text: str) -> "Subject":
+    from mocap_cli.keypoints.person_detector import parse_subject
+
+    try:
+        return parse_subject(text)
+    except MocapError as error:
+        raise typer.BadParameter(f"{error.message}; {error.hint}") from error

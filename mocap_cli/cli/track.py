@@ -99,17 +99,19 @@ def track(
 
     options = TrackOptions(
         subject=_subject(subject), height=height, focal=focal,
-        start=start, end=end, fps=fps, device=device, model=_guide(model),
+        start=start, end=end, fps=fps, device=device, model=_pose_model(model, device),
     )  # fmt: skip
     track_videos(jobs, options, units=units, quiet=quiet)
 
 
-def _guide(model: Path | None) -> "PoseModel | None":
+def _pose_model(
+    model: Path | None, device: Literal["auto", "cpu", "cuda", "mps"]
+) -> "PoseModel | None":
     if model is None:
         return None
-    from mocap_cli.labels.fitting.fitted_tracker import open_fitted_tracker
+    from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
 
-    return open_fitted_tracker(model)
+    return FittedTracker.open(model, device)
 
 
 def _jobs(videos: list[Path], output: list[str], overlay: bool) -> "list[Job]":
