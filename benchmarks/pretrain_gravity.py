@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from pretrain import Clip, corners, intersection, read_clip
 
-from mocap_cli.cli.progress import progress_display
+from mocap_cli.cli.display import Display
 from mocap_cli.learning.data.batch import Batch
 from mocap_cli.learning.data.dataset import Dataset
 from mocap_cli.learning.data.ingest import choose_recipe, default_gaps, ingest, probe_videos
@@ -71,7 +71,7 @@ def begin(videos: Sequence[Path], store: Path, batch: int) -> tuple[Dataset, Set
     infos, _ = probe_videos(videos)
     gaps, pace = default_gaps(infos), PRESET_TRAINING["small"]
     recipe = choose_recipe(infos, pace.side, gaps, None, "auto")
-    with progress_display(False) as screen:
+    with Display("benchmark", quiet=False, as_json=False) as screen:
         found = ingest(infos, store, recipe, "skip", lambda video, n: screen.bar(video.name, n))
     settings = Settings(
         gaps=gaps, batch=batch, rate=pace.rate, shrink_steps=pace.shrink_steps, model=SMALL,

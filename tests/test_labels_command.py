@@ -14,7 +14,7 @@ from person import stand
 from witnesses import TIMES, codes_of, seen_dancing
 
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
-from mocap_cli.cli import main, tracking_jobs
+from mocap_cli.cli import main
 from mocap_cli.labels import label_fit
 from mocap_cli.labels.fitting import gather
 from mocap_cli.labels.fitting.fit_heads import FitOptions
@@ -60,7 +60,8 @@ def test_labels_become_a_model_that_track_takes(mocap, monkeypatch):
     assert FittedModel.open(Path("x.mocap")).about["videos"] == ["a.mp4"]
     asked = []
     monkeypatch.setattr(
-        tracking_jobs, "track", lambda v, o, bar, *_: (asked.append(o.model), stand(v, o, bar))[1]
+        "mocap_cli.tracking.track.track",
+        lambda v, o, bar, *_: (asked.append(o.model), stand(v, o, bar))[1],
     )
     assert mocap("track a.mp4 --model x.mocap -o b.json")[0] == 0
     assert mocap("track a.mp4 -o b.json")[0] == 0
@@ -84,7 +85,7 @@ def test_the_tracker_itself_can_teach(mocap):
 
 def test_check_draws_good_labels_and_bad_ones_with_what_is_wrong(mocap):
     code, err = mocap("label-fit --labels a.npz --check")
-    assert (code, "1 of 1 label files can be used" in err) == (0, True)
+    assert (code, "1 of 1 label files are usable" in err) == (0, True)
     assert Path("check/a.check.png").read_bytes()[:4] == b"\x89PNG"
     save("a.npz", seen_dancing(seed=3)[1])
     code, err = mocap("label-fit --labels a.npz --check -o bad")
@@ -106,7 +107,7 @@ def test_check_draws_what_lies_in_the_video_where_most_labels_are_beyond_its_end
 def test_suggested_frames_are_pictures_with_an_empty_label_file(mocap):
     code, err = mocap("label-fit a.mp4 --suggest 3 -o next")
     assert code == 0
-    assert "3 images to label" in err
+    assert "3 frames to label in next/" in err
     assert len(list(Path("next").glob("a_*.png"))) == 3
     assert json.loads(Path("next/labels.json").read_text())["annotations"] == []
 
@@ -195,3 +196,29 @@ def test_scores_and_curves_never_overwrite_an_input(mocap, option, place):
     assert code == 1
     assert "would be overwritten" in err or "written twice" in err
     assert (Path("a.mp4").read_bytes(), Path("a.npz").read_bytes()) == before
+
+
+def test_pseudo_labels_cannot_be_checked(mocap):
+    code, err = mocap("label-fit a.mp4 --labels auto --check")
+    assert code == 2
+    assert "there is no label file to check" in " ".join(err.replace("│", " ").split())
+
+
+def test_a_fit_prints_its_errors_as_json(mocap, capsys, monkeypatch):
+    monkeypatch.setattr(
+        sys, "argv", shlex.split("mocap label-fit --labels a.npz -o x.mocap --json")
+    )
+    with pytest.raises(SystemExit) as left:
+        main.main()
+    assert left.value.code == 0
+    out, err = capsys.readouterr()
+    result = json.loads(out)["results"][0]
+    assert (result["frames"], result["videos"], err) == (90, ["a.mp4"], "")
+    assert result["outputs"][0]["path"] == "x.mocap"
+    assert 0 < result["validation_mm"] < 500
+
+
+def test_suggestions_name_tools_to_label_with(mocap):
+    _, err = mocap("label-fit a.mp4 --suggest 3 -o next")
+    assert "open next/ in an annotation tool (CVAT, Label Studio, COCO Annotator)" in err
+    assert "save them as COCO in next/labels.json" in err

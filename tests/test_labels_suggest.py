@@ -81,7 +81,7 @@ def test_more_frames_than_there_are_cannot_be_suggested():
 
 def test_suggested_pictures_come_back_as_labels_of_the_same_frames(tmp_path):
     one = seen_as(in_poses(60, 60))
-    written = write_suggestions([one], [np.array([3, 70])], tmp_path)
+    (written,) = write_suggestions([one], [np.array([3, 70])], tmp_path).values()
     assert [path.name for path in written] == ["walk_000004.png", "walk_000071.png"]
     document = orjson.loads((tmp_path / LABEL_FILE).read_bytes())
     assert document["annotations"] == []
@@ -100,7 +100,7 @@ def test_suggested_pictures_are_the_frames_themselves_and_filled_labels_stay(tmp
     from PIL import Image
 
     one = seen_as(in_poses(60, 60))
-    (path,) = write_suggestions([one], [np.array([7])], tmp_path)
+    ((path,),) = write_suggestions([one], [np.array([7])], tmp_path).values()
     with open_video(WALK) as video:
         wanted = next(frame.image for frame in video if frame.index == 7)
     np.testing.assert_array_equal(np.asarray(Image.open(path)), wanted)

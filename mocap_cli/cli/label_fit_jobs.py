@@ -1,19 +1,19 @@
-"""`mocap label-fit`: library calls with progress bars, and a summary of the result."""
+"""The work of `mocap label-fit`: fit and evaluate, or check labels, or suggest frames."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.text import Text
 
-from mocap_cli.cli.outputs import VIDEOS, find_inputs
-from mocap_cli.cli.pretrain_table import format_duration
-from mocap_cli.cli.progress import ProgressDisplay, progress_display
-from mocap_cli.cli.report import labelled_lines
+from mocap_cli.cli.display import Display, Line, Report, format_duration
+from mocap_cli.cli.jobs import VIDEOS, find_inputs
+from mocap_cli.cli.report import OutputFiles
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import identity, refuse_unwritable, same_file
 from mocap_cli.labels.fitting.evaluation import Evaluation
-from mocap_cli.labels.fitting.fitted_model import MODEL_SUFFIX
+from mocap_cli.labels.fitting.fitted_model import MODEL_SUFFIX, FittedModel
 from mocap_cli.labels.fitting.gather import GatheredLabels
 from mocap_cli.labels.fitting.suggest import LABEL_FILE
 from mocap_cli.labels.label_fit import (
@@ -25,12 +25,10 @@ from mocap_cli.labels.label_fit import (
     suggest_labels,
 )
 
-_Line = tuple[str, str]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelFitRequest:
-    """A command line: which part of the command, on what, and the library's options."""
+    """The options of one call."""
 
     videos: tuple[Path, ...]
     labels: tuple[str, ...]
@@ -40,21 +38,24 @@ class LabelFitRequest:
     curve: Path | None
     check: bool
     suggest: int | None
-    quiet: bool
+    recursive: bool
+    no_overwrite: bool
     options: LabelFitOptions
 
     def check_combinations(self) -> None:
-        """Refuse options that exclude each other, before the long work."""
+        """Refuse, before the long work, options that do not go together."""
         if self.check and self.suggest is not None:
             raise typer.BadParameter("give one of --check and --suggest")
         if self.check and self.labels and not self.label_paths:
-            raise typer.BadParameter("auto has no label files to check", param_hint="--labels")
+            raise typer.BadParameter(
+                "auto makes pseudo-labels: there is no label file to check", param_hint="--labels"
+            )
         if not (
             self.labels or self.suggest is not None or (self.is_fitted_model and self.evaluate)
         ):
             raise typer.BadParameter("give label files, or auto", param_hint="--labels")
         if (self.scores or self.curve) and not self.evaluate:
-            raise typer.BadParameter("wants --evaluate LABELS", param_hint="--scores, --curve")
+            raise typer.BadParameter("needs --evaluate LABELS", param_hint="--scores, --curve")
         if self.is_fitted_model and (
             self.labels or self.suggest is not None or self.curve or self.options.fine_tune
         ):
@@ -93,36 +94,39 @@ class LabelFitRequest:
     def all_videos(self) -> list[Path]:
         """Those that are given, else those that lie beside labels."""
         if self.videos:
-            found = [video for given in self.videos for video in find_inputs(given, VIDEOS)]
+            found = [
+                video
+                for given in self.videos
+                for video in find_inputs(given, VIDEOS, self.recursive)
+            ]
             return list(dict.fromkeys(found))
         beside = [*self.label_paths, *self.evaluate]
         folders = dict.fromkeys(path if path.is_dir() else path.parent for path in beside)
         for folder in (*folders, *(path.parent for path in folders)):
             try:
-                return find_inputs(folder.absolute(), VIDEOS)
+                return find_inputs(folder.absolute(), VIDEOS, False)
             except (MocapError, OSError):
                 continue
         raise MocapError(f"no videos lie beside {beside[0]}", "give the videos, or their folder")
 
 
-def run_label_fit(asked: LabelFitRequest) -> None:
-    """Run the requested part of the command and print a summary."""
-    _refuse_overwriting(asked)
+def run_label_fit(asked: LabelFitRequest, display: Display) -> None:
+    """Fit, evaluate, check or suggest, by the options."""
+    files = _plan_outputs(asked)
     cache = asked.options.cache or asked.destination.absolute().parent / "codes"
     options = replace(asked.options, cache=cache)
-    with progress_display(asked.quiet) as screen:
-        if asked.check:
-            _check(asked, options, screen)
-        elif asked.suggest is not None:
-            _suggest(asked, options, asked.suggest, screen)
-        elif asked.is_fitted_model:
-            _evaluate_only(asked, options, screen)
-        else:
-            _fit(asked, options, screen)
+    if asked.check:
+        _check(asked, options, display)
+    elif asked.suggest is not None:
+        _suggest(asked, options, asked.suggest, display)
+    elif asked.is_fitted_model:
+        _evaluate_only(asked, options, files, display)
+    else:
+        _fit(asked, options, files, display)
 
 
-def _refuse_overwriting(asked: LabelFitRequest) -> None:
-    """Refuse a file to write that is also read, or that is written twice."""
+def _plan_outputs(asked: LabelFitRequest) -> OutputFiles:
+    """The files to write; refuse one that is also read, or that is written twice."""
     files = (asked.destination if asked.makes_model else None, asked.scores, asked.curve)
     outputs = [path for path in files if path is not None]
     given = [*asked.label_paths, *asked.evaluate, Path(asked.options.model), *asked.all_videos()]
@@ -141,32 +145,58 @@ def _refuse_overwriting(asked: LabelFitRequest) -> None:
             )
         if any(same_file(path, other) for other in outputs[:number]):
             raise MocapError(f"{path} would be written twice", "choose two names")
+    return OutputFiles.plan(outputs, no_overwrite=asked.no_overwrite)
 
 
-def _fit(asked: LabelFitRequest, options: LabelFitOptions, screen: ProgressDisplay) -> None:
+def _fit(
+    asked: LabelFitRequest, options: LabelFitOptions, files: OutputFiles, display: Display
+) -> None:
     found = fit_labels(
         asked.all_videos(), asked.labels, asked.destination, options,
-        evaluate_on=asked.evaluate, curve=asked.curve, bar=screen.bar,
+        evaluate_on=asked.evaluate, curve=asked.curve, bar=display.bar,
     )  # fmt: skip
-    lines = _notes(found.labels)
+    lines, data = _notes(found.labels), _fit_data(found.model, found.labels)
     if found.evaluation is not None and found.held_out is not None:
-        lines += _notes(found.held_out) + _scores(asked, found.evaluation, screen)
-    if asked.curve is not None:
-        lines.append(("wrote", str(asked.curve)))
-    about, heads = found.model.about, (found.model.full_heads, found.model.image_heads)
-    full, image = (1000 * one.calibration.held_out for one in heads)
-    lines += [
-        ("held out", f"validation error {full:.0f} mm; by image features only {image:.0f} mm"),
+        lines += [*_notes(found.held_out), *_show_scores(asked, found.evaluation, display)]
+        data["evaluation"] = found.evaluation.data()
+    lines += [*files.lines(), *_next(asked, found.model)]
+    data["outputs"] = files.data()
+    display.report(Report(_head(asked, found.model, found.seconds), lines, data))
+
+
+def _head(asked: LabelFitRequest, fitted: FittedModel, seconds: float) -> str:
+    frames, videos = fitted.about["frames"], len(fitted.about["videos"])
+    many = f"{videos} video{'s' * (videos > 1)}"
+    return f"{asked.destination}: fitted to {frames} frames of {many} in {format_duration(seconds)}"
+
+
+def _validation(fitted: FittedModel) -> tuple[float, float]:
+    """Errors on held-out labels in millimetres: of the model, and by image features alone."""
+    full, image = fitted.full_heads.calibration, fitted.image_heads.calibration
+    return 1000 * full.held_out, 1000 * image.held_out
+
+
+def _next(asked: LabelFitRequest, fitted: FittedModel) -> list[Line]:
+    model, features = _validation(fitted)
+    return [
+        ("validation", f"error {model:.0f} mm; with image features only {features:.0f} mm"),
         ("next", f"mocap track NEW.mp4 --model {asked.destination} -o NEW.bvh"),
     ]
-    videos = f"{len(about['videos'])} video{'s' * (len(about['videos']) > 1)}"
-    seconds = format_duration(found.seconds)
-    head = f"{asked.destination}: fitted to {about['frames']} frames of {videos} in {seconds}"
-    screen.show(labelled_lines(head, lines))
 
 
-def _notes(found: GatheredLabels) -> list[_Line]:
-    """Corrections, and what was left out."""
+def _fit_data(fitted: FittedModel, found: GatheredLabels) -> dict[str, Any]:
+    model, features = _validation(fitted)
+    return {
+        "frames": fitted.about["frames"],
+        "videos": fitted.about["videos"],
+        "validation_mm": model,
+        "validation_image_features_mm": features,
+        "left_out": {str(path): why for path, why in found.left_out.items()},
+    }
+
+
+def _notes(found: GatheredLabels) -> list[Line]:
+    """What was repaired, and what was left out."""
     lines = [
         ("labels", f"{clip.labels.path.name}: {note}")
         for clip in found.clips
@@ -176,31 +206,31 @@ def _notes(found: GatheredLabels) -> list[_Line]:
 
 
 def _evaluate_only(
-    asked: LabelFitRequest, options: LabelFitOptions, screen: ProgressDisplay
+    asked: LabelFitRequest, options: LabelFitOptions, files: OutputFiles, display: Display
 ) -> None:
     model = Path(options.model)
     found, labels = evaluate_labels(
-        model, asked.all_videos(), asked.evaluate, options, bar=screen.bar
+        model, asked.all_videos(), asked.evaluate, options, bar=display.bar
     )
-    lines = _notes(labels) + _scores(asked, found, screen)
-    screen.show(labelled_lines(f"{model}: evaluated on {len(labels)} labelled frames", lines))
+    lines = [*_notes(labels), *_show_scores(asked, found, display), *files.lines()]
+    data = {"frames": len(labels), "evaluation": found.data(), "outputs": files.data()}
+    display.report(Report(f"{model}: evaluated on {len(labels)} labelled frames", lines, data))
 
 
-def _scores(asked: LabelFitRequest, found: Evaluation, screen: ProgressDisplay) -> list[_Line]:
-    """Print the tables, and write the scores where that is requested."""
-    screen.show(Text(f"{found.text()}\n"))
-    lines = [("within", f"{found.within:.0f} % of errors are within the reported uncertainty")]
+def _show_scores(asked: LabelFitRequest, found: Evaluation, display: Display) -> list[Line]:
+    """Print the tables and write --scores; what else there is to report."""
+    display.show(Text(f"{found.text()}\n"))
     if asked.scores is not None:
         found.write(asked.scores, {"model": asked.options.model})
-        lines.append(("wrote", str(asked.scores)))
-    return lines
+    share = f"{found.within:.0f} % of the errors are within the predicted uncertainty"
+    return [("coverage", f"{share} (70 % is ideal)")]
 
 
-def _check(asked: LabelFitRequest, options: LabelFitOptions, screen: ProgressDisplay) -> None:
+def _check(asked: LabelFitRequest, options: LabelFitOptions, display: Display) -> None:
     checked = check_labels(
-        asked.all_videos(), asked.label_paths, asked.destination, options, bar=screen.bar
+        asked.all_videos(), asked.label_paths, asked.destination, options, bar=display.bar
     )
-    lines: list[_Line] = []
+    lines: list[Line] = []
     for one in checked:
         lines += [("labels", f"{one.labels.path.name}: {note}") for note in one.labels.notes]
         if one.refused:
@@ -208,23 +238,37 @@ def _check(asked: LabelFitRequest, options: LabelFitOptions, screen: ProgressDis
         if one.sheet is not None:
             lines.append(("wrote", str(one.sheet)))
     good = sum(not one.refused for one in checked)
-    head = f"{good} of {len(checked)} label files can be used"
-    screen.show(labelled_lines(f"{head}; see the sheets for mistakes", lines))
+    data = {
+        "usable": good,
+        "files": [
+            {"labels": str(one.labels.path), "error": one.refused or None, "sheet": one.sheet}
+            for one in checked
+        ],
+    }
+    head = f"{good} of {len(checked)} label files are usable; look at the sheets"
+    display.report(Report(head, lines, data))
     if not good:
         raise typer.Exit(1)
 
 
 def _suggest(
-    asked: LabelFitRequest, options: LabelFitOptions, count: int, screen: ProgressDisplay
+    asked: LabelFitRequest, options: LabelFitOptions, count: int, display: Display
 ) -> None:
     folder = asked.destination
     found = suggest_labels(
-        asked.all_videos(), asked.label_paths, count, folder, options, bar=screen.bar
+        asked.all_videos(), asked.label_paths, count, folder, options, bar=display.bar
     )
-    lines = [("frames", f"{number} of {video.name}") for video, number in found]
-    tools = "CVAT, Label Studio or another editor of COCO keypoints"
-    lines += [
-        ("next", f"open the images and {folder / LABEL_FILE} in {tools}"),
-        ("then", f"mocap label-fit --labels {folder / LABEL_FILE} --check"),
+    lines: list[Line] = [
+        ("frames", f"{len(images)} of {video.name}") for video, images in found.items()
     ]
-    screen.show(labelled_lines(f"{count} images to label in {folder}", lines))
+    label_file = folder / LABEL_FILE
+    lines.append(
+        (
+            "next",
+            f"open {folder}/ in an annotation tool (CVAT, Label Studio, COCO"
+            f" Annotator), mark the keypoints, and save them as COCO in {label_file}",
+        )
+    )
+    images = [image for images in found.values() for image in images]
+    data = {"images": images, "label_file": label_file}
+    display.report(Report(f"{len(images)} frames to label in {folder}/", lines, data))

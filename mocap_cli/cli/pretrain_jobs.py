@@ -1,18 +1,17 @@
-"""Train: gather the footage, run the loop, show how it goes, and say what came of it."""
+"""The work of `mocap pretrain`: decode the videos, run the loop, report the outcome."""
 
 import signal
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
-from rich.text import Text
 
-from mocap_cli.cli.outputs import VIDEOS, find_inputs
+from mocap_cli.cli.display import Display, Line, Report, format_duration
+from mocap_cli.cli.jobs import VIDEOS, find_inputs
 from mocap_cli.cli.pretrain_options import PretrainRequest
-from mocap_cli.cli.pretrain_table import StopRequest, format_duration, training_table
-from mocap_cli.cli.progress import ProgressBar, progress_display, stderr_console
+from mocap_cli.cli.pretrain_table import StopRequest, training_table
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import only_process, refuse_unwritable
 from mocap_cli.learning.data.batch import Batch
@@ -52,13 +51,13 @@ class RunDisplay:
     minutes: float  # between sheets
     compiled: bool
     tensorboard: bool
-    quiet: bool
+    display: Display
 
 
 def start_run(wanted: PretrainRequest, manner: RunDisplay, *, dry: bool) -> None:
     """Begin a run, or print what it would be."""
     infos, skipped = probe_videos(
-        [v for given in wanted.videos for v in find_inputs(given, VIDEOS)]
+        [v for given in wanted.videos for v in find_inputs(given, VIDEOS, wanted.recursive)]
     )
     gaps = wanted.gaps(default_gaps(infos))
     settings = wanted.settings(gaps)
@@ -71,13 +70,11 @@ def start_run(wanted: PretrainRequest, manner: RunDisplay, *, dry: bool) -> None
         return
     _refuse_foreign(wanted.output)
     with join_processes(wanted.device) as team, _locked(wanted.output, team):
-        found = _gathered(infos, skipped, wanted, recipe, team, manner.quiet)
+        found = _gathered(infos, skipped, wanted, recipe, team, manner.display)
         settings = replace(settings, model=with_available_weights(settings.model))
         settings = with_measured_prior(settings, found.dataset)
-        if team.is_main and not manner.quiet:
-            stderr_console().print(
-                _listed(Text("starting from ImageNet", "bold"), _starts(settings))
-            )
+        if team.is_main:
+            manner.display.show(Report("starting from ImageNet", _starts(settings)).text())
         _train(found.dataset, settings, wanted.output, team, manner, RunState(step=0))
 
 
@@ -144,23 +141,21 @@ def _gathered(
     wanted: PretrainRequest,
     recipe: StoreRecipe,
     team: Distributed,
-    quiet: bool,
+    display: Display,
 ) -> Ingested:
     """The leader decodes; the others find all of it in the store."""
     if not team.is_main:
         team.barrier()
-    with progress_display(quiet or not team.is_main) as screen:
 
-        def watch(video: Path, frames: int | None) -> AbstractContextManager[ProgressBar]:
-            return screen.bar(f"storing {video.name}", frames)
-
-        found = ingest(
-            infos, wanted.store, recipe, wanted.crowds, watch, keypoints=wanted.keypoints
-        )
+    def watch(video: Path, frames: int | None) -> AbstractContextManager[Callable[[int], None]]:
         if team.is_main:
-            write_sources(wanted.output, found.sources, wanted.store, wanted.keypoints)
-            screen.show(_footage(found, {**skipped, **found.skipped}))
+            return display.bar(f"storing {video.name}", frames)
+        return nullcontext(lambda done: None)
+
+    found = ingest(infos, wanted.store, recipe, wanted.crowds, watch, keypoints=wanted.keypoints)
     if team.is_main:
+        write_sources(wanted.output, found.sources, wanted.store, wanted.keypoints)
+        display.show(_dataset_report(found, {**skipped, **found.skipped}).text())
         team.barrier()
     return found
 
@@ -187,8 +182,7 @@ def _train(
             )  # fmt: skip
         if not team.is_main:
             return
-        if not manner.quiet:
-            stderr_console().print(_outcome(folder, settings, end))
+        manner.display.report(_outcome(folder, settings, end))
         if end.step < settings.steps:
             raise typer.Exit(128 + stops.signal_number)
 
@@ -209,15 +203,15 @@ def _watched(
         return
     gallery = Previews(footage, settings, folder, manner.minutes)
     writer = MetricsLog(folder, start.step, tensorboard=manner.tensorboard)
-    with writer as journal, training_table(settings, manner.quiet) as live:
+    with writer as journal, training_table(settings, manner.display) as live:
 
         def told(told: StepMetrics) -> None:
             journal.log_step(told)
-            live.told(told)
+            live.log_step(told)
 
         def checked(step: int, held_out: float) -> None:
             journal.log_validation(step, held_out)
-            live.checked(step, held_out)
+            live.log_validation(step, held_out)
 
         def show(step: int, model: Model, batch: Batch) -> None:
             gallery.update(step, model)
@@ -240,57 +234,55 @@ def _stopped_by_signals() -> Iterator[StopRequest]:
             signal.signal(number, handler)
 
 
-def _footage(found: Ingested, skipped: Mapping[Path, str]) -> Text:
-    """What is learnt from, and what is not and why."""
-    footage = found.dataset
-    counts = [footage.count_frames(clip) for clip in footage.clips]
-    frames, nobody = sum(c.frames for c in counts), sum(c.empty for c in counts)
+def _dataset_report(found: Ingested, skipped: Mapping[Path, str]) -> Report:
+    """What the model is trained on, and what is left out and why."""
+    dataset = found.dataset
+    counts = [dataset.count_frames(clip) for clip in dataset.clips]
+    frames, empty = sum(c.frames for c in counts), sum(c.empty for c in counts)
     crowded = sum(c.crowded for c in counts)
-    text = Text(
-        f"{len(footage.clips)} clips, {frames} frames, {footage.bytes / 1e6:.0f} MB", "bold"
-    )
-    lines = []
-    if nobody:
-        lines.append(("nobody", f"{nobody} frames show the background alone: left out"))
+    lines: list[Line] = []
+    if empty:
+        lines.append(("empty", f"{empty} frames without a person: left out"))
     if crowded:
-        fate = "left out" if footage.crowds == "skip" else "kept, as asked"
-        lines.append(("crowded", f"{crowded} frames show several people: {fate}"))
+        fate = "left out" if dataset.crowds == "skip" else "kept (--crowds keep)"
+        lines.append(("crowded", f"{crowded} frames with several people: {fate}"))
     lines += [("warning", f"{path.name} left out: {why}") for path, why in skipped.items()]
     lines += [
         ("warning", f"{clip.name}: {warning}")
-        for clip in footage.clips
+        for clip in dataset.clips
         for warning in clip.stored.warnings
     ]
-    return _listed(text, lines)
+    megabytes = dataset.bytes / 1e6
+    return Report(f"{len(dataset.clips)} clips, {frames} frames, {megabytes:.0f} MB", lines)
 
 
-def _starts(settings: Settings) -> list[tuple[str, str]]:
-    """Which networks a run begins with, and how large it takes the subject to be."""
+def _starts(settings: Settings) -> list[Line]:
+    """The initial networks, and the expected size of the person."""
     model, (across, down) = settings.model, settings.weights.prior_size
     return [
-        ("networks", f"{model.encoder} encodes, {model.detector} detects"),
-        ("subject", f"about {across:.0%} of the picture across and {down:.0%} down"),
+        ("networks", f"encoder {model.encoder}, detector {model.detector}"),
+        ("person", f"expected size {across:.0%} of the image's width, {down:.0%} of its height"),
     ]
 
 
-def _outcome(folder: Path, settings: Settings, end: RunState) -> Text:
+def _outcome(folder: Path, settings: Settings, end: RunState) -> Report:
     """Where the run is, and what to do next."""
-    if end.step < settings.steps:
-        head = Text(f"stopped at step {end.step} of {settings.steps}, saved", "bold")
-        return _listed(head, [("go on", f"mocap pretrain -o {folder} --resume")])
-    head = Text(f"{folder}: {end.step} steps in {format_duration(end.seconds)}", "bold")
+    finished = end.step >= settings.steps
+    data = {
+        "run": folder,
+        "finished": finished,
+        "step": end.step,
+        "steps": settings.steps,
+        "seconds": end.seconds,
+        "model": folder / BEST,
+        "best_step": end.best_step,
+        "validation_loss": end.best,
+    }
+    if not finished:
+        head = f"stopped at step {end.step} of {settings.steps}; the checkpoint is saved"
+        return Report(head, [("resume", f"mocap pretrain -o {folder} --resume")], data)
     lines = [
-        ("best", f"{folder / BEST}, of step {end.best_step}, held out {end.best or 0:.4f}"),
-        ("look at", f"{folder / SHEETS}/ and {folder / CURVES}"),
+        ("best", f"{folder / BEST}: step {end.best_step}, validation loss {end.best or 0:.4f}"),
+        ("previews", f"{folder / SHEETS}/ and {folder / CURVES}"),
     ]
-    return _listed(head, lines)
-
-
-def _listed(text: Text, lines: list[tuple[str, str]]) -> Text:
-    for label, line in lines:
-        text.append("\n")
-        text.append(
-            f"  {label:<10}", style=f"not bold {'yellow' if label == 'warning' else 'cyan'}"
-        )
-        text.append(line, style="not bold")
-    return text
+    return Report(f"{folder}: {end.step} steps in {format_duration(end.seconds)}", lines, data)

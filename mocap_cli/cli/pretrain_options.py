@@ -22,6 +22,7 @@ class PretrainRequest:
     """What the user says; None where the preset or the videos decide."""
 
     videos: tuple[Path, ...]
+    recursive: bool
     output: Path
     preset: Literal["auto", "full", "small"]
     method: str

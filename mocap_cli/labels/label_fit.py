@@ -43,7 +43,8 @@ class LabelFitOptions:
     fine_tune: bool = False  # train the encoder on the labels as well
     subject: Subject = "auto"  # whom to follow where there are several people
     height: float | None = None  # metres, of the person in 2D labels; None: 1.70
-    focal: float | None = None  # pixels; None takes it from the file, a pan, or a default
+    focal: float | str | None = None  # pixels or "26mm"; None: of the file, a pan, or a default
+    fov: float | None = None  # degrees across the longer side, instead of focal
     offset: float | None = None  # seconds of the video at which a mocap session begins
     rate: float | None = None  # seconds of video by second of session; None: by correlation
     calibration: Path | None = None  # cameras, for 2D labels of several videos of one take
@@ -57,6 +58,7 @@ class LabelFitOptions:
             subject=self.subject,
             height=self.height,
             focal=self.focal,
+            fov=self.fov,
             time_base=TimeBase(self.offset, self.rate),
             cameras=read_calibration(self.calibration) if self.calibration else None,
             device=self.device,
@@ -98,15 +100,15 @@ def fit_labels(
     own = encoder
     if options.fine_tune:
         tuning = FineTuneOptions()
-        with bar("fine-tuning", tuning.steps, "steps") as on_step:
+        with bar("fine-tuning", tuning.steps) as on_step:
             own = fine_tune(encoder, found.clips, how, fitting, tuning, on_step)
-    with bar("fitting", max_steps(fitting), "steps") as on_step:
+    with bar("fitting", max_steps(fitting)) as on_step:
         model = fit_model(found.clips, own, how, fitting, on_step)
     seconds = time.perf_counter() - began
     model.save(output)
     evaluation = None if held_out is None else evaluate(model, held_out.clips, how)
     if curve is not None and held_out is not None:
-        with bar("curve", None, "fits") as on_point:
+        with bar("learning curve", None) as on_point:
             curves = compare_encoders(encoder, found.clips, held_out.clips, how, fitting, on_point)
         draw_label_efficiency(curves, curve)
     return FitResult(
@@ -182,14 +184,12 @@ def suggest_labels(
     options: LabelFitOptions = LabelFitOptions(),
     *,
     bar: Bar = no_bar,
-) -> list[tuple[Path, int]]:
-    """Write the frames that are most worth a label; how many there are of each video."""
+) -> dict[Path, list[Path]]:
+    """Write the frames that are most worth a label as images, by video."""
     how = options.gathering(bar)
     encoder = FrozenEncoder.open(options.model, options.device)
     candidates, chosen = suggest_frames(_read(labels), videos, encoder, count, how)
-    write_suggestions(candidates, chosen, folder)
-    pairs = zip(candidates, chosen, strict=True)
-    return [(one.video, len(frames)) for one, frames in pairs if len(frames)]
+    return write_suggestions(candidates, chosen, folder)
 
 
 def _read(paths: Sequence[Path | str]) -> list[Labels]:

@@ -136,13 +136,16 @@ class Evaluation:
         ]
         return f"{PoseScores.table(rows)}\n\n{_columns([('mm', 'model', 'default'), *joints])}"
 
-    def write(self, path: Path, more: Mapping[str, Any]) -> None:
-        """All numbers as JSON: millimetres, percent, metres a second squared."""
+    def data(self) -> dict[str, Any]:
+        """All numbers as plain data: millimetres, percent, metres a second squared."""
         scores = {name: {clip: asdict(found) for clip, found in clips.items()}
                   for name, clips in self.scores.items()}  # fmt: skip
-        document = {"scores": scores, _WITHIN: self.within, **more}
+        return {"scores": scores, _WITHIN: self.within}
+
+    def write(self, path: Path, more: Mapping[str, Any]) -> None:
+        """The same, and `more`, as a JSON file."""
         with write_atomically(path) as aside:
-            aside.write_text(json.dumps(document, indent=1))
+            aside.write_text(json.dumps({**self.data(), **more}, indent=1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from mocap_cli.camera.lens import focal_pixels
 from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.person_detector import Subject
 from mocap_cli.labels.alignment.corrections import align_labels
@@ -27,10 +28,10 @@ from mocap_cli.weights import Device
 
 
 class Bar(Protocol):
-    """Starts a progress bar: what it is for, the total where that is known, and its unit."""
+    """Starts a progress bar: what it is for, and the total where that is known."""
 
     def __call__(
-        self, label: str, total: int | None, unit: str = "frames", /
+        self, label: str, total: int | None, /
     ) -> AbstractContextManager[Callable[[int], None]]:
         """A context that gives the callback for the number done."""
 
@@ -40,7 +41,7 @@ _MAX_SIGMA = 0.16  # metres, mean sigma of the joints
 
 
 def no_bar(
-    label: str, total: int | None, unit: str = "frames", /
+    label: str, total: int | None, /
 ) -> AbstractContextManager[Callable[[int], None]]:
     """No-op progress bar."""
     return nullcontext(lambda done: None)
@@ -62,7 +63,8 @@ class GatherOptions:
     cache: Path | None  # folder of keypoints and features, so that they are computed once
     subject: Subject = "auto"  # whom to follow where there are several people
     height: float | None = None  # metres, of the person in 2D labels
-    focal: float | None = None  # pixels
+    focal: float | str | None = None  # pixels, or a 35 mm equivalent such as "26mm"
+    fov: float | None = None  # degrees across the longer side, instead of focal
     time_base: TimeBase = field(default_factory=TimeBase)  # of labels of mocap sessions
     cameras: Mapping[str, CalibratedCamera] | None = None  # for 2D labels of several videos
     device: Device = "auto"
@@ -71,7 +73,8 @@ class GatherOptions:
     def estimate(self, video: Path) -> Estimate:
         """What the default tracker gives of a video."""
         info = probe(video)
-        options = EstimateOptions(subject=self.subject, focal=self.focal, device=self.device)
+        focal = focal_pixels(self.focal, self.fov, (info.width, info.height))
+        options = EstimateOptions(subject=self.subject, focal=focal, device=self.device)
         with self.bar(f"tracking {video.name}", info.frames) as bar:
             return estimate(info, options, bar, cache=self.cache)
 

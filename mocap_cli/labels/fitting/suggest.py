@@ -122,14 +122,17 @@ def _greedy_cover(distances: Float64, weight: Float64, known: Bool, count: int) 
 
 def write_suggestions(
     candidates: Sequence[CandidateFrames], chosen: Sequence[Int64], folder: Path
-) -> list[Path]:
-    """Write images VIDEO_000001.png, counted from 1, and a COCO file without annotations."""
+) -> dict[Path, list[Path]]:
+    """Write images VIDEO_000001.png, counted from 1, and a COCO file without annotations.
+
+    Gives the images by video.
+    """
     if (folder / LABEL_FILE).exists():
         raise MocapError(
             f"{folder / LABEL_FILE} exists already and may hold your labels",
             "choose another folder with -o",
         )
-    written: list[Path] = []
+    written: dict[Path, list[Path]] = {}
     images: list[Mapping[str, Any]] = []
     for one, frames in zip(candidates, chosen, strict=True):
         for path, image, time in _images(one, frames, folder):
@@ -137,7 +140,7 @@ def write_suggestions(
                 _, png = cv2.imencode(".png", image[..., ::-1])
                 aside.write_bytes(png.tobytes())
             height, width = image.shape[:2]
-            written.append(path)
+            written.setdefault(one.video, []).append(path)
             images.append({"id": len(images) + 1, "file_name": path.name, "width": width,
                            "height": height, "time": time})  # fmt: skip
     with write_atomically(folder / LABEL_FILE) as aside:

@@ -1,0 +1,172 @@
+"""The Python API: the commands as functions. `import mocap_cli as mocap` offers all of them.
+
+Paths may be strings or Paths. `progress` is called with the name of a stage, how much of it is
+done, and its total, or None where that is unknown.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from mocap_cli.camera.lens import focal_pixels
+from mocap_cli.errors import MocapError
+from mocap_cli.progress import Progress, count_stage, no_progress
+
+if TYPE_CHECKING:  # heavy: `import mocap_cli` must not wait for them
+    from mocap_cli.body.motion import Motion
+    from mocap_cli.export.swap_video import SwapResult
+    from mocap_cli.keypoints.person_detector import Subject
+    from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
+    from mocap_cli.plates.background import Background, BackgroundKind
+    from mocap_cli.video.probe import VideoInfo
+    from mocap_cli.weights import Device
+
+
+def track(
+    video: str | Path,
+    *,
+    height: float | None = None,
+    subject: str | tuple[float, float] = "auto",
+    start: float | None = None,
+    end: float | None = None,
+    fps: float | None = None,
+    focal: float | str | None = None,
+    fov: float | None = None,
+    model: "str | Path | FittedTracker | None" = None,
+    device: "Device" = "auto",
+    progress: Progress = no_progress,
+) -> "Motion":
+    """Track one person through a video.
+
+    Args:
+        video: Video file.
+        height: Height of the person in metres; sets the scale. By default it is measured from a
+            long fall, else 1.70 is assumed and a warning says so.
+        subject: Person to track where there are several: "auto", "largest", "center", or a point
+            on the person in pixels, (x, y) or "X,Y".
+        start: Start time in the video, in seconds.
+        end: End time in the video, in seconds.
+        fps: Frames per second of the result; by default the frames are the video's own.
+        focal: Focal length in pixels, or its 35 mm equivalent such as "26mm". By default it is
+            read from the file or estimated from a pan; else that of a phone is assumed.
+        fov: Field of view across the longer side of the image in degrees, instead of `focal`.
+        model: A .mocap file of `fit_labels`; blended with the default tracker.
+        device: Device that runs the networks.
+        progress: Progress callback.
+    """
+    from mocap_cli.keypoints.person_detector import parse_subject
+    from mocap_cli.tracking import track as tracking
+    from mocap_cli.video.probe import probe
+
+    path = Path(video)
+    info = probe(path)
+    chosen = parse_subject(subject) if isinstance(subject, str) else subject
+    _check_subject(chosen, info)
+    fitted = None
+    if model is not None:
+        from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
+
+        opened = isinstance(model, str | Path)
+        fitted = FittedTracker.open(Path(model), device) if opened else model
+    options = tracking.TrackOptions(
+        subject=chosen, height=height, focal=focal_pixels(focal, fov, (info.width, info.height)),
+        start=start, end=end, fps=fps, device=device, model=fitted,
+    )  # fmt: skip
+    frames = _frame_count(info, start, end)
+    count = count_stage(progress, "tracking", frames)
+    if fitted is None:
+        return tracking.track(path, options, count)
+    return tracking.track(path, options, count, count_stage(progress, fitted.name, frames))
+
+
+def _check_subject(subject: "Subject", info: "VideoInfo") -> None:
+    """Refuse a point outside the image."""
+    if isinstance(subject, tuple) and not (
+        0 <= subject[0] < info.width and 0 <= subject[1] < info.height
+    ):
+        raise MocapError(
+            f"the subject {subject[0]:g},{subject[1]:g} is outside the image: {info.path} has"
+            f" {info.width}x{info.height} pixels",
+            "give a point on the person, as X,Y in pixels from the top left",
+        )
+
+
+def _frame_count(info: "VideoInfo", start: float | None, end: float | None) -> int | None:
+    """About how many frames lie between two times."""
+    if info.duration is None:
+        return info.frames
+    stop = info.duration if end is None else min(end, info.duration)
+    return max(1, round((stop - (start or 0.0)) * info.fps))
+
+
+def background(
+    video: str | Path,
+    *,
+    kind: 'BackgroundKind | Literal["auto"]' = "auto",
+    samples: int | None = None,
+    start: float | None = None,
+    end: float | None = None,
+    focal: float | str | None = None,
+    fov: float | None = None,
+    people: bool = True,
+    device: "Device" = "auto",
+    progress: Progress = no_progress,
+) -> "Background":
+    """Make the clean plate of a video: the scene without the person.
+
+    Args:
+        video: Video file.
+        kind: "median" for a fixed camera, "panorama" for one that pans or zooms, "split" to join
+            halves of the first and the last frame; "auto" decides by the camera's motion.
+        samples: Number of frames in the median; by default 60, for a panorama 90.
+        start: Start time in the video, in seconds.
+        end: End time in the video, in seconds.
+        focal: Initial focal length of a panorama in pixels, or its 35 mm equivalent ("26mm").
+        fov: Field of view across the longer side of the image in degrees, instead of `focal`.
+        people: Detect people and leave them out of the median.
+        device: Device that runs the person detector.
+        progress: Progress callback.
+    """
+    from mocap_cli.plates.builder import BackgroundOptions, make_background
+    from mocap_cli.video.probe import probe
+
+    path = Path(video)
+    info = probe(path)
+    options = BackgroundOptions(
+        kind=kind, samples=samples, start=start, end=end,
+        focal=focal_pixels(focal, fov, (info.width, info.height)),
+        people=people, device=device,
+    )  # fmt: skip
+    frames = _frame_count(info, start, end)
+    return make_background(path, options, count_stage(progress, "background", frames))
+
+
+def swap_appearance(
+    video: str | Path,
+    appearance: str | Path,
+    output: str | Path,
+    *,
+    model: str | Path = "runs/pretrain",
+    start: float | None = None,
+    end: float | None = None,
+    panel: bool = False,
+    progress: Progress = no_progress,
+) -> "SwapResult":
+    """Redraw the person of a video with the appearance of the person in another video.
+
+    Args:
+        video: Video whose motion is kept, as are its size, timing and sound.
+        appearance: Video of the person whose appearance is taken.
+        output: The .mp4 file to write.
+        model: Model of `pretrain`, best of both videos: the folder of its run, or a file.
+        start: Start time in `video`, in seconds.
+        end: End time in `video`, in seconds.
+        panel: Add the two original videos beside the result.
+        progress: Progress callback.
+    """
+    from mocap_cli.export.appearance_swap import Span
+    from mocap_cli.export.swap_video import swap_video
+
+    return swap_video(
+        Path(video), Path(appearance), Path(output), Path(model),
+        Span(start=start or 0.0, end=end), panel=panel, progress=progress,
+    )  # fmt: skip
