@@ -4,8 +4,10 @@ Paths may be strings or Paths. `progress` is called with the name of a stage, ho
 done, and its total, or None where that is unknown.
 """
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mocap_cli.camera.lens import focal_pixels
 from mocap_cli.errors import MocapError
@@ -16,6 +18,7 @@ if TYPE_CHECKING:  # heavy: `import mocap_cli` must not wait for them
     from mocap_cli.export.swap_video import SwapResult
     from mocap_cli.keypoints.person_detector import Subject
     from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
+    from mocap_cli.labels.label_fit import FitResult
     from mocap_cli.plates.background import Background, BackgroundKind
     from mocap_cli.video.probe import VideoInfo
     from mocap_cli.weights import Device
@@ -65,8 +68,7 @@ def track(
     if model is not None:
         from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
 
-        opened = isinstance(model, str | Path)
-        fitted = FittedTracker.open(Path(model), device) if opened else model
+        fitted = FittedTracker.open(Path(model), device) if isinstance(model, str | Path) else model
     options = tracking.TrackOptions(
         subject=chosen, height=height, focal=focal_pixels(focal, fov, (info.width, info.height)),
         start=start, end=end, fps=fps, device=device, model=fitted,
@@ -170,3 +172,38 @@ def swap_appearance(
         Path(video), Path(appearance), Path(output), Path(model),
         Span(start=start or 0.0, end=end), panel=panel, progress=progress,
     )  # fmt: skip
+
+
+def fit_labels(
+    videos: Sequence[str | Path],
+    labels: Sequence[str | Path],
+    output: str | Path,
+    *,
+    evaluate_on: Sequence[str | Path] = (),
+    progress: Progress = no_progress,
+    **options: Any,
+) -> "FitResult":
+    """Fit a model to labels of videos and write it as a .mocap file, for `track(model=...)`.
+
+    Args:
+        videos: Video files.
+        labels: Label files or folders; "auto" adds pseudo-labels of the default tracker.
+        output: The .mocap file to write.
+        evaluate_on: Label files that the model is evaluated on and not fitted to.
+        progress: Progress callback.
+        options: Fields of `LabelFitOptions`, such as model, head, height, subject or cache.
+    """
+    from mocap_cli.labels import label_fit
+
+    @contextmanager
+    def bar(stage: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        yield count_stage(progress, stage, total)
+
+    return label_fit.fit_labels(
+        [Path(video) for video in videos],
+        [one if one == label_fit.AUTO else Path(one) for one in labels],
+        Path(output),
+        label_fit.LabelFitOptions(**options),
+        evaluate_on=[Path(one) for one in evaluate_on],
+        bar=bar,
+    )

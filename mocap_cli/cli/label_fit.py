@@ -106,7 +106,7 @@ _Subject = Annotated[
     str,
     typer.Option(
         metavar="auto|largest|center|X,Y",
-        help="Whom to track where there are several people; X,Y is a point on the person in pixels.",
+        help="Whom to track where there are several; X,Y is a point on the person in pixels.",
         rich_help_panel=_LABELS,
     ),
 ]

@@ -40,9 +40,7 @@ _MIN_SCORE = 0.5  # mean score of the keypoints: such frames are nearly always r
 _MAX_SIGMA = 0.16  # metres, mean sigma of the joints
 
 
-def no_bar(
-    label: str, total: int | None, /
-) -> AbstractContextManager[Callable[[int], None]]:
+def no_bar(label: str, total: int | None, /) -> AbstractContextManager[Callable[[int], None]]:
     """No-op progress bar."""
     return nullcontext(lambda done: None)
 
