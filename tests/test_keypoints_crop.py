@@ -8,7 +8,7 @@ import pytest
 from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.keypoints.crop import CROP_SIZE, Crop
 from mocap_cli.keypoints.crop_motion import CropMotion
-from mocap_cli.keypoints.gaps import fill_gaps
+from mocap_cli.keypoints.fusion import _fill_gaps
 from mocap_cli.keypoints.keypoints import Keypoints
 
 
@@ -85,7 +85,7 @@ def still(times, seen, cut=None):
         detected=np.asarray(seen),
         cut=np.zeros(T, bool) if cut is None else np.asarray(cut),
     )
-    return fill_gaps(keypoints, [c if s else None for c, s in zip(crops, seen, strict=True)]), true
+    return _fill_gaps(keypoints, [c if s else None for c, s in zip(crops, seen, strict=True)]), true
 
 
 def test_a_short_gap_is_filled_along_the_turn_and_marked_as_unsure():
@@ -102,10 +102,10 @@ def test_a_short_gap_is_filled_along_the_turn_and_marked_as_unsure():
 def test_a_long_gap_and_a_gap_with_a_cut_in_it_stay_empty():
     times, seen = np.arange(30) / 30, np.ones(30, bool)
     seen[5:20] = False
-    assert np.array_equal(still(times, seen)[0].known, seen)
+    assert np.array_equal(still(times, seen)[0].tracked, seen)
     seen = np.ones(30, bool)
     seen[5:8] = False
     cut = np.zeros(30, bool)
     cut[6] = True
-    assert np.array_equal(still(times, seen, cut)[0].known, seen)
-    assert still(times, seen)[0].known.all()
+    assert np.array_equal(still(times, seen, cut)[0].tracked, seen)
+    assert still(times, seen)[0].tracked.all()

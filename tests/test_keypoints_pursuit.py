@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from mocap_cli.keypoints.appearance import appearance_of, similarity
-from mocap_cli.keypoints.candidates import Candidate, merged_detections
 from mocap_cli.keypoints.crop import CROP_SIZE, Crop
 from mocap_cli.keypoints.detection import COCO_COUNT, detect, detect_fast
 from mocap_cli.keypoints.flow_tracker import FlowTracker
+from mocap_cli.keypoints.follow import _Candidate, _merged_detections
 from mocap_cli.keypoints.person_search import PersonSearch
 from mocap_cli.keypoints.person_tracker import assign_detections
 from mocap_cli.keypoints.pose_networks import NetworkOutput
@@ -34,7 +34,7 @@ def texture(seed, height=300, width=400):
 
 def body_at(crop):
     """(17, 2) a standing body that fills the crop, pixels of the picture."""
-    return crop.to_picture(STANDING * 1.5 + CROP_SIZE / 2)
+    return crop.to_image(STANDING * 1.5 + CROP_SIZE / 2)
 
 
 def before_a_wall(crop):
@@ -43,7 +43,7 @@ def before_a_wall(crop):
     for one, other in ((5, 12), (6, 11), (5, 11), (6, 12), (11, 15), (12, 16), (0, 5), (0, 6)):
         ends = body_at(crop)[[one, other]].astype(int).tolist()
         cv2.line(body, tuple(ends[0]), tuple(ends[1]), 1, 22)
-    onto = np.column_stack((crop.axes * crop.scale, crop.to_picture(np.zeros(2))))
+    onto = np.column_stack((crop.axes * crop.scale, crop.to_image(np.zeros(2))))
     skin = cv2.warpAffine(texture(2, CROP_SIZE, CROP_SIZE), onto, (400, 300))
     return np.where(body[..., None] > 0, skin, picture)
 
@@ -82,7 +82,7 @@ class Networks:
     def __init__(self, movenet, blazepose):
         self._bodies = movenet, blazepose
 
-    def look(self, picture):
+    def run(self, picture):
         movenet, blazepose = self._bodies
         marks = np.full((39, 2), CROP_SIZE / 2, np.float32)
         marks[[0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]] = blazepose
@@ -111,12 +111,12 @@ def test_of_two_bodies_that_the_networks_see_the_one_in_the_known_clothes_is_mea
 
 
 def sighting_at(crop, colour=RED):
-    body = crop.from_picture(body_at(crop))
+    body = crop.from_image(body_at(crop))
     return detect(Networks(body, body), dressed(crop, colour), crop)
 
 
-def sure(belief):
-    return SimpleNamespace(belief=lambda sighting: belief)
+def sure(score):
+    return SimpleNamespace(match_score=lambda detection: score)
 
 
 def test_one_body_is_never_two_people():
@@ -129,14 +129,14 @@ def test_one_body_is_never_two_people():
 def role(frames):
     seen = sighting_at(Crop(150, 150, 160))
     sightings = dict.fromkeys(frames, seen)
-    return Candidate(
-        None, seen.colours, seen.crop, late=False, stranger=False, detections=sightings
+    return _Candidate(
+        None, seen.appearance, seen.crop, late=False, stranger=False, detections=sightings
     )
 
 
 def test_who_was_seen_beside_the_subject_is_somebody_else_in_the_same_clothes():
     subject, team_mate, come_back = role(range(5)), role(range(3, 9)), role(range(10, 12))
-    part = merged_detections([subject, team_mate, come_back], subject)
+    part = _merged_detections([subject, team_mate, come_back], subject)
     assert sorted(part) == [*range(5), 10, 11]
 
 
@@ -146,8 +146,8 @@ class Glances:
     def __init__(self, body, score=0.8):
         self._body, self._score = body, score
 
-    def glance(self, picture):
-        reading = Networks(self._body, self._body).look(picture)
+    def run_blazepose(self, picture):
+        reading = Networks(self._body, self._body).run(picture)
         return reading.blazepose, np.full(39, self._score, np.float32)
 
 

@@ -219,7 +219,7 @@ def test_every_part_of_the_loss_is_zero_or_least_for_the_right_answer(world):
     batch = make_batch(world, QUICK, torch.Generator().manual_seed(2))
     model = Lifter(TINY).eval()
     answer = model(batch.features, batch.times, batch.valid)
-    right = replace(answer, joints=batch.joints, planted=(batch.planted * 2 - 1) * 20)
+    right = replace(answer, joints=batch.joints, contact_logits=(batch.planted * 2 - 1) * 20)
     wrong, good = losses(answer, batch), losses(right, batch)
     assert all(good[name] < wrong[name] for name in ("place", "shape", "speed", "contact"))
     assert good["place"] < 0.002

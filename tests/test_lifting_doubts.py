@@ -54,7 +54,7 @@ def answers(model: Lifter, world: TrainingData, seeds: range):
             said = model(b.features, b.times, b.valid)
         off.append((said.joints - b.joints).norm(dim=-1)[b.valid][:, 1:])
         sigma.append(said.log_sigma.exp()[b.valid][:, 1:])
-        rest.append(torch.cat((said.joints.flatten(2), said.planted), dim=-1))
+        rest.append(torch.cat((said.joints.flatten(2), said.contact_logits), dim=-1))
     return torch.cat(off), torch.cat(sigma), torch.stack(rest)
 
 

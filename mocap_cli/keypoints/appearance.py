@@ -1,4 +1,4 @@
-"""Colours: what somebody wears, as histograms, to tell people apart."""
+"""Appearance: colour histograms of the clothes, to tell people apart."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from mocap_cli.keypoints.crop import Image
 
 Appearance = NDArray[np.float16]
-"""(2, BINS) square roots of the shares of colours on the torso and on the thighs."""
+"""(2, BINS) square roots of the colour histograms of the torso and of the thighs."""
 
 _BINS = (4, 9, 9)  # of lightness, and of the two directions of hue in L*a*b*
-_RANGES = (0, 256, 64, 192, 64, 192)  # beyond lie only colours that nobody wears
+_RANGES = (0, 256, 64, 192, 64, 192)  # clothes have no colours beyond
 _THIGHS = ((11, 13), (12, 14))
 _TORSO = (5, 6, 12, 11)
 _DRESSED = [*_TORSO, 13, 14]
@@ -21,7 +21,7 @@ _BREADTH = 0.22  # of a limb or of a torso seen from the side, in lengths of the
 
 
 def appearance_of(picture: Image, xy: NDArray[np.floating]) -> Appearance:
-    """What a body wears whose COCO keypoints are at (17, 2) pixels of the picture."""
+    """The appearance of a body whose COCO keypoints are at (17, 2) pixels of the image."""
     corners = np.asarray(xy, np.float32)[list(_TORSO)]
     length = float(np.linalg.norm(corners[:2].mean(0) - corners[2:].mean(0)))
     breadth = int(np.clip(_BREADTH * length, 2, 60))
@@ -39,7 +39,7 @@ def appearance_of(picture: Image, xy: NDArray[np.floating]) -> Appearance:
 
 
 def _around(points: NDArray[np.floating], reach: int, picture: Image) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of the part that points that far around them need."""
+    """Left, top, right and bottom of the points' bounding box, grown by `reach`."""
     size = np.array(picture.shape[1::-1])
     low = np.clip(points.min(axis=0) - reach - _RIM, 0, size - 1).astype(int)
     high = np.clip(points.max(axis=0) + reach + _RIM, low + 1, size).astype(int)
@@ -47,7 +47,7 @@ def _around(points: NDArray[np.floating], reach: int, picture: Image) -> tuple[i
 
 
 def similarity(one: Appearance, other: Appearance) -> float:
-    """0..1; the same clothes are mostly above 0.8, others below 0.7."""
+    """0..1 Bhattacharyya coefficient; the same clothes are mostly above 0.8, others below 0.7."""
     return float((one.astype(np.float32) * other).sum(axis=1).mean())
 
 
@@ -58,7 +58,7 @@ def _whole(point: NDArray[np.floating]) -> tuple[int, int]:
 
 def _histogram(lab: NDArray[Any], mask: NDArray[np.uint8]) -> Appearance:
     counts = cv2.calcHist([lab], [0, 1, 2], mask, list(_BINS), list(_RANGES))
-    # Blurred, so that a small change of the light does not move all of a colour elsewhere.
+    # Blurred, so that a small change of light does not move a colour to another bin.
     hue = cv2.GaussianBlur(counts.transpose(1, 2, 0), (3, 3), 0)
     soft = cv2.GaussianBlur(hue.reshape(-1, _BINS[0]), (3, 1), 0)
     return np.asarray(np.sqrt(soft / max(float(soft.sum()), 1e-9)).ravel(), np.float16)

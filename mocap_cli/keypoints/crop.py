@@ -1,4 +1,4 @@
-"""Crop: a square of the picture around a body, turned so that the body stands upright in it."""
+"""Crop: a square of the image around a body, rotated so that the body is upright in it."""
 
 import math
 from dataclasses import dataclass, replace
@@ -10,24 +10,24 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 
 CROP_SIZE = 256
-"""Pixels along a side of what the networks see."""
+"""Pixels along a side of the networks' input."""
 
 RETRY_ANGLES = tuple(math.radians(d) for d in (45, -45, 180, 90, -90, 135, -135))
-"""How else a body may lie in a crop: the networks bear about 30 degrees."""
+"""Radians to rotate a crop by when no body is found: the networks tolerate about 30 degrees."""
 
 _SAME_PERSON = 0.3  # of the smaller crop's side
-_SMALL = 0.8  # somebody this small is seen better when enlarged without blurring
+_SMALL = 0.8  # displayed pixels in one of the crop's: below it cubic interpolation is better
 _SHARP = 2.0  # a bilinear warp that shrinks further than this skips pixels and flickers
 
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """Where the square lies; its own points run from (0, 0) to (SIZE, SIZE), like pixels."""
+    """A rotated square; its own coordinates run from (0, 0) to (CROP_SIZE, CROP_SIZE)."""
 
     x: float  # the middle, displayed pixels
     y: float
     side: float  # displayed pixels
-    angle: float = 0.0  # radians clockwise, as one looks at the picture, from upright to the body
+    angle: float = 0.0  # radians clockwise in the image, from upright to the body
 
     @property
     def scale(self) -> float:
@@ -36,31 +36,40 @@ class Crop:
 
     @property
     def axes(self) -> NDArray[np.float64]:
-        """(2, 2) turns the crop's directions into the picture's."""
+        """(2, 2) rotation from the crop's directions to the image's."""
         c, s = math.cos(self.angle), math.sin(self.angle)
         return np.array([[c, -s], [s, c]])
 
-    def rotated(self, turn: float) -> "Crop":
-        """The same place, turned further."""
-        return replace(self, angle=self.angle + turn)
+    def rotated(self, angle: float) -> "Crop":
+        """The same place, rotated further."""
+        return replace(self, angle=self.angle + angle)
+
+    def towards(self, other: "Crop", share: float) -> "Crop":
+        """Part of the way to another crop, by the shorter rotation."""
+        return Crop(
+            self.x + share * (other.x - self.x),
+            self.y + share * (other.y - self.y),
+            self.side * (other.side / self.side) ** share,
+            self.angle + share * math.remainder(other.angle - self.angle, 2 * math.pi),
+        )
 
     def overlaps(self, other: "Crop") -> bool:
-        """Whether both are about one person."""
-        apart = math.hypot(self.x - other.x, self.y - other.y)
-        return apart < _SAME_PERSON * min(self.side, other.side)
+        """Whether both hold the same person."""
+        distance = math.hypot(self.x - other.x, self.y - other.y)
+        return distance < _SAME_PERSON * min(self.side, other.side)
 
     def to_image(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(..., 2) from the crop's pixels to the picture's."""
+        """(..., 2) from the crop's pixels to the image's."""
         return np.asarray((points - CROP_SIZE / 2) * self.scale @ self.axes.T + (self.x, self.y))
 
     def from_image(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(..., 2) from the picture's pixels to the crop's."""
+        """(..., 2) from the image's pixels to the crop's."""
         return np.asarray(
             (points - np.array((self.x, self.y))) @ self.axes / self.scale + CROP_SIZE / 2
         )
 
     def extract(self, image: Image) -> Image:
-        """(SIZE, SIZE, 3) what the crop shows; black outside of the picture."""
+        """(SIZE, SIZE, 3) the image in the crop; black outside of the frame."""
         image, left, top, shrunk = self._shrunk(image)
         # cv2 counts from the middle of the first pixel, we from its corner: half a pixel each.
         linear = self.axes * (self.scale / shrunk)
@@ -76,7 +85,7 @@ class Crop:
         return np.asarray(warped, np.uint8)
 
     def _shrunk(self, image: Image) -> tuple[Image, int, int, int]:
-        """The part of the picture that is needed, its corner, and how many times smaller."""
+        """The part of the image that is needed, its corner, and the factor it was reduced by."""
         if self.scale < _SHARP:
             return image, 0, 0, 1
         halvings = int(math.log2(self.scale))  # by twos: many times faster than by threes

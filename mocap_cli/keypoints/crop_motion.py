@@ -1,16 +1,14 @@
-"""Course: where a person's crop is going, to look there in the next frame."""
+"""Crop motion: a constant-velocity model that predicts a person's crop in the next frame."""
 
 import math
 from dataclasses import dataclass
 
 from mocap_cli.keypoints.crop import Crop
 
-_HORIZON_SECONDS = 0.25
-"""Velocities are trusted no longer than this."""
-
-_TRUST = 0.6  # in the newest velocity, against those before
+_HORIZON_SECONDS = 0.25  # beyond which velocities are not extrapolated
+_TRUST = 0.6  # weight of the newest velocity against those before
 _GROWTH_TRUST = 0.3
-_SPIN_LIMIT = 30.0  # radians per second: nobody turns faster, so such a jump is a mistake
+_SPIN_LIMIT = 30.0  # radians per second: nobody turns faster, so such a jump is an error
 _GROWTH_LIMIT = 2.0  # per second: nor comes so near so fast
 
 
@@ -23,10 +21,10 @@ class CropMotion:
     vx: float = 0.0
     vy: float = 0.0
     growth: float = 0.0  # of the logarithm of the side
-    spin: float = 0.0  # of the turn
+    spin: float = 0.0  # of the angle
 
     def predict(self, time: float) -> Crop:
-        """Where to look at that time."""
+        """The crop at that time."""
         dt = min(time - self.time, _HORIZON_SECONDS)
         return Crop(
             self.crop.x + self.vx * dt,
@@ -36,9 +34,9 @@ class CropMotion:
         )
 
     def updated(self, time: float, crop: Crop) -> "CropMotion":
-        """The course after the person was seen there; turns are counted on past a circle."""
+        """The motion after a detection in that crop; angles go on beyond a full circle."""
         dt, old = time - self.time, self.crop
-        now = blend_crops(self.predict(time), crop, 1.0)
+        now = self.predict(time).towards(crop, 1.0)
         if not 0 < dt <= _HORIZON_SECONDS:
             return CropMotion(time, now)
         spin = (now.angle - old.angle) / dt
@@ -51,16 +49,6 @@ class CropMotion:
             growth=_mixed(self.growth, _within(growth, _GROWTH_LIMIT), _GROWTH_TRUST),
             spin=_mixed(self.spin, _within(spin, _SPIN_LIMIT), _TRUST),
         )
-
-
-def blend_crops(expected: Crop, seen: Crop, trust: float) -> Crop:
-    """That part of the way to where the person was seen, turned by the shorter way."""
-    return Crop(
-        _mixed(expected.x, seen.x, trust),
-        _mixed(expected.y, seen.y, trust),
-        expected.side * (seen.side / expected.side) ** trust,
-        expected.angle + trust * math.remainder(seen.angle - expected.angle, 2 * math.pi),
-    )
 
 
 def _mixed(old: float, new: float, trust: float) -> float:

@@ -1,4 +1,4 @@
-"""Sighting: what both networks make of one body, carried from the crop into the picture."""
+"""Detection: one body in a frame by both pose networks, in pixels of the image."""
 
 import math
 from dataclasses import dataclass, replace
@@ -15,133 +15,137 @@ from mocap_cli.types import Float32
 COCO_COUNT = 17
 _SHOULDERS, _HIPS = [5, 6], [11, 12]
 _BLAZEPOSE = [0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32]
-"""Where BlazePose keeps each of `KEYPOINTS`."""
+"""The index of each of `KEYPOINTS` in BlazePose's output."""
 assert len(_BLAZEPOSE) == len(KEYPOINTS)
 _BODY = slice(5, COCO_COUNT)  # without the face
-_CONFLICT = 0.5  # of the body's size: the networks see different bodies
-_PLAINLY = 0.15  # the difference in likeness that tells whose clothes they are
-_SAME_BODY = 0.06  # of the crop's side between points of one body seen twice
-_ALONE = 0.3  # how much BlazePose is believed against MoveNet
-_NEAR = 0.06  # of the crop's side: so far a limb may move between a look and a glance
-_DIMMER = 0.1  # so much less sure BlazePose may be at a glance
+_CONFLICT = 0.5  # of the body's size: the networks found different bodies
+_CLEARLY = 0.15  # difference of similarity that decides between two bodies
+_SAME_BODY = 0.06  # of the crop's side between the points of one body detected twice
+_BLAZEPOSE_WEIGHT = 0.3  # weight of BlazePose against MoveNet's scores
+_NEAR = 0.06  # of the crop's side that a limb may move before a fast detection
+_SCORE_DROP = 0.1  # of BlazePose's mean score that a fast detection allows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detection:
-    """One body in one picture, as each of the networks has it; pixels of the picture."""
+    """One body in one frame by each of the networks; pixels of the image."""
 
     movenet: Float32  # (17, 2)
     movenet_score: Float32  # (17,)
     blazepose: Float32  # (K, 2)
     blazepose_score: Float32  # (K,)
     appearance: Appearance
-    crop: Crop  # where the networks looked
-    confidence: float  # 0..1: how likely most of the body is seen right
-    xy: Float32  # (17, 2) about where the body is
-    next_crop: Crop  # that body as the networks were trained to see it
-    stature: float  # see stature()
-    propagated: bool = False  # MoveNet's points are those of an earlier picture, see glance()
+    crop: Crop  # the networks' input
+    confidence: float  # 0..1: probability that most of the body is right
+    xy: Float32  # (17, 2) mean of both networks
+    next_crop: Crop  # around that body, as the networks were trained
+    stature: float  # see _stature()
+    propagated: bool = False  # MoveNet's points are from an earlier frame, see detect_fast()
 
     def is_body_of(self, other: "Detection") -> bool:
-        """Whether both have found one and the same body."""
+        """Whether both are the same body."""
         apart = np.linalg.norm(self.xy - other.xy, axis=1)[_BODY]
         return float(np.median(apart)) < _SAME_BODY * min(self.crop.side, other.crop.side)
 
 
 def detect(
-    networks: PoseNetworks, image: Image, crop: Crop, clothes: Appearance | None = None
+    networks: PoseNetworks, image: Image, crop: Crop, appearance: Appearance | None = None
 ) -> Detection:
-    """Look at the crop with both networks, for somebody in those clothes if they are known."""
-    picture = crop.extract(image)
-    view = _view(networks.run(picture))
-    colours = appearance_of(picture, (view.movenet + view.blazepose[:COCO_COUNT]) / 2)
-    if clothes is not None and view.apart > _CONFLICT:
-        view, colours = _dressed(view, colours, clothes, picture)
-    return _sighting(view, colours, crop)
+    """Run both networks on the crop, for a person of that appearance if it is known."""
+    extract = crop.extract(image)
+    points = _CropPoints.of(networks.run(extract))
+    found = appearance_of(extract, (points.movenet + points.blazepose[:COCO_COUNT]) / 2)
+    if appearance is not None and points.disagreement > _CONFLICT:
+        points, found = _resolved(points, found, appearance, extract)
+    return points.detection(found, crop)
 
 
 def detect_fast(
     networks: PoseNetworks, image: Image, crop: Crop, last: Detection
 ) -> Detection | None:
-    """Look with BlazePose alone: MoveNet's points went where its own went since `last`.
+    """Run BlazePose alone; MoveNet's points are moved as BlazePose's have moved since `last`.
 
-    None when somebody moved too far for that, or is not seen as well as then.
+    None when a limb moved too far for that, or the score dropped.
     """
-    picture = crop.extract(image)
-    marks, score = (part[_BLAZEPOSE] for part in networks.run_blazepose(picture))
+    extract = crop.extract(image)
+    marks, score = (part[_BLAZEPOSE] for part in networks.run_blazepose(extract))
     moved = crop.to_image(marks[:COCO_COUNT]) - last.blazepose[:COCO_COUNT]
     limbs = np.linalg.norm(moved - np.median(moved, axis=0), axis=1)
-    if limbs.max() > _NEAR * crop.side or score.mean() < last.blazepose_score.mean() - _DIMMER:
+    if limbs.max() > _NEAR * crop.side or score.mean() < last.blazepose_score.mean() - _SCORE_DROP:
         return None
     movenet = crop.from_image(last.movenet + moved).astype(np.float32)
-    view = _View(movenet, last.movenet_score, marks, score)
-    colours = appearance_of(picture, (movenet + marks[:COCO_COUNT]) / 2)
-    return replace(_sighting(view, colours, crop), propagated=True)
-
-
-def _sighting(view: "_View", colours: Appearance, crop: Crop) -> Detection:
-    movenet, blazepose = crop.to_image(view.movenet), crop.to_image(view.blazepose)
-    xy = (movenet + blazepose[:COCO_COUNT]) / 2
-    return Detection(
-        movenet=movenet.astype(np.float32),
-        movenet_score=view.movenet_score,
-        blazepose=blazepose.astype(np.float32),
-        blazepose_score=view.blazepose_score,
-        appearance=colours,
-        crop=crop,
-        confidence=view.quality,
-        xy=xy.astype(np.float32),
-        next_crop=crop_around(xy, view.movenet_score),
-        stature=_stature(xy),
-    )
+    points = _CropPoints(movenet, last.movenet_score, marks, score)
+    found = appearance_of(extract, (movenet + marks[:COCO_COUNT]) / 2)
+    return replace(points.detection(found, crop), propagated=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _View:
-    """A reading of KEYPOINTS, pixels of the crop."""
+class _CropPoints:
+    """The points of both networks as KEYPOINTS, pixels of the crop."""
 
     movenet: Float32  # (17, 2)
     movenet_score: Float32  # (17,)
     blazepose: Float32  # (K, 2)
     blazepose_score: Float32  # (K,)
 
+    @staticmethod
+    def of(output: NetworkOutput) -> "_CropPoints":
+        """The networks' own points in the order of KEYPOINTS."""
+        return _CropPoints(
+            output.movenet,
+            output.movenet_score,
+            output.blazepose[_BLAZEPOSE],
+            output.blazepose_score[_BLAZEPOSE],
+        )
+
     @property
-    def apart(self) -> float:
-        """How far the networks have the body from each other, in its size."""
+    def disagreement(self) -> float:
+        """Distance between the networks' bodies, in the size of the body."""
         body = self.movenet[_BODY]
-        apart = float(np.median(np.linalg.norm(self.blazepose[_BODY] - body, axis=1)))
-        return apart / max(float(np.linalg.norm(body - body.mean(axis=0), axis=1).mean()), 1)
+        distance = float(np.median(np.linalg.norm(self.blazepose[_BODY] - body, axis=1)))
+        return distance / max(float(np.linalg.norm(body - body.mean(axis=0), axis=1).mean()), 1)
 
     @property
-    def quality(self) -> float:
-        """How likely the mean error is below 0.2 torsos, fitted on rendered bodies."""
-        sure, hidden = float(self.movenet_score[_BODY].mean()), float(self.blazepose_score.mean())
-        return 1 / (1 + math.exp(4.7 - 12.7 * sure - hidden + min(self.apart, 3)))
+    def confidence(self) -> float:
+        """Probability that the mean error is below 0.2 torsos, fitted on rendered bodies."""
+        movenet = float(self.movenet_score[_BODY].mean())
+        blazepose = float(self.blazepose_score.mean())
+        exponent = 4.7 - 12.7 * movenet - blazepose + min(self.disagreement, 3)
+        return 1 / (1 + math.exp(exponent))
+
+    def detection(self, appearance: Appearance, crop: Crop) -> Detection:
+        """The same in pixels of the image."""
+        movenet, blazepose = crop.to_image(self.movenet), crop.to_image(self.blazepose)
+        xy = (movenet + blazepose[:COCO_COUNT]) / 2
+        return Detection(
+            movenet=movenet.astype(np.float32),
+            movenet_score=self.movenet_score,
+            blazepose=blazepose.astype(np.float32),
+            blazepose_score=self.blazepose_score,
+            appearance=appearance,
+            crop=crop,
+            confidence=self.confidence,
+            xy=xy.astype(np.float32),
+            next_crop=crop_around(xy, self.movenet_score),
+            stature=_stature(xy),
+        )
 
 
-def _view(reading: NetworkOutput) -> _View:
-    return _View(
-        reading.movenet,
-        reading.movenet_score,
-        reading.blazepose[_BLAZEPOSE],
-        reading.blazepose_score[_BLAZEPOSE],
-    )
-
-
-def _dressed(
-    view: _View, colours: Appearance, clothes: Appearance, picture: Image
-) -> tuple[_View, Appearance]:
-    """Where the networks see different bodies and one of them wears the clothes, that one."""
-    there = appearance_of(picture, view.blazepose[:COCO_COUNT])
-    here = appearance_of(picture, view.movenet)
-    if similarity(there, clothes) < similarity(here, clothes) + _PLAINLY:
-        return view, colours
-    score = _ALONE * view.blazepose_score[:COCO_COUNT]
-    return replace(view, movenet=view.blazepose[:COCO_COUNT], movenet_score=score), there
+def _resolved(
+    points: _CropPoints, both: Appearance, wanted: Appearance, extract: Image
+) -> tuple[_CropPoints, Appearance]:
+    """Points and appearance, by BlazePose alone if only its body looks like the person."""
+    blazepose = appearance_of(extract, points.blazepose[:COCO_COUNT])
+    movenet = appearance_of(extract, points.movenet)
+    if similarity(blazepose, wanted) < similarity(movenet, wanted) + _CLEARLY:
+        return points, both
+    score = _BLAZEPOSE_WEIGHT * points.blazepose_score[:COCO_COUNT]
+    moved = replace(points, movenet=points.blazepose[:COCO_COUNT], movenet_score=score)
+    return moved, blazepose
 
 
 def crop_around(xy: NDArray[np.floating], score: NDArray[np.floating]) -> Crop:
-    """The crop that both networks were trained to see of a body with those keypoints."""
+    """The crop around a body with those keypoints, as both networks were trained."""
     hips, shoulders = xy[_HIPS].mean(0), xy[_SHOULDERS].mean(0)
     torso = float(np.hypot(*(shoulders - hips)))
     sure = score >= min(0.2, float(np.median(score)))
@@ -153,7 +157,7 @@ def crop_around(xy: NDArray[np.floating], score: NDArray[np.floating]) -> Crop:
 
 
 def _stature(xy: NDArray[np.floating]) -> float:
-    """Pixels of torso, thigh and shank one after the other, the longer of each pair."""
+    """Pixels of torso, thigh and shank added up, the longer of each pair."""
     torso = float(np.linalg.norm(xy[_SHOULDERS].mean(0) - xy[_HIPS].mean(0)))
     thigh, shank = (
         float(np.linalg.norm(xy[upper] - xy[lower], axis=1).max())

@@ -1,4 +1,4 @@
-"""Drift: carry a body's crop on with the pixels of the body, while the networks are unsure."""
+"""Flow tracker: move a body's crop by optical flow while the networks are uncertain."""
 
 import math
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ _LIMBS = (
     (13, 15),
     (14, 16),
 )
-_BREADTH = 14  # pixels of the crop: what is sure to lie on the limbs
+_BREADTH = 14  # pixels of the crop that certainly lie on a limb
 _POINTS = 60  # at most
 _FEWEST = 8  # that must agree on where the body went
-_AGREE = 2.0  # pixels of the crop
+_INLIER = 2.0  # pixels of the crop
 _SHARE = 0.5  # of the points that were left before
-_GROWTH = 1.25  # from one picture to the next
+_GROWTH = 1.25  # from one frame to the next
 _WINDOW = (21, 21)
 
 _Points = NDArray[np.float32]
@@ -34,15 +34,15 @@ _Points = NDArray[np.float32]
 
 @dataclass(slots=True, eq=False)
 class FlowTracker:
-    """Corners on a body, since the last picture in which it was surely seen."""
+    """Corner points on a body since its last confident detection."""
 
-    _image: Image  # the picture before; cut out only when somebody asks
+    _image: Image  # the frame before; cropped only when needed
     _crop: Crop  # where the body is in it
-    _xy: NDArray[np.floating]  # (17, 2) COCO keypoints of the first picture, its pixels
+    _xy: NDArray[np.floating]  # (17, 2) COCO keypoints in the first frame, pixels
     _points: _Points | None = None  # (N, 2) pixels of the crop
 
     def track(self, image: Image) -> Crop | None:
-        """Where the body's pixels went in the next picture, if enough of them agree."""
+        """The crop in the next frame, or None when too few points agree on it."""
         before_grey, now = _grey(self._image, self._crop), _grey(image, self._crop)
         if self._points is None:
             self._points = _corners(before_grey, self._crop.from_image(self._xy))
@@ -87,9 +87,9 @@ def _corners(grey: Image, xy: NDArray[np.floating]) -> _Points:
 
 
 def _moved(before: _Points, after: _Points) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
-    """The turn, scale and shift that most points agree on, and which do."""
+    """The similarity transform by RANSAC, and its inliers; None when there are too few."""
     matrix, inside = cv2.estimateAffinePartial2D(
-        before, after, method=cv2.RANSAC, ransacReprojThreshold=_AGREE
+        before, after, method=cv2.RANSAC, ransacReprojThreshold=_INLIER
     )
     if matrix is None:
         return None

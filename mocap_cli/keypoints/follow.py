@@ -1,10 +1,14 @@
 """Follow: from the frames of a video to the keypoints of one person."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from mocap_cli.keypoints.candidates import SIMILAR, Candidate, choose_subject, merged_detections
-from mocap_cli.keypoints.crop import Image
+import numpy as np
+
+from mocap_cli.keypoints.appearance import Appearance, similarity
+from mocap_cli.keypoints.crop import Crop, Image
 from mocap_cli.keypoints.detection import Detection
 from mocap_cli.keypoints.fusion import fuse_detections
 from mocap_cli.keypoints.keypoints import Keypoints
@@ -15,10 +19,12 @@ from mocap_cli.keypoints.pose_networks import PoseNetworks
 from mocap_cli.video.shots import CutDetector
 from mocap_cli.weights import Device
 
-_AUDITION_SECONDS = 1.0  # several people are followed that long before one is chosen
+_CHOOSING_SECONDS = 1.0  # during which all candidates are tracked before one is chosen
 _CANDIDATES = 4
-_LOOK_SECONDS = 0.2  # between looks for somebody better
-_STRANGER_SECONDS = 0.8  # after which somebody else is followed meanwhile
+_SEARCH_SECONDS = 0.2  # between searches for more candidates
+_STRANGER_SECONDS = 0.8  # without the subject, after which somebody else is tracked meanwhile
+_SIMILAR = 0.84  # appearance of a new detection that may well be the subject again
+_SAME_PERSON = 0.9  # appearance of two candidates, each averaged over its time
 
 
 class _TimedImage(Protocol):
@@ -36,105 +42,170 @@ class _TimedImage(Protocol):
 def follow(
     frames: Iterable[_TimedImage], subject: Subject = "auto", device: Device = "auto"
 ) -> Keypoints:
-    """Find the subject and follow it to the end; no frame is kept."""
+    """Find the subject and track it to the end; frames are read once and not stored."""
     follower = _Follower(subject, device)
     for frame in frames:
         follower.add(frame.image, frame.time)
     return follower.keypoints()
 
 
+@dataclass(slots=True, eq=False)
+class _Candidate:
+    """A person tracked for a stretch of time; `tracker` is None once they are lost."""
+
+    tracker: PersonTracker | None
+    appearance: Appearance  # mean over the whole stretch
+    first: Crop  # where they were first detected
+    late: bool  # appeared after the first second: can only be the subject coming back
+    stranger: bool  # appeared late and does not look like the subject
+    detections: dict[int, Detection] = field(default_factory=dict)  # by frame
+    prominence: float = 0.0  # sum over the frames: large, confident and near the middle
+    travel: float = 0.0  # distance moved in the image, in sides of the crop
+    _last: Crop | None = None
+
+    def similarity(self, detection: Detection) -> float:
+        """0..1 similarity of appearance."""
+        return similarity(self.appearance, detection.appearance)
+
+    def add(self, index: int, detection: Detection, width: int, height: int) -> None:
+        """Add the detection in another frame."""
+        self.detections[index] = detection
+        share = np.float16(1 / len(self.detections))
+        mixed = self.appearance + share * (detection.appearance - self.appearance)
+        self.appearance = np.asarray(mixed, np.float16)
+        crop, diagonal = detection.crop, math.hypot(width, height)
+        off_centre = math.hypot(crop.x - width / 2, crop.y - height / 2) / diagonal
+        self.prominence += math.sqrt(detection.confidence) * crop.side / diagonal * (1 - off_centre)
+        last, self._last = self._last or crop, crop
+        self.travel += math.hypot(crop.x - last.x, crop.y - last.y) / crop.side
+
+    def score(self, subject: Subject, width: int, height: int) -> float:
+        """How well they match the choice of subject: larger is better."""
+        if isinstance(subject, tuple):
+            return -math.hypot(self.first.x - subject[0], self.first.y - subject[1]) / (
+                self.first.side
+            )
+        if subject == "center":
+            return -math.hypot(self.first.x - width / 2, self.first.y - height / 2)
+        if subject == "largest":
+            return self.first.side
+        return self.prominence * (0.5 + min(self.travel, 1.0))
+
+
+def _merged_detections(
+    candidates: Sequence[_Candidate], chosen: _Candidate
+) -> dict[int, Detection]:
+    """By frame: the detections of the chosen candidate and of others of the same appearance.
+
+    A candidate detected in the same frame as the chosen one is another person.
+    """
+    merged: dict[int, Detection] = {}
+    for candidate in candidates:
+        together = candidate.detections.keys() & chosen.detections.keys()
+        if not together and similarity(candidate.appearance, chosen.appearance) > _SAME_PERSON:
+            merged |= candidate.detections
+    return merged | chosen.detections
+
+
 class _Follower:
-    """Takes the pictures of a video one after the other."""
+    """Takes the frames of a video one after the other."""
 
     def __init__(self, subject: Subject = "auto", device: Device = "auto") -> None:
         self._subject = subject
-        self._networks, self._finder = PoseNetworks(device), PersonDetector(device)
-        self._search = PersonSearch(self._networks, self._finder, subject)
+        self._networks, self._detector = PoseNetworks(device), PersonDetector(device)
+        self._search = PersonSearch(self._networks, self._detector, subject)
         self._cuts = CutDetector()
-        self._cast: list[Candidate] = []
+        self._candidates: list[_Candidate] = []
         self._times: list[float] = []
         self._cut: list[bool] = []
         self._size = (0, 0)
-        self._chosen_at = self._look_at = self._last_seen = 0.0  # seconds
+        self._choose_at = self._search_at = self._detected_at = 0.0  # seconds
 
     def add(self, image: Image, time: float) -> None:
-        """Follow on into the next picture."""
+        """Track into the next frame."""
         self._size = image.shape[1], image.shape[0]
         index = len(self._times)
         self._times.append(time)
         self._cut.append(self._cuts.is_cut(image))
-        self._step(image, time, index)
-        if not self._followed():
+        self._update(image, time, index)
+        if not self._tracked():
             self._find(image, time, index)
-        elif time < self._chosen_at or all(role.stranger for role in self._followed()):
-            self._look_for_better(image, time, index)
-        elif len(self._followed()) > 1:
-            chosen = self._lead(self._followed())
-            self._cast = [r for r in self._cast if r is chosen or r.tracker is None]
+        elif time < self._choose_at or all(c.stranger for c in self._tracked()):
+            self._find_better(image, time, index)
+        elif len(self._tracked()) > 1:
+            chosen = self._best(self._tracked())
+            self._candidates = [c for c in self._candidates if c is chosen or c.tracker is None]
 
     def keypoints(self) -> Keypoints:
-        """What was seen of the subject in all pictures so far."""
-        seen = merged_detections(self._cast, self._lead(self._cast)) if self._cast else {}
-        sightings = [seen.get(i) for i in range(len(self._times))]
-        return fuse_detections(self._times, sightings, self._cut, self._size)
+        """The keypoints of the subject in all frames so far."""
+        found: dict[int, Detection] = {}
+        if self._candidates:
+            found = _merged_detections(self._candidates, self._best(self._candidates))
+        detections = [found.get(i) for i in range(len(self._times))]
+        return fuse_detections(self._times, detections, self._cut, self._size)
 
-    def _followed(self) -> list[Candidate]:
-        return [role for role in self._cast if role.tracker is not None]
+    def _tracked(self) -> list[_Candidate]:
+        return [candidate for candidate in self._candidates if candidate.tracker is not None]
 
-    def _lead(self, cast: list[Candidate]) -> Candidate:
-        return choose_subject(cast, self._subject, *self._size)
+    def _best(self, candidates: list[_Candidate]) -> _Candidate:
+        """The candidate that is the subject; one that came late can only be so by itself."""
+        early = [candidate for candidate in candidates if not candidate.late] or candidates
+        among = candidates if self._subject == "auto" else early
+        return max(among, key=lambda candidate: candidate.score(self._subject, *self._size))
 
-    def _step(self, image: Image, time: float, index: int) -> None:
-        """Look for everybody who is followed; nobody has the body of another."""
-        roles = [(role, role.tracker) for role in self._cast if role.tracker is not None]
-        sightings = [pursuit.detect(image, time) for _, pursuit in roles]
-        own = assign_detections([pursuit for _, pursuit in roles], sightings)
-        for (role, pursuit), sighting in zip(roles, own, strict=True):
-            if sighting is not None:
-                pursuit.update(image, time, sighting)
-                role.add(index, sighting, *self._size)
-                self._last_seen = time
-            elif not pursuit.miss(time) or self._cut[-1]:
-                role.tracker = None
+    def _update(self, image: Image, time: float, index: int) -> None:
+        """Detect everybody who is tracked; no body is given to two of them."""
+        tracked = [(c, c.tracker) for c in self._candidates if c.tracker is not None]
+        detections = [tracker.detect(image, time) for _, tracker in tracked]
+        own = assign_detections([tracker for _, tracker in tracked], detections)
+        for (candidate, tracker), detection in zip(tracked, own, strict=True):
+            if detection is not None:
+                tracker.update(image, time, detection)
+                candidate.add(index, detection, *self._size)
+                self._detected_at = time
+            elif not tracker.miss(time) or self._cut[-1]:
+                candidate.tracker = None
 
     def _find(self, image: Image, time: float, index: int) -> None:
-        """Nobody is followed: take everybody at first, later who looks like the subject."""
+        """Without anybody tracked: take everybody at first, later who looks like the subject."""
         people = self._search.people(image, time)
-        if not self._cast:
-            self._chosen_at = time + _AUDITION_SECONDS
-            for sighting in people[:_CANDIDATES]:
-                self._enter(sighting, image, time, index)
+        if not self._candidates:
+            self._choose_at = time + _CHOOSING_SECONDS
+            for detection in people[:_CANDIDATES]:
+                self._enter(detection, image, time, index)
         elif people:
-            best = max(people, key=self._lead(self._cast).similarity)
-            alike = self._lead(self._cast).similarity(best) > SIMILAR
-            if alike or time - self._last_seen > _STRANGER_SECONDS:
+            subject = self._best(self._candidates)
+            best = max(people, key=subject.similarity)
+            similar = subject.similarity(best) > _SIMILAR
+            if similar or time - self._detected_at > _STRANGER_SECONDS:
                 self._enter(best, image, time, index)
 
-    def _look_for_better(self, image: Image, time: float, index: int) -> None:
-        """In the first second for more people, later for the subject while it is away."""
-        if time < self._look_at:
+    def _find_better(self, image: Image, time: float, index: int) -> None:
+        """In the first second search for more people, later for the subject while it is away."""
+        if time < self._search_at:
             return
-        self._look_at = time + _LOOK_SECONDS
-        followed, chosen = self._followed(), self._lead(self._cast)
-        known = [role.tracker.motion.crop for role in followed if role.tracker]
-        for sighting in self._search.others(image, time, known):
-            if time < self._chosen_at and len(self._followed()) < _CANDIDATES:
-                self._enter(sighting, image, time, index)
-            elif time >= self._chosen_at and chosen.similarity(sighting) > SIMILAR:
-                for role in followed:
-                    role.tracker = None
-                self._enter(sighting, image, time, index)
+        self._search_at = time + _SEARCH_SECONDS
+        tracked, chosen = self._tracked(), self._best(self._candidates)
+        known = [candidate.tracker.motion.crop for candidate in tracked if candidate.tracker]
+        for detection in self._search.others(image, time, known):
+            if time < self._choose_at and len(self._tracked()) < _CANDIDATES:
+                self._enter(detection, image, time, index)
+            elif time >= self._choose_at and chosen.similarity(detection) > _SIMILAR:
+                for candidate in tracked:
+                    candidate.tracker = None
+                self._enter(detection, image, time, index)
                 return
 
-    def _enter(self, sighting: Detection, image: Image, time: float, index: int) -> None:
-        late = time > self._chosen_at
-        role = Candidate(
-            tracker=PersonTracker(self._networks, self._finder, image, time, sighting),
-            appearance=sighting.appearance,
-            first=sighting.next_crop,
+    def _enter(self, detection: Detection, image: Image, time: float, index: int) -> None:
+        """Begin to track a person."""
+        late = time > self._choose_at
+        candidate = _Candidate(
+            tracker=PersonTracker(self._networks, self._detector, image, time, detection),
+            appearance=detection.appearance,
+            first=detection.next_crop,
             late=late,
-            stranger=late and self._lead(self._cast).similarity(sighting) < SIMILAR,
+            stranger=late and self._best(self._candidates).similarity(detection) < _SIMILAR,
         )
-        role.add(index, sighting, *self._size)
-        self._cast.append(role)
-        self._last_seen = time
+        candidate.add(index, detection, *self._size)
+        self._candidates.append(candidate)
+        self._detected_at = time

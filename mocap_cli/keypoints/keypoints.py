@@ -1,4 +1,4 @@
-"""Keypoints: where one person's body is in every picture of a video."""
+"""Keypoints: the 2D keypoints of one person in every frame of a video."""
 
 from dataclasses import dataclass, fields
 
@@ -15,15 +15,15 @@ _SQUARE_MARGIN = 1.25  # side of the person's square, in sides of the keypoints'
 class Keypoints:
     """The 21 keypoints of the followed person over time; K counts as in `KEYPOINTS`.
 
-    Frames where nobody was found hold NaN in `xy` and a score of 0. Short gaps between seen
-    frames are filled from their neighbours: `seen` is False, `xy` is finite and the score is low.
+    Frames without the person hold NaN in `xy` and a score of 0. Short gaps are interpolated:
+    `detected` is False, `xy` is finite and the score is low.
     """
 
     times: Float64  # (T,) seconds, strictly rising
     xy: Float32  # (T, K, 2) displayed pixels, Y down, a pixel's middle at +0.5
     score: Float32  # (T, K) 0..1: 0.2 is a guess, 0.3 right two times in three, 0.5 nearly always
-    detected: Bool  # (T,) the networks saw the person in this frame
-    cut: Bool  # (T,) this frame begins another shot: nothing moves across it
+    detected: Bool  # (T,) the networks detected the person in this frame
+    cut: Bool  # (T,) the frame begins a shot: nothing is interpolated across
 
     def __post_init__(self) -> None:
         T, K = len(self.times), len(KEYPOINTS)
@@ -39,7 +39,7 @@ class Keypoints:
 
     @property
     def tracked(self) -> Bool:
-        """(T,) frames that have keypoints, seen or filled."""
+        """(T,) frames that have keypoints, detected or interpolated."""
         return np.asarray(np.isfinite(self.xy).all(axis=(1, 2)))
 
     @property

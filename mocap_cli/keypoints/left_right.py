@@ -1,9 +1,9 @@
-"""Sides: undo the left-right swaps of the networks by looking at all frames together.
+"""Left and right: undo the left-right swaps of the networks, over all frames together.
 
-A network that sees a twisting or a far-away body calls its left arm the right one now and then,
-mostly for a few frames, and rarely do both networks err at once. So for the face, the arms and
-the legs we look for the cheapest way through the clip: each frame may swap what either network
-says, at a price; so may it keep them, and pay for disagreement and for limbs that jump.
+Networks swap the sides of a twisting or far-away body now and then, mostly for a few frames and
+rarely both networks at once. For the face, the arms and the legs, the Viterbi algorithm finds the
+cheapest sequence of states: a frame may swap the points of either network at a cost, and pays for
+disagreement between the networks and for limbs that jump.
 """
 
 import itertools
@@ -15,21 +15,21 @@ from mocap_cli.body.skeleton import KEYPOINTS, mirror_indices
 from mocap_cli.types import Float64
 
 _GROUPS = (slice(1, 5), slice(5, 11), slice(11, 21))
-"""What swaps together: eyes and ears, arms with shoulders, legs with hips and feet."""
+"""Points that swap together: eyes and ears, arms with shoulders, legs with hips and feet."""
 
 _STATES = tuple(itertools.product((False, True), repeat=2))  # first swapped, second swapped
 _MIRRORED = np.array(mirror_indices(KEYPOINTS))
 _SWAP_PRICE = 3.0
-_APART = 0.3  # torsos: how far the networks differ by chance
+_DIFFERENCE = 0.3  # torsos: how far the networks differ by chance
 _STILL, _SPEED = 0.1, 2.0  # torsos and torsos per second: how far points move by chance
-_CAP = 4.5  # no single point is worse evidence than this
+_CAP = 4.5  # the largest cost of a single point
 
 
 def find_swaps(first: Float64, second: Float64, sure: Float64, steps: Float64) -> NDArray[np.bool_]:
-    """Which of two views of a body to swap: (2, T, K).
+    """(2, T, K) which points of two networks to swap.
 
     first, second: (T, K, 2) in torsos, in axes that move and turn with the body.
-    sure: (T, K) 0..1, how much each point counts. steps: (T - 1,) seconds between frames.
+    sure: (T, K) 0..1 weights. steps: (T - 1,) seconds between frames.
     """
     swapped = np.zeros((2, *sure.shape), np.bool_)
     for group in _GROUPS:
@@ -40,7 +40,7 @@ def find_swaps(first: Float64, second: Float64, sure: Float64, steps: Float64) -
         ]
         price = np.stack(
             [
-                _SWAP_PRICE * (a + b) + _cost(one - two, _APART, sure[:, group])
+                _SWAP_PRICE * (a + b) + _cost(one - two, _DIFFERENCE, sure[:, group])
                 for (a, b), (one, two) in zip(_STATES, ways, strict=True)
             ],
             axis=1,
@@ -55,7 +55,7 @@ def find_swaps(first: Float64, second: Float64, sure: Float64, steps: Float64) -
 
 
 def _viterbi(price: Float64, change: Float64) -> NDArray[np.intp]:
-    """The cheapest way: (T, S) prices of states and (T - 1, S, S) of changes to (T,) states."""
+    """(T,) the cheapest states, by costs of states (T, S) and of transitions (T - 1, S, S)."""
     total, came = price[0], np.zeros(price.shape, np.intp)
     for t in range(1, len(price)):
         ways = total[:, None] + change[t - 1]

@@ -1,4 +1,4 @@
-"""Subject: find the people in a picture, and say who is meant."""
+"""Person detector: find the people in an image, and parse which of them is the subject."""
 
 import math
 from collections.abc import Iterable
@@ -21,20 +21,20 @@ _TURNS = (math.pi, math.pi / 2, -math.pi / 2)
 
 @dataclass(frozen=True, slots=True)
 class PersonCrop:
-    """Somebody that was found: about where, and how surely."""
+    """A person that was found: the crop around them, and the score."""
 
     crop: Crop
     score: float  # 0..1
 
 
 class PersonDetector:
-    """MoveNet MultiPose, on any square view of a picture."""
+    """MoveNet MultiPose on square crops of an image."""
 
     def __init__(self, device: Device = "auto") -> None:
         self._network = open_network("movenet_multipose", device)
 
     def people(self, image: Image, views: Iterable[Crop]) -> list[PersonCrop]:
-        """Everybody seen in those views, each person once, the surest first."""
+        """The people in those crops, each once, the highest score first."""
         found = [person for view in views for person in self._look(image, view)]
         people: list[PersonCrop] = []
         for person in sorted(found, key=lambda p: -p.score):
@@ -54,12 +54,12 @@ def _person(row: NDArray[np.float32], view: Crop) -> PersonCrop:
 
 
 def whole_image_crop(width: int, height: int) -> Crop:
-    """The whole picture."""
+    """A square around the whole image."""
     return Crop(width / 2, height / 2, max(width, height))
 
 
 def search_crops(width: int, height: int) -> list[Crop]:
-    """Where to look for people that the whole picture does not show: small ones, lying ones."""
+    """More crops for people who are missed in the whole image: small or lying ones."""
     side = min(width, height) * 2 / 3
     xs, ys = (
         np.linspace(side / 2, length - side / 2, math.ceil(length / side * 1.25))
@@ -71,7 +71,7 @@ def search_crops(width: int, height: int) -> list[Crop]:
 
 
 def parse_subject(text: str) -> Subject:
-    """What `--subject` says: auto, largest, center, or X,Y in displayed pixels."""
+    """Parse `--subject`: auto, largest, center, or X,Y in displayed pixels."""
     if text in ("auto", "largest", "center"):
         return cast(Subject, text)
     try:
@@ -80,7 +80,7 @@ def parse_subject(text: str) -> Subject:
         x = y = math.nan
     if not (math.isfinite(x) and math.isfinite(y)):
         raise MocapError(
-            f"cannot tell who is meant by --subject {text}",
+            f"--subject {text} is neither a known choice nor a point",
             "give largest, center, or a point on the person as X,Y in pixels",
         )
     return (x, y)

@@ -1,4 +1,4 @@
-"""Search: look over the picture for people, only so much of it in each frame."""
+"""Person search: look for people in the whole image, a few crops of it in each frame."""
 
 import math
 from collections.abc import Sequence
@@ -14,51 +14,51 @@ from mocap_cli.keypoints.person_detector import (
 from mocap_cli.keypoints.pose_networks import PoseNetworks
 
 _CONFIDENT = 0.5
-"""Quality from which a stranger is believed to be a person."""
+"""Confidence from which a new detection counts as a person."""
 
 _VIEWS_PER_SECOND = 40.0
-_PATIENCE = 0.5  # seconds in vain, after which
-_REST_SECONDS = 0.1  # pass between two looks at the whole
+_PATIENCE = 0.5  # seconds without a person, after which
+_REST_SECONDS = 0.1  # pass between two searches
 _AT_MOST = 4  # people
-_AGAIN_SECONDS = 0.2  # before somebody who was no person, or hard to see, is looked at again
-_POINT_VIEWS = (1 / 3, 2 / 3, 1.2)  # sides around a point that the user gave, in picture heights
+_AGAIN_SECONDS = 0.2  # before a rejected place is tried again
+_POINT_VIEWS = (1 / 3, 2 / 3, 1.2)  # sides of crops around a given point, in heights of the image
 
 
 class PersonSearch:
-    """Finds people, taking turns among the views so that long empty stretches stay cheap."""
+    """Finds people; each frame searches a few crops only, so that empty stretches stay cheap."""
 
-    def __init__(self, networks: PoseNetworks, finder: PersonDetector, subject: Subject) -> None:
-        self._networks, self._finder, self._subject = networks, finder, subject
+    def __init__(self, networks: PoseNetworks, detector: PersonDetector, subject: Subject) -> None:
+        self._networks, self._detector, self._subject = networks, detector, subject
         self._next_view = 0
         self._last_time = self._missed_since = -math.inf
-        self._refused: list[tuple[float, Crop]] = []  # when and where nobody was to be seen
+        self._refused: list[tuple[float, Crop]] = []  # time and place of rejected candidates
 
     def people(self, image: Image, time: float) -> list[Detection]:
-        """Everybody found who is surely a person; the first time every view is tried."""
+        """The people found; the first call tries every crop."""
         first, since = math.isinf(self._last_time), time - self._last_time
         if since > _PATIENCE:
-            self._missed_since = time  # somebody was followed meanwhile
+            self._missed_since = time  # somebody was tracked meanwhile
         if since < _REST_SECONDS and time - self._missed_since > _PATIENCE:
             return []
         height, width = image.shape[:2]
-        found = self._seen(image, time, self._first_views(width, height))
+        found = self._detect(image, time, self._first_views(width, height))
         others = search_crops(width, height)
         if first:
-            found = found or self._seen(image, time, others)
+            found = found or self._detect(image, time, others)
         elif not found:
             count = math.ceil(since * _VIEWS_PER_SECOND)
             turn = [(self._next_view + i) % len(others) for i in range(min(count, len(others)))]
             self._next_view = (turn[-1] + 1) % len(others)
-            found = self._seen(image, time, [others[i] for i in turn])
+            found = self._detect(image, time, [others[i] for i in turn])
         self._last_time = time
         if found:
             self._missed_since = time
         return found
 
     def others(self, image: Image, time: float, known: Sequence[Crop]) -> list[Detection]:
-        """People in plain view who are none of those known already."""
+        """People in the whole image who are none of those known already."""
         height, width = image.shape[:2]
-        people = self._finder.people(image, self._first_views(width, height))[:_AT_MOST]
+        people = self._detector.people(image, self._first_views(width, height))[:_AT_MOST]
         new = [p.crop for p in people if not any(p.crop.overlaps(crop) for crop in known)]
         return self._confirmed(image, time, new)
 
@@ -68,29 +68,29 @@ class PersonSearch:
             views += [Crop(*self._subject, height * side) for side in _POINT_VIEWS]
         return views
 
-    def _seen(self, image: Image, time: float, views: list[Crop]) -> list[Detection]:
-        people = self._finder.people(image, views)[:_AT_MOST]
+    def _detect(self, image: Image, time: float, views: list[Crop]) -> list[Detection]:
+        people = self._detector.people(image, views)[:_AT_MOST]
         return self._confirmed(image, time, [person.crop for person in people])
 
     def _confirmed(self, image: Image, time: float, crops: list[Crop]) -> list[Detection]:
-        """The people in those crops, without the places where a moment ago there was none."""
+        """The people in those crops, without places that were rejected a moment ago."""
         self._refused = [r for r in self._refused if time - r[0] < _AGAIN_SECONDS]
         tried = [c for c in crops if not any(c.overlaps(there) for _, there in self._refused)]
         found = [(crop, self._person(image, crop)) for crop in tried]
-        self._refused += [(time, crop) for crop, sighting in found if sighting is None]
-        return [sighting for _, sighting in found if sighting is not None]
+        self._refused += [(time, crop) for crop, detection in found if detection is None]
+        return [detection for _, detection in found if detection is not None]
 
     def _person(self, image: Image, crop: Crop) -> Detection | None:
-        """The person in the crop seen well; turned when upright is not the right way up."""
+        """A confident detection in the crop, rotated if the body is not upright, or None."""
         best = self._refined(image, crop)
         if best.confidence < _CONFIDENT:
-            turned = [detect(self._networks, image, crop.rotated(turn)) for turn in RETRY_ANGLES]
-            upright = max(turned, key=lambda s: s.confidence)
+            turned = [detect(self._networks, image, crop.rotated(a)) for a in RETRY_ANGLES]
+            upright = max(turned, key=lambda d: d.confidence)
             again = self._refined(image, upright.next_crop)
-            best = max(best, upright, again, key=lambda s: s.confidence)
+            best = max(best, upright, again, key=lambda d: d.confidence)
         return best if best.confidence > _CONFIDENT else None
 
     def _refined(self, image: Image, crop: Crop) -> Detection:
         first = detect(self._networks, image, crop)
         second = detect(self._networks, image, first.next_crop)
-        return max(first, second, key=lambda s: s.confidence)
+        return max(first, second, key=lambda d: d.confidence)

@@ -1,4 +1,4 @@
-"""Networks: what MoveNet and BlazePose see in one crop, in the crop's own pixels."""
+"""Pose networks: MoveNet and BlazePose on one crop, in the crop's own pixels."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ from mocap_cli.types import Float32
 from mocap_cli.weights import Device, open_network, weight_hash
 
 _NETWORKS = ("movenet_thunder.onnx", "blazepose_full.onnx", "movenet_multipose.onnx")
-"""All that look at pictures, in weights/."""
+"""The 2D networks in weights/."""
 
-_MOVENET_SHIFT = np.float32(0.33)  # pixels; a picture and its mirror image show that much
+_MOVENET_SHIFT = np.float32(0.33)  # pixels, measured on mirrored images
 _SIGMOID_LIMIT = 30.0  # keeps exp() within a float
 
 
 def network_hashes() -> dict[str, str]:
-    """The SHA-256 of each: what keypoints depend on beside the pictures."""
+    """The SHA-256 of each 2D network."""
     return {name: weight_hash(name) for name in _NETWORKS}
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkOutput:
-    """One look of both networks at a crop; points in its pixels, (0, 0) to (SIZE, SIZE)."""
+    """The points of both networks in a crop, (0, 0) to (CROP_SIZE, CROP_SIZE)."""
 
     movenet: Float32  # (17, 2), COCO's order
     movenet_score: Float32  # (17,) 0..1
@@ -36,13 +36,13 @@ class PoseNetworks:
     """MoveNet Thunder and BlazePose, side by side."""
 
     def __init__(self, device: Device = "auto") -> None:
-        self._beside = ThreadPoolExecutor(1, "mocap-blazepose")
+        self._thread = ThreadPoolExecutor(1, "mocap-blazepose")
         self._movenet = open_network("movenet_thunder", device, threads=1)
         self._blazepose = open_network("blazepose_full", device, threads=1)
 
     def run(self, crop: Image) -> NetworkOutput:
-        """See the body in a (SIZE, SIZE, 3) crop."""
-        second = self._beside.submit(self._blazepose, crop[None].astype(np.float32) / 255)
+        """Run both networks on a (CROP_SIZE, CROP_SIZE, 3) crop."""
+        second = self._thread.submit(self._blazepose, crop[None].astype(np.float32) / 255)
         (found,) = self._movenet(crop[None].astype(np.int32))
         return NetworkOutput(
             found[0, 0, :, 1::-1] * CROP_SIZE + _MOVENET_SHIFT,
@@ -51,7 +51,7 @@ class PoseNetworks:
         )
 
     def run_blazepose(self, crop: Image) -> tuple[Float32, Float32]:
-        """What BlazePose alone makes of it, as in `Reading`: a third of the work."""
+        """Points and scores of BlazePose alone: a third of the work."""
         return _marks(self._blazepose(crop[None].astype(np.float32) / 255))
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.io.atomic import write_atomically
 from mocap_cli.labels.fitting.ensemble import fuse_poses
 from mocap_cli.labels.fitting.fitted_model import FittedModel
 from mocap_cli.labels.fitting.gather import GatherOptions, LabelledClip
+from mocap_cli.lifting.metrics import mpjpe, n_mpjpe, p_mpjpe
 from mocap_cli.types import Bool, Float64, Int64
 
 # Keys of the JSON that --scores writes, and names in the tables.
@@ -53,7 +55,8 @@ def score_poses(predicted: Float64, truth: Float64, times: Float64, clips: Int64
     used = np.any(known, axis=1)
     p, g, known = predicted[used], truth[used], known[used]
     p, g = p - p[:, :1], g - g[:, :1]
-    errors = np.where(known, np.linalg.norm(p - g, axis=-1), np.nan)  # (N, 19)
+    tensors = (torch.from_numpy(p), torch.from_numpy(g), torch.from_numpy(known))
+    errors, scaled, aligned = (f(*tensors).numpy() for f in (mpjpe, n_mpjpe, p_mpjpe))  # (N, 19)
     joints = {
         name: 1000 * float(np.nanmean(column))
         for name, column in zip(BODY.names, errors.T, strict=True)
@@ -63,36 +66,13 @@ def score_poses(predicted: Float64, truth: Float64, times: Float64, clips: Int64
     return PoseScores(
         frames=int(used.sum()),
         mpjpe=1000 * float(np.nanmean(errors)),
-        n_mpjpe=1000 * float(np.mean(_scaled_errors(p, g, known)[known])),
-        p_mpjpe=1000 * float(np.mean(_aligned_errors(p, g, known)[known])),
+        n_mpjpe=1000 * float(np.mean(scaled[known])),
+        p_mpjpe=1000 * float(np.mean(aligned[known])),
         pck=100 * float((errors[known] < _PCK_RADIUS).mean()),
         auc=100 * float(np.mean([(errors[known] <= limit).mean() for limit in limits])),
         acceleration=_acceleration_error(p, g, known, times[used], clips[used]),
         joints=joints,
     )
-
-
-def _scaled_errors(p: Float64, g: Float64, known: Bool) -> Float64:
-    """(N, 19) with the best scale; only known joints count, unlike in `lifting.metrics`."""
-    weight = known[..., None].astype(np.float64)
-    p, g = np.nan_to_num(p) * weight, np.nan_to_num(g) * weight
-    scale = (p * g).sum((1, 2)) / np.maximum((p * p).sum((1, 2)), 1e-12)
-    return np.asarray(np.linalg.norm(scale[:, None, None] * p - g, axis=-1))
-
-
-def _aligned_errors(p: Float64, g: Float64, known: Bool) -> Float64:
-    """(N, 19) after the best similarity transform of the known joints."""
-    weight = known.copy()
-    weight[:, 0] = True  # the pelvis is known: it is the origin of both
-    share = (weight / weight.sum(1, keepdims=True))[..., None]
-    p, g = np.nan_to_num(p), np.nan_to_num(g)
-    p, g = p - (share * p).sum(1, keepdims=True), g - (share * g).sum(1, keepdims=True)
-    u, s, vh = np.linalg.svd((share * p).transpose(0, 2, 1) @ g)
-    fix = np.ones_like(s)
-    fix[:, -1] = np.sign(np.linalg.det(u @ vh))
-    scale = (s * fix).sum(1) / np.maximum((share * p * p).sum((1, 2)), 1e-12)
-    rotated = scale[:, None, None] * p @ ((u * fix[:, None]) @ vh)
-    return np.asarray(np.linalg.norm(rotated - g, axis=-1))
 
 
 def _acceleration_error(
