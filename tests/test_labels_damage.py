@@ -39,8 +39,8 @@ def test_no_damage_ends_in_a_traceback_or_hangs(tmp_path, estimate, name):
         ("cvat.xml", "46,7.5", "46", r"cvat\.xml is damaged at track 6 \(left_hip\)"),
         ("aDLC_x.csv", "\n3,", "\n-3,", r"aDLC_x\.csv labels frame -3"),
         ("a.trc", "\n12\t", "\n12\tx", r"a\.trc is damaged at line 18: the time is nan s after"),
-        ("a.bvh", "Frame Time: ", "Frame Time: 9", r"a\.bvh is damaged at the lines Frames: and"),
-        ("a.bvh", "OFFSET", "OFFSET x", r"a\.bvh is damaged at line 4"),
+        ("a.bvh", "Frame Time: ", "Frame Time: 999", r"a\.bvh is not .*: its Frame Time is 9990"),
+        ("a.bvh", "OFFSET", "OFFSET x", r"a\.bvh is not .*: its hierarchy has an OFFSET of"),
         ("cameras.json", '"centre": [32, 24]', '"centre": [32]', r"at camera a\.mp4"),
     ],
 )

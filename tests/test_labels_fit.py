@@ -16,8 +16,8 @@ from witnesses import TIMES, codes_of, labelled, seen_dancing
 from mocap_cli.body.motion import Camera
 from mocap_cli.errors import MocapError
 from mocap_cli.export.registry import WriteOptions, write
+from mocap_cli.io import sealed
 from mocap_cli.labels.alignment.corrections import align_labels
-from mocap_cli.labels.fitting import fitted_model
 from mocap_cli.labels.fitting.ensemble import fuse_poses
 from mocap_cli.labels.fitting.examples import Examples, _smoothed, head_inputs, mirror_pose
 from mocap_cli.labels.fitting.fit_heads import FitOptions, _assign_folds, fit_heads
@@ -194,13 +194,17 @@ def test_changed_cut_and_foreign_files_are_refused(fitted, tmp_path):
     whole = path.read_bytes()
     torn = bytearray(whole)
     torn[-1] ^= 1
-    for content, said in ((bytes(torn), "SHA-256"), (whole[:-100], "mocap"), (b"PK\x03", "mocap")):
+    for content, said in (
+        (bytes(torn), "SHA-256"),
+        (whole[:-100], "not a model"),
+        (b"PK\x03", "not a model"),
+    ):
         path.write_bytes(content)
         with pytest.raises(MocapError, match=said) as caught:
             FittedModel.open(path)
         assert "label-fit" in caught.value.hint
     save_file({"a": torch.zeros(1)}, path, {"format": "pt"})
-    with pytest.raises(MocapError, match="not a model that was fitted"):
+    with pytest.raises(MocapError, match="is not a model that was fitted"):
         FittedModel.open(path)
     path.write_bytes(whole)
     with safe_open(path, "pt") as file:
@@ -262,7 +266,7 @@ def test_damaged_settings_of_a_mocap_file_are_one_line_even_under_a_fresh_seal(f
     refused = 0
     for seed in range(50):
         text = _node(header["told"].encode(), random.Random(seed)).decode()
-        seal = fitted_model._seal(text, tensors)
+        seal = sealed._seal({"told": text}, tensors)
         save_file(tensors, tmp_path / "b.mocap", {**header, "told": text, "seal": seal})
         began, message = time.perf_counter(), ""
         try:
@@ -287,7 +291,7 @@ def test_tensors_of_another_shape_or_type_are_refused_when_a_mocap_file_is_opene
     old = tensors[name]
     for other in (old[:-1].contiguous(), old.to(torch.int64), torch.full_like(old, torch.nan)):
         changed = {**tensors, name: other}
-        seal = fitted_model._seal(header["told"], changed)
+        seal = sealed._seal({"told": header["told"]}, changed)
         save_file(changed, tmp_path / "b.mocap", {**header, "seal": seal})
         with pytest.raises(MocapError, match=r"b\.mocap is damaged"):
             FittedModel.open(tmp_path / "b.mocap")

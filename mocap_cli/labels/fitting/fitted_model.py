@@ -7,17 +7,16 @@ it has no key, so it does not protect against somebody who changes a file on pur
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.errors import MocapError
+from mocap_cli.io.sealed import FileKind, read_sealed, write_sealed
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.labels.fitting.ensemble import HeadEnsemble, fuse_poses
 from mocap_cli.labels.fitting.error_calibration import ErrorCalibration, ErrorScaling, Novelty
@@ -27,18 +26,17 @@ from mocap_cli.labels.fitting.regression_head import HeadConfig, RegressionHead
 from mocap_cli.labels.labels import bone_scale
 from mocap_cli.learning.model.model import Model, ModelConfig
 from mocap_cli.lifting.lift import LiftedPose
-from mocap_cli.tensors import write_tensors
 from mocap_cli.types import Float64
 from mocap_cli.weights import Device
 
 MODEL_SUFFIX = ".mocap"
-_FORMAT = "mocap-fitted-2"
 _USED = ("encoder.", "detector.")  # parts of the frozen model that features are computed by
 _EYE, _CODE, _BOTH = "eye.", "code.", "both."  # prefixes of tensor names in the file
 _LARGEST = 1024  # pixels: sixteen images of that size are encoded at a time
 _MAX_PARTS = 64  # heads of an ensemble, blocks and widths of a network
 _MAX_WIDTH = 1 << 16
 _HINT = "give a file that `mocap label-fit` of this version wrote, or fit it again"
+_KIND = FileKind(format="mocap-fitted-2", noun="a model that was fitted to labels", hint=_HINT)
 
 _Pose = tuple[Float64, Float64]
 """Joints (T, 19, 3) in metres about the pelvis, and sigma (T, 19); NaN where unknown."""
@@ -96,18 +94,14 @@ class FittedModel:
             "both": _ensemble_settings(self.full_heads),
             "about": dict(self.about),
         }
-        text = json.dumps(settings)
-        seal = _seal(text, tensors)
-        write_tensors(path, tensors, {"format": _FORMAT, "told": text, "seal": seal})
+        write_sealed(path, _KIND, {"told": json.dumps(settings)}, tensors)
 
     @staticmethod
     def open(path: Path, device: Device = "cpu") -> "FittedModel":
         """Read what `save` wrote; anything else is refused. The encoder runs on `device`."""
-        header, tensors = _read(path)
-        if header.get("seal") != _seal(header.get("told", ""), tensors):
-            raise MocapError(f"{path} is damaged: its SHA-256 does not match", _HINT)
+        metadata, tensors = read_sealed(path, _KIND)
         try:
-            settings = json.loads(header["told"])
+            settings = json.loads(metadata["told"])
             return FittedModel(
                 encoder=_encoder(settings["eye"], _under(tensors, _EYE)).on(device),
                 image_heads=_ensemble(settings["code"], _under(tensors, _CODE), 0),
@@ -256,29 +250,6 @@ def _positive(value: Any) -> float:
     if not 0 <= number < float("inf"):
         raise ValueError(f"{number} is out of range")
     return number
-
-
-def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            header: dict[str, str] = file.metadata() or {}
-            if header.get("format") != _FORMAT:
-                raise MocapError(f"{path} is not a model that was fitted to labels", _HINT)
-            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except FileNotFoundError as error:
-        raise MocapError(f"there is no {path}", "check the path") from error
-    except (OSError, SafetensorError) as error:
-        raise MocapError(f"{path} is no .mocap file: {_brief(error)}", _HINT) from error
-
-
-def _seal(settings: str, tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 over settings and tensors."""
-    digest = sha256(settings.encode())
-    for name in sorted(tensors):
-        value = tensors[name]
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from mocap_cli.labels.readers.annotations import (
     read_labelme,
 )
 from mocap_cli.labels.readers.damage import damage_at
-from mocap_cli.labels.readers.sessions import read_bvh, read_c3d, read_trc
+from mocap_cli.labels.readers.sessions import read_bvh_session, read_c3d, read_trc
 from mocap_cli.labels.readers.tabular import (
     read_csv_labels,
     read_motion_labels,
@@ -26,7 +26,7 @@ _READERS: Mapping[str, Callable[[Path], Labels]] = {
     ".npz": read_npz_labels,
     ".trc": read_trc,
     ".c3d": read_c3d,
-    ".bvh": read_bvh,
+    ".bvh": read_bvh_session,
 }
 _SUFFIXES = (*_READERS, ".csv", ".json", ".xml")
 _NOT_LABELS = (".angles.csv", ".background.npz")

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from mocap_cli.errors import MocapError
+from mocap_cli.io.bvh import read_bvh
 from mocap_cli.labels.labels import Labels, make_labels
-from mocap_cli.labels.readers.bvh_parser import parse_bvh
 from mocap_cli.labels.readers.c3d_points import read_c3d_points
 from mocap_cli.labels.readers.damage import INCOMPLETE_HINT, damage_at
 from mocap_cli.labels.readers.joint_names import distinct_names, map_to_body
@@ -67,14 +67,14 @@ def read_c3d(path: Path) -> Labels:
     )
 
 
-def read_bvh(path: Path) -> Labels:
-    """Joint positions of a rig, by its own bones and rotations."""
-    motion = parse_bvh(path)
+def read_bvh_session(path: Path) -> Labels:
+    """Joint positions of a rig, by forward kinematics."""
+    motion = read_bvh(path)
     with damage_at(path):
-        positions = motion.positions()
-    times = np.arange(len(motion.values), dtype=np.float64) * motion.period
+        positions, _ = motion.world_pose()
+    times = np.arange(len(positions), dtype=np.float64) * motion.period
     names = [joint.name for joint in motion.joints]
-    return _session_labels(path, times, names, positions, motion.promised)
+    return _session_labels(path, times, names, positions, motion.frames)
 
 
 def _scale(unit: str) -> float:
