@@ -10,7 +10,7 @@ from witnesses import TIMES, labelled, seen_dancing
 from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirror_indices
 from mocap_cli.errors import MocapError
 from mocap_cli.labels.alignment.corrections import align_labels
-from mocap_cli.labels.alignment.projection import project_onto_keypoints, reprojection_error
+from mocap_cli.labels.alignment.projection import _project_onto_keypoints, reprojection_error
 from mocap_cli.labels.alignment.time_alignment import TimeBase, assign_frames, find_video
 
 BODY_SIDE, POINT_SIDE = list(mirror_indices(BODY.names)), list(mirror_indices(KEYPOINTS))
@@ -162,7 +162,7 @@ def test_labels_lie_where_the_person_is_seen(seen):
         if name in BODY.names:
             xy[:, k] = camera.project(there)[:, BODY.index(name)]
     score = np.array([float(name in BODY.names) for name in KEYPOINTS])[None].repeat(len(xy), 0)
-    seen_at = project_onto_keypoints(truth, xy, score, camera)
+    seen_at = _project_onto_keypoints(truth, xy, score, camera)
     np.testing.assert_allclose(seen_at, camera.project(there), atol=2.0)
 
 

@@ -13,8 +13,8 @@ from mocap_cli.labels.fitting import degraded_copies
 from mocap_cli.labels.fitting.degrade import (
     _MAX_PERSON_HEIGHT,
     _SEGMENT_SECONDS,
-    Degradation,
     VideoDegrader,
+    _Degradation,
     _segment_degradation,
     degrade,
 )
@@ -50,18 +50,18 @@ def spread(image):
 
 def test_a_streak_is_as_long_as_told_and_goes_its_way():
     rng = np.random.default_rng(0)
-    across, up = spread(degrade(dotted(), Degradation(motion_blur=0.25), 80, 0.0, rng))
+    across, up = spread(degrade(dotted(), _Degradation(motion_blur=0.25), 80, 0.0, rng))
     assert across == pytest.approx(20 / np.sqrt(12), rel=0.15)
     assert up < 0.5
-    upright = Degradation(motion_blur=0.25, direction=np.pi / 2)
+    upright = _Degradation(motion_blur=0.25, direction=np.pi / 2)
     assert spread(degrade(dotted(), upright, 80, 0.0, rng))[0] < 0.5
-    veering = Degradation(motion_blur=0.25, turning=np.pi)
+    veering = _Degradation(motion_blur=0.25, turning=np.pi)
     assert spread(degrade(dotted(), veering, 80, 0.5, rng))[0] < 0.5
 
 
 def test_out_of_focus_a_point_becomes_a_disk():
     across, up = spread(
-        degrade(dotted(), Degradation(defocus=0.05), 160, 0.0, np.random.default_rng(0))
+        degrade(dotted(), _Degradation(defocus=0.05), 160, 0.0, np.random.default_rng(0))
     )
     assert across == pytest.approx(8 / 2, rel=0.15)  # of a disk the radius over two
     assert up == pytest.approx(across, rel=0.02)
@@ -70,8 +70,8 @@ def test_out_of_focus_a_point_becomes_a_disk():
 def test_less_light_is_darker_and_nothing_at_all_changes_nothing():
     image = np.full((32, 32, 3), 200, np.uint8)
     rng = np.random.default_rng(0)
-    assert degrade(image, Degradation(brightness=0.5), 20, 0.0, rng).mean() == pytest.approx(100)
-    np.testing.assert_array_equal(degrade(image, Degradation(), 20, 0.0, rng), image)
+    assert degrade(image, _Degradation(brightness=0.5), 20, 0.0, rng).mean() == pytest.approx(100)
+    np.testing.assert_array_equal(degrade(image, _Degradation(), 20, 0.0, rng), image)
 
 
 def test_stretches_are_spoilt_or_not_and_the_same_every_time():

@@ -15,9 +15,9 @@ from mocap_cli.export.views.figure import LEFT, RIGHT, Figure, draw_figure, limb
 from mocap_cli.io.atomic import write_atomically
 from mocap_cli.labels.alignment.corrections import align_labels
 from mocap_cli.labels.alignment.projection import (
+    LabelOverlay,
     joints_as_keypoints,
-    keypoint_distance,
-    project_onto_keypoints,
+    overlay_labels,
 )
 from mocap_cli.labels.alignment.time_alignment import assign_frames, find_video
 from mocap_cli.labels.fitting.gather import GatherOptions
@@ -31,36 +31,6 @@ _MAX_CELLS = 12  # images on a sheet
 _MARKED_ERROR = 0.35  # body sizes between label and keypoints, from which it is marked
 _ALERT: Colour = (200, 30, 30)
 _MARGIN = 1.5  # a cell is that much larger than the person
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Overlay:
-    """Labels in image pixels, and the tracker's keypoints."""
-
-    xy: Float64  # (N, 21, 2) 2D labels; NaN where there are none
-    joints: Float64  # (N, 19, 2) projected 3D labels; NaN where there are none
-    keypoints: Float64  # (N, 21, 2)
-    errors: Float64  # (N,) body sizes between label and keypoints; NaN where unknown
-
-
-def _overlay_of(labels: Labels, estimate: Estimate) -> _Overlay:
-    """Where labels that know their frames are in the image."""
-    at, steady = labels.frames, estimate.steady_keypoints
-    keypoints = estimate.keypoints.xy[at].astype(np.float64)
-    score = steady.score[at].astype(np.float64)
-    known = labels.has_2d
-    centre = np.array(estimate.camera.centre)
-    zoom = np.ones(len(at)) if estimate.zoom is None else estimate.zoom[at]
-    zoom = zoom[:, None, None]
-    own = (labels.xy - centre) / zoom + centre
-    points = np.where(known[..., None], own, steady.xy[at].astype(np.float64))
-    joints = labels.joints if labels.in_camera else np.full_like(labels.joints, np.nan)
-    projected = project_onto_keypoints(joints, points, np.where(known, 1.0, score), estimate.camera)
-    projected = (projected - centre) * zoom + centre
-    drawn = np.where(known[..., None], labels.xy, joints_as_keypoints(projected))
-    confident = estimate.keypoints.confident[at]
-    errors = np.where(confident, keypoint_distance(drawn, keypoints), np.nan)
-    return _Overlay(labels.xy, projected, keypoints, errors)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,7 +88,7 @@ def _name(labels: Labels, video: Path, taken: set[str]) -> str:
     return name
 
 
-def _frames_to_draw(overlay: _Overlay, most: int = _MAX_CELLS) -> NDArray[np.intp]:
+def _frames_to_draw(overlay: LabelOverlay, most: int = _MAX_CELLS) -> NDArray[np.intp]:
     """Rows to draw: a third with the largest errors, the others evenly spread."""
     count = len(overlay.errors)
     if count <= most:
@@ -133,7 +103,7 @@ def _write_sheet(
     labels: Labels, video: Path, estimate: Estimate, path: Path, refused: str = ""
 ) -> None:
     """Write a PNG of labels that know their frames; `refused` says why they cannot be used."""
-    overlay = _overlay_of(labels, estimate)
+    overlay = overlay_labels(labels, estimate)
     rows = _frames_to_draw(overlay)
     cells = _cells(overlay, labels, rows, video)
     lines = [(truncate_text(note, 14, _sheet_width() - 20), DIM) for note in labels.notes[:4]]
@@ -152,7 +122,7 @@ def _write_sheet(
         aside.write_bytes(sheet.png())
 
 
-def _median_error(overlay: _Overlay) -> float:
+def _median_error(overlay: LabelOverlay) -> float:
     known = overlay.errors[np.isfinite(overlay.errors)]
     return float(np.median(known)) if len(known) else float("nan")
 
@@ -165,7 +135,7 @@ def _draw_heading(
     sheet: Canvas,
     labels: Labels,
     video: Path,
-    overlay: _Overlay,
+    overlay: LabelOverlay,
     lines: Sequence[tuple[str, Colour]],
 ) -> None:
     title = f"{labels.path.name} on {video.name}: {len(labels)} labelled frames"
@@ -181,7 +151,7 @@ def _draw_heading(
 
 
 def _draw_caption(
-    sheet: Canvas, at: tuple[int, int], labels: Labels, overlay: _Overlay, row: int
+    sheet: Canvas, at: tuple[int, int], labels: Labels, overlay: LabelOverlay, row: int
 ) -> None:
     error = float(overlay.errors[row])
     caption = f"frame {labels.frames[row]}, {labels.times[row]:.3f} s"
@@ -193,7 +163,9 @@ def _draw_caption(
     )
 
 
-def _cells(overlay: _Overlay, labels: Labels, rows: NDArray[np.intp], video: Path) -> list[UInt8]:
+def _cells(
+    overlay: LabelOverlay, labels: Labels, rows: NDArray[np.intp], video: Path
+) -> list[UInt8]:
     wanted = {int(labels.frames[row]): int(row) for row in rows}
     cells: dict[int, UInt8] = {}
     with open_video(video) as reader:
@@ -205,7 +177,7 @@ def _cells(overlay: _Overlay, labels: Labels, rows: NDArray[np.intp], video: Pat
     return [cells.get(int(row), np.zeros((_CELL, _CELL, 3), np.uint8)) for row in rows]
 
 
-def _cell(image: UInt8, overlay: _Overlay, row: int) -> UInt8:
+def _cell(image: UInt8, overlay: LabelOverlay, row: int) -> UInt8:
     """The crop of the person, enlarged, with the label over it."""
     points = np.concatenate((overlay.xy[row], overlay.joints[row], overlay.keypoints[row]))
     points = points[np.isfinite(points).all(axis=-1)]

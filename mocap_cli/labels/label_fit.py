@@ -26,7 +26,7 @@ from mocap_cli.labels.fitting.gather import (
 )
 from mocap_cli.labels.fitting.label_efficiency import compare_encoders, draw_label_efficiency
 from mocap_cli.labels.fitting.regression_head import HeadKind
-from mocap_cli.labels.fitting.suggest import suggest_frames, write_suggestions
+from mocap_cli.labels.fitting.suggest import suggest_frames
 from mocap_cli.labels.labels import Labels
 from mocap_cli.labels.readers.dispatch import read_labels
 from mocap_cli.weights import Device
@@ -102,7 +102,7 @@ def fit_labels(
         tuning = FineTuneOptions()
         with bar("fine-tuning", tuning.steps) as on_step:
             own = fine_tune(encoder, found.clips, how, fitting, tuning, on_step)
-    with bar("fitting", max_steps(fitting)) as on_step:
+    with bar("fitting", _max_steps(fitting)) as on_step:
         model = fit_model(found.clips, own, how, fitting, on_step)
     seconds = time.perf_counter() - began
     model.save(output)
@@ -129,7 +129,7 @@ def fit_model(
         for points in (False, True)
     ]
     image, full = replace(options, points=False), replace(options, points=True)
-    first = max_steps(options) // 2
+    first = _max_steps(options) // 2
     tuned = encoder.tuned
     image_heads = fit_heads(examples[0], image, on_step, fine_tuned=tuned)
     full_heads = fit_heads(examples[1], full, lambda done: on_step(first + done), fine_tuned=tuned)
@@ -144,7 +144,7 @@ def fit_model(
     return FittedModel(encoder, image_heads, full_heads, about)
 
 
-def max_steps(options: FitOptions) -> int:
+def _max_steps(options: FitOptions) -> int:
     """Training steps of `fit_model` at most."""
     return 2 * options.folds * options.steps
 
@@ -188,8 +188,7 @@ def suggest_labels(
     """Write the frames that are most worth a label as images, by video."""
     how = options.gathering(bar)
     encoder = FrozenEncoder.open(options.model, options.device)
-    candidates, chosen = suggest_frames(_read(labels), videos, encoder, count, how)
-    return write_suggestions(candidates, chosen, folder)
+    return suggest_frames(_read(labels), videos, encoder, count, folder, how)
 
 
 def _read(paths: Sequence[Path | str]) -> list[Labels]:

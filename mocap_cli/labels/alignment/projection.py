@@ -1,11 +1,13 @@
 """Projection of labels into the image, and their distance from what the tracker detected."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from mocap_cli.body.rotation import nearest_rotation
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.camera.pinhole import Pinhole
-from mocap_cli.labels.labels import bone_scale
+from mocap_cli.labels.labels import Labels, bone_scale
 from mocap_cli.tracking.estimate import Estimate
 from mocap_cli.types import Float64, Int64
 
@@ -17,7 +19,7 @@ _MIN_POINTS = 4  # known in both, below which a frame is not compared
 _MAX_DISTANCE = 1.5  # body sizes: bounds the effect of single frames
 
 
-def project_onto_keypoints(
+def _project_onto_keypoints(
     joints: Float64, xy: Float64, score: Float64, camera: Pinhole
 ) -> Float64:
     """Pixels (N, 19, 2) of joints (N, 19, 3) whose distance from the camera is unknown.
@@ -52,7 +54,7 @@ def joints_as_keypoints(pixels: Float64) -> Float64:
     return points
 
 
-def keypoint_distance(xy: Float64, keypoints: Float64) -> Float64:
+def _keypoint_distance(xy: Float64, keypoints: Float64) -> Float64:
     """(N,) mean distance of points from keypoints, in body sizes; NaN where unknown."""
     size = np.linalg.norm(keypoints - keypoints.mean(axis=1, keepdims=True), axis=-1).mean(axis=1)
     distance = np.linalg.norm(xy - keypoints, axis=-1)
@@ -74,10 +76,10 @@ def reprojection_error(
     detected = keypoints.xy[frames].astype(np.float64)
     if joints is not None:
         score = keypoints.score[frames].astype(np.float64)
-        projected = project_onto_keypoints(joints, detected, score, estimate.camera)
+        projected = _project_onto_keypoints(joints, detected, score, estimate.camera)
         xy = joints_as_keypoints(projected)
     assert xy is not None
-    return np.where(estimate.reliable[frames], keypoint_distance(xy, detected), np.nan)
+    return np.where(estimate.reliable[frames], _keypoint_distance(xy, detected), np.nan)
 
 
 def pose_distance(joints: Float64, estimate: Estimate, frames: Int64) -> Float64:
@@ -110,3 +112,35 @@ def rotate_to_camera(joints: Float64, estimate: Estimate, frames: Int64) -> Floa
         weight = 1 / (1 + (residual / max(float(np.median(residual)), 1e-6)) ** 2)
         rotation = nearest_rotation((weight[:, None] * lifted[known]).T @ joints[known])
     return np.asarray(joints @ rotation.T)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelOverlay:
+    """Labels in image pixels, and the tracker's keypoints."""
+
+    xy: Float64  # (N, 21, 2) 2D labels; NaN where there are none
+    joints: Float64  # (N, 19, 2) projected 3D labels; NaN where there are none
+    keypoints: Float64  # (N, 21, 2)
+    errors: Float64  # (N,) body sizes between label and keypoints; NaN where unknown
+
+
+def overlay_labels(labels: Labels, estimate: Estimate) -> LabelOverlay:
+    """Where labels that know their frames are in the image."""
+    at, steady = labels.frames, estimate.steady_keypoints
+    keypoints = estimate.keypoints.xy[at].astype(np.float64)
+    score = steady.score[at].astype(np.float64)
+    known = labels.has_2d
+    centre = np.array(estimate.camera.centre)
+    zoom = np.ones(len(at)) if estimate.zoom is None else estimate.zoom[at]
+    zoom = zoom[:, None, None]
+    own = (labels.xy - centre) / zoom + centre
+    points = np.where(known[..., None], own, steady.xy[at].astype(np.float64))
+    joints = labels.joints if labels.in_camera else np.full_like(labels.joints, np.nan)
+    projected = _project_onto_keypoints(
+        joints, points, np.where(known, 1.0, score), estimate.camera
+    )
+    projected = (projected - centre) * zoom + centre
+    drawn = np.where(known[..., None], labels.xy, joints_as_keypoints(projected))
+    confident = estimate.keypoints.confident[at]
+    errors = np.where(confident, _keypoint_distance(drawn, keypoints), np.nan)
+    return LabelOverlay(labels.xy, projected, keypoints, errors)

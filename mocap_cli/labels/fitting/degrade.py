@@ -23,7 +23,7 @@ _MAX_PERSON_HEIGHT = 200  # pixels: degraded images need no more, and take less 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Degradation:
+class _Degradation:
     """How the images of one segment are degraded; lengths are shares of the person's height."""
 
     motion_blur: float = 0.0  # length
@@ -37,7 +37,7 @@ class Degradation:
     @property
     def is_none(self) -> bool:
         """Whether the image stays as it is."""
-        return self == Degradation()
+        return self == _Degradation()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +72,7 @@ class VideoDegrader:
             if frame.index < len(self.wanted) and self.wanted[frame.index]:
                 yield replace(frame, image=self._degraded(frame.image, frame.time))
 
-    def _degradation(self, time: float) -> Degradation:
+    def _degradation(self, time: float) -> _Degradation:
         return _segment_degradation(self.seed, int(time // _SEGMENT_SECONDS))
 
     def _degraded(self, image: UInt8, time: float) -> UInt8:
@@ -85,15 +85,15 @@ class VideoDegrader:
 
 
 @lru_cache(maxsize=256)
-def _segment_degradation(seed: int, segment: int) -> Degradation:
+def _segment_degradation(seed: int, segment: int) -> _Degradation:
     rng = np.random.default_rng([seed, segment])
-    return Degradation() if rng.random() < _SHARP_SHARE else random_degradation(rng)
+    return _Degradation() if rng.random() < _SHARP_SHARE else random_degradation(rng)
 
 
-def random_degradation(rng: np.random.Generator) -> Degradation:
+def random_degradation(rng: np.random.Generator) -> _Degradation:
     """Motion blur or defocus, in some cases with low light, noise and compression."""
     moved = rng.random() < 0.65
-    return Degradation(
+    return _Degradation(
         motion_blur=float(rng.uniform(0.03, 0.25)) if moved else 0.0,
         direction=float(rng.uniform(0, 2 * math.pi)),
         turning=float(rng.normal(0, 4.0)),
@@ -105,7 +105,7 @@ def random_degradation(rng: np.random.Generator) -> Degradation:
 
 
 def degrade(
-    image: UInt8, how: Degradation, person_height: float, time: float, rng: np.random.Generator
+    image: UInt8, how: _Degradation, person_height: float, time: float, rng: np.random.Generator
 ) -> UInt8:
     """A degraded image (H, W, 3) with a person of that many pixels."""
     if how.motion_blur:

@@ -30,7 +30,7 @@ _SHIFT, _LOG_SCALE, _ANGLE = 0.06, 0.1, 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DegradedCopy:
+class _DegradedCopy:
     """A degraded copy of a clip, tracked and encoded."""
 
     estimate: Estimate
@@ -48,7 +48,7 @@ def degrade_clip(
     cache: Path | None,
     device: Device,
     on_frame: Callable[[int], None] = lambda done: None,
-) -> DegradedCopy:
+) -> _DegradedCopy:
     """Degrade the frames around labels and detect the person again near where it is known to be."""
     degrader = _degrader_for(sharp, labelled, seed)
     key = [degrader.cache_key(), network_hashes(), source_hash("keypoints")]
@@ -62,7 +62,7 @@ def degrade_clip(
     encoded = encoder.encode(
         video, sharp.bounding_squares() * degrader.scale, cache=cache, degrader=degrader
     )
-    return DegradedCopy(
+    return _DegradedCopy(
         estimate_from_keypoints(keypoints, camera, size, sharp.zoom),
         _among_all_frames(encoded, degrader.wanted, sharp),
         degrader.wanted & degrader.degrades(sharp.times),

@@ -28,7 +28,7 @@ _EMPTY_WEIGHT = 0.5  # where no person was detected there may be none
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CandidateFrames:
+class _CandidateFrames:
     """What is known of a video's frames before they are labelled."""
 
     video: Path
@@ -44,7 +44,7 @@ def _frame_uncertainty(found: Estimate) -> Float64:
     return np.asarray(found.pose.sigma.mean(axis=1) * factor, np.float64)
 
 
-def _choose_frames(candidates: Sequence[CandidateFrames], count: int) -> list[Int64]:
+def _choose_frames(candidates: Sequence[_CandidateFrames], count: int) -> list[Int64]:
     """For each video the frames that are most worth a label, `count` in all, in order of time.
 
     A frame is represented by the labelled frame nearest to it in feature space: the next to label
@@ -72,9 +72,13 @@ def suggest_frames(
     videos: Sequence[Path],
     encoder: FrozenEncoder,
     count: int,
+    folder: Path,
     how: GatherOptions,
-) -> tuple[list[CandidateFrames], list[Int64]]:
-    """Which frames of the videos to label next, beside those that have labels."""
+) -> dict[Path, list[Path]]:
+    """Write the frames that are most worth a label, beside those that have labels.
+
+    Gives the images by video.
+    """
     known: dict[Path, list[Int64]] = {}
     estimates = {video: how.estimate(video) for video in videos}
     for one in labels:
@@ -86,8 +90,8 @@ def suggest_frames(
         features = how.encode(video, encoder, found).time_variant
         labelled = np.unique(np.concatenate(known.get(video, [np.array([], np.int64)])))
         uncertainty = _frame_uncertainty(found)
-        candidates.append(CandidateFrames(video, found.times, features, uncertainty, labelled))
-    return candidates, _choose_frames(candidates, count)
+        candidates.append(_CandidateFrames(video, found.times, features, uncertainty, labelled))
+    return _write_suggestions(candidates, _choose_frames(candidates, count), folder)
 
 
 def _weights(uncertainty: Float64) -> Float64:
@@ -120,8 +124,8 @@ def _greedy_cover(distances: Float64, weight: Float64, known: Bool, count: int) 
     return np.array(chosen, np.int64)
 
 
-def write_suggestions(
-    candidates: Sequence[CandidateFrames], chosen: Sequence[Int64], folder: Path
+def _write_suggestions(
+    candidates: Sequence[_CandidateFrames], chosen: Sequence[Int64], folder: Path
 ) -> dict[Path, list[Path]]:
     """Write images VIDEO_000001.png, counted from 1, and a COCO file without annotations.
 
@@ -149,7 +153,7 @@ def write_suggestions(
 
 
 def _images(
-    one: CandidateFrames, frames: Int64, folder: Path
+    one: _CandidateFrames, frames: Int64, folder: Path
 ) -> Iterator[tuple[Path, UInt8, float]]:
     wanted = set(frames.tolist())
     with open_video(one.video) as reader:

@@ -177,14 +177,14 @@ def _cvat_place(mark: ElementTree.Element) -> tuple[float, float]:
     return float(x), float(y)
 
 
-def is_deeplabcut(path: Path) -> bool:
-    """Whether a table begins as DeepLabCut's do."""
+def read_deeplabcut(path: Path) -> list[Labels] | None:
+    """DeepLabCut's tables: annotations (labeled-data/VIDEO/img0001.png) or what it predicted.
+
+    None where a table does not begin as DeepLabCut's do.
+    """
     with damage_at(path), path.open(encoding="utf-8-sig", errors="replace") as file:
-        return file.readline(1000).split(",")[0].strip() == "scorer"
-
-
-def read_deeplabcut(path: Path) -> list[Labels]:
-    """DeepLabCut's tables: annotations (labeled-data/VIDEO/img0001.png) or what it predicted."""
+        if file.readline(1000).split(",")[0].strip() != "scorer":
+            return None
     with damage_at(path), path.open(newline="", encoding="utf-8-sig") as file:
         rows = [(i, row) for i, row in enumerate(csv.reader(file), start=1) if row]
     head = {row[0]: row for _, row in rows[:5]}

@@ -22,7 +22,7 @@ _MAX_LABELS = 512  # points; more are no body
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class C3DPoints:
+class _C3DPoints:
     """Point trajectories in the file's own unit."""
 
     names: tuple[str, ...]
@@ -33,7 +33,7 @@ class C3DPoints:
     positions: Float64  # (T, P, 3); NaN where the file marks a point invalid
 
 
-def read_c3d_points(path: Path) -> C3DPoints:
+def read_c3d_points(path: Path) -> _C3DPoints:
     """Read header, parameters and points; damage becomes one error that names the place."""
     with damage_at(path):
         data = path.read_bytes()
@@ -46,7 +46,7 @@ def read_c3d_points(path: Path) -> C3DPoints:
     with damage_at(path, "its frames"):
         positions = _positions(data, header, parameters)
     first, promised = _frame_range(header, parameters)
-    return C3DPoints(names, unit, header.rate, first, promised, positions)
+    return _C3DPoints(names, unit, header.rate, first, promised, positions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from typing import Any
 from mocap_cli.errors import MocapError
 from mocap_cli.labels.labels import Labels
 from mocap_cli.labels.readers.annotations import (
-    is_deeplabcut,
     read_coco,
     read_cvat,
     read_deeplabcut,
@@ -15,19 +14,14 @@ from mocap_cli.labels.readers.annotations import (
     read_labelme,
 )
 from mocap_cli.labels.readers.damage import damage_at
-from mocap_cli.labels.readers.sessions import read_bvh_session, read_c3d, read_trc
+from mocap_cli.labels.readers.sessions import SESSION_READERS
 from mocap_cli.labels.readers.tabular import (
     read_csv_labels,
     read_motion_labels,
     read_npz_labels,
 )
 
-_READERS: Mapping[str, Callable[[Path], Labels]] = {
-    ".npz": read_npz_labels,
-    ".trc": read_trc,
-    ".c3d": read_c3d,
-    ".bvh": read_bvh_session,
-}
+_READERS: Mapping[str, Callable[[Path], Labels]] = {".npz": read_npz_labels, **SESSION_READERS}
 _SUFFIXES = (*_READERS, ".csv", ".json", ".xml")
 _NOT_LABELS = (".angles.csv", ".background.npz")
 
@@ -71,5 +65,6 @@ def _read(path: Path) -> list[Labels]:
     if suffix == ".xml":
         return read_cvat(path)
     if suffix == ".csv":
-        return read_deeplabcut(path) if is_deeplabcut(path) else [read_csv_labels(path)]
+        annotated = read_deeplabcut(path)
+        return [read_csv_labels(path)] if annotated is None else annotated
     raise MocapError(f"{path} is no label format", f"give files of {', '.join(_SUFFIXES)}")

@@ -1,6 +1,6 @@
 """TRC, C3D and BVH of a motion-capture session as labels: another time base, another world."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ _METRES = {"mm": 1e-3, "cm": 1e-2, "m": 1.0, "in": 0.0254, "dm": 0.1}
 _LONGEST_GAP = 3600.0  # seconds between two frames of a session
 
 
-def read_trc(path: Path) -> Labels:
+def _read_trc(path: Path) -> Labels:
     """Markers at joint centres, in the unit that the file states."""
     with damage_at(path):
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -51,7 +51,7 @@ def _check_times(path: Path, times: Float64, lines: Sequence[int]) -> None:
         )
 
 
-def read_c3d(path: Path) -> Labels:
+def _read_c3d(path: Path) -> Labels:
     """Points at joint centres; points that the file marks invalid are left out."""
     points = read_c3d_points(path)
     with damage_at(path, "POINT:UNITS"):
@@ -67,7 +67,7 @@ def read_c3d(path: Path) -> Labels:
     )
 
 
-def read_bvh_session(path: Path) -> Labels:
+def _read_bvh_session(path: Path) -> Labels:
     """Joint positions of a rig, by forward kinematics."""
     motion = read_bvh(path)
     with damage_at(path):
@@ -100,3 +100,10 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         return float("nan")
+
+
+SESSION_READERS: Mapping[str, Callable[[Path], Labels]] = {
+    ".trc": _read_trc,
+    ".c3d": _read_c3d,
+    ".bvh": _read_bvh_session,
+}
