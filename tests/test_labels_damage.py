@@ -40,7 +40,7 @@ def test_no_damage_ends_in_a_traceback_or_hangs(tmp_path, estimate, name):
         ("aDLC_x.csv", "\n3,", "\n-3,", r"aDLC_x\.csv labels frame -3"),
         ("a.trc", "\n12\t", "\n12\tx", r"a\.trc is damaged at line 18: the time is nan s after"),
         ("a.bvh", "Frame Time: ", "Frame Time: 999", r"a\.bvh is not .*: its Frame Time is 9990"),
-        ("a.bvh", "OFFSET", "OFFSET x", r"a\.bvh is not .*: its hierarchy has an OFFSET of"),
+        ("a.bvh", "OFFSET", "OFFSET 1", r"a\.bvh is not .*: its hierarchy has an OFFSET of"),
         ("cameras.json", '"centre": [32, 24]', '"centre": [32]', r"at camera a\.mp4"),
     ],
 )
@@ -84,6 +84,15 @@ def test_arrays_that_claim_gigabytes_are_refused_unread(tmp_path):
     with pytest.raises(MocapError, match=r"a\.npz is damaged: its arrays take 1087 MB"):
         read_labels(tmp_path / "a.npz")
     assert time.perf_counter() - began < 2
+
+
+def test_millions_of_joint_names_are_refused_at_once(tmp_path):
+    names = np.zeros(30_000_000, np.uint8)
+    np.savez_compressed(tmp_path / "a.npz", joints=np.zeros((3, 19, 3)), joint_names=names)
+    began = time.perf_counter()
+    with pytest.raises(MocapError, match="joint_names has 30000000 names"):
+        read_labels(tmp_path / "a.npz")
+    assert time.perf_counter() - began < 5
 
 
 @pytest.fixture

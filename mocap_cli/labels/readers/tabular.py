@@ -28,6 +28,7 @@ _AXES = {"x": 0, "y": 1, "z": 2}
 _POSES = ("joints", "poses", "pose", "keypoints3d", "joints3d", "positions")
 _POINTS = ("xy", "keypoints", "keypoints2d", "joints2d")
 _NUMBERS, _TIMES = ("frames", "frame", "frame_numbers"), ("times", "time", "timestamps")
+_MAX_NAMES = 1000
 _MAX_BYTES = 1 << 29  # of an NPZ's arrays: an hour of joints at 250 frames a second
 
 
@@ -71,6 +72,9 @@ def read_npz_labels(path: Path) -> Labels:
     """Arrays of mocap, or `joints` (N, P, 3) or `xy` (N, P, 2) with `times` or `frames`."""
     with damage_at(path, hint="save it again as an NPZ of plain arrays"):
         arrays = load_npz(path, _MAX_BYTES)
+        numbers = sum(array.size for array in arrays.values())
+        if 8 * numbers > _MAX_BYTES:  # they become float64
+            raise ValueError(f"it holds {numbers} numbers")
     poses, points = _first(arrays, _POSES), _first(arrays, _POINTS)
     if poses is None and points is None:
         raise MocapError(
@@ -117,7 +121,11 @@ def _sigma(arrays: _Arrays, count: int) -> Float64 | None:
 
 def _names(arrays: _Arrays, keys: Sequence[str]) -> tuple[str, ...]:
     named = _first(arrays, keys)
-    return () if named is None else tuple(str(name) for name in np.atleast_1d(named).ravel())
+    if named is None:
+        return ()
+    if named.size > _MAX_NAMES:
+        raise ValueError(f"{keys[0]} has {named.size} names")
+    return tuple(str(name) for name in np.atleast_1d(named).ravel())
 
 
 def _size(width: float, height: float) -> tuple[int, int]:
