@@ -13,6 +13,9 @@ from mocap_cli.camera.lens import focal_pixels
 from mocap_cli.errors import MocapError
 from mocap_cli.progress import Progress, count_stage, no_progress
 
+Paths = str | Path | Sequence[str | Path]
+"""A path, or several."""
+
 if TYPE_CHECKING:  # heavy: `import mocap_cli` must not wait for them
     from mocap_cli.body.motion import Motion
     from mocap_cli.export.swap_video import SwapResult
@@ -142,6 +145,86 @@ def background(
     return make_background(path, options, count_stage(progress, "background", frames))
 
 
+def pretrain(
+    videos: Paths,
+    output: str | Path = "runs/pretrain",
+    *,
+    resume: bool = False,
+    preset: Literal["auto", "full", "small"] = "auto",
+    method: str = "ours",
+    steps: int | None = None,
+    fall_steps: int = 0,
+    batch: int | None = None,
+    rate: float | None = None,
+    near: float | None = None,
+    far: float | None = None,
+    side: int | None = None,
+    fps: float | None = None,
+    background: Literal["auto", "median", "split", "panorama"] = "auto",
+    crowds: Literal["skip", "keep"] = "skip",
+    keypoints: bool = False,
+    pixel_weight: float | None = None,
+    centred: bool = False,
+    seed: int = 1,
+    store: str | Path | None = None,
+    sheet_minutes: float = 5.0,
+    device: "Device" = "auto",
+    compiled: bool = False,
+    tensorboard: bool = False,
+    progress: Progress = no_progress,
+) -> Path:
+    """Train a model of a person's appearance and pose on unlabelled videos; return its file.
+
+    Args:
+        videos: A video, a folder of videos, or several of them, of one person each.
+        output: Folder of the run; its best.safetensors is returned.
+        resume: Continue the run in `output`; `videos` may be empty, and of the training options
+            only `steps`, `batch` and `rate` are used.
+        preset: Size of the model: "full" for a GPU, "small" for two CPU cores.
+        method: Training method, "ours" or one of those it is compared with.
+        steps: Number of training steps; by default the preset's.
+        fall_steps: Number of initial steps trained with the free-fall losses.
+        batch: Batch size; an item has four frames. By default the preset's.
+        rate: Learning rate; by default the preset's.
+        near: Frames closer than this many seconds are positive pairs.
+        far: Frames further apart than this many seconds are negative pairs.
+        side: Longer side of the stored frames in pixels; by default the preset's.
+        fps: Maximum frames per second to store.
+        background: Background method for videos without a VIDEO.background.npz.
+        crowds: Whether frames that show several people are skipped or kept.
+        keypoints: Train a pose head on the keypoints in VIDEO.json from `track`.
+        pixel_weight: Weight of the pixel reconstruction loss; by default the preset's.
+        centred: Expect the person near the centre of the image.
+        seed: Random seed.
+        store: Folder of the decoded frames; by default frames/ beside the run.
+        sheet_minutes: Minutes between preview sheets.
+        device: Device to train on.
+        compiled: Compile the networks with torch.compile; takes minutes once.
+        tensorboard: Also write TensorBoard event files.
+        progress: Progress callback.
+    """
+    from mocap_cli.learning import pretraining
+    from mocap_cli.learning.loop.training import BEST
+    from mocap_cli.learning.options import PretrainOptions
+
+    folder = Path(output)
+    run = pretraining.RunOptions(
+        device=device, compiled=compiled, tensorboard=tensorboard, sheet_minutes=sheet_minutes
+    )
+    display = pretraining.ProgressDisplay(progress)
+    if resume:
+        pretraining.resume(folder, run, display, steps=steps, batch=batch, rate=rate)
+        return folder / BEST
+    options = PretrainOptions(
+        preset=preset, method=method, steps=steps, fall_steps=fall_steps, batch=batch, near=near,
+        far=far, side=side, fps=fps, background=background, crowds=crowds, keypoints=keypoints,
+        pixel_weight=pixel_weight, centred=centred, rate=rate, seed=seed,
+        store=None if store is None else Path(store),
+    )  # fmt: skip
+    pretraining.pretrain(_find_videos(videos), folder, options, run, display)
+    return folder / BEST
+
+
 def swap_appearance(
     video: str | Path,
     appearance: str | Path,
@@ -175,18 +258,18 @@ def swap_appearance(
 
 
 def fit_labels(
-    videos: Sequence[str | Path],
-    labels: Sequence[str | Path],
+    videos: Paths,
+    labels: Paths,
     output: str | Path,
     *,
-    evaluate_on: Sequence[str | Path] = (),
+    evaluate_on: Paths = (),
     progress: Progress = no_progress,
     **options: Any,
 ) -> "FitResult":
     """Fit a model to labels of videos and write it as a .mocap file, for `track(model=...)`.
 
     Args:
-        videos: Video files.
+        videos: Videos, or folders of videos.
         labels: Label files or folders; "auto" adds pseudo-labels of the default tracker.
         output: The .mocap file to write.
         evaluate_on: Label files that the model is evaluated on and not fitted to.
@@ -200,10 +283,21 @@ def fit_labels(
         yield count_stage(progress, stage, total)
 
     return label_fit.fit_labels(
-        [Path(video) for video in videos],
-        [one if one == label_fit.AUTO else Path(one) for one in labels],
+        _find_videos(videos),
+        _as_paths(labels),
         Path(output),
         label_fit.LabelFitOptions(**options),
-        evaluate_on=[Path(one) for one in evaluate_on],
+        evaluate_on=_as_paths(evaluate_on),
         bar=bar,
     )
+
+
+def _find_videos(paths: Paths) -> list[Path]:
+    """The videos themselves, and those in folders."""
+    from mocap_cli.io.inputs import find_inputs
+
+    return [video for path in _as_paths(paths) for video in find_inputs(path)]
+
+
+def _as_paths(paths: Paths) -> list[Path]:
+    return [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]

@@ -43,7 +43,7 @@ def scene(tmp_path_factory) -> Path:
     options = BackgroundOptions(kind="median", people=False)
     write_background(make_background(folder / "a.mp4", options), folder / "a.background.npz")
     torch.manual_seed(1)
-    save_model(folder / "run" / "best.safetensors", Model(TINY, taught=False), META)
+    save_model(folder / "run" / "best.safetensors", Model(TINY, pretrained=False), META)
     return folder
 
 
@@ -153,7 +153,7 @@ def test_what_cannot_be_swapped_is_said_in_one_line_and_leaves_nothing(mocap, ty
     Path("foreign.safetensors").write_text("a text")
     if "css" in typed:
         config = replace(TINY, method="css")
-        save_model(Path("css.safetensors"), Model(config, taught=False), META)
+        save_model(Path("css.safetensors"), Model(config, pretrained=False), META)
     left, out, err = mocap(f"export a.mp4 --appearance {typed}")
     assert (left, out) == (code, ""), err
     assert said in err
@@ -251,7 +251,7 @@ def test_every_method_that_draws_from_two_codes_can_swap(tmp_path):
         if not (method.decoder and method.split):
             continue
         config = replace(TINY, method=name)
-        save_model(tmp_path / f"{name}.safetensors", Model(config, taught=False), META)
+        save_model(tmp_path / f"{name}.safetensors", Model(config, pretrained=False), META)
         painter = AppearanceModel(tmp_path / f"{name}.safetensors")
         tv, ti, _ = painter.encode(picture(0, 0.0))
         assert painter.draw(tv, ti).shape == (32, 32, 4)

@@ -27,7 +27,8 @@ from mocap_cli.labels.fitting.gather import _pseudo_labels
 from mocap_cli.labels.fitting.label_efficiency import draw_label_efficiency, label_efficiency
 from mocap_cli.labels.labels import bone_scale
 from mocap_cli.labels.readers.dispatch import read_labels
-from mocap_cli.learning.model.model import SMALL, Model
+from mocap_cli.learning.model.model import Model
+from mocap_cli.learning.model.model_config import MODEL_PRESETS
 
 SHORT = FitOptions(steps=50, folds=2)
 
@@ -257,7 +258,9 @@ def test_labels_exported_in_each_form_give_the_same_head_within_noise(
 
 
 def test_damaged_settings_of_a_mocap_file_are_one_line_even_under_a_fresh_seal(fitted, tmp_path):
-    model = Model(replace(SMALL, method=IMAGENET, crop=32), learns=False).eval()
+    model = Model(
+        replace(MODEL_PRESETS["small"], method=IMAGENET, crop=32), loss_network=False
+    ).eval()
     own = replace(fitted, encoder=FrozenEncoder(model, (32, 32), "x", True))
     own.save(tmp_path / "a.mocap")
     with safe_open(tmp_path / "a.mocap", "pt") as file:

@@ -25,7 +25,8 @@ from mocap_cli.labels.fitting.fitted_model import FittedModel
 from mocap_cli.labels.fitting.frozen_encoder import IMAGENET, FrozenEncoder
 from mocap_cli.labels.fitting.gather import GatherOptions, LabelledClip, clip_examples
 from mocap_cli.labels.label_fit import fit_model
-from mocap_cli.learning.model.model import SMALL, Model
+from mocap_cli.learning.model.model import Model
+from mocap_cli.learning.model.model_config import MODEL_PRESETS
 
 QUICK = FineTuneOptions(steps=40, batch=6, look=20, begin=10)
 STILL = AugmentationOptions(degraded=0, colours=0, rotation=0, shift=0)
@@ -77,7 +78,10 @@ def clip(monkeypatch, tmp_path):
 def eye():
     """ImageNet's features of small pictures."""
     return FrozenEncoder(
-        Model(replace(SMALL, method=IMAGENET, crop=32), learns=False).eval(), (32, 32), "x", True
+        Model(replace(MODEL_PRESETS["small"], method=IMAGENET, crop=32), loss_network=False).eval(),
+        (32, 32),
+        "x",
+        True,
     )
 
 

@@ -16,7 +16,7 @@ from mocap_cli import api
 from mocap_cli.camera.lens import focal_pixels
 
 DOCS = Path(__file__).parents[1] / "docs" / "python.md"
-PUBLIC = ("track", "background", "swap_appearance")
+PUBLIC = ("track", "background", "pretrain", "swap_appearance")
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ class Display:
     """The screen of one command, from its first progress bar to its JSON summary."""
 
     def __init__(self, command: str, *, quiet: bool, as_json: bool) -> None:
-        self._command, self._quiet, self._as_json = command, quiet, as_json
+        self._command, self._quiet, self.as_json = command, quiet, as_json
         self._console = stderr_console()
         self._bars = Progress(
             _Label(""),
@@ -100,7 +100,7 @@ class Display:
     def report(self, report: Report) -> None:
         """Print a summary, or keep it for the JSON."""
         self._results.append(report.data)
-        if not (self._quiet or self._as_json):
+        if not (self._quiet or self.as_json):
             self._console.print(report.text())
 
     def note(self, text: str) -> None:
@@ -131,7 +131,7 @@ class Display:
 
     def show(self, text: Text) -> None:
         """Print a table or another text that is part of the summary."""
-        if not (self._quiet or self._as_json):
+        if not (self._quiet or self.as_json):
             self._console.print(Text(_printable(text.plain), text.style))
 
     @contextmanager
@@ -160,7 +160,7 @@ class Display:
 
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
-        if self._as_json:
+        if self.as_json:
             summary = {
                 "command": self._command,
                 "results": self._results,
@@ -209,8 +209,8 @@ class _PlainLines:
         if now - self._printed < _SECONDS_PER_LINE:
             return
         self._printed = now
-        line = ": ".join(filter(None, (self._label, stage)))
-        text = f"{line}: {_progress_text(done, total, now - self._began)}"
+        counted = _progress_text(done, total, now - self._began) if done or total else ""
+        text = ": ".join(filter(None, (self._label, stage, counted)))
         self._console.print(Text(_printable(text)))
 
 

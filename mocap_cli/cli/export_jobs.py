@@ -9,7 +9,7 @@ import typer
 
 from mocap_cli.body.motion import Motion, read_motion
 from mocap_cli.cli.display import Display, Report
-from mocap_cli.cli.jobs import MOTIONS, VIDEOS, Job, OutputRequest, plan_jobs, run_jobs
+from mocap_cli.cli.jobs import Job, OutputRequest, plan_jobs, run_jobs
 from mocap_cli.cli.report import OutputFiles, export_report
 from mocap_cli.errors import MocapError
 from mocap_cli.export.edits import Edits, apply_edits
@@ -24,9 +24,8 @@ from mocap_cli.export.registry import (
 )
 from mocap_cli.export.swap_video import SwapResult
 from mocap_cli.io.atomic import identity
+from mocap_cli.io.inputs import SWAP, VIDEOS
 from mocap_cli.progress import count_stage
-
-_SWAP_SUFFIX = ".swap.mp4"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +44,7 @@ class MotionExport:
         """The files to make from each motion; with --check none unless -o names some."""
         default = () if self.check else (".bvh",)
         request = OutputRequest.parse(output, FORMATS, default)
-        jobs = plan_jobs(motions, request, display, kind=MOTIONS, recursive=recursive)
+        jobs = plan_jobs(motions, request, display, motions=True, recursive=recursive)
         outputs = [path for job in jobs for path in job.outputs]
         if self.edits.mirror and any(suffix_of(path) == ".mp4" for path in outputs):
             raise typer.BadParameter(
@@ -157,8 +156,8 @@ def swap_appearances(
     endings = {path.suffix.lower() for path in request.files}
     if len(request.files) > 1 or endings - {".mp4"}:
         raise typer.BadParameter("give one .mp4, or a folder (out/)", param_hint="-o")
-    request = replace(request, video_ending=_SWAP_SUFFIX)
-    jobs = plan_jobs(sources, request, display, kind=VIDEOS, recursive=recursive)
+    request = replace(request, video_ending=SWAP)
+    jobs = plan_jobs(sources, request, display, recursive=recursive)
 
     def check(job: Job) -> Path:
         path = job.source

@@ -12,41 +12,11 @@ import typer
 from mocap_cli.cli.display import Display
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import identity
+from mocap_cli.io.inputs import MOTIONS, OVERLAY, skipped_folders
+from mocap_cli.io.inputs import VIDEOS as VIDEOS
+from mocap_cli.io.inputs import find_inputs as find_inputs
 
-_VIDEO_SUFFIXES = frozenset(
-    (
-        ".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4",
-        ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv",
-    )
-)  # fmt: skip
-_OVERLAY, _SWAP = ".overlay.mp4", ".swap.mp4"
 _Checked = TypeVar("_Checked")
-
-
-@dataclass(frozen=True, slots=True)
-class _InputKind:
-    """What a command takes from a folder, and which of its own outputs it leaves out."""
-
-    plural: str
-    suffixes: frozenset[str]
-    outputs: tuple[str, ...]  # endings of files that this program wrote
-
-    def files(self, folder: Path, recursive: bool) -> list[Path]:
-        """The files of this kind in a folder, sorted; hidden ones are left out."""
-        found = folder.rglob("*") if recursive else folder.iterdir()
-        return sorted(path for path in found if self._matches(path, folder))
-
-    def _matches(self, path: Path, folder: Path) -> bool:
-        if any(part.startswith(".") for part in path.relative_to(folder).parts):
-            return False
-        own = path.name.lower().endswith(self.outputs)
-        return path.suffix.lower() in self.suffixes and not own and path.is_file()
-
-
-VIDEOS = _InputKind(
-    "videos", _VIDEO_SUFFIXES, (_OVERLAY, _SWAP, ".background.mp4", ".difference.mp4")
-)
-MOTIONS = _InputKind("motions", frozenset((".json",)), (".coco.json",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +34,7 @@ class OutputRequest:
     files: tuple[Path, ...]
     suffixes: tuple[str, ...]
     folder: Path
-    video_ending: str = _OVERLAY  # of .mp4 files that are named after a video
+    video_ending: str = OVERLAY  # of .mp4 files that are named after a video
 
     @staticmethod
     def parse(
@@ -109,15 +79,16 @@ def plan_jobs(
     request: OutputRequest,
     display: Display,
     *,
-    kind: _InputKind = VIDEOS,
+    motions: bool = False,
     recursive: bool = False,
     overlay: bool = False,
 ) -> list[Job]:
     """One job for every input, those in folders included; no two write the same file."""
+    kind = MOTIONS if motions else VIDEOS
     found = {
         path: path.parent.relative_to(source) if source.is_dir() else Path()
         for source in sources
-        for path in find_inputs(source, kind, recursive)
+        for path in find_inputs(source, kind, recursive=recursive)
     }
     if request.files and (len(found) > 1 or any(source.is_dir() for source in sources)):
         raise typer.BadParameter(
@@ -128,31 +99,8 @@ def plan_jobs(
     jobs = [Job(path, request.outputs(path, sub, overlay)) for path, sub in found.items()]
     refuse_collisions(jobs)
     if not recursive:
-        display.note_skipped(_skipped_folders(sources, kind))
+        display.note_skipped(skipped_folders(sources, kind))
     return jobs
-
-
-def find_inputs(path: Path, kind: _InputKind, recursive: bool) -> list[Path]:
-    """A file itself; of a folder all files of that kind."""
-    if not path.is_dir():
-        return [path]
-    found = kind.files(path, recursive)
-    if not found:
-        within = _skipped_folders([path], kind)
-        raise MocapError(
-            f"{path} holds no {kind.plural}",
-            f"its sub-folder {within[0].name}/ does: add --recursive"
-            if within and not recursive
-            else f"give a folder with {kind.plural}",
-        )
-    return found
-
-
-def _skipped_folders(sources: Sequence[Path], kind: _InputKind) -> list[Path]:
-    """Sub-folders that hold inputs, which only --recursive includes."""
-    folders = [source for source in sources if source.is_dir()]
-    subfolders = [p for folder in folders for p in sorted(folder.iterdir()) if p.is_dir()]
-    return [p for p in subfolders if not p.name.startswith(".") and kind.files(p, False)]
 
 
 def refuse_collisions(jobs: Sequence[Job]) -> None:

@@ -231,26 +231,26 @@ def pretrain(
     elif not videos:
         raise typer.BadParameter("give videos, or folders of videos", param_hint="VIDEO")
     from mocap_cli.cli.display import Display
-    from mocap_cli.cli.pretrain_jobs import Continued, RunDisplay, resume_run, start_run
-    from mocap_cli.cli.pretrain_options import PretrainRequest
+    from mocap_cli.cli.pretrain_jobs import find_videos, print_plan, resume_run, start_run
+    from mocap_cli.learning.options import PretrainOptions
+    from mocap_cli.learning.pretraining import RunOptions
 
-    wanted = PretrainRequest(
-        videos=tuple(videos or ()), recursive=recursive, output=output, preset=preset,
-        method=method, steps=steps,
-        fall_steps=fall_steps, batch=batch, near=near, far=far, side=side, fps=fps,
-        background=background, crowds=crowds, keypoints=keypoints, pixel_weight=pixel_weight,
-        centred=centred, rate=rate, seed=seed, store=store or output.parent / "frames",
-        device=device,
+    run = RunOptions(
+        device=device, compiled=compiled, tensorboard=tensorboard, sheet_minutes=sheet_minutes
+    )
+    options = PretrainOptions(
+        preset=preset, method=method, steps=steps, fall_steps=fall_steps, batch=batch, near=near,
+        far=far, side=side, fps=fps, background=background, crowds=crowds, keypoints=keypoints,
+        pixel_weight=pixel_weight, centred=centred, rate=rate, seed=seed, store=store,
     )  # fmt: skip
     with Display("pretrain", quiet=quiet, as_json=json) as display:
-        manner = RunDisplay(
-            minutes=sheet_minutes, compiled=compiled, tensorboard=tensorboard, display=display,
-        )  # fmt: skip
         if resume:
-            changes = Continued(steps=steps, batch=batch, rate=rate)
-            resume_run(output, changes, device=device, manner=manner)
+            resume_run(output, run, display, steps=steps, batch=batch, rate=rate)
+        elif dry_run:
+            print_plan(find_videos(videos or [], recursive), options, device, display)
         else:
-            start_run(wanted, manner, dry=dry_run)
+            found = find_videos(videos or [], recursive)
+            start_run(found, output, options, run, display)
 
 
 _RESUME_OPTIONS = {

@@ -2,16 +2,16 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from types import FrameType
 
 from rich.live import Live
 from rich.table import Table
 
 from mocap_cli.cli.display import Display, format_duration, stderr_console
+from mocap_cli.learning.loop.metrics_log import StepMetrics
 from mocap_cli.learning.loop.settings import Settings
-from mocap_cli.learning.tally import StepMetrics
 
 _AVERAGED_STEPS = 50
 
@@ -33,14 +33,26 @@ class StopRequest:
         self.signal_number = number
 
 
-class _TrainingTable:
-    """The metrics of the last steps."""
+class TrainingTable:
+    """The metrics of the last steps; plain lines of progress where there is no terminal."""
 
-    def __init__(self, settings: Settings, live: Live | None, count: Callable[[int], None]) -> None:
-        self._settings, self._live, self._count = settings, live, count
+    def __init__(self, settings: Settings, display: Display) -> None:
+        self._settings = settings
         self._steps: deque[StepMetrics] = deque(maxlen=_AVERAGED_STEPS)
         self._held_out: tuple[int, float] | None = None
         self._drawn = time.monotonic()
+        self._live: Live | None = None
+        self._count: Callable[[int], None] = lambda done: None
+        self._open = ExitStack()
+        if display.draws:
+            live = Live(console=stderr_console(), transient=True, refresh_per_second=2)
+            self._live = self._open.enter_context(live)
+        else:
+            self._count = self._open.enter_context(display.bar("training", settings.steps))
+
+    def close(self) -> None:
+        """Remove the table from the terminal."""
+        self._open.close()
 
     def log_step(self, metrics: StepMetrics) -> None:
         """Take the metrics of a step, and draw if it is time."""
@@ -74,17 +86,6 @@ class _TrainingTable:
         table.add_row("waiting for data", f"{waited:.1%}")
         table.add_row("time left", format_duration((steps - last.step) * self._seconds()))
         return table
-
-
-@contextmanager
-def training_table(settings: Settings, display: Display) -> Iterator[_TrainingTable]:
-    """The table while the block runs; plain lines of progress where there is no terminal."""
-    if not display.draws:
-        with display.bar("training", settings.steps) as count:
-            yield _TrainingTable(settings, None, count)
-        return
-    with Live(console=stderr_console(), transient=True, refresh_per_second=2) as live:
-        yield _TrainingTable(settings, live, lambda done: None)
 
 
 def _means(steps: list[StepMetrics]) -> Mapping[str, float]:

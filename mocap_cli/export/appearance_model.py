@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from mocap_cli.errors import MocapError
-from mocap_cli.learning.data.decoding import letterbox, letterbox_rectangle
-from mocap_cli.learning.data.store import StoreRecipe
+from mocap_cli.learning.data.letterbox import letterbox, letterbox_rectangle
 from mocap_cli.learning.loop.distributed import resolve_device
 from mocap_cli.learning.model.model import Model
 from mocap_cli.learning.model.model_file import open_model
@@ -74,7 +73,7 @@ class AppearanceModel:
         size = (image.shape[1], image.shape[0])
         width, height = _training_size(self.meta) or _default_size(size, self._model.config.crop)
         place = letterbox_rectangle(size, (width, height))
-        return _ModelInput(letterbox(image, place, StoreRecipe(width=width, height=height)), place)
+        return _ModelInput(letterbox(image, place, (width, height)), place)
 
     @torch.inference_mode()
     def encode(self, image: Image) -> tuple[Tensor, Tensor, SubjectBox]:
@@ -88,7 +87,7 @@ class AppearanceModel:
     @torch.inference_mode()
     def draw(self, tv: Tensor, ti: Tensor) -> Float32:
         """Colours 0..255 and, as the fourth channel, the mask 0..1: (side, side, 4)."""
-        colours, mask = self._model.draw(tv, ti)
+        colours, mask = self._model.decode(tv, ti)
         drawn = torch.cat((255 * colours, mask), dim=1)[0].permute(1, 2, 0)
         return np.asarray(drawn.float().cpu().contiguous().numpy())
 

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from mocap_cli.export.appearance_model import AppearanceModel, SubjectBox
 from mocap_cli.learning.data.dataset import MIN_FOREGROUND
-from mocap_cli.learning.data.decoding import letterbox_rectangle
-from mocap_cli.learning.data.frame_plates import foreground_share
+from mocap_cli.learning.data.decoding import foreground_share
+from mocap_cli.learning.data.letterbox import letterbox_rectangle
 from mocap_cli.plates.background import Background
 from mocap_cli.types import Float32
 from mocap_cli.video.probe import Image

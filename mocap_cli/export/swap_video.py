@@ -10,7 +10,7 @@ import torch
 from mocap_cli.export.appearance_model import open_appearance_model
 from mocap_cli.export.appearance_swap import Span, read_appearance, write_swap
 from mocap_cli.export.registry import check_output
-from mocap_cli.learning.data.frame_plates import open_or_make_background
+from mocap_cli.learning.data.decoding import open_or_make_background
 from mocap_cli.progress import Progress, count_stage, no_progress
 from mocap_cli.video.probe import probe
 from mocap_cli.video.reader import open_video

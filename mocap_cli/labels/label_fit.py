@@ -94,7 +94,7 @@ def fit_labels(
     """
     how, fitting = options.gathering(bar), FitOptions(kind=options.head)
     encoder = FrozenEncoder.open(options.model, options.device)
-    found = gather(_read(labels), videos, how, pseudo=AUTO in labels)
+    found = gather(_read(labels), videos, how, pseudo=AUTO in map(str, labels))
     held_out = gather(_read(evaluate_on), videos, how) if evaluate_on else None
     began = time.perf_counter()
     own = encoder
@@ -192,4 +192,4 @@ def suggest_labels(
 
 
 def _read(paths: Sequence[Path | str]) -> list[Labels]:
-    return [labels for path in paths if path != AUTO for labels in read_labels(Path(path))]
+    return [labels for path in paths if str(path) != AUTO for labels in read_labels(Path(path))]

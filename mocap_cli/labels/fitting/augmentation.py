@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from mocap_cli.body.skeleton import BODY, mirror_indices
 from mocap_cli.labels.fitting.degrade import degrade, random_degradation
 from mocap_cli.labels.fitting.fit_heads import ExampleTensors
-from mocap_cli.learning.model.autoencoder import jitter_colours
+from mocap_cli.learning.model.crop_augmentation import jitter_colours
 from mocap_cli.learning.model.model import to_float
 
 _MIRRORED_JOINTS = list(mirror_indices(BODY.names))

@@ -119,7 +119,7 @@ def _train(
                 break
         batch = labelled.select(torch.from_numpy(rng.integers(0, len(labelled), options.batch)))
         crops, batch = batch.augmented(model.config.crop, options.augmentation, rng)
-        loss = batch.targets().loss(regressor(model.code(crops)))
+        loss = batch.targets().loss(regressor(model.encode_pose(crops)))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -180,14 +180,14 @@ def _features(model: Model, images: LabelledImages, *, flip: bool = False) -> Te
     found = []
     for part in torch.arange(len(images)).split(_BATCH):
         crops = images.select(part).crops(model.config.crop)
-        found.append(model.code(crops.flip(-1) if flip else crops))
+        found.append(model.encode_pose(crops.flip(-1) if flip else crops))
     return torch.cat(found)
 
 
 @torch.no_grad()
 def _detect_boxes(model: Model, frames: Tensor) -> Tensor:
     """(N, 4) boxes of the detector; the whole image where the model has none."""
-    found = [model.look(to_float(part))[0] for part in frames.split(_BATCH)]
+    found = [model.detect_and_crop(to_float(part))[0] for part in frames.split(_BATCH)]
     whole = torch.tensor([[1.0, 1.0, 0.0, 0.0]], device=frames.device).repeat(len(frames), 1)
     return whole if found[0] is None else torch.cat([box for box in found if box is not None])
 

@@ -24,7 +24,8 @@ from mocap_cli.labels.fitting.examples import Examples, head_inputs, tracker_unc
 from mocap_cli.labels.fitting.frozen_encoder import IMAGENET, EncodedVideo, FrozenEncoder
 from mocap_cli.labels.fitting.regression_head import HeadConfig, RegressionHead
 from mocap_cli.labels.labels import bone_scale
-from mocap_cli.learning.model.model import Model, ModelConfig
+from mocap_cli.learning.model.model import Model
+from mocap_cli.learning.model.model_config import ModelConfig
 from mocap_cli.lifting.lift import LiftedPose
 from mocap_cli.types import Float64
 from mocap_cli.weights import Device
@@ -127,7 +128,7 @@ def _encoder(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Froz
     config["widths"] = tuple(config["widths"])
     _check_counts(config)
     with torch.device("meta"):  # so that a file cannot claim memory that it does not fill
-        model = Model(ModelConfig(**config), taught=False, learns=False)
+        model = Model(ModelConfig(**config), pretrained=False, loss_network=False)
     model.decoder = model.pose = model.critic = None  # only training needed them
     _load(model, tensors)
     width, height = (int(side) for side in settings["size"])

@@ -14,11 +14,12 @@ from mocap_cli.errors import MocapError
 from mocap_cli.io.video_cache import cached
 from mocap_cli.keypoints.crop import Crop
 from mocap_cli.labels.fitting.degrade import VideoDegrader
-from mocap_cli.learning.data.decoding import letterbox, letterbox_rectangle
 from mocap_cli.learning.data.ingest import read_sources
-from mocap_cli.learning.data.store import StoreRecipe, open_clip
+from mocap_cli.learning.data.letterbox import letterbox, letterbox_rectangle
+from mocap_cli.learning.data.store import open_clip
 from mocap_cli.learning.loop.training import BEST
-from mocap_cli.learning.model.model import SMALL, Model, to_float
+from mocap_cli.learning.model.model import Model, to_float
+from mocap_cli.learning.model.model_config import MODEL_PRESETS
 from mocap_cli.learning.model.model_file import open_model
 from mocap_cli.types import Float32, Float64, Int64, UInt8
 from mocap_cli.video.reader import Frame, open_video
@@ -47,8 +48,8 @@ class FrozenEncoder:
     def open(what: str | Path, device: Device = "cpu") -> "FrozenEncoder":
         """The model of a run's folder or of a file, or `imagenet`: features of no training."""
         if str(what) == IMAGENET:
-            config = replace(SMALL, method=IMAGENET, crop=_CROP_SIZE)
-            model = Model(config, learns=False).eval()
+            config = replace(MODEL_PRESETS["small"], method=IMAGENET, crop=_CROP_SIZE)
+            model = Model(config, loss_network=False).eval()
             digest = f"{weight_hash('lite0.safetensors')}-{_CROP_SIZE}"
             return FrozenEncoder(model, (_CROP_SIZE,) * 2, digest, True).on(device)
         path = Path(what)
@@ -121,13 +122,12 @@ class FrozenEncoder:
         on_frame: Callable[[int], None] = lambda done: None,
     ) -> Iterator[tuple[float, UInt8]]:
         """Time and input image of each frame: letterboxed, or the person crop."""
-        recipe = StoreRecipe(width=self.size[0], height=self.size[1])
         place = letterbox_rectangle(size, self.size)
         for frame in frames:
             if self.cropped:
                 yield frame.time, _person_crop(frame, crops, self.size[0])
             else:
-                yield frame.time, letterbox(frame.image, place, recipe)
+                yield frame.time, letterbox(frame.image, place, self.size)
             on_frame(frame.index + 1)
 
     @torch.inference_mode()
@@ -154,8 +154,8 @@ class FrozenEncoder:
 
     def _time_variant(self, images: Tensor) -> tuple[Float32, Tensor | None]:
         """(N, F) features of images (N, 3, H, W) in 0..1, and boxes; nothing else is computed."""
-        boxes, crops = self.model.look(images)
-        return self.model.code(crops).float().cpu().numpy(), boxes
+        boxes, crops = self.model.detect_and_crop(images)
+        return self.model.encode_pose(crops).float().cpu().numpy(), boxes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
