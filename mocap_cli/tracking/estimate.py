@@ -25,6 +25,7 @@ from mocap_cli.types import Bool, Float32, Float64
 from mocap_cli.video.prefetch import prefetch
 from mocap_cli.video.probe import VideoInfo
 from mocap_cli.video.reader import Frame, VideoReader, open_video
+from mocap_cli.video.shots import with_cuts
 from mocap_cli.weights import Device, weight_path
 
 _RELIABLE_SIGMA = 0.13  # metres, the mean of the joints; tumbling divers have more
@@ -203,7 +204,7 @@ def _observe(video: VideoInfo, options: EstimateOptions, on_frame: OnFrame) -> _
         damage = reader.warnings
     motion = estimator.estimate(options.focal or video.focal_pixels)
     camera, lens_warnings = _choose_lens(video, options.focal, motion.focal)
-    times, cuts = keypoints.times, keypoints.times[keypoints.cut]
+    times = keypoints.times
     return _Observation(
         times=times,
         xy=keypoints.xy,
@@ -211,20 +212,24 @@ def _observe(video: VideoInfo, options: EstimateOptions, on_frame: OnFrame) -> _
         detected=keypoints.detected,
         cut=keypoints.cut,
         focal=np.array(camera.focal, np.float64),
-        rotation=(motion.rotations(times, camera, cuts) if motion.rotates else np.empty((0, 3, 3))),
+        rotation=(motion.rotations(times, camera) if motion.rotates else np.empty((0, 3, 3))),
         zoom=motion.zoom_factors(times) if motion.zooms else np.empty(0),
         file_warnings=np.array(damage, np.str_),
         camera_warnings=np.array((*lens_warnings, *motion.warnings), np.str_),
     )
 
 
-def _with_camera(reader: VideoReader, estimator: CameraMotionEstimator) -> Iterator[Frame]:
-    for frame in reader:
-        estimator.add(frame.image, frame.time)
-        yield frame
+def _with_camera(
+    reader: VideoReader, estimator: CameraMotionEstimator
+) -> Iterator[tuple[Frame, bool]]:
+    for frame, cut in with_cuts(reader):
+        estimator.add(frame.image, frame.time, cut)
+        yield frame, cut
 
 
-def _counted(frames: Iterable[Frame], on_frame: OnFrame) -> Iterator[Frame]:
+def _counted(
+    frames: Iterable[tuple[Frame, bool]], on_frame: OnFrame
+) -> Iterator[tuple[Frame, bool]]:
     for done, frame in enumerate(frames, start=1):
         yield frame
         on_frame(done)
