@@ -1,12 +1,12 @@
-"""What models learnt from unlabelled clips, against the truth of rendered footage.
+"""Evaluate pretrained models against the ground truth of rendered footage.
 
     python benchmarks/pretrain.py FOOTAGE RUN/best.safetensors ...
 
-FOOTAGE is a folder that examples/pretrain_footage.py made. For each model: how well its boxes and
-masks lie on the person (median intersection over union), how well a linear layer reads the pose
-from each code (N-MPJPE on the last quarter of every clip, learnt from the rest; and of each person,
-learnt from the other persons' clips), and how well k-means tells the persons apart by each code.
-Several methods are also put in order.
+FOOTAGE is a folder made by examples/pretrain_footage.py. For each model: median intersection over
+union of its boxes and masks with the person, N-MPJPE of a linear layer from each code to the pose
+(on the last quarter of every clip, trained on the rest; and on each person, trained on the others'
+clips), and the accuracy of k-means on each code in separating the persons. Several methods are
+also ranked. The ridge of the linear layer is the best of four on the test frames.
 """
 
 import argparse
@@ -31,17 +31,17 @@ from mocap_cli.video.reader import open_video
 Floats = NDArray[np.floating]
 HELD_OUT = 0.25
 RIDGES = (10.0, 100.0, 1e3, 1e4)
-COMPONENTS = 20  # of a code that k-means is given
-STARTS = 8  # of k-means; the tightest is taken
+COMPONENTS = 20  # principal components of a code for k-means
+STARTS = 8  # of k-means; the one with the least spread counts
 BATCH = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
-    """Frames and what is true in them."""
+    """Frames and their ground truth."""
 
     frames: NDArray[np.uint8]  # (T, H, W, 3)
-    boxes: Floats  # (T, 4) left, top, right, bottom, 0..1 of the picture
+    boxes: Floats  # (T, 4) left, top, right, bottom, 0..1 of the image
     masks: NDArray[np.bool_]  # (T, h, w)
     joints: Floats  # (T, J, 3) metres, camera axes
     who: int
@@ -49,7 +49,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Codes:
-    """What a model says of all frames of all clips."""
+    """The codes, boxes and masks of all frames of all clips."""
 
     tv: Floats  # (N, tv)
     ti: Floats  # (N, ti), maybe nothing
@@ -71,7 +71,7 @@ def main() -> None:
     errors: dict[str, list[tuple[float, float]]] = {}
     for path in options.models:
         model, meta = open_model(path)
-        side = max(meta["size"])  # as large as it has learnt from
+        side = max(meta["size"])  # of the frames that it was trained on
         clips = read_clips(options.footage, side, options.every)
         method, (cells, both) = model.config.method, row(model, clips)
         errors.setdefault(method, []).append(both)
@@ -90,7 +90,7 @@ def read_clips(footage: Path, side: int, every: int) -> Sequence[Clip]:
 
 
 def read_clip(video: Path, side: int, every: int) -> Clip:
-    """A clip of that folder, its frames brought down to `side` pixels."""
+    """A clip of that folder, its frames resized to `side` pixels."""
     truth = np.load(video.with_suffix(".truth.npz"))
     H, W = truth["masks"].shape[1:]
     scale = min(1, side / max(H, W))
@@ -107,7 +107,7 @@ def read_clip(video: Path, side: int, every: int) -> Clip:
 
 
 def order(errors: Mapping[str, Sequence[tuple[float, float]]]) -> str:
-    """The methods by how well poses are read from their codes, mean and spread over seeds."""
+    """The methods ranked by pose error, mean and standard deviation over seeds."""
     lines = ["| method | seeds | pose | of others |", "|---|---|---|---|"]
     for method, found in sorted(errors.items(), key=lambda item: np.mean(item[1], axis=0)[0]):
         spread = np.std(found, axis=0, ddof=1 if len(found) > 1 else 0)
@@ -118,7 +118,7 @@ def order(errors: Mapping[str, Sequence[tuple[float, float]]]) -> str:
 
 
 def row(model: Model, clips: Sequence[Clip]) -> tuple[tuple[str, ...], tuple[float, float]]:
-    """The numbers of one model as text, and how badly poses are read from its first code, mm."""
+    """The numbers of one model as text, and the pose errors of its first code, mm."""
     codes = encode(model, clips)
     boxes = np.concatenate([clip.boxes for clip in clips])
     box = "" if codes.boxes is None else f"{np.nanmedian(intersection(codes.boxes, boxes)):.2f}"
@@ -126,7 +126,7 @@ def row(model: Model, clips: Sequence[Clip]) -> tuple[tuple[str, ...], tuple[flo
     split = (codes.tv, codes.ti) if codes.ti.shape[1] else (codes.tv,)
     errors = [(pose_error(c, clips), others_error(c, clips)) for c in split]
     poses_read = [f"{own:.0f}, {others:.0f}" for own, others in errors] + [""] * (2 - len(split))
-    who = ", ".join(f"{told_apart(code, clips):.2f}" for code in split)
+    who = ", ".join(f"{person_accuracy(code, clips):.2f}" for code in split)
     return (box, mask, *poses_read, who), errors[0]
 
 
@@ -155,8 +155,8 @@ def encode(model: Model, clips: Sequence[Clip]) -> Codes:
 def mask_overlap(
     model: Model, tv: torch.Tensor, ti: torch.Tensor, boxes: torch.Tensor, truth: NDArray[np.bool_]
 ) -> Floats:
-    """(N,) intersection over union of what is drawn, more than half, and what is the person."""
-    _, masks = model.draw(tv, ti)
+    """(N,) intersection over union of the mask above one half and the person."""
+    _, masks = model.decode(tv, ti)
     drawn = paste(masks, boxes, *truth.shape[1:], beyond="zeros")[:, 0].numpy() > 0.5
     both, either = (drawn & truth).sum((1, 2)), (drawn | truth).sum((1, 2))
     return np.where(truth.any((1, 2)), both / np.maximum(either, 1), np.nan)
@@ -177,21 +177,21 @@ def intersection(a: Floats, b: Floats) -> Floats:
 
 
 def pose_error(codes: Floats, clips: Sequence[Clip]) -> float:
-    """N-MPJPE of poses at the end of every clip, learnt from what comes before."""
+    """N-MPJPE at the end of every clip, trained on the rest of it."""
     return read_error(codes, poses(clips), held_out(clips))
 
 
 def others_error(codes: Floats, clips: Sequence[Clip]) -> float:
-    """N-MPJPE of poses of each person, learnt from the others: the paper's way, nearly.
+    """N-MPJPE on each person, trained on the labels of the others.
 
-    It keeps the person of the test out of all learning, here only their labels are.
+    The paper also keeps the test person out of pretraining; here only the labels are kept out.
     """
     who = persons(clips)
     return float(np.mean([read_error(codes, poses(clips), who == one) for one in set(who)]))
 
 
 def read_error(codes: Floats, joints: Floats, test: NDArray[np.bool_]) -> float:
-    """N-MPJPE in millimetres of the best ridge regression, on frames that it has not seen."""
+    """N-MPJPE in millimetres on the test frames, of the best of four ridges."""
     x = (codes - codes[~test].mean(0)) / (codes[~test].std(0) + 1e-6)
     y = joints.reshape(len(joints), -1)
     middle = y[~test].mean(0)
@@ -205,7 +205,7 @@ def read_error(codes: Floats, joints: Floats, test: NDArray[np.bool_]) -> float:
 
 
 def constant(clips: Sequence[Clip], *, each: bool = False) -> float:
-    """What saying the same pose of every frame comes to, or of every frame of a clip."""
+    """N-MPJPE of predicting one mean pose for all frames, or one for each clip."""
     joints, test = poses(clips), held_out(clips)
     clip = np.repeat(np.arange(len(clips)) * each, [len(c.frames) for c in clips])
     means = np.stack([joints[~test & (clip == c)].mean(0) for c in range(clip.max() + 1)])
@@ -225,7 +225,7 @@ def held_out(clips: Sequence[Clip]) -> NDArray[np.bool_]:
 
 
 def persons(clips: Sequence[Clip]) -> NDArray[np.int64]:
-    """(N,) who is in each frame."""
+    """(N,) the person in each frame."""
     return np.repeat([clip.who for clip in clips], [len(clip.frames) for clip in clips])
 
 
@@ -235,8 +235,8 @@ def n_error(found: Floats, truth: Floats) -> float:
     return float(n_mpjpe(*pair).mean())
 
 
-def told_apart(codes: Floats, clips: Sequence[Clip]) -> float:
-    """Share of frames that k-means, with as many means as persons, gives to the right one."""
+def person_accuracy(codes: Floats, clips: Sequence[Clip]) -> float:
+    """Accuracy of k-means, with as many means as persons, in separating the persons."""
     who = persons(clips)
     count = len(set(who.tolist()))
     x = (codes - codes.mean(0)) / (codes.std(0) + 1e-6)

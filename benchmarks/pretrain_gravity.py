@@ -1,11 +1,11 @@
-"""What gravity is worth: how soon the diver is found with it and without.
+"""The effect of the free-fall losses: how soon the diver is detected with and without them.
 
     python benchmarks/pretrain_gravity.py FOOTAGE/dives -o OUT [--steps 50] [--seeds 3]
 
-FOOTAGE is a folder that examples/pretrain_footage.py made. Learns from the dives in the gravity
-stage for so many steps, and without gravity for five times as many, both from the same weights;
-prints over the steps how well boxes lie on the diver (median intersection over union) and how many
-have their middle on the diver, and draws the latter. OUT keeps numbers, frames and gravity.png.
+FOOTAGE is a folder made by examples/pretrain_footage.py. Trains on the dives in the free-fall stage
+for so many steps, and without it for five times as many, both from the same initial weights; prints
+over the steps the median intersection over union of boxes and diver and the share of boxes whose
+centre lies on the diver, and plots the latter. OUT receives numbers, frames and gravity.png.
 """
 
 import argparse
@@ -20,89 +20,85 @@ import torch
 from numpy.typing import NDArray
 from pretrain import Clip, corners, intersection, read_clip
 
-from mocap_cli.cli.progress import progress_display
-from mocap_cli.learning.data.batch import Batch
+from mocap_cli.cli.display import Display
 from mocap_cli.learning.data.dataset import Dataset
-from mocap_cli.learning.data.ingest import choose_recipe, default_gaps, ingest, probe_videos
-from mocap_cli.learning.data.subject_size import with_measured_prior
+from mocap_cli.learning.data.ingest import ingest, probe_videos
 from mocap_cli.learning.loop.distributed import Distributed
-from mocap_cli.learning.loop.settings import PRESET_TRAINING, Settings
-from mocap_cli.learning.loop.training import Hooks, pretrain
-from mocap_cli.learning.model.model import SMALL, Model
+from mocap_cli.learning.loop.settings import STORED_SIDE, Settings
+from mocap_cli.learning.loop.training import Hooks, train
+from mocap_cli.learning.model.model import Model
+from mocap_cli.learning.options import PretrainOptions
+from mocap_cli.learning.pretraining import _with_measured_prior
 
-LONGER = 5  # times as many steps are given to learning without gravity
-LOOKS = 10  # at the boxes in so many steps as the gravity stage has
-EVERY = 3  # one frame of so many is looked at
+LONGER = 5  # times as many steps without the free-fall losses
+EVALUATIONS = 10  # of the boxes, in as many steps as the free-fall stage has
+EVERY = 3  # one frame of so many is evaluated
 Curve = list[tuple[int, float, float]]  # steps, box IoU, share of boxes found
 COLOURS = {"with gravity": (31, 98, 179), "without": (200, 90, 40)}
 INK = (60, 60, 60)
-MOST = 0.8  # of the boxes must have their middle on the diver
+MOST = 0.8  # share of boxes on the diver from which it counts as found
 
 
 def main() -> None:
-    """Learn both ways, print the table, draw the curves."""
+    """Train both ways, print the table, plot the curves."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("footage", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=50, help="in the gravity stage")
+    parser.add_argument("--steps", type=int, default=50, help="of the free-fall stage")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--batch", type=int, default=4)
     options = parser.parse_args()
     videos = sorted(options.footage.glob("*.mp4"))
-    clips = [read_clip(path, PRESET_TRAINING["small"].side, EVERY) for path in videos]
-    footage, settings = begin(videos, options.output / "frames", options.batch)
+    clips = [read_clip(path, STORED_SIDE["small"], EVERY) for path in videos]
+    footage, settings = prepare(videos, options.output / "frames", options.batch)
     curves: dict[str, list[Curve]] = {name: [] for name in COLOURS}
     for seed in range(1, options.seeds + 1):
         for name, steps in zip(COLOURS, (options.steps, LONGER * options.steps), strict=True):
             fall = steps if name == "with gravity" else 0
             run = replace(settings, seed=seed, steps=steps, fall_steps=fall)
             run = replace(run, save_every=steps, check_every=steps)
-            run = with_measured_prior(run, footage)
+            run = _with_measured_prior(run, footage)
             folder = options.output / f"{name.replace(' ', '-')}-{seed}"
-            curves[name].append(curve(footage, run, folder, clips, max(1, options.steps // LOOKS)))
+            curves[name].append(
+                curve(footage, run, folder, clips, max(1, options.steps // EVALUATIONS))
+            )
             (options.output / "gravity.json").write_text(json.dumps(curves))
     print(table(curves, options.steps))
-    picture = drawn(curves)
-    cv2.imwrite(str(options.output / "gravity.png"), picture[..., ::-1])
+    image = plot(curves)
+    cv2.imwrite(str(options.output / "gravity.png"), image[..., ::-1])
 
 
-def begin(videos: Sequence[Path], store: Path, batch: int) -> tuple[Dataset, Settings]:
-    """The dives decoded, and the small preset as `mocap pretrain` would set it for them."""
+def prepare(videos: Sequence[Path], store: Path, batch: int) -> tuple[Dataset, Settings]:
+    """The dives decoded, and the settings of `mocap pretrain --preset small` for them."""
     infos, _ = probe_videos(videos)
-    gaps, pace = default_gaps(infos), PRESET_TRAINING["small"]
-    recipe = choose_recipe(infos, pace.side, gaps, None, "auto")
-    with progress_display(False) as screen:
+    settings, recipe = PretrainOptions(preset="small", batch=batch).settle(infos, "cpu")
+    with Display("benchmark", quiet=False, as_json=False) as screen:
         found = ingest(infos, store, recipe, "skip", lambda video, n: screen.bar(video.name, n))
-    settings = Settings(
-        gaps=gaps, batch=batch, rate=pace.rate, shrink_steps=pace.shrink_steps, model=SMALL,
-        averaged=pace.averaged,
-    )  # fmt: skip
-    weights = replace(settings.weights, far=gaps.far, track=pace.track)
-    return found.dataset, replace(settings, weights=weights)
+    return found.dataset, settings
 
 
 def curve(
     footage: Dataset, settings: Settings, folder: Path, clips: Sequence[Clip], every: int
 ) -> Curve:
-    """Learn, looking at the boxes now and then."""
+    """Train, and evaluate the boxes now and then."""
     found: Curve = []
     folder.mkdir(parents=True, exist_ok=True)
 
-    def show(step: int, model: Model, batch: Batch) -> None:
+    def on_preview(step: int, model: Model) -> None:
         if step % every == 0:
-            found.append((step, *looked(model, clips)))
+            found.append((step, *evaluated(model, clips)))
             print(folder.name, step, *(f"{value:.3f}" for value in found[-1][1:]), flush=True)
 
-    pretrain(footage, settings, folder, Distributed(), Hooks(on_preview=show), resume=False)
+    train(footage, settings, folder, Distributed(), Hooks(on_preview=on_preview), resume=False)
     return found
 
 
 @torch.no_grad()
-def looked(model: Model, clips: Sequence[Clip]) -> tuple[float, float]:
-    """Median intersection over union with the true boxes, and how many have their middle in one.
+def evaluated(model: Model, clips: Sequence[Clip]) -> tuple[float, float]:
+    """Median intersection over union with the true boxes, and the share of centres inside one.
 
-    Boxes are made to come down to the diver's size over the first steps, whether they have found
-    one or not: of these steps the second number tells more.
+    The prior shrinks boxes to the diver's size over the first steps, wherever they are: there the
+    second number says more.
     """
     model.eval()
     frames = [torch.from_numpy(clip.frames).permute(0, 3, 1, 2) for clip in clips]
@@ -116,7 +112,7 @@ def looked(model: Model, clips: Sequence[Clip]) -> tuple[float, float]:
 
 
 def table(curves: dict[str, list[Curve]], steps: int) -> str:
-    """What was seen at chosen steps, mean over seeds, and when each seed had found the diver."""
+    """The numbers at chosen steps, mean over seeds, and when each seed found the diver."""
     at = sorted({steps * i // 5 for i in range(1, 5)} | {steps * i for i in range(1, LONGER + 1)})
     lines = ["| steps | " + " | ".join(map(str, at)) + " |", "|---" * (len(at) + 1) + "|"]
     for name, runs in curves.items():
@@ -131,13 +127,13 @@ def table(curves: dict[str, list[Curve]], steps: int) -> str:
 
 
 def mean_at(runs: Sequence[Curve], step: int, number: int) -> str:
-    """The mean over runs of what was seen at a step, if that far they went."""
-    values = [seen[number] for run in runs for seen in run if seen[0] == step]
+    """The mean over runs at a step, empty where no run got that far."""
+    values = [row[number] for run in runs for row in run if row[0] == step]
     return f"{np.mean(values):.2f}" if values else ""
 
 
-def drawn(curves: dict[str, list[Curve]]) -> NDArray[np.uint8]:
-    """All curves in one plot: how many boxes have their middle on the diver, over steps."""
+def plot(curves: dict[str, list[Curve]]) -> NDArray[np.uint8]:
+    """All curves in one plot: the share of boxes on the diver over steps."""
     width, height, left, low = 720, 360, 60, 320
     last = max(step for runs in curves.values() for run in runs for step, *_ in run)
     canvas = np.full((height, width, 3), 255, np.uint8)

@@ -1,9 +1,10 @@
-"""How fast `mocap pretrain` learns here: steps a second, the share spent waiting, memory.
+"""Speed of `mocap pretrain` on this machine: steps a second, share of waiting for data, memory.
 
     python benchmarks/pretrain_speed.py [--preset small] [--device auto] [--batch N] [--steps 40]
 
-The loop is the one of the command, on frames of noise in a store of the preset's size. The paper
-gives 250 000 steps of 32 in 4.5 days on a V100: 0.64 steps/s.
+The loop is the command's, on frames of noise at the preset's size, with boxes settled as in all but
+the first steps of a run. A step's time includes waiting for the GPU. The paper gives 250 000 steps
+of 32 in 4.5 days on a V100: 0.64 steps/s.
 """
 
 import argparse
@@ -17,24 +18,24 @@ import torch
 
 from mocap_cli.learning.data.dataset import Dataset, TrainingClip
 from mocap_cli.learning.data.store import StoredClip
-from mocap_cli.learning.imagenet import open_resnet, weights_available
 from mocap_cli.learning.loop.distributed import Distributed, resolve_device
-from mocap_cli.learning.loop.settings import PRESET_TRAINING, Settings
-from mocap_cli.learning.loop.training import Hooks, pretrain
+from mocap_cli.learning.loop.metrics_log import StepMetrics
+from mocap_cli.learning.loop.settings import PRESETS, STORED_SIDE
+from mocap_cli.learning.loop.training import Hooks, train
 from mocap_cli.learning.model import backbones
-from mocap_cli.learning.model.model import PRESETS
-from mocap_cli.learning.tally import StepMetrics
+from mocap_cli.learning.model.backbones import weights_available
 
 PAPER = 250_000 / (4.5 * 86400)  # steps/s
 FRAMES, CLIPS = 300, 4
+READ_OUT = 10  # steps between two read-outs of a GPU
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """What a run of some steps took."""
+    """Speed and memory of a run."""
 
     steps_a_second: float
-    waited: float  # share of the time
+    waiting: float  # share of the time, for data
     gigabytes: float | None  # of GPU memory at most
 
 
@@ -53,17 +54,18 @@ def main() -> None:
         torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} threads"
     )
     print(f"torch {torch.__version__}, {device}: {name}")
-    print("preset  batch  steps/s  of the paper's  waited  GPU memory")
+    print("preset  batch  steps/s  of the paper's  waiting  GPU memory")
     if not weights_available("resnet50"):
-        print("ImageNet's ResNets cannot be fetched: full learns from random weights, as fast")
-        backbones.open_residual = lambda name, *, taught: open_resnet(name, taught=False)
+        print("ImageNet's ResNets cannot be fetched: full uses random weights, which are as fast")
+        resnet = backbones._torchvision_resnet
+        backbones._torchvision_resnet = lambda name, *, pretrained: resnet(name, pretrained=False)
     for preset in options.preset or list(PRESETS):
-        batch = options.batch or PRESET_TRAINING[preset].batch
+        batch = options.batch or PRESETS[preset].batch
         speed = measure(preset, device, batch, options.steps, options.warm_up, options.compile)
         memory = "-" if speed.gigabytes is None else f"{speed.gigabytes:.1f} GB"
         print(
             f"{preset:6}  {batch:5}  {speed.steps_a_second:7.2f}"
-            f"  {speed.steps_a_second / PAPER:13.1f}x  {speed.waited:6.1%}  {memory}"
+            f"  {speed.steps_a_second / PAPER:13.1f}x  {speed.waiting:6.1%}  {memory}"
         )
         sys.stdout.flush()
 
@@ -71,19 +73,20 @@ def main() -> None:
 def measure(
     preset: str, device: str, batch: int, steps: int, warm_up: int, compiled: bool
 ) -> Speed:
-    """Learn from noise, and look at the clock after the first steps."""
-    told: list[StepMetrics] = []
-    run = Settings(
-        steps=warm_up + steps, batch=batch, save_every=warm_up + steps,
-        check_every=warm_up + steps, model=replace(PRESETS[preset]),
-    )  # fmt: skip
-    footage = noise(PRESET_TRAINING[preset].side)
+    """Train on noise, and average over the steps after the first ones."""
+    metrics: list[StepMetrics] = []
+    warm_up = -(-warm_up // READ_OUT) * READ_OUT  # steps between read-outs share one mean time
+    end = warm_up + steps
+    run = replace(
+        PRESETS[preset], steps=end, batch=batch, save_every=end, check_every=end, shrink_steps=0
+    )
+    dataset = noise(STORED_SIDE[preset])
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     with tempfile.TemporaryDirectory() as folder:
-        hooks = Hooks(on_step=told.append)
-        pretrain(
-            footage,
+        hooks = Hooks(on_step=metrics.append)
+        train(
+            dataset,
             run,
             Path(folder),
             Distributed(device=device),
@@ -91,14 +94,14 @@ def measure(
             resume=False,
             compiled=compiled,
         )
-    counted = told[warm_up:]
+    counted = metrics[warm_up:]
     seconds = sum(step.seconds for step in counted)
     peak = torch.cuda.max_memory_allocated() / 1e9 if device == "cuda" else None
     return Speed(len(counted) / seconds, sum(s.data_seconds for s in counted) / seconds, peak)
 
 
 def noise(side: int) -> Dataset:
-    """Clips of 16:9 that show nothing."""
+    """Clips of 16:9 noise."""
     rng = np.random.default_rng(0)
     height, width = side * 9 // 16 // 8 * 8, side
     clips = []

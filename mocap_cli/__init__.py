@@ -1,3 +1,47 @@
-"""Turn an ordinary video of one person into motion-capture files."""
+"""Turn an ordinary video of one person into motion-capture files.
+
+import mocap_cli as mocap
+
+motion = mocap.track("dive.mp4", height=1.62)
+motion.save("dive.bvh")
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from mocap_cli.errors import MocapError
+
+if TYPE_CHECKING:
+    from mocap_cli.api import background as background
+    from mocap_cli.api import fit_labels as fit_labels
+    from mocap_cli.api import pretrain as pretrain
+    from mocap_cli.api import swap_appearance as swap_appearance
+    from mocap_cli.api import track as track
+    from mocap_cli.body.motion import Motion as Motion
+    from mocap_cli.body.motion import read_motion as read_motion
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "MocapError",
+    "Motion",
+    "background",
+    "fit_labels",
+    "pretrain",
+    "read_motion",
+    "swap_appearance",
+    "track",
+]
+
+_MODULES = {"Motion": "mocap_cli.body.motion", "read_motion": "mocap_cli.body.motion"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for on first use: torch and OpenCV take seconds."""
+    if name not in __all__:
+        raise AttributeError(f"module 'mocap_cli' has no attribute {name!r}")
+    return getattr(import_module(_MODULES.get(name, "mocap_cli.api")), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -15,7 +15,7 @@ from mocap_cli.learning.data.sampling import Gaps
 from mocap_cli.learning.data.store import StoredClip
 from mocap_cli.learning.loop.settings import Settings
 from mocap_cli.learning.model.backbones import LITE
-from mocap_cli.learning.model.model import ModelConfig
+from mocap_cli.learning.model.model_config import ModelConfig
 
 FPS = 15
 SIZE = (96, 64)  # width, height

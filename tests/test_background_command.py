@@ -9,7 +9,6 @@ import pytest
 from pan import seen, turned, wall, with_subject, write_clip
 from typer.testing import CliRunner
 
-from mocap_cli.cli import background_jobs
 from mocap_cli.cli.main import app
 from mocap_cli.errors import MocapError
 from mocap_cli.plates.background import read_background
@@ -99,7 +98,7 @@ def test_an_output_that_cannot_be_is_refused_before_the_work(
     def never(*values: object) -> None:
         raise AssertionError("the long work has begun")
 
-    monkeypatch.setattr(background_jobs, "make_background", never)
+    monkeypatch.setattr("mocap_cli.plates.builder.make_background", never)
     with pytest.raises(MocapError, match="cannot write"):
         _run(str(video), "-o", "/proc/nothing/a.png")
     (video.parent / "film.mp4").mkdir()

@@ -13,7 +13,7 @@ from film import film
 from person import stand, standing
 
 from mocap_cli.body.motion import read_motion
-from mocap_cli.cli import main, tracking_jobs
+from mocap_cli.cli import main, track_jobs
 from mocap_cli.errors import MocapError
 from mocap_cli.tracking.track import TrackOptions
 from mocap_cli.video.reader import probe
@@ -23,7 +23,7 @@ from mocap_cli.video.reader import probe
 def mocap(monkeypatch, capsys, tmp_path):
     """Run what a user types after `mocap` in an empty folder: exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(tracking_jobs, "track", stand)
+    monkeypatch.setattr("mocap_cli.tracking.track.track", stand)
 
     def run(typed: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["mocap", *shlex.split(typed)])
@@ -86,7 +86,7 @@ def test_a_bug_costs_no_other_video_and_keeps_its_traceback(mocap, monkeypatch):
             raise KeyError("bug")
         return stand(path, options, on_frame)
 
-    monkeypatch.setattr(tracking_jobs, "track", stumble)
+    monkeypatch.setattr("mocap_cli.tracking.track.track", stumble)
     film(Path("a.mp4"))
     film(Path("b.mp4"))
     code, _, err = mocap("track a.mp4 b.mp4 -o .json")
@@ -101,7 +101,7 @@ def test_a_bug_in_the_check_of_one_video_costs_no_other(mocap, monkeypatch):
             raise ValueError("bug")
         return probe(path)
 
-    monkeypatch.setattr(tracking_jobs, "probe", stumble)
+    monkeypatch.setattr(track_jobs, "probe", stumble)
     film(Path("a.mp4"))
     film(Path("b.mp4"))
     code, _, err = mocap("track a.mp4 b.mp4 -o .json")
@@ -151,10 +151,10 @@ def test_doubtful_stretches_and_warnings_are_reported(mocap, monkeypatch):
             joints=joints, detected=seen, sigma=sigma, warnings=("the ground is [b]not[/b] known",),
         )  # fmt: skip
 
-    monkeypatch.setattr(tracking_jobs, "track", doubtful)
+    monkeypatch.setattr("mocap_cli.tracking.track.track", doubtful)
     film(Path("a.mp4"))
     _, _, err = mocap("track a.mp4 -o a.json")
-    assert "80% of the frames (6 of them filled in)" in err
+    assert "80% of the frames (6 of them interpolated)" in err
     assert "0.10-0.27 s (nobody found), 0.30-0.47 s (filled in), 0.67-0.83 s (unsure)" in err
     assert "warning   the ground is [b]not[/b] known" in err
 
@@ -166,7 +166,9 @@ def test_quiet_says_nothing_when_all_is_well(mocap):
 
 def test_options_reach_the_tracker(mocap, monkeypatch):
     given = []
-    monkeypatch.setattr(tracking_jobs, "track", lambda p, o, f: given.append(o) or stand(p, o, f))
+    monkeypatch.setattr(
+        "mocap_cli.tracking.track.track", lambda p, o, f: given.append(o) or stand(p, o, f)
+    )
     film(Path("a.mp4"))
     code, _, err = mocap(
         "track a.mp4 -o a.json --subject 12,34.5 --height 1.6 --focal 900"
@@ -185,7 +187,7 @@ def test_an_error_is_one_line_and_a_hint_with_brackets_kept(mocap, monkeypatch):
     def fail(path, options, on_frame):
         raise MocapError("nobody was found in clip[b].mp4", "say who with [--subject X,Y]")
 
-    monkeypatch.setattr(tracking_jobs, "track", fail)
+    monkeypatch.setattr("mocap_cli.tracking.track.track", fail)
     film(Path("a.mp4")).rename("clip[b].mp4")
     code, out, err = mocap("track clip[b].mp4 -o a.json")
     assert (code, out) == (1, "")
@@ -213,11 +215,11 @@ def never(path, options, on_frame):
         ("loop/a.json", "cannot write loop/a.json: Too many levels of symbolic links"),
         (f"{'a' * 260}.json", "File name too long"),
         (f"{'a' * 260}", "File name too long"),
-        ("b.json --subject 5000,5000", "outside of a.mp4, which is 64x48"),
+        ("b.json --subject 5000,5000", "outside the image: a.mp4 has 64x48 pixels"),
     ],
 )
 def test_an_output_that_cannot_be_is_refused_before_the_work(mocap, monkeypatch, output, said):
-    monkeypatch.setattr(tracking_jobs, "track", never)
+    monkeypatch.setattr("mocap_cli.tracking.track.track", never)
     film(Path("a.mp4"))
     Path("link.mp4").hardlink_to("a.mp4")
     Path("blocked").touch()
@@ -233,7 +235,7 @@ def test_an_output_that_cannot_be_is_refused_before_the_work(mocap, monkeypatch,
 
 
 def test_a_disk_too_full_is_refused_before_the_work(mocap, monkeypatch):
-    monkeypatch.setattr(tracking_jobs, "track", never)
+    monkeypatch.setattr("mocap_cli.tracking.track.track", never)
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 1000}))
     film(Path("a.mp4"))
     code, _, err = mocap("track a.mp4 -o a.json")
@@ -265,7 +267,7 @@ def test_a_disk_too_full_is_refused_before_the_work(mocap, monkeypatch):
     ],
 )
 def test_bad_usage_leaves_with_2_before_the_work(mocap, monkeypatch, typed):
-    monkeypatch.setattr(tracking_jobs, "track", never)
+    monkeypatch.setattr("mocap_cli.tracking.track.track", never)
     film(Path("a.mp4"))
     code, out, err = mocap(typed)
     assert (code, out) == (2, "")
@@ -331,7 +333,7 @@ def test_control_characters_in_names_and_motions_do_not_reach_the_terminal(mocap
     film(Path("a\x1b[2J.mp4"))
     shown = standing_named("b\x1b]0;title\x07.mp4")
     monkeypatch.setattr(
-        tracking_jobs, "track", lambda path, options, on_frame: shown(path, options)
+        "mocap_cli.tracking.track.track", lambda path, options, on_frame: shown(path, options)
     )
     typed = "track 'a\x1b[2J.mp4' -o .json"
     code, _, err = mocap(typed)

@@ -91,7 +91,7 @@ def test_a_panel_makes_the_overlay_wider(mocap):
 def test_the_page_and_the_report_show_the_video_beside_the_motion_and_do_without_one(mocap):
     code, _, err = mocap("export a.json -o a.html -o a.png")
     assert code == 0
-    assert "without a.mp4: --video says where it is" in err
+    assert "without a.mp4: give it with --video" in err
     bare = Path("a.html").stat().st_size
     filmed("v")
     code, _, err = mocap("export v.json -o .html -o .png")
@@ -199,7 +199,7 @@ def test_start_end_and_rate_choose_the_frames(mocap):
 def test_check_leaves_with_0_and_writes_nothing_of_its_own_when_a_motion_is_fit(mocap):
     code, out, err = mocap("export a.json --check")
     assert (code, out) == (0, "")
-    assert "quality   fit (coverage 100 %" in err
+    assert "quality   good (coverage 100 %" in err
     assert files() == ["a.json"]
     assert mocap("export a.json --check -o b.csv")[0] == 0
     assert files() == ["a.json", "b.csv"]
@@ -212,12 +212,12 @@ def test_check_gives_one_line_a_reason_and_writes_nothing_of_an_unfit_motion(moc
     code, out, err = mocap("export bad.json --check -o b.csv")
     assert (code, out) == (1, "")
     lines = err.splitlines()
-    assert lines[0] == "error: bad.json is unfit for use:"
+    assert lines[0] == "error: bad.json fails the quality checks:"
     assert lines[1] == "  coverage: 17 %, should be at least 70 %"
     assert any(line.startswith("  jitter: ") for line in lines)
     assert files() == ["a.json", "bad.json"]
     code, _, err = mocap("export bad.json -o .csv")
-    assert "quality   unfit (coverage: 17 %, should be at least 70 %; " in err
+    assert "quality   needs review (coverage: 17 %, should be at least 70 %; " in err
     Path("bad.csv").unlink()
     code, _, err = mocap("export a.json bad.json --check -o .csv")
     assert code == 1

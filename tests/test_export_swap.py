@@ -13,7 +13,7 @@ from blob import SIZE, TINY, film_blob, picture, wall
 from film import film
 
 from mocap_cli.cli import main
-from mocap_cli.cli.outputs import VIDEOS, find_inputs
+from mocap_cli.cli.jobs import VIDEOS, find_inputs
 from mocap_cli.errors import MocapError
 from mocap_cli.export.appearance_model import AppearanceModel, SubjectBox, open_appearance_model
 from mocap_cli.export.appearance_swap import (
@@ -43,7 +43,7 @@ def scene(tmp_path_factory) -> Path:
     options = BackgroundOptions(kind="median", people=False)
     write_background(make_background(folder / "a.mp4", options), folder / "a.background.npz")
     torch.manual_seed(1)
-    save_model(folder / "run" / "best.safetensors", Model(TINY, taught=False), META)
+    save_model(folder / "run" / "best.safetensors", Model(TINY, pretrained=False), META)
     return folder
 
 
@@ -78,19 +78,19 @@ def times(path: Path) -> list[float]:
 
 
 def test_a_swap_has_the_size_and_the_timing_of_the_video_whose_motion_it_shows(mocap):
-    code, out, err = mocap("export --swap-appearance a.mp4 b.mp4 --model run -o swap.mp4")
+    code, out, err = mocap("export a.mp4 --appearance b.mp4 --model run -o swap.mp4")
     assert (code, out) == (0, "")
-    assert "a.mp4: 30 frames in the looks of b.mp4" in err
-    assert "of step 7" in err
-    assert "b.mp4 is not among the clips that the model learnt from" in err
-    assert "a.mp4 is not" not in err
+    assert "a.mp4: 30 frames redrawn" in err
+    assert "7 training steps" in err
+    assert "the model was not trained on b.mp4" in err
+    assert "not trained on a.mp4" not in err
     given, made = probe(Path("a.mp4")), probe(Path("swap.mp4"))
     assert (made.width, made.height) == (given.width, given.height)
     assert times(Path("swap.mp4")) == pytest.approx(times(Path("a.mp4")), abs=1e-6)
 
 
 def test_a_swap_of_a_part_has_its_frames_and_a_panel_beside_it(mocap):
-    typed = "export --swap-appearance a.mp4 b.mp4 --model run/best.safetensors --panel"
+    typed = "export a.mp4 --appearance b.mp4 --model run/best.safetensors --panel"
     assert mocap(f"{typed} --start 0.5 --end 1 -o out/")[0] == 0
     made = probe(Path("out/a.swap.mp4"))
     assert (made.width, made.height) == (SIZE[0] + SIZE[0] // 2, SIZE[1])
@@ -98,13 +98,13 @@ def test_a_swap_of_a_part_has_its_frames_and_a_panel_beside_it(mocap):
     with pytest.raises(
         MocapError, match="holds no videos"
     ):  # what is made is never taken for input
-        find_inputs(Path("out"), VIDEOS)
+        find_inputs(Path("out"), VIDEOS, False)
 
 
 def test_the_sound_of_the_motion_is_kept(mocap):
     film(Path("sung.mp4"), sound_seconds=1.0)
     Path("a.background.npz").rename("sung.background.npz")  # its size is stretched
-    code, _, err = mocap("export --swap-appearance sung.mp4 b.mp4 --model run -o swap.mp4")
+    code, _, err = mocap("export sung.mp4 --appearance b.mp4 --model run -o swap.mp4")
     assert code == 0, err
     with av.open("swap.mp4") as made:
         assert len(made.streams.audio) == 1
@@ -113,29 +113,48 @@ def test_the_sound_of_the_motion_is_kept(mocap):
 @pytest.mark.parametrize(
     ("typed", "code", "said"),
     [
-        ("a.mp4 b.mp4 -o s.mp4", 1, "there is no model runs/pretrain/best.safetensors"),
-        ("a.mp4 b.mp4 -o s.mp4", 1, "mocap pretrain A.mp4 B.mp4 -o runs/pretrain"),
-        ("a.mp4 b.mp4 --model other.safetensors -o s.mp4", 1, "there is no model other.safet"),
-        ("a.mp4 b.mp4 --model foreign.safetensors -o s.mp4", 1, "is not a model"),
-        ("a.mp4 b.mp4 --model css.safetensors -o s.mp4", 1, "method css has no decoder"),
-        ("a.mp4 b.mp4 --model run", 2, "say where with -o"),
-        ("a.mp4 b.mp4 --model run -o s.bvh", 2, "give one .mp4"),
-        ("a.mp4 b.mp4 --model run -o s.mp4 -o t.mp4", 2, "give one .mp4"),
-        ("a.mp4 b.mp4 --model run -o a.mp4", 1, "a.mp4 is the video itself"),
-        ("a.mp4 b.mp4 --model run -o b.mp4", 1, "b.mp4 is the video with the looks itself"),
-        ("a.mp4 c.mp4 --model run -o s.mp4", 1, "c.mp4 does not exist"),
-        ("a.mp4 run/best.safetensors --model run -o s.mp4", 1, "is not a video"),
-        ("a.mp4 b.mp4 a.json --model run -o s.mp4", 2, "does not go with --swap-appearance"),
-        ("a.mp4 b.mp4 --mirror --model run -o s.mp4", 2, "does not go with --swap-appearance"),
-        ("a.mp4 b.mp4 --model run -o s.mp4 --start 9", 1, "no frame"),
+        (
+            "a.mp4 --appearance b.mp4 -o s.mp4",
+            1,
+            "there is no model runs/pretrain/best.safetensors",
+        ),
+        ("b.mp4 -o s.mp4", 1, "mocap pretrain A.mp4 B.mp4 -o runs/pretrain"),
+        (
+            "b.mp4 --model other.safetensors -o s.mp4",
+            1,
+            "there is no model other.safet",
+        ),
+        ("b.mp4 --model foreign.safetensors -o s.mp4", 1, "is not a model"),
+        (
+            "b.mp4 --model css.safetensors -o s.mp4",
+            1,
+            "method css has no decoder",
+        ),
+        ("b.mp4 --model run -o s.bvh", 2, "give one .mp4"),
+        ("b.mp4 --model run -o s.mp4 -o t.mp4", 2, "give one .mp4"),
+        ("b.mp4 --model run -o a.mp4", 1, "a.mp4 is the video itself"),
+        (
+            "b.mp4 --model run -o b.mp4",
+            1,
+            "b.mp4 is the video with the appearance itself",
+        ),
+        ("c.mp4 --model run -o s.mp4", 1, "c.mp4 does not exist"),
+        ("run/best.safetensors --model run -o s.mp4", 1, "is not a video"),
+        ("b.mp4 a.json --model run -o s.mp4", 2, "may be several"),
+        (
+            "b.mp4 --mirror --model run -o s.mp4",
+            2,
+            "does not go with --appearance",
+        ),
+        ("b.mp4 --model run -o s.mp4 --start 9", 1, "no frame"),
     ],
 )
 def test_what_cannot_be_swapped_is_said_in_one_line_and_leaves_nothing(mocap, typed, code, said):
     Path("foreign.safetensors").write_text("a text")
     if "css" in typed:
         config = replace(TINY, method="css")
-        save_model(Path("css.safetensors"), Model(config, taught=False), META)
-    left, out, err = mocap(f"export --swap-appearance {typed}")
+        save_model(Path("css.safetensors"), Model(config, pretrained=False), META)
+    left, out, err = mocap(f"export a.mp4 --appearance {typed}")
     assert (left, out) == (code, ""), err
     assert said in err
     assert "Traceback" not in err
@@ -145,7 +164,7 @@ def test_what_cannot_be_swapped_is_said_in_one_line_and_leaves_nothing(mocap, ty
 def test_a_model_without_a_swap_has_no_meaning(mocap):
     code, _, err = mocap("export a.json --model run -o a.bvh")
     assert code == 2
-    assert "--swap-appearance" in err
+    assert "--appearance" in err
 
 
 def test_a_frame_that_is_all_background_stays_as_it_is(painter):
@@ -232,7 +251,7 @@ def test_every_method_that_draws_from_two_codes_can_swap(tmp_path):
         if not (method.decoder and method.split):
             continue
         config = replace(TINY, method=name)
-        save_model(tmp_path / f"{name}.safetensors", Model(config, taught=False), META)
+        save_model(tmp_path / f"{name}.safetensors", Model(config, pretrained=False), META)
         painter = AppearanceModel(tmp_path / f"{name}.safetensors")
         tv, ti, _ = painter.encode(picture(0, 0.0))
         assert painter.draw(tv, ti).shape == (32, 32, 4)

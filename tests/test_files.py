@@ -9,7 +9,7 @@ import pytest
 
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import readable, write_atomically
-from mocap_cli.learning.data.store import atomic_folder
+from mocap_cli.learning.data.store import StoreRecipe, write_clip
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="modes and signals are POSIX")
 
@@ -71,10 +71,10 @@ def test_a_name_as_long_as_a_name_may_be_can_be_written(tmp_path):
 KILLED = """
 import os, signal
 from pathlib import Path
-from mocap_cli.files import written_whole
-from mocap_cli.learning.store import folder_written_whole
-with written_whole(Path("a.txt")) as aside, folder_written_whole(Path("clip")) as folder:
-    (folder / "x").touch()
+from mocap_cli.io.atomic import write_atomically
+from mocap_cli.learning.data.store import StoreRecipe, write_clip
+recipe = StoreRecipe(width=64, height=48)
+with write_atomically(Path("a.txt")) as aside, write_clip(Path(), "clip", recipe) as clip:
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -88,7 +88,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next_and_that_of_a_living_
     with write_atomically(tmp_path / "a.txt") as aside:
         aside.write_text("slow")
         write(tmp_path / "a.txt", "quick")
-    with atomic_folder(tmp_path / "clip"):
+    with write_clip(tmp_path, "clip", StoreRecipe(width=64, height=48)):
         pass
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.txt", "clip"]
     assert (tmp_path / "a.txt").read_text() == "slow"
@@ -99,14 +99,11 @@ def test_a_full_disk_is_one_line_for_tensors_too_and_leaves_nothing(tmp_path):
 import resource, signal, sys, torch
 from pathlib import Path
 from mocap_cli.errors import MocapError
-from mocap_cli.learning.stored import save_model
-from mocap_cli.learning import stored
-stored.learnt = lambda model: {"a": torch.zeros(100_000)}
-stored.asdict = lambda config: {}
+from mocap_cli.io.sealed import write_tensors
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
-    save_model(Path("a.safetensors"), type("Model", (), {"config": None}), {})
+    write_tensors(Path("a.safetensors"), {"a": torch.zeros(100_000)}, {})
 except MocapError as error:
     print(error.message)
 """

@@ -14,10 +14,13 @@ from person import stand
 from witnesses import TIMES, codes_of, seen_dancing
 
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
-from mocap_cli.cli import label_fit_jobs, main, tracking_jobs
-from mocap_cli.labels.fitting import fitted_tracker, gather
+from mocap_cli.cli import main
+from mocap_cli.labels import label_fit
+from mocap_cli.labels.fitting import gather
 from mocap_cli.labels.fitting.fit_heads import FitOptions
-from mocap_cli.labels.fitting.fitted_model import open_fitted
+from mocap_cli.labels.fitting.fitted_model import FittedModel
+from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
+from mocap_cli.labels.fitting.frozen_encoder import FrozenEncoder
 
 MODEL = "imagenet"
 
@@ -27,12 +30,9 @@ def mocap(monkeypatch, capsys, tmp_path):
     """Run what a user types in a folder with a.mp4 and labels of it: exit code and stderr."""
     monkeypatch.chdir(tmp_path)
     estimate, truth = seen_dancing()
-    monkeypatch.setattr(gather, "estimate_video", lambda *_, **__: estimate)
-    monkeypatch.setattr(gather, "encode_video", lambda *_, **__: codes_of(truth))
-    monkeypatch.setattr(fitted_tracker, "encode_video", lambda *_, **__: codes_of(truth))
-    monkeypatch.setattr(
-        label_fit_jobs, "FitOptions", partial(FitOptions, steps=50, folds=2, copies=0)
-    )
+    monkeypatch.setattr(gather, "estimate", lambda *_, **__: estimate)
+    monkeypatch.setattr(FrozenEncoder, "encode", lambda *_, **__: codes_of(truth))
+    monkeypatch.setattr(label_fit, "FitOptions", partial(FitOptions, steps=50, folds=2, copies=0))
     film(Path("a.mp4"), range(len(TIMES)))
     save("a.npz", truth)
 
@@ -57,10 +57,11 @@ def test_labels_become_a_model_that_track_takes(mocap, monkeypatch):
     assert code == 0
     assert "x.mocap: fitted to 90 frames of 1 video" in err
     assert "mocap track NEW.mp4 --model x.mocap" in err
-    assert open_fitted(Path("x.mocap")).about["videos"] == ["a.mp4"]
+    assert FittedModel.open(Path("x.mocap")).about["videos"] == ["a.mp4"]
     asked = []
     monkeypatch.setattr(
-        tracking_jobs, "track", lambda v, o, bar, *_: (asked.append(o.guide), stand(v, o, bar))[1]
+        "mocap_cli.tracking.track.track",
+        lambda v, o, bar, *_: (asked.append(o.model), stand(v, o, bar))[1],
     )
     assert mocap("track a.mp4 --model x.mocap -o b.json")[0] == 0
     assert mocap("track a.mp4 -o b.json")[0] == 0
@@ -78,18 +79,18 @@ def test_labels_become_a_model_that_track_takes(mocap, monkeypatch):
 def test_the_tracker_itself_can_teach(mocap):
     code, err = mocap("label-fit a.mp4 --labels auto -o x.mocap --head A")
     assert code == 0
-    assert "90 of 90 frames teach" in err
+    assert "pseudo-labels in 90 of 90 frames" in err
     assert mocap("label-fit --labels auto")[0] == 2
 
 
 def test_check_draws_good_labels_and_bad_ones_with_what_is_wrong(mocap):
     code, err = mocap("label-fit --labels a.npz --check")
-    assert (code, "1 of 1 label files can be used" in err) == (0, True)
+    assert (code, "1 of 1 label files are usable" in err) == (0, True)
     assert Path("check/a.check.png").read_bytes()[:4] == b"\x89PNG"
     save("a.npz", seen_dancing(seed=3)[1])
     code, err = mocap("label-fit --labels a.npz --check -o bad")
     assert code == 1
-    assert "does not go with the video" in err
+    assert "does not match the video" in err
     assert Path("bad/a.check.png").exists()
 
 
@@ -99,14 +100,14 @@ def test_check_draws_what_lies_in_the_video_where_most_labels_are_beyond_its_end
              source="a.mp4", space="camera")  # fmt: skip
     code, err = mocap("label-fit --labels a.npz --check")
     assert (code, "Traceback" in err) == (1, False)
-    assert "beyond its 90 frames" in err
+    assert "outside its 90 frames" in err
     assert Path("check/a.check.png").read_bytes()[:4] == b"\x89PNG"
 
 
 def test_suggested_frames_are_pictures_with_an_empty_label_file(mocap):
     code, err = mocap("label-fit a.mp4 --suggest 3 -o next")
     assert code == 0
-    assert "3 pictures to label" in err
+    assert "3 frames to label in next/" in err
     assert len(list(Path("next").glob("a_*.png"))) == 3
     assert json.loads(Path("next/labels.json").read_text())["annotations"] == []
 
@@ -145,9 +146,9 @@ def test_what_cannot_be_is_told_in_one_line_with_a_way_out(mocap, typed, code, s
 def test_where_the_tracker_is_lost_the_models_word_counts(mocap):
     assert mocap("label-fit --labels a.npz -o x.mocap")[0] == 0
     lost, truth = seen_dancing(unsure=slice(30, 60))
-    opened = fitted_tracker.open_fitted_tracker(Path("x.mocap"))
-    counsel = opened.analyse(Path("a.mp4"), lost.seen, (None, None), "cpu")
-    pose = counsel.pose(lost.seen, lost.camera, lost.pose)
+    opened = FittedTracker.open(Path("x.mocap"))
+    counsel = opened.analyse(Path("a.mp4"), lost.keypoints, (None, None), "cpu")
+    pose = counsel.pose(lost.keypoints, lost.camera, lost.pose)
     off = np.linalg.norm(pose.joints - truth, axis=-1)[30:60].mean()
     default = np.linalg.norm(lost.pose.joints - truth, axis=-1)[30:60].mean()
     assert off < 0.5 * default
@@ -162,7 +163,7 @@ def test_clicks_are_lifted_and_teach(mocap):
     np.savez("a.npz", xy=xy[::9], frames=np.arange(0, 90, 9), keypoint_names=KEYPOINTS)
     code, err = mocap("label-fit --labels a.npz --height 1.82 -o x.mocap")
     assert code == 0
-    assert "10 frames of clicks are lifted to 3D, of a person 1.82 m tall" in err
+    assert "10 frames of 2D labels are lifted to 3D, of a person 1.82 m tall" in err
     assert "fitted to 10 frames" in err
 
 
@@ -171,9 +172,9 @@ def test_a_model_is_tuned_only_when_that_is_asked_for(mocap, monkeypatch):
         on_step(tuning.steps)
         return replace(eye, tuned=True)
 
-    monkeypatch.setattr(label_fit_jobs, "fine_tune", tune)
+    monkeypatch.setattr(label_fit, "fine_tune", tune)
     assert mocap("label-fit --labels a.npz --fine-tune -o x.mocap")[0] == 0
-    assert open_fitted(Path("x.mocap")).about["tuned"] is True
+    assert FittedModel.open(Path("x.mocap")).about["tuned"] is True
     assert mocap("label-fit --model x.mocap --evaluate a.npz --fine-tune")[0] == 2
 
 
@@ -181,7 +182,7 @@ def test_ctrl_c_while_tuning_leaves_nothing_half_written(mocap, monkeypatch):
     def tune(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(label_fit_jobs, "fine_tune", tune)
+    monkeypatch.setattr(label_fit, "fine_tune", tune)
     assert mocap("label-fit --labels a.npz --fine-tune -o x.mocap")[0] == 130
     assert not list(Path().glob("*.mocap*"))
 
@@ -195,3 +196,29 @@ def test_scores_and_curves_never_overwrite_an_input(mocap, option, place):
     assert code == 1
     assert "would be overwritten" in err or "written twice" in err
     assert (Path("a.mp4").read_bytes(), Path("a.npz").read_bytes()) == before
+
+
+def test_pseudo_labels_cannot_be_checked(mocap):
+    code, err = mocap("label-fit a.mp4 --labels auto --check")
+    assert code == 2
+    assert "there is no label file to check" in " ".join(err.replace("│", " ").split())
+
+
+def test_a_fit_prints_its_errors_as_json(mocap, capsys, monkeypatch):
+    monkeypatch.setattr(
+        sys, "argv", shlex.split("mocap label-fit --labels a.npz -o x.mocap --json")
+    )
+    with pytest.raises(SystemExit) as left:
+        main.main()
+    assert left.value.code == 0
+    out, err = capsys.readouterr()
+    result = json.loads(out)["results"][0]
+    assert (result["frames"], result["videos"], err) == (90, ["a.mp4"], "")
+    assert result["outputs"][0]["path"] == "x.mocap"
+    assert 0 < result["validation_mm"] < 500
+
+
+def test_suggestions_name_tools_to_label_with(mocap):
+    _, err = mocap("label-fit a.mp4 --suggest 3 -o next")
+    assert "open next/ in an annotation tool (CVAT, Label Studio, COCO Annotator)" in err
+    assert "save them as COCO in next/labels.json" in err

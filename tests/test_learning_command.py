@@ -17,19 +17,25 @@ from person import stand
 from safetensors.torch import load_file
 
 from mocap_cli.body.motion import write_motion
-from mocap_cli.cli import main, pretrain_jobs, pretrain_options
+from mocap_cli.cli import main
+from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import only_process
+from mocap_cli.learning import options as options_module
+from mocap_cli.learning import pretraining
 from mocap_cli.learning.loop.checkpoint import read_checkpoint_state
 from mocap_cli.learning.loop.losses import LossWeights
 from mocap_cli.learning.loop.metrics_log import MetricsLog, read_metrics
-from mocap_cli.learning.loop.settings import PRESET_TRAINING
+from mocap_cli.learning.loop.settings import PRESETS
+from mocap_cli.learning.model import backbones
 from mocap_cli.learning.model.model_file import open_model
+from mocap_cli.learning.options import PretrainOptions
+from mocap_cli.learning.pretraining import plan_run
 from mocap_cli.tracking.track import TrackOptions
 
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory) -> Path:
-    """Two clips, one that is none, and their frames once they are stored."""
+    """Two clips, a broken one, and their frames once they are stored."""
     folder = tmp_path_factory.mktemp("clips")
     for seed in range(2):
         film_blob(folder / f"blob{seed}.mp4", seed, 3)
@@ -37,11 +43,17 @@ def clips(tmp_path_factory) -> Path:
     return folder
 
 
+def use_model(monkeypatch, model) -> None:
+    """Give the small preset another model."""
+    small = replace(PRESETS["small"], model=model)
+    monkeypatch.setattr(options_module, "PRESETS", {"small": small})
+
+
 @pytest.fixture
 def mocap(monkeypatch, capsys, tmp_path, clips):
     """Run what a user types after `mocap`: exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(pretrain_options, "PRESETS", {"small": TINY})
+    use_model(monkeypatch, TINY)
     Path("videos").symlink_to(clips)
 
     def run(typed: str) -> tuple[int, str, str]:
@@ -62,7 +74,7 @@ def tinily(clips) -> str:
     return TINILY.format(store=clips / "frames")
 
 
-def test_a_folder_of_videos_becomes_a_model_with_pictures_of_how(mocap, tinily):
+def test_a_folder_of_videos_becomes_a_model_with_previews(mocap, tinily):
     code, out, err = mocap(f"pretrain videos -o runs/a --steps 3 {tinily}")
     assert (code, out) == (0, "")
     assert "2 clips, 90 frames" in err
@@ -78,7 +90,7 @@ def test_a_folder_of_videos_becomes_a_model_with_pictures_of_how(mocap, tinily):
     assert model.config == TINY
 
 
-def test_ctrl_c_saves_leaves_with_130_and_says_how_to_go_on(mocap, tinily, monkeypatch):
+def test_ctrl_c_saves_exits_with_130_and_prints_how_to_resume(mocap, tinily, monkeypatch):
     whole = MetricsLog.log_step
 
     def interrupted(self, told) -> None:
@@ -101,15 +113,15 @@ def test_ctrl_c_saves_leaves_with_130_and_says_how_to_go_on(mocap, tinily, monke
     assert steps == [1, 2, 3, 4, 4]  # the last line is the look at held-out frames
 
 
-def test_a_run_is_never_overwritten_and_a_finished_one_says_so(mocap, tinily):
+def test_a_run_is_never_overwritten_and_a_complete_one_is_reported(mocap, tinily):
     assert mocap(f"pretrain videos -o runs/a --steps 1 {tinily}")[0] == 0
     code, _, err = mocap(f"pretrain videos -o runs/a --steps 1 {tinily}")
     assert code == 1
-    assert "holds a run already" in err
+    assert "already holds a run" in err
     assert "--resume" in err
     code, _, err = mocap("pretrain -o runs/a --resume")
     assert code == 1
-    assert "is done: it has 1 steps" in err
+    assert "is complete: it has 1 steps" in err
     assert mocap("pretrain -o runs/a --resume --steps 2 --device cpu")[0] == 0
     assert read_checkpoint_state(Path("runs/a/last.safetensors"))[1].step == 2
 
@@ -125,7 +137,7 @@ def test_a_resumed_run_takes_another_rate_and_batch_and_refuses_the_rest(mocap, 
     assert (run.rate, run.batch) == (1e-5, 4)
 
 
-def test_a_folder_with_somebody_elses_files_is_not_written_into(mocap, tinily):
+def test_a_folder_with_foreign_files_is_not_written_into(mocap, tinily):
     for name in ("run.json", "metrics.jsonl", "best.safetensors"):
         folder = Path(f"of-{name}")
         folder.mkdir()
@@ -136,16 +148,16 @@ def test_a_folder_with_somebody_elses_files_is_not_written_into(mocap, tinily):
 
 
 def test_two_processes_never_write_to_one_run(mocap, tinily):
-    with only_process(Path("runs/a") / pretrain_jobs.LOCK):
+    with only_process(Path("runs/a") / pretraining._LOCK):
         code, _, err = mocap(f"pretrain videos -o runs/a --steps 1 {tinily}")
     assert (code, "another process writes to runs/a" in err) == (1, True)
     assert mocap(f"pretrain videos -o runs/a --steps 1 {tinily}")[0] == 0
-    with only_process(Path("runs/a") / pretrain_jobs.LOCK):
+    with only_process(Path("runs/a") / pretraining._LOCK):
         code, _, err = mocap("pretrain -o runs/a --resume --steps 2 --device cpu")
     assert (code, "another process writes to runs/a" in err) == (1, True)
 
 
-def test_a_dry_run_tells_the_plan_and_writes_nothing(mocap, tinily):
+def test_a_dry_run_prints_the_plan_and_writes_nothing(mocap, tinily):
     code, out, err = mocap(f"pretrain videos -o runs/a --steps 1000 --dry-run {tinily}")
     assert (code, err) == (0, "")
     told = dict(line.split(maxsplit=1) for line in out.splitlines())
@@ -158,28 +170,56 @@ def test_a_dry_run_tells_the_plan_and_writes_nothing(mocap, tinily):
     assert not Path("runs").exists()
 
 
+def test_a_dry_run_of_the_full_size_without_the_internet_plans_the_bundled_networks(
+    mocap, tinily, monkeypatch
+):
+    """As the run itself does: the ResNets' weights cannot be fetched."""
+    full = replace(PRESETS["full"], model=replace(TINY, detector="resnet18", encoder="resnet50"))
+    monkeypatch.setattr(options_module, "PRESETS", {"full": full})
+
+    def unreachable(models, name):
+        raise MocapError(f"cannot fetch {name}", "")
+
+    monkeypatch.setattr(backbones, "_imagenet_weights", unreachable)
+    typed = tinily.replace("--preset small", "--preset full")
+    code, out, err = mocap(f"pretrain videos -o runs/a --dry-run {typed}")
+    assert (code, err) == (0, "")
+    assert "networks   lite0 encodes, lite0 detects" in out
+
+
+def test_a_dry_run_reports_what_it_is_doing_while_it_computes(clips, monkeypatch):
+    use_model(monkeypatch, TINY)
+    seen = []
+    options = PretrainOptions(preset="small", side=96, batch=2)
+    text = plan_run([clips / "blob0.mp4"], options, "cpu", seen.append)
+    assert text.startswith("clips      1,")
+    assert seen[0] == "probing 1 videos"
+    assert "timing a training step on cpu, 4 of 4" in seen
+    assert len(seen) == len(set(seen)) == 7
+
+
 @pytest.mark.parametrize(
     ("typed", "code", "said"),
     [
         ("pretrain", 2, "give videos"),
         ("pretrain nothing.mp4", 1, "does not exist"),
         ("pretrain videos --near 2 --far 1", 2, "not below"),
-        ("pretrain videos --method best", 1, "no method is called 'best'"),
+        ("pretrain videos --method best", 1, "unknown method 'best'"),
         ("pretrain videos --method css --fall-steps 5", 1, "no detector"),
     ],
 )
-def test_what_cannot_be_is_said_before_the_work(mocap, tinily, typed, code, said):
+def test_bad_requests_fail_before_the_work(mocap, tinily, typed, code, said):
     left, _, err = mocap(f"{typed} --preset small --device cpu")
     assert left == code
     assert said in " ".join(err.split())
 
 
-def test_a_run_that_is_not_there_cannot_be_resumed(mocap):
+def test_a_missing_run_cannot_be_resumed(mocap):
     code, _, err = mocap("pretrain -o nowhere --resume")
     assert (code, "there is no nowhere/last.safetensors" in err) == (1, True)
 
 
-def test_another_method_is_a_word_away(mocap, tinily):
+def test_another_method_is_chosen_by_name(mocap, tinily):
     assert mocap(f"pretrain videos -o runs/css --method css --steps 2 {tinily}")[0] == 0
     row = read_metrics(Path("runs/css/metrics.jsonl"))[0]
     assert "contrast" in row
@@ -187,25 +227,21 @@ def test_another_method_is_a_word_away(mocap, tinily):
     assert open_model(Path("runs/css/best.safetensors"))[0].config == replace(TINY, method="css")
 
 
-def test_two_cameras_teach_nsd_and_a_clip_of_one_camera_may_lie_beside(
-    mocap, tinily, clips, monkeypatch
-):
-    monkeypatch.setattr(
-        pretrain_options, "PRESETS", {"small": replace(TINY, tv=18)}
-    )  # points in space
+def test_nsd_trains_on_two_cameras_and_ignores_clips_of_one(mocap, tinily, clips, monkeypatch):
+    use_model(monkeypatch, replace(TINY, tv=18))  # points in space
     Path("pair").mkdir()
     for name in ("jump.cam0", "jump.cam1", "alone"):
         Path(f"pair/{name}.mp4").symlink_to(clips / "blob0.mp4")
     typed = f"pretrain pair --method nsd --steps 2 {tinily}"
     code, _, err = mocap(f"{typed} -o runs/blind")
-    assert (code, "how the cameras are turned" in err) == (1, True)
+    assert (code, "needs the rotations of the cameras" in err) == (1, True)
     turns = {"0": [[1, 0, 0], [0, 1, 0], [0, 0, 1]], "1": [[0, 0, -1], [0, 1, 0], [1, 0, 0]]}
     Path("pair/cameras.json").write_text(json.dumps(turns))
     assert mocap(f"{typed} -o runs/nsd")[0] == 0
     assert open_model(Path("runs/nsd/best.safetensors"))[0].config.method == "nsd"
 
 
-def test_imagenets_features_are_kept_as_a_model_that_learnt_nothing(mocap, tinily):
+def test_imagenet_features_are_saved_as_a_model_without_training(mocap, tinily):
     code, _, err = mocap(f"pretrain videos -o runs/i --method imagenet {tinily}")
     assert code == 0, err
     model, meta = open_model(Path("runs/i/best.safetensors"))
@@ -214,10 +250,10 @@ def test_imagenets_features_are_kept_as_a_model_that_learnt_nothing(mocap, tinil
     assert model.encode(frames)[0].shape == (2, 112 * 2 * 2)  # Lite0 at a sixteenth of 32 pixels
 
 
-def test_keypoints_beside_the_videos_are_learnt_and_the_pose_head_is_kept(mocap, tinily):
+def test_keypoints_next_to_the_videos_train_a_pose_head_that_is_saved(mocap, tinily):
     code, _, err = mocap(f"pretrain videos -o runs/a --keypoints --steps 2 {tinily}")
     assert code == 1
-    assert "no video has keypoints beside it" in err
+    assert "no video has keypoints next to it" in err
     labelled = Path("labelled")
     labelled.mkdir()
     shutil.copy("videos/blob0.mp4", labelled)
@@ -228,7 +264,7 @@ def test_keypoints_beside_the_videos_are_learnt_and_the_pose_head_is_kept(mocap,
     assert open_model(Path("runs/a/best.safetensors"))[0].pose is not None
 
 
-def test_tensorboard_gets_what_the_journal_gets_only_on_request_and_resumes_at_its_step(
+def test_tensorboard_gets_the_metrics_only_on_request_and_resumes_at_its_step(
     mocap, tinily, monkeypatch
 ):
     board = Board()
@@ -268,12 +304,12 @@ class Board(ModuleType):
         self.closed = True
 
 
-def test_gravity_weighs_as_in_the_paper_but_more_in_small(mocap, tinily):
-    assert PRESET_TRAINING["full"].track == LossWeights().track == 1
+def test_free_fall_losses_weigh_as_in_the_paper_but_more_in_the_small_size(mocap, tinily):
+    assert PRESETS["full"].weights.track == LossWeights().track == 1
     assert mocap(f"pretrain videos -o runs/a --steps 1 --fall-steps 1 {tinily}")[0] == 0
     assert (
         read_checkpoint_state(Path("runs/a/last.safetensors"))[0].weights.track
-        == PRESET_TRAINING["small"].track
+        == PRESETS["small"].weights.track
         > 1
     )
 
@@ -283,11 +319,32 @@ def test_several_processes_must_share_a_batch_evenly(mocap, tinily, monkeypatch)
 
     from mocap_cli.learning.loop.distributed import Distributed
 
-    monkeypatch.setattr(Distributed, "barrier", lambda self: None)
     monkeypatch.setattr(
-        pretrain_jobs, "join_processes", lambda device: nullcontext(Distributed(0, 3, "cpu"))
+        pretraining, "join_processes", lambda device: nullcontext(Distributed(0, 3, "cpu"))
     )
     code, _, err = mocap(f"pretrain videos -o runs/a --steps 1 {tinily}")
     assert code == 1
     assert "3 processes cannot share a batch of 2" in err
     assert "--batch 3" in err
+
+
+def test_a_run_prints_its_outcome_as_json(mocap, tinily):
+    code, out, err = mocap(f"pretrain videos -o runs/a --steps 2 {tinily} --json")
+    assert (code, err) == (0, "")
+    result = json.loads(out)["results"][0]
+    assert (result["step"], result["finished"]) == (2, True)
+    assert result["model"] == "runs/a/best.safetensors"
+
+
+def test_python_trains_a_model_reports_its_steps_and_resumes(mocap, clips):
+    import mocap_cli
+
+    calls = []
+    model = mocap_cli.pretrain(
+        "videos", "runs/a", steps=2, side=96, batch=2, preset="small", device="cpu",
+        background="median", store=clips / "frames", progress=lambda *call: calls.append(call),
+    )  # fmt: skip
+    assert model == Path("runs/a/best.safetensors")
+    assert ("training", 2, 2) in calls
+    assert mocap_cli.pretrain([], "runs/a", resume=True, steps=3, device="cpu") == model
+    assert read_checkpoint_state(Path("runs/a/last.safetensors"))[1].step == 3

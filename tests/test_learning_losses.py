@@ -30,7 +30,7 @@ def boxes_at(heights, size=0.3):
     return boxes[None]
 
 
-def test_a_picture_redrawn_as_it_is_costs_nothing():
+def test_a_perfect_reconstruction_costs_nothing():
     frames = torch.randint(0, 256, (1, 2, 3, 4, 4), dtype=torch.uint8)
     assert _pixel_loss(frames.float() / 255, frames).item() == pytest.approx(0, abs=1e-12)
 
@@ -53,7 +53,7 @@ def test_css_of_equal_codes_is_the_logarithm_of_how_many_there_are():
     assert _css_loss(torch.ones(2, 4, 5), 0.1).item() == pytest.approx(math.log(3))
 
 
-def test_css_wants_the_near_frame_alike_and_the_far_ones_not():
+def test_css_is_low_if_the_near_frame_is_similar_and_the_far_ones_are_not():
     a, b = torch.eye(2)
     good, bad = torch.stack((a, a, b, b))[None], torch.stack((a, b, a, a))[None]
     assert _css_loss(good, 0.1) < 1e-3 < 5 < _css_loss(bad, 0.1)
@@ -86,7 +86,7 @@ def test_distance_similarity_by_hand(alike, apart, wanted):
 
 
 @pytest.mark.parametrize(("apart", "sign"), [(0.5, -1), (1.9, -1), (2.1, 1), (6.0, 1)])
-def test_likeness_is_favoured_below_half_of_far_and_punished_beyond(apart, sign):
+def test_similarity_is_rewarded_below_half_of_far_and_penalised_beyond(apart, sign):
     alike = torch.tensor(0.4, requires_grad=True)
     _distance_similarity(alike, torch.tensor(apart), 4.0).backward()
     assert math.copysign(1, alike.grad.item()) == sign
@@ -100,7 +100,7 @@ def test_identical_codes_at_far_times_raise_dsl():
     assert _dsl_loss(same, times, 4.0).item() == pytest.approx(0.1 / 4 + 2.0 / 4 + 1)
 
 
-def test_dsl_does_not_mind_which_frame_came_first():
+def test_dsl_does_not_depend_on_the_order_of_frames():
     codes, times = torch.randn(3, 4, 8), torch.rand(3, 4) * 9
     assert _dsl_loss(codes, times, 4.0).item() == pytest.approx(
         _dsl_loss(codes, -times, 4.0).item()
@@ -141,7 +141,7 @@ def test_scales_that_jump_cost_their_square():
     assert _scale_loss(boxes).item() == pytest.approx(0.04)
 
 
-def test_the_prior_speaks_of_the_mean_box_and_never_of_one():
+def test_the_prior_acts_on_the_mean_box_and_never_on_one():
     around = torch.tensor([[[0.3, 0.4, 0.5, 0.0]], [[0.7, 0.6, -0.5, 0.0]]])
     assert _prior_loss(around, (0.5, 0.5), 0.1, centred=True).item() == pytest.approx(0, abs=1e-9)
     wide = around + torch.tensor([0.1, 0.0, 0.2, 0.0])
@@ -149,14 +149,14 @@ def test_the_prior_speaks_of_the_mean_box_and_never_of_one():
     assert _prior_loss(wide, (0.5, 0.5), 0.1, centred=True).item() == pytest.approx(5, rel=1e-5)
 
 
-def test_labels_count_by_their_weight_and_missing_ones_not_at_all():
+def test_labels_are_weighted_and_missing_ones_ignored():
     found = torch.tensor([[[[0.5, 0.5], [0.9, 0.9]]]])
     labels = torch.tensor([[[[0.4, 0.5, 1.0], [math.nan, math.nan, 0.0]]]])
-    assert _label_loss(found, labels).item() == pytest.approx(0.01 / 2)
-    assert _label_loss(found, labels * torch.tensor([1, 1, 0])).item() == 0
+    assert _label_loss(2 * found - 1, labels, None).item() == pytest.approx(0.01 / 2)
+    assert _label_loss(2 * found - 1, labels * torch.tensor([1, 1, 0]), None).item() == 0
 
 
-def test_the_critic_is_taught_by_its_loss_and_the_encoder_by_the_other():
+def test_the_critic_loss_trains_the_critic_alone_and_the_confusion_loss_the_encoder():
     critic, codes = Critic(6), torch.randn(4, 4, 6, requires_grad=True)
     verdicts = critic(codes, None)
     _critic_loss(verdicts).backward(retain_graph=True)
@@ -168,7 +168,7 @@ def test_the_critic_is_taught_by_its_loss_and_the_encoder_by_the_other():
     assert all(p.grad is None for p in critic.parameters())
 
 
-def test_an_undecided_critic_is_what_the_encoder_wants():
+def test_the_confusion_loss_is_lowest_for_an_undecided_critic():
     same, counts = torch.tensor([1.0, 0.0]), torch.ones(2)
     unsure = CriticOutputs(torch.zeros(2), torch.zeros(2), same, counts)
     right, wrong = (CriticOutputs(x, x, same, counts) for x in (6 * (same - 0.5), 6 * (0.5 - same)))
@@ -178,7 +178,7 @@ def test_an_undecided_critic_is_what_the_encoder_wants():
     assert _confusion_loss(right) > _confusion_loss(unsure)
 
 
-def test_neighbours_from_one_clip_teach_the_critic_nothing():
+def test_neighbours_from_one_clip_have_no_weight_in_the_critic_loss():
     verdicts = Critic(6)(torch.randn(4, 4, 6), torch.tensor([0, 1, 2, 2]))
-    assert verdicts.counts.tolist() == [1, 1, 1, 1, 1, 1, 0, 0]
-    assert verdicts.same.tolist() == [1] * 4 + [0] * 4
+    assert verdicts.weight.tolist() == [1, 1, 1, 1, 1, 1, 0, 0]
+    assert verdicts.same_clip.tolist() == [1] * 4 + [0] * 4

@@ -1,19 +1,24 @@
-"""The table of methods: every row builds, learns and is saved, and does without what it lacks."""
+"""The table of methods: parts, losses and gradients of every row."""
 
 from dataclasses import replace
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.errors import MocapError
 from mocap_cli.learning.data.batch import Batch
 from mocap_cli.learning.loop.losses import LossWeights, losses
 from mocap_cli.learning.loop.settings import _FIRST_BOX_SIZE, Settings
+from mocap_cli.learning.model.baselines import rotate_between_views
 from mocap_cli.learning.model.methods import METHODS, Method, find_method
-from mocap_cli.learning.model.model import SMALL, Model
-from mocap_cli.learning.turning import rotate_between_views
+from mocap_cli.learning.model.model import Model
+from mocap_cli.learning.model.model_config import MODEL_PRESETS
 
-TINY = replace(SMALL, detector_side=32, crop=32, tv=24, ti=8, widths=(16, 16, 8, 8), depth=1)
+TINY = replace(
+    MODEL_PRESETS["small"], detector_side=32, crop=32, tv=24, ti=8, widths=(16, 16, 8, 8), depth=1
+)
 BOXED = {"contrast", "prior"}
 DRAWN = {"pixels", "features", "prior"}
 WANTED = {
@@ -49,7 +54,7 @@ def test_the_table_holds_every_system_of_the_comparison():
 
 
 @pytest.mark.parametrize("name", WANTED)
-def test_each_method_has_its_losses_and_every_part_of_it_learns(name):
+def test_each_method_has_its_losses_and_every_part_gets_a_gradient(name):
     model, method = Model(replace(TINY, method=name)), METHODS[name]
     found = losses(model(batch_of(), method), batch_of(), method, LossWeights())
     assert set(found) == WANTED[name]
@@ -64,8 +69,41 @@ def test_each_method_has_its_losses_and_every_part_of_it_learns(name):
     )
 
 
+class HostCopies(TorchDispatchMode):
+    """Notes what a GPU would wait for: tensors made of Python numbers, and numbers read out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func in (torch.ops.aten.lift_fresh.default, torch.ops.aten._local_scalar_dense.default):
+            self.found.append(func)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("gravity", [False, True])
+@pytest.mark.parametrize("name", ["ours", "drnet", "nsd", "mv-css"])
+def test_a_training_step_copies_nothing_from_or_to_the_host(name, gravity):
+    if gravity and name == "mv-css":
+        return
+    config = replace(TINY, method=name, keypoints=len(KEYPOINTS))
+    method = METHODS[name].in_free_fall() if gravity else METHODS[name]
+    model, batch = Model(config).train(), batch_of()
+    batch = replace(batch, labels=torch.rand(2, 4, len(KEYPOINTS), 3))
+
+    def step() -> None:
+        found = losses(model(batch, method), batch, method, LossWeights())
+        torch.stack(list(found.values())).sum().backward()
+
+    step()  # fills the caches of constants
+    with HostCopies() as copies:
+        step()
+    assert copies.found == []
+
+
 @pytest.mark.parametrize("name", ["ours", "drnet", "nsd"])
-def test_half_precision_finds_nearly_the_same_losses(name):
+def test_half_precision_gives_nearly_the_same_losses(name):
     model, method = Model(replace(TINY, method=name)).eval(), METHODS[name]
     with torch.no_grad():
         full = losses(model(batch_of(), method), batch_of(), method, LossWeights())
@@ -78,57 +116,57 @@ def test_half_precision_finds_nearly_the_same_losses(name):
 
 
 @pytest.mark.parametrize("name", ["ours", "drnet", "nsd"])
-def test_in_free_fall_any_drawing_method_is_taught_by_gravity_alone(name):
+def test_the_free_fall_stage_of_any_decoder_method_has_no_contrast(name):
     model, method = Model(replace(TINY, method=name)), METHODS[name].in_free_fall()
     assert method.slots == ("equal",) * 4
     found = losses(model(batch_of(), method), batch_of(), method, LossWeights())
     assert set(found) == DRAWN | {"acceleration", "order", "scale"}
 
 
-def test_gravity_teaches_no_method_without_a_detector():
+def test_a_method_without_a_detector_has_no_free_fall_stage():
     with pytest.raises(MocapError, match="css has no detector"):
         METHODS["css"].in_free_fall()
 
 
-def test_a_wrong_name_is_told_the_right_ones():
+def test_an_unknown_method_raises_an_error_that_lists_the_valid_ones():
     with pytest.raises(MocapError) as caught:
         find_method("our")
     assert "css-stn-dec-split" in caught.value.hint
 
 
-def test_a_row_that_makes_no_sense_is_refused():
+def test_an_inconsistent_method_is_refused():
     with pytest.raises(ValueError, match="detector"):
         Method(name="x", detector=False)
     with pytest.raises(ValueError, match="two views"):
         Method(name="x", rotates_codes=True)
 
 
-def test_contrast_chooses_what_the_four_frames_are():
+def test_the_contrast_decides_which_four_frames_are_sampled():
     assert METHODS["ours"].slots == ("reference", "near", "middle", "far")
     assert METHODS["css"].slots == ("reference", "near", "far", "far")
     assert METHODS["mv-css"].slots[1] == METHODS["nsd"].slots[1] == "view"
 
 
-def test_codes_turned_there_and_back_are_what_they_were():
+def test_codes_rotated_twice_are_unchanged():
     codes, turns = torch.randn(2, 4, 12), torch.linalg.qr(torch.randn(2, 4, 3, 3))[0]
     once = rotate_between_views(codes, turns)
     assert torch.allclose(rotate_between_views(once, turns), codes, atol=1e-5)
     assert torch.allclose(once[:, 2:], codes[:, 2:], atol=1e-5)
 
 
-def test_a_code_that_stands_still_in_the_world_is_found_by_the_other_camera():
+def test_points_fixed_in_the_world_rotate_into_the_other_cameras_code():
     world = torch.randn(5, 3)
     turns = torch.linalg.qr(torch.randn(1, 4, 3, 3))[0]
     seen = (world @ turns.transpose(-1, -2)).flatten(-2)  # each camera's code of it
     assert torch.allclose(rotate_between_views(seen, turns), seen, atol=1e-5)
 
 
-def test_nsd_without_calibrated_cameras_says_what_it_lacks():
-    with pytest.raises(MocapError, match="how the cameras are turned"):
+def test_nsd_without_camera_rotations_raises_an_error():
+    with pytest.raises(MocapError, match="rotations of the cameras"):
         rotate_between_views(torch.randn(1, 4, 6), None)
 
 
-def test_boxes_are_asked_to_be_large_first_and_to_come_down_to_the_subject():
+def test_the_box_prior_starts_large_and_shrinks_to_the_subject():
     settings = Settings(weights=LossWeights(prior_size=(0.1, 0.4)), shrink_steps=100)
     sizes = torch.tensor([settings.weights_at(step).prior_size for step in (0, 50, 100, 900)])
     assert torch.allclose(sizes[0], torch.tensor(_FIRST_BOX_SIZE))

@@ -1,4 +1,4 @@
-"""The model: what passes between its parts, what it learns from a tiny clip, and its file."""
+"""The model: its parts, what it learns from a tiny clip, and its file."""
 
 import json
 import math
@@ -9,24 +9,25 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.errors import MocapError
 from mocap_cli.learning.data.batch import Batch
-from mocap_cli.learning.data.subject_size import subject_size
-from mocap_cli.learning.features import LossNetwork
-from mocap_cli.learning.loop.losses import LossWeights, losses
-from mocap_cli.learning.model.autoencoder import jitter_colours
-from mocap_cli.learning.model.backbones import make_backbone
+from mocap_cli.learning.data.subject_size import measure_subject_size
+from mocap_cli.learning.loop.losses import LossWeights, _label_loss, losses
+from mocap_cli.learning.loop.previews import _preview_images
+from mocap_cli.learning.model import model_config
+from mocap_cli.learning.model.autoencoder import _mask
+from mocap_cli.learning.model.backbones import LossNetwork, make_backbone
+from mocap_cli.learning.model.crop_augmentation import jitter_colours
 from mocap_cli.learning.model.methods import METHODS
-from mocap_cli.learning.model.model import (
-    _FULL,
-    SMALL,
-    Model,
-    _swap_in_time,
-    with_available_weights,
-)
+from mocap_cli.learning.model.model import Model, _farthest_in_time
+from mocap_cli.learning.model.model_config import MODEL_PRESETS, with_available_weights
 from mocap_cli.learning.model.model_file import open_model, save_model
+from mocap_cli.learning.model.spatial_transformer import _box_from_raw
 
-TINY = replace(SMALL, detector_side=32, crop=32, tv=24, ti=8, widths=(16, 16, 8, 8), depth=1)
+TINY = replace(
+    MODEL_PRESETS["small"], detector_side=32, crop=32, tv=24, ti=8, widths=(16, 16, 8, 8), depth=1
+)
 OURS = METHODS["ours"]
 
 
@@ -47,12 +48,12 @@ def model():
     return Model(TINY)
 
 
-def test_shapes_are_as_they_are_written(model):
+def test_outputs_have_the_documented_shapes(model):
     out = model(noise(), OURS)
     assert out.tv.shape == (2, 4, 24)
     assert out.ti.shape == (2, 4, 8)
     assert out.boxes.shape == (2, 4, 4)
-    assert out.crops.shape == out.drawn.shape == (2, 4, 3, 32, 32)
+    assert out.crops.shape == out.decoded.shape == (2, 4, 3, 32, 32)
     assert out.masks.shape == (2, 4, 1, 32, 32)
     assert out.composite.shape == (2, 4, 3, 32, 48)
 
@@ -64,7 +65,7 @@ def test_a_mask_reaches_one_and_ends_before_its_crop_does(model):
     assert masks.min() >= 0
 
 
-def test_where_the_background_is_unknown_nothing_is_asked(model):
+def test_an_unknown_background_has_no_reconstruction_error(model):
     with torch.no_grad():
         nowhere, everywhere = noise(known=False), noise(known=True)
         out = model(nowhere, OURS)
@@ -74,12 +75,13 @@ def test_where_the_background_is_unknown_nothing_is_asked(model):
         assert (model(everywhere, OURS).composite[..., :2] - frames[..., :2]).abs().max() > 0.1
 
 
-def test_each_frame_wears_the_looks_of_the_one_farthest_in_time():
-    looks, times = torch.arange(4.0)[None, :, None], torch.tensor([[1.0, 1.2, 0.5, 4.0]])
-    assert _swap_in_time(looks, times).flatten().tolist() == [3, 3, 3, 2]
+def test_each_frame_gets_the_appearance_of_the_frame_farthest_in_time():
+    times = torch.tensor([[1.0, 1.2, 0.5, 4.0], [0.0, 1.0, 2.0, 1.0], [2.0, 1.0, 0.0, 1.0]])
+    ends, choice = _farthest_in_time(times)
+    assert ends.gather(1, choice).tolist() == [[3, 3, 3, 2], [2, 0, 0, 0], [2, 0, 0, 0]]
 
 
-def test_what_a_frame_gives_does_not_depend_on_its_company(model):
+def test_codes_of_a_frame_do_not_depend_on_its_batch(model):
     model.eval()
     frames = noise().frames.flatten(0, 1)
     with torch.no_grad():
@@ -123,14 +125,30 @@ def test_lite_gives_maps_at_a_quarter_an_eighth_and_a_sixteenth():
     assert [tuple(m.shape[1:]) for m in maps] == [(24, 16, 24), (40, 8, 12), (112, 4, 6)]
 
 
-def test_keypoints_are_told_in_the_box_and_found_in_the_picture():
-    torch.manual_seed(0)
-    model = Model(replace(TINY, keypoints=5))
-    for p in model.pose.leave.parameters():
-        torch.nn.init.zeros_(p)
-    box = torch.tensor([0.2, 0.4, 0.5, -0.25])
-    found = model.read_keypoints(torch.randn(1, 1, 24), box.expand(1, 1, 4))
-    assert torch.allclose(found[0, 0], torch.tensor([0.75, 0.375]).expand(5, 2))
+def test_a_mistake_of_a_keypoint_costs_the_same_in_boxes_of_every_size_and_in_x_and_y():
+    """A tenth of the crop's side off, horizontally or vertically."""
+    crop = torch.full((1, 1, 5, 2), 0.2)
+    costs = []
+    for box in ([0.7, 0.7, 0.0, 0.0], [0.3, 0.6, 0.2, -0.1], [0.05, 0.1, -0.5, 0.4]):
+        boxes = torch.tensor(box).view(1, 1, 4)
+        size, centre = boxes[..., None, :2], boxes[..., None, 2:]
+        for off in ((0.2, 0.0), (0.0, 0.2)):
+            place = (size * (crop + torch.tensor(off)) + centre + 1) / 2
+            labels = torch.cat((place, torch.ones(1, 1, 5, 1)), -1)
+            costs.append(_label_loss(crop, labels, boxes).item())
+    assert costs == pytest.approx([0.1**2 / 2] * 6, rel=1e-3)
+
+
+def test_a_keypoint_far_outside_the_crop_counts_nothing():
+    boxes = torch.tensor([[[0.1, 0.1, -0.5, 0.0]]])
+    labels = torch.tensor([[[[0.9, 0.5, 1.0], [0.25, 0.5, 1.0]]]])
+    keypoints = torch.zeros(1, 1, 2, 2)
+    assert _label_loss(keypoints, labels, boxes).item() == pytest.approx(0, abs=1e-9)
+
+
+def test_keypoints_are_predicted_in_the_crop():
+    model = Model(replace(TINY, keypoints=len(KEYPOINTS)))
+    assert model(noise(), OURS).keypoints.shape == (2, 4, len(KEYPOINTS), 2)
 
 
 def clip_of_a_blob(T=48, H=48, W=64, seed=0):
@@ -157,7 +175,7 @@ def overlap(a, b):
     return inside / ((a[:, 2:] - a[:, :2]).prod(-1) + (b[:, 2:] - b[:, :2]).prod(-1) - inside)
 
 
-def test_the_subjects_size_is_measured_from_frames_and_their_background():
+def test_the_subject_size_is_measured_from_frames_and_their_background():
     frames, plate, _, times = clip_of_a_blob()
     batch = Batch(
         frames[None],
@@ -166,13 +184,13 @@ def test_the_subjects_size_is_measured_from_frames_and_their_background():
         times[None],
         torch.zeros(1, 48, dtype=torch.long),
     )
-    across, down = subject_size(batch)  # the disc is 18 pixels across
+    across, down = measure_subject_size(batch)  # the disc is 18 pixels across
     assert across == pytest.approx(18 / 64, rel=0.15)
     assert down == pytest.approx(18 / 48, rel=0.15)
-    assert subject_size(replace(batch, frames=batch.plates)) == (0.5, 0.5)
+    assert measure_subject_size(replace(batch, frames=batch.plates)) == (0.5, 0.5)
 
 
-def test_on_a_tiny_clip_the_box_finds_what_moves_without_being_told():
+def test_the_detector_learns_to_box_the_moving_subject_without_labels():
     torch.manual_seed(0)
     frames, plate, boxes, times = clip_of_a_blob()
     H, W = frames.shape[-2:]
@@ -210,7 +228,8 @@ def test_a_model_read_back_gives_the_same_numbers(tmp_path, model):
         for a, b in zip(model.eval().encode(frames), again.encode(frames), strict=True):
             assert torch.equal(a, b)
     assert again.features is None
-    assert open_model(path, learns=True)[0].features is not None
+    again.add_loss_network()
+    assert again.features is not None
     model.train()
 
 
@@ -219,7 +238,23 @@ def tampered(path, change):
     with safe_open(path, framework="pt") as file:
         header, tensors = file.metadata(), {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
     change(header, tensors)
+    header.pop("seal", None)  # as in files written before there was one
     save_file(tensors, path, header)
+
+
+def test_a_model_of_before_the_seal_opens_and_a_sealed_one_that_was_changed_is_refused(
+    tmp_path, model
+):
+    path = tmp_path / "model.safetensors"
+    save_model(path, model, {})
+    sealed = path.read_bytes()
+    tampered(path, lambda header, tensors: None)
+    assert open_model(path)[0].config == model.config
+    path.write_bytes(sealed[:-100] + bytes([sealed[-100] ^ 1]) + sealed[-99:])
+    with pytest.raises(MocapError, match="damaged or was changed"):
+        open_model(path)
+    with pytest.raises(MocapError, match="is a folder"):
+        open_model(tmp_path)
 
 
 def not_finite(header, tensors):
@@ -235,8 +270,8 @@ def too_large(header, tensors):
     [
         (not_finite, "not finite"),
         (too_large, "does not hold a whole model"),
-        (lambda header, tensors: tensors.pop("encoder.varying.bias"), "missing or foreign"),
-        (lambda header, tensors: tensors.update(more=torch.ones(1)), "missing or foreign"),
+        (lambda header, tensors: tensors.pop("encoder.varying.bias"), "missing or unknown"),
+        (lambda header, tensors: tensors.update(more=torch.ones(1)), "missing or unknown"),
         (lambda header, tensors: header.update(config="{}{"), "does not hold a whole model"),
         (lambda header, tensors: header.update(config='{"shell": 1}'), "whole model"),
         (lambda header, tensors: header.update(format="other"), "not a model of this program"),
@@ -250,7 +285,7 @@ def test_a_tampered_model_is_refused(tmp_path, model, change, says):
         open_model(path)
 
 
-def test_a_pickle_is_refused_and_nothing_in_it_runs(tmp_path):
+def test_a_pickle_is_refused_and_runs_no_code(tmp_path):
     path = tmp_path / "model.safetensors"
 
     class Bomb:
@@ -263,27 +298,27 @@ def test_a_pickle_is_refused_and_nothing_in_it_runs(tmp_path):
     assert not (tmp_path / "boom").exists()
 
 
-def test_the_sheet_has_every_part_and_every_pose_in_everybodys_looks(model):
-    parts = model.parts_for_sheet(noise(B=3))
+def test_a_sheet_has_every_part_and_every_pose_with_every_appearance(model):
+    parts = _preview_images(model, noise(B=3))
     assert parts.swaps.shape == (3, 3, 3, 32, 32)
     assert parts.composite.shape == (3, 3, 32, 48)
     assert all(0 <= p.min() <= p.max() <= 1 for p in (parts.masks, parts.swaps, parts.composite))
-    plain = Model(replace(TINY, method="dsl")).parts_for_sheet(noise())
+    plain = _preview_images(Model(replace(TINY, method="dsl")), noise())
     assert plain.boxes is plain.masks is plain.swaps is None
 
 
-def test_without_the_internet_the_full_size_starts_from_what_is_shipped(monkeypatch):
-    monkeypatch.setattr("mocap_cli.learning.model.model.reachable", lambda name: name != "resnet50")
-    found = with_available_weights(_FULL)
+def test_without_the_internet_the_full_size_starts_from_the_bundled_weights(monkeypatch):
+    monkeypatch.setattr(model_config, "weights_available", lambda name: name != "resnet50")
+    found = with_available_weights(MODEL_PRESETS["full"])
     assert {found.detector, found.encoder, found.features} == {"lite0"}
-    assert (found.crop, found.tv) == (_FULL.crop, _FULL.tv)
-    monkeypatch.setattr("mocap_cli.learning.model.model.reachable", lambda name: True)
-    assert with_available_weights(_FULL) is _FULL
+    assert (found.crop, found.tv) == (MODEL_PRESETS["full"].crop, MODEL_PRESETS["full"].tv)
+    monkeypatch.setattr(model_config, "weights_available", lambda name: True)
+    assert with_available_weights(MODEL_PRESETS["full"]) is MODEL_PRESETS["full"]
 
 
 def test_resnets_run_with_the_papers_head_and_keep_imagenets_statistics():
     config = replace(TINY, detector="resnet18", encoder="resnet18", detector_head="mean")
-    model = Model(config, taught=False).train()
+    model = Model(config, pretrained=False).train()
     before = {k: v.clone() for k, v in model.state_dict().items() if "running" in k}
     out = model(noise(B=1), OURS)
     assert out.tv.shape == (1, 4, 24)
@@ -293,4 +328,59 @@ def test_resnets_run_with_the_papers_head_and_keep_imagenets_statistics():
 
 
 def test_the_full_size_is_the_papers():
-    assert (_FULL.crop, _FULL.tv, _FULL.ti, _FULL.widths) == (128, 600, 128, (256, 128, 64, 32))
+    full = MODEL_PRESETS["full"]
+    assert (full.crop, full.tv, full.ti, full.widths) == (128, 600, 128, (256, 128, 64, 32))
+
+
+@pytest.mark.parametrize("preset", ["full", "small"])
+def test_boxes_of_the_full_size_come_down_to_a_twentieth_of_the_image(preset):
+    raw = torch.full((1, 4), -99.0)
+    sizes = _box_from_raw(raw, MODEL_PRESETS[preset].smallest)[0, :2]
+    assert (sizes <= (0.05 if preset == "full" else 0.06)).all()
+
+
+def test_a_mask_whose_logits_are_all_very_low_is_finite_and_has_a_gradient():
+    logits = torch.full((1, 1, 32, 32), -200.0)
+    logits[..., 16, 16] = -150.0
+    logits.requires_grad_()
+    mask = _mask(logits)
+    assert mask[0, 0, 16, 16].item() == pytest.approx(1)
+    assert torch.isfinite(mask).all()
+    mask[..., 10, 10].sum().backward()
+    assert torch.isfinite(logits.grad).all()
+    flat = _mask(torch.full((1, 1, 32, 32), -200.0, requires_grad=True))
+    assert torch.allclose(flat, _mask(torch.full((1, 1, 32, 32), -70.0)), atol=1e-6)
+
+
+def test_encoding_runs_the_backbone_once_and_on_the_models_device(model, monkeypatch):
+    runs = []
+    whole = model.encoder.backbone.forward
+    monkeypatch.setattr(
+        model.encoder.backbone, "forward", lambda crops: (runs.append(1), whole(crops))[1]
+    )
+    frames = noise(B=1).frames[0]
+    model.eval()
+    with torch.no_grad():
+        tv, ti, _ = model.encode(frames)
+        crops = model.detect_and_crop(frames.float() / 255)[1]
+        assert len(runs) == 1
+        assert torch.allclose(tv, model.encoder.time_variant(crops), atol=1e-6)
+        assert torch.allclose(ti, model.encoder.time_invariant(crops), atol=1e-6)
+    model.train()
+    assert tv.device == ti.device == model.device
+
+
+def test_the_appearance_of_only_two_frames_an_item_is_encoded(model, monkeypatch):
+    sizes = []
+    whole = model.encoder.time_invariant
+    monkeypatch.setattr(
+        model.encoder, "time_invariant", lambda crops: (sizes.append(len(crops)), whole(crops))[1]
+    )
+    model(noise(B=3), OURS)
+    assert sizes == [6]
+
+
+def test_the_loss_network_has_no_layer_whose_map_is_not_compared():
+    backbone = LossNetwork("resnet18", 64, pretrained=False).backbone
+    assert len(backbone.layers) == 3
+    assert len(make_backbone("resnet18", pretrained=False).layers) == 4

@@ -1,4 +1,4 @@
-"""Sheets and curves: what they show is where it is."""
+"""Preview sheets and loss curves."""
 
 import numpy as np
 import pytest
@@ -7,26 +7,24 @@ from blob import TINY, scenes, settings
 
 from mocap_cli.cli.pretrain_table import format_duration
 from mocap_cli.learning.data.dataset import Dataset
-from mocap_cli.learning.gallery import Previews
 from mocap_cli.learning.loop.loss_curves import draw_curves
 from mocap_cli.learning.loop.metrics_log import METRICS
-from mocap_cli.learning.loop.previews import draw_sheet
+from mocap_cli.learning.loop.previews import Previews, _draw_sheet, _PreviewImages
 from mocap_cli.learning.model.model import Model
-from mocap_cli.learning.parts import PreviewImages
 
 YELLOW = (255, 210, 0)
 
 
-def parts(count: int, **changes) -> PreviewImages:
+def parts(count: int, **changes) -> _PreviewImages:
     grey = torch.full((count, 3, 72, 144), 0.5)
-    nothing = dict.fromkeys(("boxes", "masks", "drawn", "composite", "swaps"))
-    return PreviewImages(frames=grey, plates=grey, crops=grey[..., :72], **{**nothing, **changes})
+    nothing = dict.fromkeys(("boxes", "masks", "decoded", "composite", "swaps"))
+    return _PreviewImages(frames=grey, plates=grey, crops=grey[..., :72], **{**nothing, **changes})
 
 
 def test_a_box_is_outlined_where_it_lies():
     """A quarter of the picture's width to the right of its middle, as high as half of it."""
     boxes = torch.tensor([[0.25, 0.5, 0.25, 0.0]])
-    sheet = draw_sheet(parts(1, boxes=boxes), "")
+    sheet = _draw_sheet(parts(1, boxes=boxes), "")
     rows, columns = np.nonzero((sheet == YELLOW).all(-1))
     # The picture is 144x72 in the middle of a tile of 144x144.
     assert columns.min() == pytest.approx(72, abs=1)
@@ -34,15 +32,15 @@ def test_a_box_is_outlined_where_it_lies():
     assert rows.max() - rows.min() == pytest.approx(36, abs=1)
 
 
-def test_a_method_that_draws_nothing_shows_what_it_has():
-    full = {"masks": torch.ones(2, 1, 32, 32), "drawn": torch.ones(2, 3, 32, 32)}
-    narrow, wide = draw_sheet(parts(2), "css"), draw_sheet(parts(2, **full), "ours")
+def test_the_sheet_of_a_method_without_a_decoder_has_fewer_columns():
+    full = {"masks": torch.ones(2, 1, 32, 32), "decoded": torch.ones(2, 3, 32, 32)}
+    narrow, wide = _draw_sheet(parts(2), "css"), _draw_sheet(parts(2, **full), "ours")
     assert wide.shape[1] - narrow.shape[1] == 2 * (narrow.shape[1] // 3)
-    swapped = draw_sheet(parts(2, swaps=torch.zeros(2, 2, 3, 32, 32), **full), "ours")
+    swapped = _draw_sheet(parts(2, swaps=torch.zeros(2, 2, 3, 32, 32), **full), "ours")
     assert swapped.shape[0] > wide.shape[0]
 
 
-def test_a_falling_loss_falls_on_the_picture_and_every_loss_has_a_plot():
+def test_a_falling_loss_falls_in_its_plot_and_every_loss_has_one():
     rows = [{"step": i, "falls": 10.0 - i / 10, "rises": i / 10} for i in range(1, 101)]
     picture = draw_curves(rows)
     assert draw_curves([*rows, {"step": 100, "more": 1.0}]).shape == picture.shape
@@ -60,7 +58,7 @@ def _height(plot) -> tuple[float, float]:
     return rows[columns < middle].mean(), rows[columns > middle].mean()
 
 
-def test_the_gallery_draws_at_first_when_it_is_time_and_at_last_and_changes_no_model(tmp_path):
+def test_previews_are_written_at_first_when_due_and_at_last_and_change_no_model(tmp_path):
     torch.manual_seed(1)
     model = Model(TINY).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -74,6 +72,6 @@ def test_the_gallery_draws_at_first_when_it_is_time_and_at_last_and_changes_no_m
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
 
-def test_time_left_reads_as_people_say_it():
+def test_durations_are_formatted_in_two_units():
     said = [format_duration(seconds) for seconds in (4.4, 61, 3600 * 2 + 300, 86400 * 3 + 7200)]
     assert said == ["4 s", "1 min 1 s", "2 h 5 min", "3 d 2 h"]

@@ -7,12 +7,17 @@ import pytest
 from blob import scenes
 
 from mocap_cli.errors import MocapError
-from mocap_cli.learning.data.dataset import Dataset, take_and_view
-from mocap_cli.learning.data.sampling import BatchIndices, Gaps, UsableFrames, sample_batch
+from mocap_cli.learning.data.dataset import Dataset
+from mocap_cli.learning.data.ingest import _take_and_view
+from mocap_cli.learning.data.sampling import BatchIndices, BatchSampler, Gaps, UsableFrames
 from mocap_cli.learning.model.methods import METHODS
 
 GAPS = Gaps(near=0.3, far=2.0, fall=(0.2, 0.4))
 OURS = METHODS["ours"].slots
+
+
+def sample_batch(clips, slots, gaps, size, seed) -> BatchIndices:
+    return BatchSampler(clips, gaps).batch(slots, size, seed)
 
 
 def reel(times, clip=0, take=0, view=0) -> UsableFrames:
@@ -53,7 +58,7 @@ def test_near_middle_and_far_are_as_far_apart_as_they_say():
     assert (far >= GAPS.far).all()
 
 
-def test_every_allowed_frame_is_drawn_and_no_other():
+def test_every_allowed_frame_is_sampled_and_no_other():
     times = uneven(40)
     rows = sample_batch(
         [reel(times)], ("reference", "near", "far", "far"), GAPS, 20000, (2, 2)
@@ -65,7 +70,7 @@ def test_every_allowed_frame_is_drawn_and_no_other():
         assert set(mine[:, 2]) == set(np.flatnonzero(away >= GAPS.far)) or away.max() < GAPS.far
 
 
-def test_every_frame_is_as_often_the_reference_whatever_clip_it_is_of():
+def test_every_frame_is_equally_often_the_reference():
     reels = [reel(uneven(10)), reel(uneven(30, 1), clip=1)]
     drawn = sample_batch(reels, OURS, GAPS, 40000, (3, 3))
     counts = Counter(zip(drawn.clips[:, 0].tolist(), drawn.frames[:, 0].tolist(), strict=True))
@@ -79,7 +84,7 @@ def test_a_clip_shorter_than_far_gives_its_farthest_frame():
     assert np.allclose(np.abs(far - reference), np.maximum(reference, 0.4 - reference))
 
 
-def test_the_gravity_stage_gets_four_frames_equally_spaced_in_time():
+def test_the_free_fall_stage_samples_four_frames_equally_spaced_in_time():
     slots = METHODS["ours"].in_free_fall().slots
     steps = np.diff(sample_batch([reel(np.arange(60) / 30)], slots, GAPS, 200, (5, 5)).times)
     assert (steps > 0).all()
@@ -104,15 +109,15 @@ def test_two_views_are_paired_only_where_both_show_the_moment():
         sample_batch([early, apart], METHODS["mv-css"].slots, GAPS, 2, (6, 6))
 
 
-def test_several_views_are_asked_for_in_words_where_there_is_one():
+def test_a_method_for_several_views_refuses_clips_of_one_camera():
     with pytest.raises(MocapError, match="several cameras"):
         sample_batch([reel(uneven(50))], METHODS["nsd"].slots, GAPS, 2, (7, 7))
 
 
 def test_a_camera_number_in_the_name_makes_files_one_take():
-    assert take_and_view("jump.cam2") == ("jump", 2)
-    assert take_and_view("jump_CAM10") == ("jump", 10)
-    assert take_and_view("webcam3") == ("webcam3", 0)
+    assert _take_and_view("jump.cam2") == ("jump", 2)
+    assert _take_and_view("jump_CAM10") == ("jump", 10)
+    assert _take_and_view("webcam3") == ("webcam3", 0)
 
 
 def test_processes_share_a_batch_without_loss():
@@ -122,8 +127,8 @@ def test_processes_share_a_batch_without_loss():
 
 
 def test_held_out_frames_are_one_stretch_that_training_never_sees():
-    footage = Dataset([scenes(0, 100), scenes(1, 10)])
-    train, held = footage.usable_frames("train"), footage.usable_frames("held-out")
+    dataset = Dataset([scenes(0, 100), scenes(1, 10)])
+    train, held = dataset.training_frames(), dataset.held_out_frames()
     assert [len(r) for r in held] == [10, 0]  # of ten frames none can be spared
     assert (np.diff(held[0].frames) == 1).all()
     assert not set(held[0].frames) & set(train[0].frames)
@@ -131,12 +136,12 @@ def test_held_out_frames_are_one_stretch_that_training_never_sees():
 
 
 def test_views_of_a_take_agree_on_what_is_held_out():
-    footage = Dataset([scenes(0, 80, take="jump", view=1), scenes(1, 80, take="jump", view=2)])
-    first, second = footage.usable_frames("held-out")
+    dataset = Dataset([scenes(0, 80, take="jump", view=1), scenes(1, 80, take="jump", view=2)])
+    first, second = dataset.held_out_frames()
     assert (first.frames == second.frames).all()
 
 
-def test_frames_without_anybody_and_with_a_crowd_are_left_out():
+def test_empty_frames_and_frames_with_several_people_are_left_out():
     clip = scenes(0, 60)
     clip.stored.moved[:10] = 0.0
     clip.stored.people[50:] = 3
@@ -144,14 +149,15 @@ def test_frames_without_anybody_and_with_a_crowd_are_left_out():
     assert (census.frames, census.empty, census.crowded) == (60, 10, 10)
 
     def used(crowds) -> set:
-        footage = Dataset([clip], crowds)
-        return {int(f) for s in ("train", "held-out") for f in footage.usable_frames(s)[0].frames}
+        dataset = Dataset([clip], crowds)
+        splits = dataset.training_frames(), dataset.held_out_frames()
+        return {int(f) for clips in splits for f in clips[0].frames}
 
     assert used("skip") == set(range(10, 50))
     assert used("keep") == set(range(10, 60))
 
 
-def test_leaves_that_move_are_nobody_and_a_diver_that_no_network_sees_is_somebody():
+def test_moving_leaves_are_an_empty_frame_and_an_undetected_diver_is_not():
     clip = scenes(0, 60)
     clip.stored.people[:30] = 0
     clip.stored.moved[:10] = 0.02  # leaves
@@ -161,13 +167,13 @@ def test_leaves_that_move_are_nobody_and_a_diver_that_no_network_sees_is_somebod
     assert Dataset([clip]).count_frames(clip).empty == 0
 
 
-def test_a_gathered_batch_shows_the_frames_that_were_drawn():
-    footage = Dataset([scenes(0), scenes(1)])
-    drawn = sample_batch(footage.usable_frames("train"), OURS, Gaps(near=0.3, far=1.0), 3, (9, 9))
-    batch = footage.gather(drawn)
+def test_a_gathered_batch_has_the_sampled_frames():
+    dataset = Dataset([scenes(0), scenes(1)])
+    drawn = sample_batch(dataset.training_frames(), OURS, Gaps(near=0.3, far=1.0), 3, (9, 9))
+    batch = dataset.gather(drawn)
     for b in range(3):
         for s in range(4):
-            stored = footage.clips[drawn.clips[b, s]].stored
+            stored = dataset.clips[drawn.clips[b, s]].stored
             shown = batch.frames[b, s].permute(1, 2, 0).numpy()
             assert np.array_equal(shown, stored.frames[drawn.frames[b, s]])
             assert np.array_equal(batch.plates[b, s].permute(1, 2, 0).numpy(), stored.plates[0])

@@ -16,16 +16,16 @@ from mocap_cli.body.motion import write_motion
 from mocap_cli.errors import MocapError
 from mocap_cli.io.video_cache import video_sha256
 from mocap_cli.learning.data import decoding as filling
-from mocap_cli.learning.data.decoding import frame_size, store_video
+from mocap_cli.learning.data.decoding import store_video
 from mocap_cli.learning.data.ingest import (
-    CAMERAS,
-    ClipSource,
-    default_gaps,
+    _CAMERAS,
+    _ClipSource,
     ingest,
     open_dataset,
     probe_videos,
 )
 from mocap_cli.learning.data.store import StoreRecipe, open_clip
+from mocap_cli.learning.options import _default_gaps, _frame_size
 from mocap_cli.tracking.track import TrackOptions
 from mocap_cli.video.probe import probe
 
@@ -49,7 +49,7 @@ class Wall:
 
 @pytest.fixture(autouse=True)
 def background(monkeypatch):
-    """No video of these needs its background found."""
+    """No video of these needs a background made."""
     monkeypatch.setattr(filling, "open_or_make_background", lambda *given: Wall())
 
 
@@ -96,7 +96,7 @@ def test_another_size_is_another_address(tmp_path):
     assert stored(video, store, small).frames.shape[1:] == (24, 32, 3)
 
 
-def test_an_upright_clip_among_wide_ones_stands_whole_between_black_bars(tmp_path):
+def test_a_portrait_clip_among_landscape_ones_is_letterboxed(tmp_path):
     clip = stored(film(tmp_path / "a.mp4", size=(48, 64)), tmp_path / "store")
     left, top, width, height = clip.picture
     assert (left, top, width, height) == (14, 0, 36, 48)
@@ -106,13 +106,13 @@ def test_an_upright_clip_among_wide_ones_stands_whole_between_black_bars(tmp_pat
     assert clip.known[0, :, : left - 1].all()  # black is black: there is nothing to find out
 
 
-def test_the_commonest_shape_of_a_folder_is_the_shape_of_all(tmp_path):
+def test_the_most_common_shape_is_the_shape_of_all_stored_frames(tmp_path):
     wide = [probe(film(tmp_path / f"{i}.mp4", size=(64, 36))) for i in range(2)]
     tall = probe(film(tmp_path / "tall.mp4", size=(36, 64)))
-    assert frame_size([tall, *wide], 128) == (128, 72)
+    assert _frame_size([tall, *wide], 128) == (128, 72)
 
 
-def test_a_plate_that_stays_is_kept_once_and_one_that_moves_for_every_frame(tmp_path, monkeypatch):
+def test_a_static_plate_is_stored_once_and_a_moving_one_for_every_frame(tmp_path, monkeypatch):
     video = film_blob(tmp_path / "a.mp4", seconds=1)
     recipe = StoreRecipe(width=SIZE[0], height=SIZE[1], fps=15)
     still = stored(video, tmp_path / "still", recipe)
@@ -126,7 +126,7 @@ def test_a_plate_that_stays_is_kept_once_and_one_that_moves_for_every_frame(tmp_
     assert still.known[0, :, SIZE[0] // 4 :].all()
 
 
-def test_a_person_before_the_plate_has_moved_and_the_plate_itself_has_not(tmp_path):
+def test_a_person_is_foreground_and_the_plate_itself_is_not(tmp_path):
     recipe = StoreRecipe(width=SIZE[0], height=SIZE[1], fps=15)
     video = film_blob(tmp_path / "a.mp4", seconds=1)
     assert (stored(video, tmp_path / "store", recipe).moved > 0.05).all()
@@ -145,7 +145,7 @@ def test_an_interrupted_clip_leaves_nothing(tmp_path, when):
     assert [path.name for path in (tmp_path / "store").iterdir()] == ["hashes.json"]
 
 
-def test_a_damaged_store_says_what_to_remove(tmp_path):
+def test_the_error_of_a_damaged_store_names_the_folder_to_remove(tmp_path):
     address = store_video(film(tmp_path / "a.mp4"), tmp_path, RECIPE, lambda done: None)
     with (tmp_path / address / "frames.u8").open("r+b") as file:
         file.truncate(100)
@@ -154,7 +154,7 @@ def test_a_damaged_store_says_what_to_remove(tmp_path):
     assert "remove that folder" in error.value.hint
 
 
-def test_corrupt_videos_are_left_out_by_name_and_the_rest_is_used(tmp_path):
+def test_corrupt_videos_are_reported_and_the_rest_is_used(tmp_path):
     good = film(tmp_path / "good.mp4")
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "noise.mp4").write_bytes(bytes(range(256)) * 40)
@@ -162,11 +162,11 @@ def test_corrupt_videos_are_left_out_by_name_and_the_rest_is_used(tmp_path):
     assert list(infos) == [good]
     assert {path.name for path in skipped} == {"empty.mp4", "noise.mp4"}
     found = gathered(infos, tmp_path)
-    assert [clip.name for clip in found.footage.clips] == ["good.mp4"]
-    assert "the wall is painted" in found.footage.clips[0].stored.warnings
+    assert [clip.name for clip in found.dataset.clips] == ["good.mp4"]
+    assert "the wall is painted" in found.dataset.clips[0].stored.warnings
 
 
-def test_a_folder_of_nothing_but_damage_is_one_clear_error(tmp_path):
+def test_a_folder_without_a_readable_video_is_one_error(tmp_path):
     (tmp_path / "empty.mp4").touch()
     with pytest.raises(MocapError, match=r"none of 1 videos can be read; .*empty.mp4 is empty"):
         probe_videos([tmp_path / "empty.mp4"])
@@ -180,11 +180,11 @@ def gathered(infos, folder, **options):
     return ingest(infos, folder / "store", RECIPE, "skip", watch, **options)
 
 
-def test_keypoints_from_beside_the_video_lie_where_the_person_is_stored(tmp_path):
+def test_keypoints_next_to_the_video_are_scaled_to_the_stored_frames(tmp_path):
     video = film(tmp_path / "a.mp4", size=(48, 64))
     motion = stand(video, TrackOptions())
     write_motion(motion, tmp_path / "a.json")
-    clip = gathered(probe_videos([video])[0], tmp_path, keypoints=True).footage.clips[0]
+    clip = gathered(probe_videos([video])[0], tmp_path, keypoints=True).dataset.clips[0]
     assert clip.labels.shape == (15, 21, 3)
     left, top, width, height = clip.stored.picture
     pixels = clip.labels[4, :, :2] * (RECIPE.width, RECIPE.height) - (left, top)
@@ -193,35 +193,37 @@ def test_keypoints_from_beside_the_video_lie_where_the_person_is_stored(tmp_path
     assert clip.labels[4, :, 2] == pytest.approx(motion.score[8])
 
 
-def test_keypoints_that_nobody_found_are_asked_for(tmp_path):
-    with pytest.raises(MocapError, match="no video has keypoints beside it"):
+def test_missing_keypoints_are_one_error(tmp_path):
+    with pytest.raises(MocapError, match="no video has keypoints next to it"):
         gathered(probe_videos([film(tmp_path / "a.mp4")])[0], tmp_path, keypoints=True)
 
 
-def test_cameras_beside_the_videos_turn_their_views(tmp_path):
+def test_cameras_json_gives_the_rotations_of_views(tmp_path):
     for view in (1, 2):
         film(tmp_path / f"jump.cam{view}.mp4", numbers=range(view, view + 30))
     quarter = [[0, 0, -1], [0, 1, 0], [1, 0, 0]]
-    (tmp_path / CAMERAS).write_text(json.dumps({"1": np.eye(3).tolist(), "2": quarter}))
-    footage = gathered(probe_videos(sorted(tmp_path.glob("*.mp4")))[0], tmp_path).footage
+    (tmp_path / _CAMERAS).write_text(json.dumps({"1": np.eye(3).tolist(), "2": quarter}))
+    footage = gathered(probe_videos(sorted(tmp_path.glob("*.mp4")))[0], tmp_path).dataset
     assert [clip.view for clip in footage.clips] == [1, 2]
     assert len({clip.take for clip in footage.clips}) == 1
-    assert (footage.clips[1].turn == np.array(quarter)).all()
-    (tmp_path / CAMERAS).write_text(json.dumps({"1": [[2, 0, 0], [0, 1, 0], [0, 0, 1]]}))
+    assert (footage.clips[1].rotation == np.array(quarter)).all()
+    (tmp_path / _CAMERAS).write_text(json.dumps({"1": [[2, 0, 0], [0, 1, 0], [0, 0, 1]]}))
     with pytest.raises(MocapError, match="camera 1 has no rotation"):
         gathered(probe_videos([tmp_path / "jump.cam1.mp4"])[0], tmp_path)
 
 
-def test_a_run_whose_frames_were_removed_cannot_be_gone_on_with(tmp_path):
-    with pytest.raises(MocapError, match="does not hold"):
-        open_dataset([ClipSource(video="a.mp4", address="gone")], tmp_path, "skip", keypoints=False)
+def test_a_run_whose_stored_frames_were_removed_cannot_be_resumed(tmp_path):
+    with pytest.raises(MocapError, match="no longer holds"):
+        open_dataset(
+            [_ClipSource(video="a.mp4", address="gone")], tmp_path, "skip", keypoints=False
+        )
 
 
 def test_far_and_near_shrink_with_short_clips(tmp_path):
     long, short = (film(tmp_path / f"{n}.mp4", range(n)) for n in (600, 45))
-    assert default_gaps(probe_videos([long])[0]).far == 4.0
-    assert default_gaps(probe_videos([long])[0]).near == pytest.approx(0.2)
-    gaps = default_gaps(probe_videos([short])[0])
+    assert _default_gaps(probe_videos([long])[0]).far == 4.0
+    assert _default_gaps(probe_videos([long])[0]).near == pytest.approx(0.2)
+    gaps = _default_gaps(probe_videos([short])[0])
     assert gaps.far == pytest.approx(0.375)
     assert 0 < gaps.near < gaps.far / 4
 

@@ -1,4 +1,4 @@
-"""More variety than the footage has, and a mean of what it teaches: mirrors, boxes, weights."""
+"""Augmentation of crops and boxes, and the moving average of the weights."""
 
 from dataclasses import replace
 
@@ -7,13 +7,17 @@ import torch
 from blob import TINY, settings
 
 from mocap_cli.body.skeleton import KEYPOINTS
-from mocap_cli.learning.averaged import copy_for_ema
 from mocap_cli.learning.data.batch import Batch
 from mocap_cli.learning.loop.ema import update_ema
-from mocap_cli.learning.mirror import mirror, mirror_keypoints, random_items
+from mocap_cli.learning.loop.training import _copy_for_ema
+from mocap_cli.learning.model.crop_augmentation import (
+    displace_boxes,
+    mirror,
+    mirror_keypoints,
+    random_items,
+)
 from mocap_cli.learning.model.methods import METHODS
 from mocap_cli.learning.model.model import Model
-from mocap_cli.learning.model.spatial_transformer import displace_boxes
 
 B, S, H, W = 3, 4, 32, 48
 OURS = METHODS["ours"]
@@ -29,7 +33,7 @@ def batch() -> Batch:
     )  # fmt: skip
 
 
-def test_an_item_is_mirrored_with_all_its_frames_and_about_every_other_is():
+def test_about_half_of_the_items_are_mirrored_with_all_their_frames():
     torch.manual_seed(0)
     found = torch.stack([random_items(torch.zeros(B, S)).view(B, S) for _ in range(60)])
     assert (found == found[..., :1]).all()
@@ -44,7 +48,7 @@ def test_the_mirror_of_a_mirror_is_what_was():
     assert torch.equal(mirror(once, which), crops)
 
 
-def test_a_mirrored_keypoint_lies_on_its_mirrored_pixel_and_is_called_by_the_other_side():
+def test_a_mirrored_keypoint_lies_on_its_mirrored_pixel_and_swaps_sides():
     left, right = KEYPOINTS.index("left_wrist"), KEYPOINTS.index("right_wrist")
     seen = torch.zeros(1, 1, len(KEYPOINTS), 2)
     seen[0, 0, left] = torch.tensor([0.25, -0.5])
@@ -53,18 +57,18 @@ def test_a_mirrored_keypoint_lies_on_its_mirrored_pixel_and_is_called_by_the_oth
     assert torch.equal(mirror_keypoints(told, torch.tensor([True])), seen)
 
 
-def test_what_is_drawn_from_a_mirrored_crop_is_put_back_unmirrored(batch, monkeypatch):
+def test_what_is_decoded_from_a_mirrored_crop_is_mirrored_back(batch, monkeypatch):
     """A decoder that only copies what the encoder saw redraws every frame, mirrored or not."""
     model = Model(replace(TINY, tv=3 * 32 * 32, jitter=0, mirrored=True)).train()
     monkeypatch.setattr(model.encoder, "time_variant", lambda crops: crops.flatten(1))
     whole = torch.ones(B * S, 1, 32, 32)
-    monkeypatch.setattr(model, "draw", lambda tv, ti: (tv.unflatten(1, (3, 32, 32)), whole))
+    monkeypatch.setattr(model, "decode", lambda tv, ti: (tv.unflatten(1, (3, 32, 32)), whole))
     torch.manual_seed(3)
     outputs = model(batch, OURS)
-    assert torch.allclose(outputs.drawn, outputs.crops, atol=1e-5)
+    assert torch.allclose(outputs.decoded, outputs.crops, atol=1e-5)
 
 
-def test_boxes_stray_by_their_own_size_and_on_average_not_at_all():
+def test_displacements_scale_with_the_box_and_have_mean_zero():
     torch.manual_seed(0)
     small, large = torch.tensor([0.1, 0.2, 0.3, -0.4]), torch.tensor([0.4, 0.8, 0.3, -0.4])
     found = [displace_boxes(box.expand(4000, 4), 0.1) for box in (small, large)]
@@ -74,7 +78,7 @@ def test_boxes_stray_by_their_own_size_and_on_average_not_at_all():
         assert torch.allclose(moved[:, :2].log().std(0), torch.tensor([0.1, 0.1]), rtol=0.1)
 
 
-def test_only_a_model_that_learns_lets_its_boxes_stray(batch):
+def test_boxes_are_displaced_only_in_training(batch):
     torch.manual_seed(0)
     model = Model(replace(TINY, stray=0.2, jitter=0))
     with torch.no_grad():
@@ -85,7 +89,7 @@ def test_only_a_model_that_learns_lets_its_boxes_stray(batch):
         assert torch.allclose(*using)
 
 
-def test_crops_are_varied_and_compared_only_once_boxes_are_of_the_subjects_size(batch):
+def test_augmentation_and_close_ups_start_once_boxes_have_settled(batch):
     torch.manual_seed(0)
     model = replace(TINY, stray=0.2, mirrored=True, close_up=True, jitter=0)
     run = settings(model=model, shrink_steps=3)
@@ -98,13 +102,13 @@ def test_crops_are_varied_and_compared_only_once_boxes_are_of_the_subjects_size(
     assert (len(early[0].maps), len(late[0].maps)) == (3, 6)
 
 
-def test_a_box_learns_nothing_from_where_it_strayed_to():
+def test_displaced_boxes_carry_no_gradient():
     boxes = torch.tensor([[0.3, 0.4, 0.1, 0.2]], requires_grad=True)
     assert not displace_boxes(boxes, 0.1).requires_grad
     assert displace_boxes(boxes, 0.0) is boxes
 
 
-def test_close_up_a_wrong_limb_of_a_small_person_costs_far_more():
+def test_a_wrong_limb_of_a_small_person_costs_far_more_in_the_close_up():
     """A few pixels of a large picture, in the middle of a small box."""
     torch.manual_seed(0)
     model = Model(replace(TINY, close_up=True))
@@ -112,15 +116,15 @@ def test_close_up_a_wrong_limb_of_a_small_person_costs_far_more():
     wrong = frames.clone()
     wrong[:, :, 30:36, 46:48] = 1.0
     boxes = torch.tensor([0.15, 0.2, 0.0, 0.0]).expand(4, 4)
-    apart = [(a - b).square().mean().item() for a, b in model.compared(frames, wrong, boxes)]
+    apart = [(a - b).square().mean().item() for a, b in model._feature_maps(frames, wrong, boxes)]
     assert len(apart) == 6
     assert sum(apart[3:]) > 4 * sum(apart[:3])
 
 
-def test_the_mean_of_weights_that_stand_still_is_those_weights():
+def test_the_average_of_constant_weights_is_those_weights():
     torch.manual_seed(0)
     model = Model(TINY)
-    mean = copy_for_ema(model)
+    mean = _copy_for_ema(model)
     for p in model.parameters():
         if p.requires_grad:
             p.data.add_(1.0)
@@ -131,10 +135,10 @@ def test_the_mean_of_weights_that_stand_still_is_those_weights():
         assert not held.requires_grad
 
 
-def test_the_mean_swings_far_less_than_what_it_follows():
+def test_the_average_fluctuates_far_less_than_the_weights():
     torch.manual_seed(0)
     model = Model(TINY)
-    mean = copy_for_ema(model)
+    mean = _copy_for_ema(model)
     weight, held = model.encoder.varying.bias, mean.encoder.varying.bias
     torch.nn.init.zeros_(weight), torch.nn.init.zeros_(held)
     seen = []

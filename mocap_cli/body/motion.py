@@ -13,6 +13,7 @@ from mocap_cli.body.skeleton import BODY, KEYPOINTS, Skeleton
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import write_atomically
 from mocap_cli.io.json_fields import JsonObject, short_repr
+from mocap_cli.progress import Progress, count_stage, no_progress
 from mocap_cli.types import Float32, Float64
 
 _FORMAT = 1
@@ -42,7 +43,7 @@ class Camera:
     world_from_camera: Float32  # (T, 3, 4), metres: rotation and position of the camera
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Motion:
     """A person's joints over time, with their uncertainty and what they were computed from.
 
@@ -102,6 +103,99 @@ class Motion:
             camera=replace(self.camera, world_from_camera=pose),
         )
 
+    def __repr__(self) -> str:
+        source, seconds = self.source, float(self.times[-1] - self.times[0])
+        return (
+            f"Motion({source.file!r}, {len(self.times)} frames, {seconds:.2f} s,"
+            f" {source.width}x{source.height}, {self.space} space,"
+            f" {self.tracked.mean():.0%} tracked, {len(self.warnings)} warnings)"
+        )
+
+    # `save`, `edit` and `problems` belong to the Python API; they reach up into `export`, which
+    # imports this module, so they import it when they are called.
+
+    def save(
+        self,
+        path: str | Path,
+        *,
+        video: str | Path | None = None,
+        units: Literal["cm", "m"] = "cm",
+        rig: Literal["default", "mixamo", "rokoko"] = "default",
+        fps: float | None = None,
+        trail: bool = False,
+        panel: bool = False,
+        link_video: bool = False,
+        progress: Progress = no_progress,
+    ) -> Path:
+        """Write one file in the format of its suffix, and return its path.
+
+        Args:
+            path: Output file: .bvh, .glb, .usda, .csv, .angles.csv, .npz, .trc, .c3d, .json,
+                .coco.json, .html, .png or .mp4. An existing file is replaced.
+            video: The tracked video: .mp4 needs it, .html and .png show it.
+            units: Length unit of .bvh.
+            rig: Joint names of .bvh, .glb and .usda.
+            fps: Frames per second of .bvh, .glb and .usda; by default the video's.
+            trail: Draw the path of the centre of mass into .mp4.
+            panel: Add a panel to .mp4: side view, top view and joint angles.
+            link_video: Link the video from .html instead of embedding it.
+            progress: Progress callback.
+        """
+        from mocap_cli.export import registry
+        from mocap_cli.export.views.overlay import OverlayOptions
+
+        path, video = Path(path), None if video is None else Path(video)
+        frames = len(self.times)
+        registry.check_output(path, {} if video is None else {"video": video}, frames)
+        options = registry.WriteOptions(
+            video=video, link_video=link_video, overlay=OverlayOptions(trail=trail, panel=panel),
+            units=units, rig=rig, fps=fps,
+        )  # fmt: skip
+        registry.write(self, path, options, count_stage(progress, f"writing {path.name}", frames))
+        return path
+
+    def edit(
+        self,
+        *,
+        start: float | None = None,
+        end: float | None = None,
+        fps: float | None = None,
+        smooth: float | None = None,
+        height: float | None = None,
+        floor: bool = False,
+        foot_lock: bool = False,
+        loop: bool = False,
+        mirror: bool = False,
+        in_place: bool = False,
+    ) -> "Motion":
+        """The motion after these edits, in the order of the arguments.
+
+        Args:
+            start: Start time in the video, in seconds.
+            end: End time in the video, in seconds.
+            fps: Frames per second.
+            smooth: Low-pass cutoff in hertz: 6 suits walking, 12 keeps kicks.
+            height: Height to which the person is scaled, in metres.
+            floor: Move the ground under planted feet to height 0; no foot goes below it.
+            foot_lock: Keep planted feet from sliding.
+            loop: Blend the end into the start for looping.
+            mirror: Swap left and right.
+            in_place: Keep the pelvis above the origin; heights stay.
+        """
+        from mocap_cli.export.edits import Edits, apply_edits
+
+        edits = Edits(
+            start=start, end=end, fps=fps, smooth=smooth, height=height, floor=floor,
+            foot_lock=foot_lock, loop=loop, mirror=mirror, in_place=in_place,
+        )  # fmt: skip
+        return apply_edits(self, edits)
+
+    def problems(self) -> tuple[str, ...]:
+        """The quality checks that fail, as `mocap export --check` lists them."""
+        from mocap_cli.export.quality import measure_quality, quality_faults
+
+        return quality_faults(measure_quality(self))
+
 
 def write_motion(motion: Motion, path: Path, quality: Mapping[str, Any] | None = None) -> None:
     """Write the JSON of docs/formats.md; reading it back gives the same numbers.
@@ -136,8 +230,9 @@ def _contiguous(value: Any) -> Any:
     raise TypeError(f"cannot write {type(value).__name__}")
 
 
-def read_motion(path: Path) -> Motion:
-    """Read what `write_motion` wrote; anything else is an error that names the file and the key."""
+def read_motion(path: str | Path) -> Motion:
+    """Read a JSON file of `mocap track` or `Motion.save`; an error names the file and the key."""
+    path = Path(path)
     try:
         document = orjson.loads(path.read_bytes())
     except OSError as error:

@@ -1,11 +1,26 @@
 """`mocap background`: the scene without the person."""
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from mocap_cli.cli.options import End, Quiet, Start, check_positive, check_span
+from mocap_cli.cli.options import (
+    Device,
+    End,
+    Focal,
+    Fov,
+    Json,
+    NoOverwrite,
+    Quiet,
+    Recursive,
+    Start,
+    check_lens,
+    check_span,
+)
+
+_METHOD, _EXTRA = "Method", "Additional files"
 
 _Videos = Annotated[
     list[Path], typer.Argument(metavar="VIDEO", help="Videos, or folders of videos.")
@@ -16,90 +31,112 @@ _Output = Annotated[
         "-o",
         "--output",
         metavar="OUT",
-        help="A picture (ski.png; the archive ski.npz gets the same name), or a folder (out/).",
+        help="Image (ski.png; the archive ski.npz gets the same name), or a folder (out/).",
         show_default="VIDEO.background.png and .npz beside VIDEO",
     ),
 ]
 _Median = Annotated[
-    bool, typer.Option("--median", help="The camera stands: what most frames show at each pixel.")
+    bool,
+    typer.Option(
+        "--median", help="Fixed camera: take the median of each pixel.", rich_help_panel=_METHOD
+    ),
 ]
 _Split = Annotated[
     bool,
     typer.Option(
         "--split",
-        help="Somebody falls through the picture: half of the first frame, half of the last.",
+        help="Fixed camera, person falling through the image: join half of the first frame and"
+        " half of the last.",
+        rich_help_panel=_METHOD,
     ),
 ]
 _Panorama = Annotated[
-    bool, typer.Option("--panorama", help="The camera turns or zooms: lay the frames together.")
+    bool,
+    typer.Option(
+        "--panorama",
+        help="Camera that pans or zooms: register the frames on a panorama.",
+        rich_help_panel=_METHOD,
+    ),
 ]
 _Samples = Annotated[
     int | None,
-    typer.Option(min=3, help="Frames to take the median of.", show_default="60; panned 90"),
-]
-_Film = Annotated[
-    bool, typer.Option("--video", help="Also write the video without the person (.mp4).")
-]
-_Difference = Annotated[
-    bool, typer.Option("--difference", help="Also write what is not background (.difference.mp4).")
-]
-_Sheet = Annotated[
-    bool,
-    typer.Option("--sheet", help="Also write input, background and difference side by side."),
-]
-_Focal = Annotated[
-    float | None,
     typer.Option(
-        callback=check_positive,
-        help="Focal length in pixels; a pan finds its own from there.",
-        show_default="from the file, else that of a phone",
+        min=3,
+        help="Number of frames in the median.",
+        show_default="60; panorama 90",
+        rich_help_panel=_METHOD,
     ),
 ]
 _People = Annotated[
-    bool, typer.Option(help="Find people in some frames and leave them out of the median.")
+    bool,
+    typer.Option(help="Detect people and leave them out of the median.", rich_help_panel=_METHOD),
 ]
-_Device = Annotated[
-    Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where people are found.")
+_Film = Annotated[
+    bool,
+    typer.Option(
+        "--video", help="Write the video without the person (.mp4).", rich_help_panel=_EXTRA
+    ),
+]
+_Difference = Annotated[
+    bool,
+    typer.Option(
+        "--difference",
+        help="Write the difference between video and background (.difference.mp4).",
+        rich_help_panel=_EXTRA,
+    ),
+]
+_Sheet = Annotated[
+    bool,
+    typer.Option(
+        "--sheet",
+        help="Write input, background and difference of some frames (.sheet.png).",
+        rich_help_panel=_EXTRA,
+    ),
 ]
 
 
 def background(
     videos: _Videos,
     output: _Output = None,
+    start: Start = None,
+    end: End = None,
+    recursive: Recursive = False,
     median: _Median = False,
     split: _Split = False,
     panorama: _Panorama = False,
     samples: _Samples = None,
+    people: _People = True,
     video: _Film = False,
     difference: _Difference = False,
     sheet: _Sheet = False,
-    start: Start = None,
-    end: End = None,
-    focal: _Focal = None,
-    people: _People = True,
-    device: _Device = "auto",
+    focal: Focal = None,
+    fov: Fov = None,
+    device: Device = "auto",
+    no_overwrite: NoOverwrite = False,
+    json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make the picture of the scene without the person, still or panned.
+    """Make an image of the scene without the person (clean plate).
 
     Example: mocap background ski.mp4 --video --sheet
     """
     check_span(start, end)
+    check_lens(focal, fov)
     if median + split + panorama > 1:
         raise typer.BadParameter("give one of --median, --split and --panorama")
-    from mocap_cli.cli.background_jobs import ExtraOutputs, make_backgrounds, plan_backgrounds
-    from mocap_cli.plates.builder import BackgroundOptions
+    from mocap_cli import api
+    from mocap_cli.cli.background_jobs import make_backgrounds
+    from mocap_cli.cli.display import Display
 
-    options = BackgroundOptions(
+    make = partial(
+        api.background,
         kind="median" if median else "split" if split else "panorama" if panorama else "auto",
-        samples=samples,
-        start=start,
-        end=end,
-        focal=focal,
-        people=people,
-        device=device,
-    )
-    jobs = plan_backgrounds(videos, output)
-    make_backgrounds(
-        jobs, options, ExtraOutputs(video=video, difference=difference, sheet=sheet), quiet=quiet
-    )
+        samples=samples, start=start, end=end, focal=focal, fov=fov, people=people, device=device,
+    )  # fmt: skip
+    extra = {"film": video, "difference": difference, "sheet": sheet}
+    chosen = frozenset(name for name, given in extra.items() if given)
+    with Display("background", quiet=quiet, as_json=json) as display:
+        make_backgrounds(
+            videos, output, make, chosen, display,
+            recursive=recursive, no_overwrite=no_overwrite,
+        )  # fmt: skip

@@ -1,5 +1,6 @@
-"""`mocap export`: from a motion to the files that other programs and people open."""
+"""`mocap export`: from motions to the files that other programs and people open."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,19 +10,36 @@ from mocap_cli.cli.options import (
     OUTPUT_HELP,
     End,
     Fps,
+    Json,
+    NoOverwrite,
     Quiet,
+    Recursive,
     Start,
     Units,
+    allow_only,
     check_height,
+    check_positive,
     check_span,
-    hertz,
 )
 
-_PRETRAINED = "runs/pretrain"  # where `mocap pretrain` puts a run, unless told otherwise
+_MIN_CUTOFF = 0.01  # hertz: a motion over minutes; lower ones have no solution
+_CLEAN_UP, _DRAWING, _SWAP = "Clean-up", "Videos and pages", "Appearance swap"
+_DEFAULT_RUN = Path("runs/pretrain")  # where `mocap pretrain` writes by default
+
+
+def _check_cutoff(value: float | None) -> float | None:
+    """Refuse a cutoff so low that the smoother's equations have no solution."""
+    if (value := check_positive(value)) is not None and value < _MIN_CUTOFF:
+        raise typer.BadParameter(f"give at least {_MIN_CUTOFF:g} hertz")
+    return value
+
 
 _Motions = Annotated[
-    list[Path] | None,
-    typer.Argument(metavar="MOTION", help="JSON files of `mocap track`, or folders of them."),
+    list[Path],
+    typer.Argument(
+        metavar="MOTION",
+        help="JSON files of `mocap track`, or folders of them; videos with --appearance.",
+    ),
 ]
 _Output = Annotated[
     list[str] | None,
@@ -29,8 +47,8 @@ _Output = Annotated[
         "-o",
         "--output",
         metavar="OUT",
-        help=f"{OUTPUT_HELP} Or a folder (out/). Or only a suffix (.csv) to choose what a folder"
-        " gets. May be repeated.",
+        help=f"{OUTPUT_HELP} Or a folder (out/). Or a bare suffix (.csv) to choose what a folder"
+        " gets. Repeatable.",
         show_default="MOTION.bvh in this folder",
     ),
 ]
@@ -38,89 +56,124 @@ _Video = Annotated[
     Path | None,
     typer.Option(
         metavar="VIDEO",
-        help="What .mp4 is drawn over, .html and .png show: the video, or the folder it is in.",
+        help="Video for .mp4, .html and .png, or the folder that holds it.",
         show_default="beside MOTION",
-    ),
-]
-_LinkVideo = Annotated[
-    bool, typer.Option("--link-video", help="Let .html play the video where it is, not hold it.")
-]
-_Rig = Annotated[
-    Literal["default", "mixamo", "rokoko"],
-    typer.Option(help="Whose names the joints of .bvh, .glb and .usda get."),
-]
-_SwapAppearance = Annotated[
-    tuple[Path, Path] | None,
-    typer.Option(
-        "--swap-appearance",
-        metavar="A B",
-        help="Draw the motion of video A again with the looks of video B, with a model of"
-        " `mocap pretrain`.",
-    ),
-]
-_Model = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="RUN",
-        help="What --swap-appearance draws with: the folder of a run, or a model.",
-        show_default=_PRETRAINED,
     ),
 ]
 _Check = Annotated[
     bool,
     typer.Option(
         "--check",
-        help="Leave with 1, one line a reason, when a motion is unfit for use without a look at"
-        " it; then nothing is written of it.",
-    ),
-]
-_Trail = Annotated[
-    bool, typer.Option("--trail", help="Draw the way of the centre of mass into .mp4.")
-]
-_Panel = Annotated[
-    bool,
-    typer.Option(
-        "--panel",
-        help="Beside .mp4 show the person from the side, from above, and joint angles; beside a"
-        " swap the two videos.",
+        help="Exit with status 1 and list the reasons if quality checks fail; write nothing.",
     ),
 ]
 _Smooth = Annotated[
     float | None,
     typer.Option(
         metavar="HERTZ",
-        callback=hertz,
-        help="Take out what is faster: 6 calms walking, 12 leaves kicks as they are.",
+        callback=_check_cutoff,
+        help="Low-pass cutoff: 6 suits walking, 12 keeps kicks.",
+        rich_help_panel=_CLEAN_UP,
     ),
 ]
 _Height = Annotated[
     float | None,
-    typer.Option(metavar="METRES", callback=check_height, help="Make the person that tall."),
+    typer.Option(
+        metavar="METRES",
+        callback=check_height,
+        help="Scale the person to this height.",
+        rich_help_panel=_CLEAN_UP,
+    ),
 ]
 _Floor = Annotated[
-    bool, typer.Option("--floor", help="Put the ground at 0 below planted feet, and no foot in it.")
+    bool,
+    typer.Option(
+        "--floor",
+        help="Move the ground under planted feet to height 0; no foot goes below it.",
+        rich_help_panel=_CLEAN_UP,
+    ),
 ]
 _FootLock = Annotated[
-    bool, typer.Option("--foot-lock", help="Planted feet stay where they were put down.")
+    bool,
+    typer.Option(
+        "--foot-lock",
+        help="Keep planted feet from sliding.",
+        rich_help_panel=_CLEAN_UP,
+    ),
 ]
-_Loop = Annotated[bool, typer.Option("--loop", help="Let the end go on as the beginning.")]
-_Mirror = Annotated[bool, typer.Option("--mirror", help="Swap left and right.")]
+_Loop = Annotated[
+    bool,
+    typer.Option(
+        "--loop", help="Blend the end into the start for looping.", rich_help_panel=_CLEAN_UP
+    ),
+]
+_Mirror = Annotated[
+    bool, typer.Option("--mirror", help="Swap left and right.", rich_help_panel=_CLEAN_UP)
+]
 _InPlace = Annotated[
-    bool, typer.Option("--in-place", help="Keep the pelvis above the origin; heights stay.")
+    bool,
+    typer.Option(
+        "--in-place",
+        help="Keep the pelvis above the origin; heights stay.",
+        rich_help_panel=_CLEAN_UP,
+    ),
+]
+_Rig = Annotated[
+    Literal["default", "mixamo", "rokoko"],
+    typer.Option(help="Joint names of .bvh, .glb and .usda.", rich_help_panel="Output"),
+]
+_Trail = Annotated[
+    bool,
+    typer.Option(
+        "--trail", help="Draw the path of the centre of mass into .mp4.", rich_help_panel=_DRAWING
+    ),
+]
+_Panel = Annotated[
+    bool,
+    typer.Option(
+        "--panel",
+        help="Add a panel to .mp4: side view, top view and joint angles; with --appearance the"
+        " two original videos.",
+        rich_help_panel=_DRAWING,
+    ),
+]
+_LinkVideo = Annotated[
+    bool,
+    typer.Option(
+        "--link-video",
+        help="Link the video from .html instead of embedding it.",
+        rich_help_panel=_DRAWING,
+    ),
+]
+_Appearance = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="VIDEO",
+        help="Redraw the person in .mp4 with the appearance of the person in VIDEO, instead of"
+        " drawing the skeleton; MOTION may be a video.",
+        rich_help_panel=_SWAP,
+    ),
+]
+_Model = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="RUN",
+        help="Model of `mocap pretrain` that redraws: the folder of its run, or a file.",
+        show_default="runs/pretrain",
+        rich_help_panel=_SWAP,
+    ),
 ]
 
 
 def export(
     context: typer.Context,
-    motions: _Motions = None,
+    motions: _Motions,
     output: _Output = None,
     video: _Video = None,
-    link_video: _LinkVideo = False,
-    trail: _Trail = False,
-    panel: _Panel = False,
     start: Start = None,
     end: End = None,
-    fps: Fps = None,
+    check: _Check = False,
+    recursive: Recursive = False,
     smooth: _Smooth = None,
     height: _Height = None,
     floor: _Floor = False,
@@ -128,74 +181,58 @@ def export(
     loop: _Loop = False,
     mirror: _Mirror = False,
     in_place: _InPlace = False,
+    fps: Fps = None,
     units: Units = "cm",
     rig: _Rig = "default",
-    check: _Check = False,
-    swap_appearance: _SwapAppearance = None,
+    panel: _Panel = False,
+    trail: _Trail = False,
+    link_video: _LinkVideo = False,
+    appearance: _Appearance = None,
     model: _Model = None,
+    no_overwrite: NoOverwrite = False,
+    json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Turn motions into the files that other programs open.
+    """Convert motions into the files that other programs open.
 
     Example: mocap export dive.json -o dive.bvh -o dive.csv
     """
     check_span(start, end)
-    if swap_appearance is not None:
-        _swap(context, swap_appearance, output or [], model, start, end, panel, quiet)
-        return
-    if model is not None:
-        raise typer.BadParameter("goes with --swap-appearance alone", param_hint="--model")
-    if not motions:
-        raise typer.BadParameter("give motions, or folders of motions", param_hint="MOTION")
-    from mocap_cli.cli.export_jobs import export_motions
-    from mocap_cli.cli.outputs import MOTIONS, OutputRequest, plan_jobs
+    if appearance is not None:
+        allow_only(context, _SWAP_OPTIONS, "does not go with --appearance")
+    elif model is not None:
+        raise typer.BadParameter("needs --appearance VIDEO", param_hint="--model")
+    from mocap_cli import api
+    from mocap_cli.cli.display import Display
+    from mocap_cli.cli.export_jobs import MotionExport, swap_appearances
     from mocap_cli.export.edits import Edits
-    from mocap_cli.export.registry import FORMATS, WriteOptions, suffix_of
+    from mocap_cli.export.registry import WriteOptions
     from mocap_cli.export.views.overlay import OverlayOptions
 
-    usual = () if check else (".bvh",)
-    jobs = plan_jobs(motions, OutputRequest.of(output or [], tuple(FORMATS), usual), kind=MOTIONS)
-    if mirror and any(suffix_of(path) == ".mp4" for job in jobs for path in job.outputs):
-        raise typer.BadParameter("the video cannot be mirrored with it; leave .mp4 out")
-    changes = Edits(
-        start=start, end=end, fps=fps, smooth=smooth, height=height, floor=floor,
-        foot_lock=foot_lock, loop=loop, mirror=mirror, in_place=in_place,
-    )  # fmt: skip
-    extras = OverlayOptions(trail=trail, panel=panel)
-    wishes = WriteOptions(link_video=link_video, overlay=extras, units=units, rig=rig)
-    export_motions(jobs, changes, wishes, video=video, only_fit=check, quiet=quiet)
+    with Display("export", quiet=quiet, as_json=json) as display:
+        if appearance is not None:
+            swap = partial(
+                api.swap_appearance, appearance=appearance, model=model or _DEFAULT_RUN,
+                start=start, end=end, panel=panel,
+            )  # fmt: skip
+            swap_appearances(
+                motions, output or [], swap, display,
+                video=video, recursive=recursive, no_overwrite=no_overwrite,
+            )  # fmt: skip
+            return
+        edits = Edits(
+            start=start, end=end, fps=fps, smooth=smooth, height=height, floor=floor,
+            foot_lock=foot_lock, loop=loop, mirror=mirror, in_place=in_place,
+        )  # fmt: skip
+        overlay = OverlayOptions(trail=trail, panel=panel)
+        options = WriteOptions(link_video=link_video, overlay=overlay, units=units, rig=rig)
+        work = MotionExport(
+            edits=edits, options=options, video=video, check=check, no_overwrite=no_overwrite
+        )
+        work.run(work.plan(motions, output or [], display, recursive=recursive), display)
 
 
-_OF_A_SWAP = {"swap_appearance", "model", "output", "start", "end", "panel", "quiet"}
-
-
-def _swap(
-    context: typer.Context,
-    videos: tuple[Path, Path],
-    outputs: list[str],
-    model: Path | None,
-    start: float | None,
-    end: float | None,
-    panel: bool,
-    quiet: bool,
-) -> None:
-    """What goes on with motions has no meaning here, so it is refused."""
-    for option in context.command.params:
-        name, source = option.name or "", context.get_parameter_source(option.name or "")
-        if name not in _OF_A_SWAP and source is not None and source.name == "COMMANDLINE":
-            raise typer.BadParameter(
-                "does not go with --swap-appearance", param_hint=option.opts[-1]
-            )
-    from mocap_cli.cli.swap_jobs import SwapRequest, swap_appearance, swap_output
-
-    motion, looks = videos
-    wanted = SwapRequest(
-        motion=motion,
-        appearance=looks,
-        output=swap_output(motion, outputs),
-        model=model or Path(_PRETRAINED),
-        start=start or 0.0,
-        end=end,
-        panel=panel,
-    )
-    swap_appearance(wanted, quiet=quiet)
+_SWAP_OPTIONS = {
+    "motions", "output", "video", "start", "end", "recursive", "panel", "appearance", "model",
+    "no_overwrite", "json", "quiet",
+}  # fmt: skip

@@ -1,95 +1,121 @@
-"""Convert one motion or many into other files, going on past those that cannot be converted."""
+"""The work of `mocap export`: files of motions, and videos redrawn with another appearance."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
-from rich.text import Text
+import typer
 
 from mocap_cli.body.motion import Motion, read_motion
-from mocap_cli.cli.jobs import exit_on_failures, run_jobs
-from mocap_cli.cli.outputs import VIDEO_SUFFIXES, Job
-from mocap_cli.cli.progress import ProgressDisplay, progress_display
-from mocap_cli.cli.report import export_report
+from mocap_cli.cli.display import Display, Report
+from mocap_cli.cli.jobs import Job, OutputRequest, plan_jobs, run_jobs
+from mocap_cli.cli.report import OutputFiles, export_report
 from mocap_cli.errors import MocapError
 from mocap_cli.export.edits import Edits, apply_edits
 from mocap_cli.export.quality import measure_quality, quality_faults
-from mocap_cli.export.registry import MotionWriter, WriteOptions, check_output, format_of
+from mocap_cli.export.registry import (
+    FORMATS,
+    MotionWriter,
+    WriteOptions,
+    check_output,
+    format_of,
+    suffix_of,
+)
+from mocap_cli.export.swap_video import SwapResult
 from mocap_cli.io.atomic import identity
+from mocap_cli.io.inputs import SWAP, VIDEOS
+from mocap_cli.progress import count_stage
 
 
-def export_motions(
-    jobs: Sequence[Job],
-    changes: Edits,
-    wishes: WriteOptions,
-    *,
-    video: Path | None,
-    only_fit: bool,
-    quiet: bool,
-) -> None:
-    """Convert every motion; one alone raises its error, of several those that failed are listed.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MotionExport:
+    """What is done with every motion."""
 
-    With `only_fit` a motion that is unfit for use fails, and nothing is written of it.
-    """
-    outputs: dict[object, Path] = {
-        identity(output): output for job in jobs for output in job.outputs
-    }
-    with progress_display(quiet) as screen:
+    edits: Edits
+    options: WriteOptions
+    video: Path | None
+    check: bool  # fail, and write nothing, if quality checks fail
+    no_overwrite: bool
 
-        def check(job: Job) -> tuple[Motion, Path | None]:
-            return _check(job, video, changes.mirror, outputs)
+    def plan(
+        self, motions: Sequence[Path], output: Sequence[str], display: Display, *, recursive: bool
+    ) -> list[Job]:
+        """The files to make from each motion; with --check none unless -o names some."""
+        default = () if self.check else (".bvh",)
+        request = OutputRequest.parse(output, FORMATS, default)
+        jobs = plan_jobs(motions, request, display, motions=True, recursive=recursive)
+        outputs = [path for job in jobs for path in job.outputs]
+        if self.edits.mirror and any(suffix_of(path) == ".mp4" for path in outputs):
+            raise typer.BadParameter(
+                "the video itself is not mirrored; leave out -o .mp4", param_hint="--mirror"
+            )
+        return jobs
 
-        def do(job: Job, checked: tuple[Motion, Path | None], number: str) -> None:
-            given, found = checked
-            options = replace(wishes, video=found, fps=changes.fps)
-            # Planted feet slide under a body that is kept in place: that is no fault.
-            judged = apply_edits(given, replace(changes, in_place=False))
-            if only_fit:
-                _refuse_unfit(judged, job.source)
-            motion = apply_edits(given, changes) if changes.in_place else judged
-            _write(job, motion, options, screen, number)
-            screen.show(export_report(judged, job.source, job.outputs, options.units))
-            if found is None and not changes.mirror and _would_show_video(job):
-                screen.show(Text(f"  without {_name(motion)}: --video says where it is"))
+    def run(self, jobs: Sequence[Job], display: Display) -> None:
+        """Export every motion; one alone raises its error, of several the failed are listed."""
+        written: dict[object, Path] = {identity(path): path for job in jobs for path in job.outputs}
+        read = lru_cache(maxsize=1)(_read)  # a motion alone is parsed once
 
-        failures = run_jobs(jobs, check, do)
-    exit_on_failures(failures, len(jobs), "motions")
+        def check(job: Job) -> Path | None:
+            return self._check(job, read(job.source), written)
+
+        def do(job: Job, video: Path | None, label: str) -> None:
+            with display.progress(label) as progress:
+                original = read(job.source)
+                # Planted feet slide under a body that is kept in place: that is no fault.
+                judged = apply_edits(original, replace(self.edits, in_place=False))
+                if self.check:
+                    _check_quality(judged, job.source)
+                motion = apply_edits(original, self.edits) if self.edits.in_place else judged
+                files = OutputFiles.plan(job.outputs, no_overwrite=self.no_overwrite)
+                options = replace(self.options, video=video, fps=self.edits.fps)
+                writer = MotionWriter(motion, options)
+                for path in job.outputs:
+                    count = count_stage(progress, f"writing {path.name}", len(motion.times))
+                    writer.write(path, count)
+            display.report(export_report(judged, job.source, files, self.options.units))
+            if video is None and not self.edits.mirror and _shows_video(job):
+                display.note(f"  without {_video_name(motion)}: give it with --video")
+
+        run_jobs(jobs, check, do, display, "motions")
+
+    def _check(self, job: Job, motion: Motion, written: Mapping[object, Path]) -> Path | None:
+        """Refuse, before anything is written, what cannot be; the video where one is of use."""
+        inputs = {"motion": job.source}
+        uses = {format_of(output).video for output in job.outputs}
+        found = None
+        if "needed" in uses or ("welcome" in uses and self.video is not None):
+            found = _find_video(job.source, motion, self.video)
+        elif "welcome" in uses and _is_file(beside := _video_beside(job.source, motion)):
+            found = beside
+        if found is not None:
+            inputs["video"] = found
+            if (path := written.get(identity(found))) is not None:
+                raise MocapError(f"{path} is the video itself", "choose another name with -o")
+        for output in job.outputs:
+            check_output(output, inputs, len(motion.times))
+        OutputFiles.plan(job.outputs, no_overwrite=self.no_overwrite)
+        return None if self.edits.mirror else found  # no video shows a mirrored motion
 
 
-def _check(
-    job: Job, video: Path | None, mirrored: bool, outputs: Mapping[object, Path]
-) -> tuple[Motion, Path | None]:
-    """Refuse, before anything is written, what cannot be; the motion, and its video if useful."""
-    if job.source.suffix.lower() in VIDEO_SUFFIXES and job.source.is_file():
+def _read(source: Path) -> Motion:
+    if source.suffix.lower() in VIDEOS.suffixes and source.is_file():
         raise MocapError(
-            f"{job.source} is a video, not a motion",
-            f"track it first: mocap track {job.source} -o {job.source.stem}.json",
+            f"{source} is a video, not a motion",
+            f"track it first: mocap track {source} -o {source.stem}.json",
         )
-    motion = read_motion(job.source)
-    inputs = {"motion": job.source}
-    uses = {format_of(output).video for output in job.outputs}
-    found = None
-    if "needed" in uses or ("welcome" in uses and video is not None):
-        found = _find_video(job.source, motion, video)
-    elif "welcome" in uses and _is_file(beside := _beside(job.source, motion)):
-        found = beside
-    if found is not None:
-        inputs["video"] = found
-        if (written := outputs.get(identity(found))) is not None:
-            raise MocapError(f"{written} is the video itself", "choose another name with -o")
-    for output in job.outputs:
-        check_output(output, inputs, len(motion.times))
-    return motion, None if mirrored else found  # no video shows a mirrored motion
+    return read_motion(source)
 
 
 def _find_video(source: Path, motion: Motion, given: Path | None) -> Path:
     """The video that was given, or the one of that name in the folder that was, or beside it."""
-    found = _beside(source, motion) if given is None else given
+    found = _video_beside(source, motion) if given is None else given
     if found.is_dir():
-        found = found / _name(motion)
+        found = found / _video_name(motion)
     if not _is_file(found):
         raise MocapError(
-            f"cannot find {found}, the video of {source}", "say where it is with --video"
+            f"cannot find {found}, the video of {source}", "give it, or its folder, with --video"
         )
     return found
 
@@ -102,33 +128,74 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _beside(source: Path, motion: Motion) -> Path:
-    return source.parent / _name(motion)
+def _video_beside(source: Path, motion: Motion) -> Path:
+    return source.parent / _video_name(motion)
 
 
-def _name(motion: Motion) -> str:
-    """Of its video; a motion from elsewhere may not lead into other folders."""
+def _video_name(motion: Motion) -> str:
+    """A name without folders: a motion from elsewhere may not lead into other folders."""
     return Path(motion.source.file).name
 
 
-def _refuse_unfit(motion: Motion, source: Path) -> None:
-    """Raise every reason not to use a motion without looking at it, one a line."""
+def _check_quality(motion: Motion, source: Path) -> None:
     if reasons := quality_faults(measure_quality(motion)):
         lines = "".join(f"\n  {reason}" for reason in reasons)
         raise MocapError(
-            f"{source} is unfit for use:{lines}",
-            f"look at it: mocap export {source} -o .html",
+            f"{source} fails the quality checks:{lines}",
+            f"look at it with: mocap export {source} -o .html",
         )
 
 
-def _would_show_video(job: Job) -> bool:
+def _shows_video(job: Job) -> bool:
     return any(format_of(output).video == "welcome" for output in job.outputs)
 
 
-def _write(
-    job: Job, motion: Motion, options: WriteOptions, screen: ProgressDisplay, number: str
+def swap_appearances(
+    sources: Sequence[Path],
+    output: Sequence[str],
+    swap: Callable[..., SwapResult],
+    display: Display,
+    *,
+    video: Path | None,
+    recursive: bool,
+    no_overwrite: bool,
 ) -> None:
-    writer = MotionWriter(motion, options)
-    for output in job.outputs:
-        with screen.bar(f"{number}{output.name}", len(motion.times)) as bar:
-            writer.write(output, bar)
+    """Redraw every video; a motion stands for the video that it was tracked from."""
+    request = OutputRequest.parse(output, (".mp4",), (".mp4",))
+    endings = {path.suffix.lower() for path in request.files}
+    if len(request.files) > 1 or endings - {".mp4"}:
+        raise typer.BadParameter("give one .mp4, or a folder (out/)", param_hint="-o")
+    request = replace(request, video_ending=SWAP)
+    jobs = plan_jobs(sources, request, display, recursive=recursive)
+
+    def check(job: Job) -> Path:
+        path = job.source
+        if path.suffix.lower() == ".json":
+            path = _find_video(path, read_motion(path), video)
+        OutputFiles.plan(job.outputs, no_overwrite=no_overwrite)
+        return path
+
+    def do(job: Job, path: Path, label: str) -> None:
+        files = OutputFiles.plan(job.outputs, no_overwrite=no_overwrite)
+        with display.progress(label) as progress:
+            made = swap(path, output=job.outputs[0], progress=progress)
+        display.report(_swap_report(made, path, files))
+
+    run_jobs(jobs, check, do, display, "videos")
+
+
+def _swap_report(made: SwapResult, source: Path, files: OutputFiles) -> Report:
+    lines = [
+        ("model", f"{made.model}, {made.step} training steps"),
+        *(("warning", warning) for warning in made.warnings),
+        *files.lines(),
+    ]
+    data = {
+        "input": str(source),
+        "outputs": files.data(),
+        "frames": made.frames,
+        "model": str(made.model),
+        "training_steps": made.step,
+        "warnings": list(made.warnings),
+    }
+    return Report(f"{source}: {made.frames} frames redrawn", lines, data)

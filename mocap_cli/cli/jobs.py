@@ -1,62 +1,175 @@
-"""Do the same to one input or many, going on past those that fail."""
+"""Jobs: which input gives which files, and running them past those that fail."""
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import typer
 
-from mocap_cli.cli.outputs import Job
-from mocap_cli.cli.progress import show_failures
+from mocap_cli.cli.display import Display
 from mocap_cli.errors import MocapError
+from mocap_cli.io.atomic import identity
+from mocap_cli.io.inputs import MOTIONS, OVERLAY, skipped_folders
+from mocap_cli.io.inputs import VIDEOS as VIDEOS
+from mocap_cli.io.inputs import find_inputs as find_inputs
 
 _Checked = TypeVar("_Checked")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One input, a video or a motion, and the files to make from it."""
+
+    source: Path
+    outputs: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRequest:
+    """The values of -o: files, bare suffixes and a folder."""
+
+    files: tuple[Path, ...]
+    suffixes: tuple[str, ...]
+    folder: Path
+    video_ending: str = OVERLAY  # of .mp4 files that are named after a video
+
+    @staticmethod
+    def parse(
+        values: Sequence[str], known: Iterable[str], default: Sequence[str]
+    ) -> "OutputRequest":
+        """Tell files (dive.bvh), bare suffixes (.bvh) and a folder (out/) apart."""
+        known = set(known)
+        suffixes = [v.lower() for v in values if v.lower() in known]
+        others = [v for v in values if v.lower() not in known]
+        folders = [Path(v) for v in others if _is_folder(v)]
+        files = [Path(v) for v in others if not _is_folder(v)]
+        if len(folders) > 1:
+            raise typer.BadParameter("give at most one folder", param_hint="-o")
+        if not suffixes and (folders or not files):
+            suffixes = list(default)
+        folder = folders[0] if folders else Path()
+        return OutputRequest(tuple(dict.fromkeys(files)), tuple(dict.fromkeys(suffixes)), folder)
+
+    def outputs(self, source: Path, subfolder: Path, overlay: bool) -> tuple[Path, ...]:
+        """The files to make from one input; `subfolder` is where a recursive search found it."""
+        folder = self.folder / subfolder
+        made = [*self.files, *(folder / self._name(source.stem, s) for s in self.suffixes)]
+        if overlay and not any(path.suffix.lower() == ".mp4" for path in made):
+            made.append(made[0].with_name(self._name(made[0].stem, ".mp4")))
+        return tuple(made)
+
+    def _name(self, stem: str, suffix: str) -> str:
+        """A video that we make is named so that it is not taken for an input."""
+        return stem + (self.video_ending if suffix == ".mp4" else suffix)
+
+
+def _is_folder(value: str) -> bool:
+    with suppress(OSError):  # a name that is too long is refused where outputs are checked
+        if value.endswith(("/", "\\")) or Path(value).is_dir():
+            return True
+    typing_error = value.startswith(".") and Path(value).name == value  # .fbx is meant as a suffix
+    return not Path(value).suffix and not typing_error
+
+
+def plan_jobs(
+    sources: Sequence[Path],
+    request: OutputRequest,
+    display: Display,
+    *,
+    motions: bool = False,
+    recursive: bool = False,
+    overlay: bool = False,
+) -> list[Job]:
+    """One job for every input, those in folders included; no two write the same file."""
+    kind = MOTIONS if motions else VIDEOS
+    found = {
+        path: path.parent.relative_to(source) if source.is_dir() else Path()
+        for source in sources
+        for path in find_inputs(source, kind, recursive=recursive)
+    }
+    if request.files and (len(found) > 1 or any(source.is_dir() for source in sources)):
+        raise typer.BadParameter(
+            f"{request.files[0]} is one file, but there may be several {kind.plural};"
+            " give a folder (out/), suffixes (.bvh), or both",
+            param_hint="-o",
+        )
+    jobs = [Job(path, request.outputs(path, sub, overlay)) for path, sub in found.items()]
+    refuse_collisions(jobs)
+    if not recursive:
+        display.note_skipped(skipped_folders(sources, kind))
+    return jobs
+
+
+def refuse_collisions(jobs: Sequence[Job]) -> None:
+    """Refuse two jobs that write one file, and a job that writes the input of another."""
+    makers: dict[object, Path] = {}
+    sources = {identity(job.source): job.source for job in jobs}
+    for job in jobs:
+        for output in job.outputs:
+            place = identity(output)
+            other = makers.setdefault(place, job.source)
+            if other != job.source:
+                raise MocapError(
+                    f"{other} and {job.source} would both write {output}",
+                    "rename one of them, or give them one by one",
+                )
+            given = sources.get(place, job.source)
+            if given != job.source:
+                raise MocapError(
+                    f"{output}, made from {job.source}, would overwrite the input {given}",
+                    "leave that input out, or choose another place with -o",
+                )
 
 
 def run_jobs(
     jobs: Sequence[Job],
     check: Callable[[Job], _Checked],
     do: Callable[[Job, _Checked, str], None],
-) -> dict[Path, str]:
-    """Check all, then do all that can be; those that failed and why.
+    display: Display,
+    plural: str,
+) -> None:
+    """Check all jobs, do those that passed, and exit with 1 after a table of those that failed.
 
-    One job alone raises its error. `do` is told which of how many it is, to show beside its bar.
+    One job alone raises its error. `do` gets the label of the job's progress.
     """
-    if len(jobs) == 1:
-        do(jobs[0], check(jobs[0]), "")
-        return {}
-    failures: dict[Path, str] = {}
     ready: list[tuple[Job, _Checked]] = []
+    failed = 0
     for job in jobs:
-        try:
+        with _failures_of(job, display, alone=len(jobs) == 1) as attempt:
             ready.append((job, check(job)))
-        except MocapError as error:
-            failures[job.source] = _why(error)
-        except Exception as error:
-            failures[job.source] = _bug(error)
+        failed += attempt.failed
     for number, (job, found) in enumerate(ready, 1):
-        try:
-            do(job, found, f"{number}/{len(ready)} ")
-        except MocapError as error:
-            failures[job.source] = _why(error)
-        except Exception as error:
-            failures[job.source] = _bug(error)
-    return failures
-
-
-def exit_on_failures(failures: dict[Path, str], jobs: int, plural: str) -> None:
-    """Exit with 1 after a table of what failed, if anything did."""
-    if failures:
-        show_failures(failures, jobs, plural)
+        label = job.source.name if len(jobs) == 1 else f"{number}/{len(ready)} {job.source.name}"
+        with _failures_of(job, display, alone=len(jobs) == 1) as attempt:
+            do(job, found, label)
+        failed += attempt.failed
+    if failed:
+        display.show_failures(len(jobs), plural)
         raise typer.Exit(1)
 
 
-def _bug(error: Exception) -> str:
-    """Print the traceback, and go on: a bug must not cost the night's other inputs."""
-    traceback.print_exc()
-    return f"stopped by a bug: {error!r}"
+@dataclass(slots=True)
+class _Attempt:
+    failed: bool = False
 
 
-def _why(error: MocapError) -> str:
-    return f"{error.message}\n{error.hint}" if error.hint else error.message
+@contextmanager
+def _failures_of(job: Job, display: Display, *, alone: bool) -> Iterator[_Attempt]:
+    """Keep what goes wrong with one of several jobs, and go on; one alone raises it."""
+    attempt = _Attempt()
+    try:
+        yield attempt
+    except MocapError as error:
+        attempt.failed = True
+        display.fail(job.source, error.message, error.hint)
+        if alone:
+            raise
+    except Exception as error:  # a bug must not cost the other inputs
+        attempt.failed = True
+        display.fail(job.source, f"stopped by a bug: {error!r}", "")
+        if alone:
+            raise
+        traceback.print_exc()

@@ -1,11 +1,24 @@
-"""`mocap label-fit`: a few labels make a model a motion-capture system."""
+"""`mocap label-fit`: fit a model to a few labelled frames."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from mocap_cli.cli.options import Quiet, check_height, check_positive
+from mocap_cli.cli.options import (
+    Device,
+    Focal,
+    Fov,
+    Json,
+    NoOverwrite,
+    Quiet,
+    Recursive,
+    check_height,
+    check_lens,
+    check_positive,
+)
+
+_EVALUATION, _LABELS, _RUN = "Evaluation", "About the labels", "Run"
 
 _Videos = Annotated[
     list[Path] | None,
@@ -15,19 +28,20 @@ _Videos = Annotated[
         show_default="those beside the labels",
     ),
 ]
+_Labels = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="LABELS|auto",
+        help="Label files or folders of them; auto: pseudo-labels of the default tracker, where"
+        " its confidence is high. Repeatable.",
+    ),
+]
 _Model = Annotated[
     str,
     typer.Option(
         metavar="RUN|FILE|imagenet",
-        help="A run of mocap pretrain; or a .mocap file, to evaluate; or imagenet, for comparison.",
-    ),
-]
-_LabelFiles = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--labels",
-        metavar="LABELS|auto",
-        help="Label files or folders; auto: the default tracker, where it is sure.",
+        help="Frozen encoder: a run of `mocap pretrain` or its model file; imagenet is the"
+        " baseline. With --evaluate also a .mocap file.",
     ),
 ]
 _Output = Annotated[
@@ -36,120 +50,160 @@ _Output = Annotated[
         "-o",
         "--output",
         metavar="OUT",
-        help="The .mocap file; with --check or --suggest a folder.",
-        show_default="by the model's name",
+        help="The .mocap file to write; with --check or --suggest a folder.",
+        show_default="named after the model",
     ),
 ]
-_HeadKind = Annotated[Literal["A", "B"], typer.Option("--head", help="Which of the paper's heads.")]
+_Check = Annotated[
+    bool,
+    typer.Option("--check", help="Only draw the labels over their frames, one PNG per label file."),
+]
+_Suggest = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Only choose the N frames whose labels would help most; writes them as PNG with an"
+        " empty COCO file for an annotation tool.",
+    ),
+]
 _FineTune = Annotated[
     bool,
     typer.Option(
-        "--fine-tune", help="Teach the model itself as well, not only heads on it: minutes."
+        "--fine-tune", help="Also fine-tune the encoder, not only the heads; takes minutes."
+    ),
+]
+_Head = Annotated[
+    Literal["A", "B"],
+    typer.Option(
+        help="Regression head of the paper: A, an MLP of 2048 units, or B, a residual one of 1024.",
+        rich_help_panel=_EVALUATION,
     ),
 ]
 _Evaluate = Annotated[
     list[Path] | None,
-    typer.Option(metavar="LABELS", help="Tell errors on these labels, which are not fitted to."),
-]
-_ScoresFile = Annotated[
-    Path | None,
-    typer.Option("--scores", metavar="JSON", help="Also write what --evaluate tells."),
-]
-_CurveFile = Annotated[
-    Path | None,
     typer.Option(
-        "--curve", metavar="PNG", help="Also draw errors against the number of labels: slow."
+        metavar="LABELS",
+        help="Report errors on these labels, which are not used for fitting. Repeatable.",
+        rich_help_panel=_EVALUATION,
     ),
 ]
-_Check = Annotated[
-    bool, typer.Option("--check", help="Only draw the labels on their frames, a PNG a video.")
+_Scores = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="JSON", help="Also write the scores of --evaluate.", rich_help_panel=_EVALUATION
+    ),
 ]
-_Suggest = Annotated[
-    int | None,
-    typer.Option(min=1, metavar="N", help="Only pick N frames that would teach most, as PNG."),
+_Curve = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PNG",
+        help="Also plot the error against the number of labels; slow.",
+        rich_help_panel=_EVALUATION,
+    ),
+]
+_Subject = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|largest|center|X,Y",
+        help="Whom to track where there are several; X,Y is a point on the person in pixels.",
+        rich_help_panel=_LABELS,
+    ),
 ]
 _Height = Annotated[
     float | None,
     typer.Option(
-        callback=check_height, help="Metres; how tall who was clicked is.", show_default="1.70"
+        metavar="METRES",
+        callback=check_height,
+        help="Height of the labelled person; used for 2D labels.",
+        show_default="1.70",
+        rich_help_panel=_LABELS,
     ),
-]
-_Focal = Annotated[
-    float | None, typer.Option(callback=check_positive, help="Focal length in pixels.")
 ]
 _Offset = Annotated[
     float | None,
     typer.Option(
-        help="Second of the video at which TRC, C3D or BVH begin.",
+        metavar="SECONDS",
+        help="Time in the video at which TRC, C3D or BVH labels start.",
         show_default="by correlation",
+        rich_help_panel=_LABELS,
     ),
 ]
 _Rate = Annotated[
     float | None,
     typer.Option(
         callback=check_positive,
-        help="Seconds of the video in one of theirs: 4 where it is slowed down fourfold.",
+        help="Seconds of video per second of TRC, C3D or BVH labels: 4 if the video is slowed"
+        " down four times.",
         show_default="by correlation",
+        rich_help_panel=_LABELS,
     ),
 ]
 _Calibration = Annotated[
     Path | None,
-    typer.Option(metavar="JSON", help="Cameras of clicks in several videos of one take."),
+    typer.Option(
+        metavar="JSON",
+        help="Camera calibration; 2D labels of several synchronous videos are triangulated.",
+        rich_help_panel=_LABELS,
+    ),
 ]
 _Cache = Annotated[
     Path | None,
-    typer.Option(help="Where codes are kept.", show_default="codes/ beside OUT"),
+    typer.Option(
+        metavar="FOLDER",
+        help="Folder of cached keypoints and image features.",
+        show_default="codes/ beside OUT",
+        rich_help_panel=_RUN,
+    ),
 ]
-_Device = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Of 2D networks.")]
 
 
 def label_fit(
     videos: _Videos = None,
+    labels: _Labels = None,
     model: _Model = "imagenet",
-    labels: _LabelFiles = None,
     output: _Output = None,
-    head: _HeadKind = "B",
-    fine_tune: _FineTune = False,
-    evaluate: _Evaluate = None,
-    scores: _ScoresFile = None,
-    curve: _CurveFile = None,
     check: _Check = False,
     suggest: _Suggest = None,
+    fine_tune: _FineTune = False,
+    recursive: Recursive = False,
+    evaluate: _Evaluate = None,
+    scores: _Scores = None,
+    curve: _Curve = None,
+    head: _Head = "B",
+    subject: _Subject = "auto",
     height: _Height = None,
-    focal: _Focal = None,
     offset: _Offset = None,
     rate: _Rate = None,
     calibration: _Calibration = None,
+    focal: Focal = None,
+    fov: Fov = None,
     cache: _Cache = None,
-    device: _Device = "auto",
+    device: Device = "auto",
+    no_overwrite: NoOverwrite = False,
+    json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fit a model to a few labelled frames, for mocap track --model.
+    """Fit a model to a few labelled frames, for `mocap track --model`.
 
     Example: mocap label-fit videos/ --model runs/ski --labels labels/ -o ski.mocap
     """
+    check_lens(focal, fov)
+    from mocap_cli.cli.display import Display
     from mocap_cli.cli.label_fit_jobs import LabelFitRequest, run_label_fit
+    from mocap_cli.cli.track import subject_of
+    from mocap_cli.labels.label_fit import LabelFitOptions
 
-    asked = LabelFitRequest(
-        videos=tuple(videos or ()),
-        model=model,
-        labels=tuple(labels or ()),
-        output=output,
-        head=head,
-        fine_tune=fine_tune,
-        evaluate=tuple(evaluate or ()),
-        scores=scores,
-        curve=curve,
-        check=check,
-        suggest=suggest,
-        height=height,
-        focal=focal,
-        offset=offset,
-        rate=rate,
-        calibration=calibration,
-        cache=cache,
-        device=device,
-        quiet=quiet,
-    )
-    asked.check_combinations()
-    run_label_fit(asked)
+    request = LabelFitRequest(
+        videos=tuple(videos or ()), labels=tuple(labels or ()), output=output, check=check,
+        suggest=suggest, evaluate=tuple(evaluate or ()), scores=scores, curve=curve,
+        recursive=recursive, no_overwrite=no_overwrite,
+        options=LabelFitOptions(
+            model=model, head=head, fine_tune=fine_tune, subject=subject_of(subject),
+            height=height, offset=offset, rate=rate, calibration=calibration, focal=focal,
+            fov=fov, cache=cache, device=device,
+        ),
+    )  # fmt: skip
+    request.check_combinations()
+    with Display("label-fit", quiet=quiet, as_json=json) as display:
+        run_label_fit(request, display)

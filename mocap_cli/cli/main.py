@@ -1,4 +1,4 @@
-"""The command line: `mocap COMMAND`; each command is a file in commands/."""
+"""The command line: `mocap COMMAND`; each command is a file of this package."""
 
 import signal
 import sys
@@ -18,7 +18,6 @@ from mocap_cli.errors import MocapError
 app = typer.Typer(
     name="mocap",
     no_args_is_help=True,
-    add_completion=False,  # two options that would bury the commands
     pretty_exceptions_enable=False,  # a bug keeps its plain traceback
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -29,8 +28,8 @@ app.command()(pretrain)
 app.command()(label_fit)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(given: bool) -> None:
+    if given:
         typer.echo(f"mocap {__version__}")
         raise typer.Exit
 
@@ -40,7 +39,7 @@ def mocap(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
+            "--version", "-V", callback=_print_version, is_eager=True, help="Print the version."
         ),
     ] = False,
 ) -> None:
@@ -48,14 +47,14 @@ def mocap(
 
 
 def main() -> None:
-    """Run the command line: exit with 1 on what the user can mend, 130 on Ctrl-C."""
-    signal.signal(signal.SIGTERM, _leave)
+    """Run the command line: exit status 1 for what the user can mend, 130 for Ctrl-C."""
+    signal.signal(signal.SIGTERM, _exit)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
-        signal.signal(signal.SIGHUP, _leave)  # the terminal is gone; under nohup it is ignored
+        signal.signal(signal.SIGHUP, _exit)  # the terminal is gone; under nohup it is ignored
     try:
         app(prog_name="mocap")
     except MocapError as error:
-        from mocap_cli.cli.progress import show_error
+        from mocap_cli.cli.display import show_error
 
         show_error(error)
         sys.exit(1)
@@ -63,6 +62,6 @@ def main() -> None:
         sys.exit(130)
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
-    """Be ended like Ctrl-C ends us: with half-written files taken away."""
+def _exit(number: int, frame: FrameType | None) -> None:
+    """Exit as Ctrl-C does, so that half-written files are removed."""
     sys.exit(128 + number)

@@ -1,76 +1,145 @@
-"""Options that more than one command has, and what their values must be."""
+"""Options that several commands share, and the checks of their values."""
 
 import math
 from typing import Annotated, Literal
 
 import typer
 
-SMALLEST, LARGEST = 1e-9, 1e9  # beyond, numbers are slips, and arithmetic overflows
-LARGEST_SEED = 2**63 - 1
-SLOWEST = 0.01  # hertz: a motion over minutes
-SHORTEST = 0.05  # metres
-_FASTEST = 1000.0  # frames a second; more is a slip of the finger and fills the disk
-_TALLEST = 3.0  # metres: puppets may be, centimetres may not
+from mocap_cli.camera.lens import focal_pixels
+from mocap_cli.errors import MocapError
+
+CAMERA, OUTPUT, RUN = "Camera", "Output", "Run"
+"""Help panels that several commands have."""
+
+_MIN, _MAX = 1e-9, 1e9  # numbers beyond are typing errors, and arithmetic overflows
+_MAX_FPS = 1000.0  # a higher rate is a typing error, and would fill the disk
+_HEIGHTS = (0.05, 3.0)  # metres, of people and puppets
 
 
 def check_positive(value: float | None) -> float | None:
-    """Refuse what is not above zero."""
+    """Refuse zero, negative and infinite values."""
     if value is not None and not (math.isfinite(value) and value > 0):
         raise typer.BadParameter("give a number above 0")
-    if value is not None and not SMALLEST <= value <= LARGEST:
-        raise typer.BadParameter(f"give a number from {SMALLEST:g} to {LARGEST:g}")
+    if value is not None and not _MIN <= value <= _MAX:
+        raise typer.BadParameter(f"give a number from {_MIN:g} to {_MAX:g}")
     return value
 
 
 def check_height(value: float | None) -> float | None:
-    """Refuse what is nobody's height in metres."""
-    if (value := check_positive(value)) is not None and not SHORTEST <= value <= _TALLEST:
-        metres = value / 100
-        hint = f"; did you mean {metres:.2f}?" if 0.5 <= metres <= _TALLEST else ""
-        raise typer.BadParameter(f"give metres, as 1.75; nobody is {value:g} m tall{hint}")
+    """Refuse what is not a height in metres."""
+    low, high = _HEIGHTS
+    if (value := check_positive(value)) is None or low <= value <= high:
+        return value
+    hint = f"give metres, {low:g} to {high:g}"
+    if 0.5 <= value / 100 <= high:
+        hint = f"the height is in metres: did you mean {value / 100:.2f}?"
+    elif low <= value * 0.3048 <= high < value:
+        hint = f"the height is in metres: {value:g} feet are {value * 0.3048:.2f}"
+    raise typer.BadParameter(hint)
+
+
+def _check_rate(value: float | None) -> float | None:
+    if (value := check_positive(value)) is not None and value > _MAX_FPS:
+        raise typer.BadParameter(f"give at most {_MAX_FPS:g} frames per second")
     return value
 
 
-def hertz(value: float | None) -> float | None:
-    """Refuse a cutoff so low that the equations of the smoother have no solution."""
-    if (value := check_positive(value)) is not None and value < SLOWEST:
-        raise typer.BadParameter(f"give at least {SLOWEST:g} hertz")
+def _check_seconds(value: float | None) -> float | None:
+    if value is not None and not 0 <= value <= _MAX:
+        raise typer.BadParameter("give seconds from the start of the video")
     return value
-
-
-def _rate(value: float | None) -> float | None:
-    if (value := check_positive(value)) is not None and value > _FASTEST:
-        raise typer.BadParameter(f"give at most {_FASTEST:g} frames a second")
-    return value
-
-
-def _seconds(value: float | None) -> float | None:
-    if value is not None and not 0 <= value <= LARGEST:
-        raise typer.BadParameter("give seconds from the beginning of the video")
-    return value
-
-
-OUTPUT_HELP = (
-    "A file whose suffix decides what is written: .bvh, .glb, .usda, .csv,"
-    " .angles.csv (joint angles), .npz, .trc, .c3d, .json,"
-    " .coco.json (2D keypoints), .html (a page that shows it), .png (a report),"
-    " or .mp4 for the video with the skeleton drawn in."
-)
-Start = Annotated[
-    float | None, typer.Option(callback=_seconds, help="Second of the video to begin at.")
-]
-End = Annotated[
-    float | None, typer.Option(callback=_seconds, help="Second of the video to end at.")
-]
-Fps = Annotated[
-    float | None,
-    typer.Option(callback=_rate, help="Frames a second of the result.", show_default="the video's"),
-]
-Units = Annotated[Literal["cm", "m"], typer.Option(help="Units of the BVH.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what goes wrong.")]
 
 
 def check_span(start: float | None, end: float | None) -> None:
-    """The end must come after the start."""
+    """Refuse an end that does not come after the start."""
     if start is not None and end is not None and end <= start:
         raise typer.BadParameter(f"{end:g} s is not after --start {start:g} s", param_hint="--end")
+
+
+def check_lens(focal: str | None, fov: float | None) -> None:
+    """Refuse a lens that cannot be, whatever the size of the video."""
+    try:
+        focal_pixels(focal, fov, (1, 1))
+    except MocapError as error:
+        raise typer.BadParameter(
+            f"{error.message}; {error.hint}", param_hint="--focal, --fov"
+        ) from error
+
+
+OUTPUT_HELP = (
+    "Output file; its suffix chooses the format: .bvh, .glb, .usda, .csv,"
+    " .angles.csv (joint angles), .npz, .trc, .c3d, .json,"
+    " .coco.json (2D keypoints), .html (interactive page), .png (one-page report),"
+    " or .mp4 (video with the skeleton drawn in)."
+)
+Start = Annotated[
+    float | None,
+    typer.Option(metavar="SECONDS", callback=_check_seconds, help="Start time in the video."),
+]
+End = Annotated[
+    float | None,
+    typer.Option(metavar="SECONDS", callback=_check_seconds, help="End time in the video."),
+]
+Fps = Annotated[
+    float | None,
+    typer.Option(
+        callback=_check_rate,
+        help="Frames per second of the result.",
+        show_default="the video's",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Units = Annotated[
+    Literal["cm", "m"], typer.Option(help="Length unit of .bvh.", rich_help_panel=OUTPUT)
+]
+Focal = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PIXELS|MM",
+        help="Focal length in pixels (900), or its 35 mm equivalent (26mm).",
+        show_default="from the file, else that of a phone",
+        rich_help_panel=CAMERA,
+    ),
+]
+Fov = Annotated[
+    float | None,
+    typer.Option(
+        metavar="DEGREES",
+        help="Field of view across the longer side of the image, instead of --focal.",
+        rich_help_panel=CAMERA,
+    ),
+]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda", "mps"],
+    typer.Option(help="Device that runs the networks.", rich_help_panel=RUN),
+]
+Recursive = Annotated[
+    bool, typer.Option("--recursive", "-r", help="Include sub-folders of the given folders.")
+]
+NoOverwrite = Annotated[
+    bool,
+    typer.Option(
+        "--no-overwrite",
+        help="Stop if an output file exists. By default it is replaced, and the summary says so.",
+        rich_help_panel=RUN,
+    ),
+]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="Print the summary as one JSON object on stdout.", rich_help_panel=RUN
+    ),
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel=RUN)
+]
+
+
+def allow_only(context: typer.Context, names: set[str], message: str) -> None:
+    """Refuse options that were given on the command line and are not among `names`."""
+    for option in context.command.params:
+        name = option.name or ""
+        source = context.get_parameter_source(name)
+        if name not in names and source is not None and source.name == "COMMANDLINE":
+            hint = option.opts[-1] if option.param_type_name == "option" else "VIDEO"
+            raise typer.BadParameter(message, param_hint=hint)

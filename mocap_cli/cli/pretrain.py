@@ -5,98 +5,188 @@ from typing import Annotated, Literal
 
 import typer
 
-from mocap_cli.cli.options import LARGEST_SEED, Quiet, check_positive
+from mocap_cli.cli.options import (
+    Device,
+    Json,
+    Quiet,
+    Recursive,
+    allow_only,
+    check_positive,
+)
 from mocap_cli.learning.model.methods import METHODS
 
-_NAMES = ", ".join(METHODS)
+_MAX_SEED = 2**63 - 1
+_DATA, _RESEARCH = "Data", "Research"
 
 _Videos = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="VIDEO", help="Videos, or folders of videos, of one person each."),
+    typer.Argument(metavar="VIDEO", help="Videos of one person each, or folders of videos."),
 ]
 _Output = Annotated[
-    Path, typer.Option("-o", "--output", metavar="RUN", help="Folder of the run, as runs/ski.")
+    Path,
+    typer.Option("-o", "--output", metavar="RUN", help="Folder of the run, such as runs/ski."),
 ]
 _Preset = Annotated[
     Literal["auto", "full", "small"],
-    typer.Option(help="full: the paper's networks, for a GPU; small: trains on two CPU cores."),
-]
-_MethodName = Annotated[
-    str, typer.Option("--method", help=f"The paper's or one it is compared with: {_NAMES}.")
-]
-_Steps = Annotated[int | None, typer.Option(min=1, help="Steps to learn.", show_default="preset's")]
-_FallSteps = Annotated[
-    int, typer.Option(min=0, help="Of them at the beginning with gravity: people in free fall.")
-]
-_BatchSize = Annotated[
-    int | None,
     typer.Option(
-        "--batch",
-        min=1,
-        max=1_000_000,
-        help="Items a step, four frames each.",
-        show_default="preset's",
+        help="Size of the model. full: the paper's networks, for a GPU; small: trains on two CPU"
+        " cores; auto: full if there is a CUDA GPU."
     ),
 ]
-_Near = Annotated[
-    float | None,
-    typer.Option(callback=check_positive, help="Seconds within which poses are alike."),
+_Steps = Annotated[
+    int | None, typer.Option(min=1, help="Number of training steps.", show_default="preset's")
 ]
-_Far = Annotated[
+_Batch = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=1_000_000, help="Batch size; an item has four frames.", show_default="preset's"
+    ),
+]
+_Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Continue the run in RUN; only --steps, --batch and --rate can change.",
+    ),
+]
+_DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Print the plan with time and memory, measured on a few steps, and stop."
+    ),
+]
+_Fps = Annotated[
     float | None,
-    typer.Option(callback=check_positive, help="Seconds from which poses are unlike."),
+    typer.Option(
+        callback=check_positive,
+        help="Maximum frames per second to store.",
+        show_default="15 to 60, by --near",
+        rich_help_panel=_DATA,
+    ),
 ]
 _Side = Annotated[
     int | None,
     typer.Option(
-        min=32, max=4096, help="Longer side of stored frames, pixels.", show_default="preset's"
+        min=32,
+        max=4096,
+        help="Longer side of the stored frames, in pixels.",
+        show_default="preset's",
+        rich_help_panel=_DATA,
     ),
-]
-_Fps = Annotated[
-    float | None, typer.Option(callback=check_positive, help="Frames a second to store at most.")
 ]
 _Background = Annotated[
     Literal["auto", "median", "split", "panorama"],
-    typer.Option(help="How backgrounds are made where no VIDEO.background.npz lies beside."),
+    typer.Option(
+        help="Background method for videos without a VIDEO.background.npz.",
+        rich_help_panel=_DATA,
+    ),
 ]
 _Crowds = Annotated[
     Literal["skip", "keep"],
-    typer.Option(help="Frames with several people: the method is made for one."),
+    typer.Option(help="Frames that show several people.", rich_help_panel=_DATA),
 ]
 _Keypoints = Annotated[
     bool,
-    typer.Option("--keypoints", help="Learn also from the keypoints of VIDEO.json (mocap track)."),
+    typer.Option(
+        "--keypoints",
+        help="Train a pose head on the keypoints in VIDEO.json from `mocap track`.",
+        rich_help_panel=_DATA,
+    ),
+]
+_Store = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Folder of the decoded frames; runs share it.",
+        show_default="frames/ beside RUN",
+        rich_help_panel=_DATA,
+    ),
+]
+_Method = Annotated[
+    str,
+    typer.Option(help=f"Training method: {', '.join(METHODS)}.", rich_help_panel=_RESEARCH),
+]
+_FallSteps = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        help="Number of initial steps trained with the free-fall losses.",
+        rich_help_panel=_RESEARCH,
+    ),
+]
+_Near = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        callback=check_positive,
+        help="Frames closer than this are positive pairs.",
+        show_default="by the clips' length",
+        rich_help_panel=_RESEARCH,
+    ),
+]
+_Far = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        callback=check_positive,
+        help="Frames further apart than this are negative pairs.",
+        show_default="by the clips' length",
+        rich_help_panel=_RESEARCH,
+    ),
 ]
 _PixelWeight = Annotated[
     float | None,
     typer.Option(
-        callback=check_positive, help="Weight of colours; 0.05 for rough backgrounds such as snow."
+        callback=check_positive,
+        help="Weight of the pixel reconstruction loss; 0.05 suits textured backgrounds such as"
+        " snow.",
+        show_default="preset's",
+        rich_help_panel=_RESEARCH,
     ),
 ]
 _Centred = Annotated[
-    bool, typer.Option("--centred", help="The subject is mostly in the middle of the picture.")
+    bool,
+    typer.Option(
+        "--centred",
+        help="Expect the person near the centre of the image.",
+        rich_help_panel=_RESEARCH,
+    ),
 ]
 _Rate = Annotated[
     float | None,
-    typer.Option(callback=check_positive, help="Learning rate.", show_default="preset's"),
+    typer.Option(
+        callback=check_positive,
+        help="Learning rate.",
+        show_default="preset's",
+        rich_help_panel=_RESEARCH,
+    ),
 ]
-_Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Another seed, another run.")]
-_Store = Annotated[
-    Path | None,
-    typer.Option(help="Where decoded frames are kept.", show_default="frames/ beside RUN"),
+_Seed = Annotated[
+    int, typer.Option(min=0, max=_MAX_SEED, help="Random seed.", rich_help_panel=_RESEARCH)
 ]
-_Minutes = Annotated[
-    float, typer.Option(callback=check_positive, help="Between sheets of pictures.")
+_PreviewMinutes = Annotated[
+    float,
+    typer.Option(
+        "--sheet-minutes",
+        callback=check_positive,
+        help="Minutes between preview sheets.",
+        rich_help_panel="Run",
+    ),
 ]
-_Device = Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where to learn.")]
-_Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in RUN.")]
 _Compile = Annotated[
-    bool, typer.Option("--compile", help="Fuse operations with torch.compile: minutes, once.")
+    bool,
+    typer.Option(
+        "--compile",
+        help="Compile the networks with torch.compile; takes minutes once.",
+        rich_help_panel="Run",
+    ),
 ]
-TensorBoard = Annotated[
-    bool, typer.Option("--tensorboard", help="Also write event files for TensorBoard.")
+_TensorBoard = Annotated[
+    bool,
+    typer.Option(
+        "--tensorboard", help="Also write TensorBoard event files.", rich_help_panel="Run"
+    ),
 ]
-_DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and do nothing.")]
 
 
 def pretrain(
@@ -104,75 +194,70 @@ def pretrain(
     videos: _Videos = None,
     output: _Output = Path("runs/pretrain"),
     preset: _Preset = "auto",
-    method: _MethodName = "ours",
     steps: _Steps = None,
-    fall_steps: _FallSteps = 0,
-    batch: _BatchSize = None,
-    near: _Near = None,
-    far: _Far = None,
-    side: _Side = None,
+    batch: _Batch = None,
+    recursive: Recursive = False,
+    resume: _Resume = False,
+    dry_run: _DryRun = False,
     fps: _Fps = None,
+    side: _Side = None,
     background: _Background = "auto",
     crowds: _Crowds = "skip",
     keypoints: _Keypoints = False,
+    store: _Store = None,
+    method: _Method = "ours",
+    fall_steps: _FallSteps = 0,
+    near: _Near = None,
+    far: _Far = None,
     pixel_weight: _PixelWeight = None,
     centred: _Centred = False,
     rate: _Rate = None,
     seed: _Seed = 1,
-    store: _Store = None,
-    sheet_minutes: _Minutes = 5.0,
-    device: _Device = "auto",
+    device: Device = "auto",
+    sheet_minutes: _PreviewMinutes = 5.0,
     compiled: _Compile = False,
-    tensorboard: TensorBoard = False,
-    resume: _Resume = False,
-    dry_run: _DryRun = False,
+    tensorboard: _TensorBoard = False,
+    json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Learn to find, draw and encode a person from unlabelled videos.
+    """Train a model of a person's appearance and pose on unlabelled videos.
 
     Example: mocap pretrain ./videos -o runs/ski --preset small
     """
     if near is not None and far is not None and near >= far:
         raise typer.BadParameter(f"{near:g} s is not below --far {far:g} s", param_hint="--near")
     if resume:
-        _refuse_what_is_kept(context)
+        allow_only(context, _RESUME_OPTIONS, _RESUME_HINT)
     elif not videos:
         raise typer.BadParameter("give videos, or folders of videos", param_hint="VIDEO")
-    from mocap_cli.cli.pretrain_jobs import Continued, RunDisplay, resume_run, start_run
-    from mocap_cli.cli.pretrain_options import PretrainRequest
+    from mocap_cli.cli.display import Display
+    from mocap_cli.cli.pretrain_jobs import find_videos, print_plan, resume_run, start_run
+    from mocap_cli.learning.options import PretrainOptions
+    from mocap_cli.learning.pretraining import RunOptions
 
-    manner = RunDisplay(
-        minutes=sheet_minutes, compiled=compiled, tensorboard=tensorboard, quiet=quiet
+    run = RunOptions(
+        device=device, compiled=compiled, tensorboard=tensorboard, sheet_minutes=sheet_minutes
     )
-    if resume:
-        resume_run(
-            output, Continued(steps=steps, batch=batch, rate=rate), device=device, manner=manner
-        )
-        return
-    wanted = PretrainRequest(
-        videos=tuple(videos or ()), output=output, preset=preset, method=method, steps=steps,
-        fall_steps=fall_steps, batch=batch, near=near, far=far, side=side, fps=fps,
-        background=background, crowds=crowds, keypoints=keypoints, pixel_weight=pixel_weight,
-        centred=centred, rate=rate, seed=seed, store=store or output.parent / "frames",
-        device=device,
+    options = PretrainOptions(
+        preset=preset, method=method, steps=steps, fall_steps=fall_steps, batch=batch, near=near,
+        far=far, side=side, fps=fps, background=background, crowds=crowds, keypoints=keypoints,
+        pixel_weight=pixel_weight, centred=centred, rate=rate, seed=seed, store=store,
     )  # fmt: skip
-    start_run(wanted, manner, dry=dry_run)
+    with Display("pretrain", quiet=quiet, as_json=json) as display:
+        if resume:
+            resume_run(output, run, display, steps=steps, batch=batch, rate=rate)
+        elif dry_run:
+            print_plan(find_videos(videos or [], recursive), options, device, display)
+        else:
+            found = find_videos(videos or [], recursive)
+            start_run(found, output, options, run, display)
 
 
-_OF_A_RESUME = {
+_RESUME_OPTIONS = {
     "output", "steps", "batch", "rate", "sheet_minutes", "device", "compiled", "tensorboard",
-    "resume", "quiet",
+    "resume", "json", "quiet",
 }  # fmt: skip
-
-
-def _refuse_what_is_kept(context: typer.Context) -> None:
-    """A resumed run keeps its clips and its recipe, so another one is refused, not ignored."""
-    for option in context.command.params:
-        name, source = option.name or "", context.get_parameter_source(option.name or "")
-        if name not in _OF_A_RESUME and source is not None and source.name == "COMMANDLINE":
-            hint = option.opts[-1] if option.param_type_name == "option" else "VIDEO"
-            raise typer.BadParameter(
-                "a resumed run keeps its own; only --steps, --batch, --rate, --device,"
-                " --sheet-minutes, --compile and --tensorboard can be given with --resume",
-                param_hint=hint,
-            )
+_RESUME_HINT = (
+    "a resumed run keeps its own; with --resume only --steps, --batch, --rate, --device,"
+    " --sheet-minutes, --compile and --tensorboard can be given"
+)

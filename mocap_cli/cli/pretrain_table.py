@@ -1,29 +1,29 @@
-"""Live: a table of what a run is doing, redrawn in place; silent where nobody watches."""
+"""The table of a training run, redrawn in place; plain lines where there is no terminal."""
 
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from types import FrameType
 
 from rich.live import Live
 from rich.table import Table
 
-from mocap_cli.cli.progress import stderr_console
+from mocap_cli.cli.display import Display, format_duration, stderr_console
+from mocap_cli.learning.loop.metrics_log import StepMetrics
 from mocap_cli.learning.loop.settings import Settings
-from mocap_cli.learning.tally import StepMetrics
 
-_MEAN_OF = 50  # steps
+_AVERAGED_STEPS = 50
 
 
 class StopRequest:
-    """Ctrl-C and the like: the first asks the loop to stop, the second stops at once."""
+    """Ctrl-C, SIGTERM and SIGHUP: the first ends the loop after its step, the second at once."""
 
     def __init__(self) -> None:
         self.signal_number = 0
 
     def __call__(self) -> bool:
-        """Whether somebody asked."""
+        """Whether a signal came."""
         return self.signal_number > 0
 
     def handle_signal(self, number: int, frame: FrameType | None) -> None:
@@ -33,68 +33,63 @@ class StopRequest:
         self.signal_number = number
 
 
-class _Progress:
-    """The last steps of a run as a table."""
+class TrainingTable:
+    """The metrics of the last steps; plain lines of progress where there is no terminal."""
 
-    def __init__(self, settings: Settings, live: Live) -> None:
-        self._settings, self._live = settings, live
-        self._steps: deque[StepMetrics] = deque(maxlen=_MEAN_OF)
+    def __init__(self, settings: Settings, display: Display) -> None:
+        self._settings = settings
+        self._steps: deque[StepMetrics] = deque(maxlen=_AVERAGED_STEPS)
         self._held_out: tuple[int, float] | None = None
-        self._drawn = 0.0
+        self._drawn = time.monotonic()
+        self._live: Live | None = None
+        self._count: Callable[[int], None] = lambda done: None
+        self._open = ExitStack()
+        if display.draws:
+            live = Live(console=stderr_console(), transient=True, refresh_per_second=2)
+            self._live = self._open.enter_context(live)
+        else:
+            self._count = self._open.enter_context(display.bar("training", settings.steps))
 
-    def told(self, told: StepMetrics) -> None:
-        """One step was done."""
-        self._steps.append(told)
-        if time.monotonic() - self._drawn > 0.5 or told.step == self._settings.steps:
+    def close(self) -> None:
+        """Remove the table from the terminal."""
+        self._open.close()
+
+    def log_step(self, metrics: StepMetrics) -> None:
+        """Take the metrics of a step, and draw if it is time."""
+        self._steps.append(metrics)
+        self._count(metrics.step)
+        last = metrics.step == self._settings.steps
+        if self._live is not None and (time.monotonic() - self._drawn > 0.5 or last):
             self._drawn = time.monotonic()
             self._live.update(self._table())
 
-    def checked(self, step: int, held_out: float) -> None:
-        """Held-out frames were looked at."""
+    def log_validation(self, step: int, held_out: float) -> None:
+        """Take the loss on held-out frames."""
         self._held_out = (step, held_out)
+
+    def _seconds(self) -> float:
+        """Mean seconds of a step."""
+        return max(sum(m.seconds for m in self._steps) / len(self._steps), 1e-9)
 
     def _table(self) -> Table:
         last, steps = self._steps[-1], self._settings.steps
-        seconds = sum(t.seconds for t in self._steps) / len(self._steps)
-        waited = sum(t.data_seconds for t in self._steps) / len(self._steps) / max(seconds, 1e-9)
-        stage = "gravity" if last.step <= self._settings.fall_steps else self._settings.method
+        waited = sum(m.data_seconds for m in self._steps) / len(self._steps) / self._seconds()
+        stage = "free fall" if last.step <= self._settings.fall_steps else self._settings.method
         table = Table(title=f"{stage}: step {last.step} of {steps}", title_justify="left")
-        table.add_column("what")
-        table.add_column("now", justify="right")
+        table.add_column("metric")
+        table.add_column("value", justify="right")
         for name, value in _means(list(self._steps)).items():
             table.add_row(name, f"{value:.4f}")
         if self._held_out is not None:
-            table.add_row(f"held out, step {self._held_out[0]}", f"{self._held_out[1]:.4f}")
-        table.add_row("steps/s", f"{1 / max(seconds, 1e-9):.2f}")
-        table.add_row("waited for data", f"{waited:.1%}")
-        table.add_row("time left", format_duration((steps - last.step) * seconds))
+            table.add_row(f"validation, step {self._held_out[0]}", f"{self._held_out[1]:.4f}")
+        table.add_row("steps/s", f"{1 / self._seconds():.2f}")
+        table.add_row("waiting for data", f"{waited:.1%}")
+        table.add_row("time left", format_duration((steps - last.step) * self._seconds()))
         return table
 
 
-@contextmanager
-def training_table(settings: Settings, quiet: bool) -> Iterator[_Progress]:
-    """The table while the block runs."""
-    screen = stderr_console()
-    if quiet or not screen.is_terminal:
-        screen.quiet = True
-    with Live(console=screen, transient=True, refresh_per_second=2) as live:
-        yield _Progress(settings, live)
-
-
-def format_duration(seconds: float) -> str:
-    """As people say it: 3 d 4 h, 2 h 5 min, 40 s."""
-    for size, name, smaller, rest in (
-        (86400, "d", 3600, "h"),
-        (3600, "h", 60, "min"),
-        (60, "min", 1, "s"),
-    ):
-        if seconds >= size:
-            return f"{int(seconds // size)} {name} {int(seconds % size // smaller)} {rest}"
-    return f"{seconds:.0f} s"
-
-
 def _means(steps: list[StepMetrics]) -> Mapping[str, float]:
-    """Of the losses of the last step, each over the steps that had it."""
+    """Each loss of the last step, averaged over the steps that have it."""
     names = steps[-1].losses
     rows = {name: [t.losses[name] for t in steps if name in t.losses] for name in names}
     return {name: sum(values) / len(values) for name, values in rows.items()}

@@ -1,106 +1,145 @@
-"""The reports: what was followed, what is in doubt, what was written, what to do next."""
+"""What `track` and `export` report of a motion, and every command of its output files."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-from rich.text import Text
+from typing import Any
 
 from mocap_cli.body.motion import Motion
+from mocap_cli.cli.display import Line, Report
+from mocap_cli.errors import MocapError
 from mocap_cli.export.quality import Quality, measure_quality, quality_faults, quality_readings
 from mocap_cli.tracking.summary import Summary, UncertainSpan, summarise
 
-_MOST_STRETCHES = 5
-_LABEL_WIDTH = 10
+_MAX_STRETCHES = 5
+_SPACES = {
+    "world": "world: metres, Y up, ground at 0",
+    "camera": "camera axes: metres; the vertical and the ground are unknown",
+}
+_BLENDER_SCALE = {"cm": "0.01", "m": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFiles:
+    """The files that a job writes, and those of them that existed before."""
+
+    paths: tuple[Path, ...]
+    existed: frozenset[Path]
+
+    @staticmethod
+    def plan(paths: Iterable[Path], *, no_overwrite: bool) -> "OutputFiles":
+        """Look which files exist, and refuse them for --no-overwrite."""
+        paths = tuple(paths)
+        existed = frozenset(path for path in paths if path.exists())
+        if existed and no_overwrite:
+            raise MocapError(
+                f"{min(existed)} exists already",
+                "choose another -o, or leave out --no-overwrite to replace it",
+            )
+        return OutputFiles(paths, existed)
+
+    def lines(self) -> list[Line]:
+        """What was written or replaced, and how large it is."""
+        return [
+            ("replaced" if path in self.existed else "wrote", f"{path} ({_size(path)})")
+            for path in self.paths
+        ]
+
+    def data(self) -> list[dict[str, Any]]:
+        """The same for --json."""
+        return [
+            {"path": str(p), "bytes": p.stat().st_size, "replaced": p in self.existed}
+            for p in self.paths
+        ]
 
 
 def track_report(
-    motion: Motion, outputs: Sequence[Path], units: Literal["cm", "m"], seconds: float
-) -> Text:
-    """What a person wants to know, as lines for the screen."""
-    summary = summarise(motion)
-    source = motion.source
+    motion: Motion, source: Path, outputs: OutputFiles, units: str, seconds: float
+) -> Report:
+    """What was tracked, where the confidence is low, and what was written."""
+    summary, size = summarise(motion), (motion.source.width, motion.source.height)
     head = (
-        f"{source.file}: {summary.frames} frames, {summary.seconds:.2f} s at {summary.fps:.2f}"
-        f" fps, {source.width}x{source.height}, tracked at {summary.frames / seconds:.0f} frames/s"
+        f"{source.name}: {summary.frames} frames, {summary.seconds:.2f} s at {summary.fps:.2f}"
+        f" fps, {size[0]}x{size[1]}, tracked at {summary.frames / seconds:.0f} frames/s"
     )
-    return labelled_lines(
-        head,
-        [
-            ("followed", _followed(summary)),
-            ("in doubt", _doubts(summary.uncertain)),
-            ("space", _SPACES[motion.space]),
-            *(("warning", warning) for warning in motion.warnings),
-            *output_lines(outputs, units),
-        ],
-    )
+    lines = [
+        ("tracked", _coverage(summary)),
+        ("uncertain", _stretches(summary.uncertain)),
+        ("space", _SPACES[motion.space]),
+        *(("warning", warning) for warning in motion.warnings),
+        *_output_lines(outputs, units),
+    ]
+    data = {
+        **_motion_data(motion, summary, outputs),
+        "space": motion.space,
+        "width": size[0],
+        "height": size[1],
+        "tracking_seconds": round(seconds, 3),
+        "warnings": list(motion.warnings),
+    }
+    return Report(head, lines, {"input": str(source), **data})
 
 
-def export_report(
-    motion: Motion, source: Path, outputs: Sequence[Path], units: Literal["cm", "m"]
-) -> Text:
-    """What was written from a motion, as lines for the screen."""
-    summary = summarise(motion)
+def export_report(motion: Motion, source: Path, outputs: OutputFiles, units: str) -> Report:
+    """The quality of a motion, and what was written from it."""
+    summary, quality = summarise(motion), measure_quality(motion)
     head = f"{source}: {summary.frames} frames, {summary.seconds:.2f} s at {summary.fps:.2f} fps"
-    quality = [("quality", _quality(measure_quality(motion)))]
-    return labelled_lines(head, [*quality, *output_lines(outputs, units)])
+    lines = [("quality", _quality(quality)), *_output_lines(outputs, units)]
+    data = {
+        **_motion_data(motion, summary, outputs),
+        "quality": quality.block(),
+        "problems": list(quality_faults(quality)),
+    }
+    return Report(head, lines, {"input": str(source), **data})
+
+
+def _motion_data(motion: Motion, summary: Summary, outputs: OutputFiles) -> Mapping[str, Any]:
+    return {
+        "outputs": outputs.data(),
+        "frames": summary.frames,
+        "seconds": summary.seconds,
+        "fps": summary.fps,
+        "coverage": summary.coverage,
+        "interpolated_frames": summary.filled,
+        "uncertain": [
+            {"start": s.start, "end": s.end, "reason": s.reason} for s in summary.uncertain
+        ],
+    }
 
 
 def _quality(quality: Quality) -> str:
-    """Fit and the numbers behind it, as far as they are known; or why not."""
+    """Usable and the numbers behind it, as far as they are known; or why not."""
     if reasons := quality_faults(quality):
-        return f"unfit ({'; '.join(reasons)})"
+        return f"needs review ({'; '.join(reasons)})"
     numbers = [f"{label} {value}" for label, value, _ in quality_readings(quality) if value]
-    return f"fit ({', '.join(numbers)})"
+    return f"good ({', '.join(numbers)})"
 
 
-def output_lines(
-    outputs: Sequence[Path], units: Literal["cm", "m"] = "cm"
-) -> list[tuple[str, str]]:
-    """What was written and how large it is, and how Blender takes it."""
-    lines = [("wrote", f"{path} ({_size(path)})") for path in outputs]
-    if any(path.suffix.lower() == ".bvh" for path in outputs):
-        lines.append(("Blender", _blender(units)))
+def _output_lines(outputs: OutputFiles, units: str) -> list[Line]:
+    lines = outputs.lines()
+    if any(path.suffix.lower() == ".bvh" for path in outputs.paths):
+        lines.append(
+            (
+                "Blender",
+                f"File > Import > Motion Capture (.bvh), Scale {_BLENDER_SCALE[units]},"
+                ' tick "Update Scene FPS" and "Update Scene Duration"',
+            )
+        )
     return lines
 
 
-def labelled_lines(head: str, lines: Sequence[tuple[str, str]]) -> Text:
-    """A headline, and below it labelled lines."""
-    text = Text(head, style="bold")
-    for label, line in lines:
-        style = "yellow" if label == "warning" else "cyan"
-        text.append("\n")
-        text.append(f"  {label:<{_LABEL_WIDTH}}", style=f"not bold {style}")
-        text.append(line, style="not bold")
-    return text
-
-
-_SPACES = {
-    "world": "world: metres, Y up, ground at 0",
-    "camera": "camera: metres, as the camera saw it; the ground is not known",
-}
-
-
-def _followed(summary: Summary) -> str:
+def _coverage(summary: Summary) -> str:
     share = f"{summary.coverage:.0%} of the frames"
-    return f"{share} ({summary.filled} of them filled in)" if summary.filled else share
+    return f"{share} ({summary.filled} of them interpolated)" if summary.filled else share
 
 
-def _doubts(stretches: Sequence[UncertainSpan]) -> str:
+def _stretches(stretches: Sequence[UncertainSpan]) -> str:
     if not stretches:
-        return "nothing"
-    shown = sorted(stretches[:_MOST_STRETCHES], key=lambda s: s.start)
+        return "nowhere"
+    shown = sorted(stretches[:_MAX_STRETCHES], key=lambda s: s.start)
     text = ", ".join(f"{s.start:.2f}-{s.end:.2f} s ({s.reason})" for s in shown)
     more = len(stretches) - len(shown)
     return f"{text}, and {more} shorter" if more else text
-
-
-def _blender(units: Literal["cm", "m"]) -> str:
-    scale = {"cm": "0.01", "m": "1"}[units]
-    return (
-        f"File > Import > Motion Capture (.bvh), Scale {scale},"
-        ' tick "Update Scene FPS" and "Update Scene Duration"'
-    )
 
 
 def _size(path: Path) -> str:

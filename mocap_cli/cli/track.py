@@ -1,28 +1,33 @@
 """`mocap track`: from videos to motion-capture files."""
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mocap_cli.cli.options import (
     OUTPUT_HELP,
+    Device,
     End,
+    Focal,
+    Fov,
     Fps,
+    Json,
+    NoOverwrite,
     Quiet,
+    Recursive,
     Start,
     Units,
     check_height,
-    check_positive,
+    check_lens,
     check_span,
 )
 from mocap_cli.errors import MocapError
 
-if TYPE_CHECKING:  # heavy: `mocap --help` must not wait for it
-    from mocap_cli.cli.outputs import Job
+if TYPE_CHECKING:  # heavy: `mocap --help` must not wait for them
     from mocap_cli.keypoints.person_detector import Subject
-    from mocap_cli.tracking.estimate import PoseModel
-
+    from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
 
 _Videos = Annotated[
     list[Path], typer.Argument(metavar="VIDEO", help="Videos, or folders of videos.")
@@ -34,42 +39,37 @@ _Output = Annotated[
         "--output",
         metavar="OUT",
         help=f"{OUTPUT_HELP} Or a folder (out/) that gets VIDEO.bvh and VIDEO.json."
-        " Or only a suffix (.bvh) to choose what a folder gets. May be repeated.",
+        " Or a bare suffix (.bvh) to choose what a folder gets. Repeatable.",
         show_default="VIDEO.bvh and VIDEO.json in this folder",
     ),
 ]
 _Overlay = Annotated[
-    bool, typer.Option("--overlay", help="Also write VIDEO.overlay.mp4, with sound.")
+    bool,
+    typer.Option("--overlay", help="Also write VIDEO.overlay.mp4: the skeleton over the video."),
 ]
-_Who = Annotated[
+_Subject = Annotated[
     str,
     typer.Option(
         metavar="auto|largest|center|X,Y",
-        help="Whom to follow where there are several; X,Y is a point on the person in pixels.",
+        help="Person to track if there are several; X,Y is a point on the person, in pixels.",
     ),
 ]
 _Height = Annotated[
     float | None,
     typer.Option(
+        metavar="METRES",
         callback=check_height,
-        help="The person's height in metres; sets the scale.",
-        show_default="by a long fall, else 1.70",
-    ),
-]
-_Focal = Annotated[
-    float | None,
-    typer.Option(
-        callback=check_positive,
-        help="Focal length in pixels.",
-        show_default="from the file, else that of a phone",
+        help="Height of the person; sets the scale.",
+        show_default="measured from a long fall, else 1.70",
     ),
 ]
 _Model = Annotated[
     Path | None,
-    typer.Option(metavar="X.mocap", help="What mocap label-fit made; has a say in every pose."),
-]
-_Device = Annotated[
-    Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where the networks run.")
+    typer.Option(
+        metavar="X.mocap",
+        help="Model from `mocap label-fit`; blended with the default tracker.",
+        rich_help_panel="Model",
+    ),
 ]
 
 
@@ -77,54 +77,57 @@ def track(
     videos: _Videos,
     output: _Output = None,
     overlay: _Overlay = False,
-    subject: _Who = "auto",
     height: _Height = None,
-    focal: _Focal = None,
+    subject: _Subject = "auto",
     start: Start = None,
     end: End = None,
+    recursive: Recursive = False,
+    focal: Focal = None,
+    fov: Fov = None,
     fps: Fps = None,
     units: Units = "cm",
     model: _Model = None,
-    device: _Device = "auto",
+    device: Device = "auto",
+    no_overwrite: NoOverwrite = False,
+    json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Turn videos of one person into motion-capture files.
+    """Track one person through videos and write motion-capture files.
 
     Example: mocap track dive.mp4 -o dive.bvh -o dive.json --overlay
     """
     check_span(start, end)
-    jobs = _jobs(videos, output or [], overlay)
-    from mocap_cli.cli.tracking_jobs import track_videos
-    from mocap_cli.tracking.track import TrackOptions
+    check_lens(focal, fov)
+    from mocap_cli import api
+    from mocap_cli.cli.display import Display
+    from mocap_cli.cli.track_jobs import track_videos
 
-    options = TrackOptions(
-        subject=_subject(subject), height=height, focal=focal,
-        start=start, end=end, fps=fps, device=device, model=_guide(model),
-    )  # fmt: skip
-    track_videos(jobs, options, units=units, quiet=quiet)
-
-
-def _guide(model: Path | None) -> "PoseModel | None":
-    if model is None:
-        return None
-    from mocap_cli.labels.fitting.fitted_tracker import open_fitted_tracker
-
-    return open_fitted_tracker(model)
+    with Display("track", quiet=quiet, as_json=json) as display:
+        track_video = partial(
+            api.track, height=height, subject=subject_of(subject), start=start, end=end,
+            fps=fps, focal=focal, fov=fov, model=_open_model(model, device), device=device,
+        )  # fmt: skip
+        track_videos(
+            videos, output or [], track_video, display, overlay=overlay, units=units, fps=fps,
+            recursive=recursive, no_overwrite=no_overwrite,
+        )  # fmt: skip
 
 
-def _jobs(videos: list[Path], output: list[str], overlay: bool) -> "list[Job]":
-    from mocap_cli.cli.outputs import OutputRequest, plan_jobs
-    from mocap_cli.export.registry import DEFAULT_SUFFIXES, FORMATS
-
-    return plan_jobs(
-        videos, OutputRequest.of(output, tuple(FORMATS), DEFAULT_SUFFIXES), overlay=overlay
-    )
-
-
-def _subject(text: str) -> "Subject":
+def subject_of(text: str) -> "Subject":
+    """Whom --subject names; bad usage otherwise."""
     from mocap_cli.keypoints.person_detector import parse_subject
 
     try:
         return parse_subject(text)
     except MocapError as error:
-        raise typer.BadParameter(f"{error.message}; {error.hint}") from error
+        message = f"{error.message}; {error.hint}"
+        raise typer.BadParameter(message, param_hint="--subject") from error
+
+
+def _open_model(path: Path | None, device: Device) -> "FittedTracker | None":
+    """Open the model once for all videos, and refuse a wrong file before the work."""
+    if path is None:
+        return None
+    from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
+
+    return FittedTracker.open(path, device)

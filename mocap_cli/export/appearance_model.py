@@ -73,7 +73,7 @@ class AppearanceModel:
     @torch.inference_mode()
     def draw(self, tv: Tensor, ti: Tensor) -> Float32:
         """(side, side, 4) colours 0..255 and, as the fourth channel, the mask 0..1."""
-        colours, mask = self._model.draw(tv, ti)
+        colours, mask = self._model.decode(tv, ti)
         drawn = torch.cat((255 * colours, mask), dim=1)[0].permute(1, 2, 0)
         return np.asarray(drawn.float().cpu().contiguous().numpy())
 

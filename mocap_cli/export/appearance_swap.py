@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mocap_cli.export.appearance_model import AppearanceModel, SubjectBox
 from mocap_cli.learning.data.dataset import MIN_FOREGROUND
-from mocap_cli.learning.data.frame_plates import foreground_share
+from mocap_cli.learning.data.decoding import foreground_share
 from mocap_cli.plates.background import Background
 from mocap_cli.types import Bool, Float32, UInt8
 from mocap_cli.video.letterbox import Letterbox

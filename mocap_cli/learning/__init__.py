@@ -1,1 +1,1 @@
-"""Learning from unlabelled clips: the networks, their losses and the loop that trains them."""
+"""Self-supervised learning from unlabelled clips: data, networks and training."""

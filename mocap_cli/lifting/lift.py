@@ -14,10 +14,10 @@ from torch import Tensor
 from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirror_indices
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.errors import MocapError
+from mocap_cli.io.sealed import write_tensors
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.lifting.network import Lifter, LifterConfig, LifterOutput
 from mocap_cli.lifting.windows import KeypointWindows, window_features
-from mocap_cli.tensors import write_tensors
 
 LIFTER_FILE = "lifter.safetensors"
 """The bundled one, in weights/."""

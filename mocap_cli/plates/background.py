@@ -54,6 +54,30 @@ class Background:
             image = np.asarray(cv2.LUT(image, gain_table(gain)), np.uint8)
         return image, known if self.camera.known[frame] else np.zeros_like(known)
 
+    def files(self, path: str | Path) -> tuple[Path, ...]:
+        """The files that `save` writes: the archive, and a PNG for each part.
+
+        The longest part gets the name itself, the others are numbered: ski.png, ski-2.png.
+        """
+        path = Path(path)
+        longest = int(np.bincount(self.camera.part).argmax())
+        images = [
+            path.with_name(f"{path.stem}{'' if number == longest else f'-{number + 1}'}.png")
+            for number in range(len(self.plates))
+        ]
+        return (path.with_suffix(".npz"), *images)
+
+    def save(self, path: str | Path) -> tuple[Path, ...]:
+        """Write the plates as PNG and the archive (.npz) under the same name; return all paths.
+
+        Transparent pixels are those that the person never left free.
+        """
+        archive, *images = files = self.files(path)
+        write_background(self, archive)
+        for plate, image in zip(self.plates, images, strict=True):
+            write_plate(plate, image)
+        return files
+
 
 def gain_table(gain: NDArray[np.float64]) -> UInt8:
     """Lookup table (256, 1, N) that multiplies N channels."""

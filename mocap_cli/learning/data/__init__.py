@@ -1,1 +1,1 @@
-"""From videos to batches: decoding, the frame store, sampling."""
+"""From videos to training batches: the frame store, the data set and the sampling of items."""

@@ -1,76 +1,86 @@
-"""Fill: decode a video into the store, once, at training size."""
+"""Decoding: a video's frames, their backgrounds and the person count, written to the store once."""
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
+import cv2
 import numpy as np
 
 from mocap_cli.io.video_cache import video_sha256
-from mocap_cli.learning.crowd import PersonCounter
-from mocap_cli.learning.data.frame_plates import add_plates, open_or_make_background
+from mocap_cli.keypoints.person_detector import PersonDetector, whole_image_crop
 from mocap_cli.learning.data.store import (
+    ClipWriter,
     StoredClip,
     StoreRecipe,
-    atomic_folder,
     clip_address,
-    image_file,
     is_stored,
-    map_images,
-    save_clip,
+    write_clip,
 )
+from mocap_cli.plates.background import Background, BackgroundKind, read_background
+from mocap_cli.plates.builder import BackgroundOptions, make_background
+from mocap_cli.types import Bool, UInt8
 from mocap_cli.video.letterbox import Letterbox
-from mocap_cli.video.probe import VideoInfo
 from mocap_cli.video.reader import Frame, VideoReader, open_video
 
-_ROUND_TO = 8  # pixels; the networks halve their pictures some times
-_NEARLY = 0.01  # 29.97 frames a second are thirty
+_OnFrame = Callable[[int], None]
+
+_ARCHIVE_SUFFIX = ".background.npz"  # of what `mocap background` made, next to the video
+_FPS_TOLERANCE = 0.01  # 29.97 frames a second count as thirty
+_SAME_LEVELS = 2  # a plate that differs by no more is stored once
+_FOREGROUND_LEVELS = 28  # a colour this far from the plate is neither noise nor a shadow
+_SECONDS_BETWEEN_COUNTS = 1.0
+_MIN_SCORE = 0.35  # of a person detection; people in the background score lower
+_MIN_RELATIVE_SIZE = 0.5  # of the largest person; smaller ones are passers-by far away
 
 
-def store_video(
-    video: Path, store: Path, recipe: StoreRecipe, on_frame: Callable[[int], None]
-) -> str:
-    """Decode a video unless it is in the store already; returns its address."""
+def store_video(video: Path, store: Path, recipe: StoreRecipe, on_frame: _OnFrame) -> str:
+    """Decode a video unless the store has it already; returns its address."""
     address = clip_address(video_sha256(video, store), recipe)
     if not is_stored(store, address):
-        with atomic_folder(store / address) as aside:
-            save_clip(aside, _decoded(video, aside, recipe, on_frame))
+        with write_clip(store, address, recipe) as writer:
+            clip = _decode(video, writer, recipe, on_frame)
+            background = open_or_make_background(video, recipe.background, on_frame)
+            writer.finish(_add_plates(clip, background, writer))
     return address
 
 
-def frame_size(infos: Iterable[VideoInfo], side: int) -> tuple[int, int]:
-    """Width and height to store at: the shape that most seconds of video have, side the longer."""
-    seconds: Counter[tuple[int, int]] = Counter()
-    for info in infos:
-        scale = side / max(info.width, info.height)
-        shape = (_rounded(info.width * scale), _rounded(info.height * scale))
-        seconds[shape] += round(1000 * (info.duration or 0.001))
-    return max(seconds, key=lambda shape: (seconds[shape], shape))
+def open_or_make_background(
+    video: Path, kind: str, on_frame: _OnFrame = lambda done: None
+) -> Background:
+    """The background archive next to the video, or what `mocap background` would make."""
+    archive = video.with_name(video.stem + _ARCHIVE_SUFFIX)
+    if kind == "auto" and archive.is_file():
+        return read_background(archive)
+    options = BackgroundOptions(kind=cast(BackgroundKind, kind))
+    return make_background(video, options, on_frame)
 
 
-def _rounded(length: float) -> int:
-    return max(16, round(length / _ROUND_TO) * _ROUND_TO)
+def foreground_share(frame: UInt8, plate: UInt8, known: Bool) -> float:
+    """Share of the pixels with a known background that differ from it, 0..1."""
+    difference = np.abs(frame.astype(np.int16) - plate).max(axis=-1)
+    foreground = (difference > _FOREGROUND_LEVELS) & known
+    return float(foreground.sum() / max(known.sum(), 1))
 
 
-def _decoded(
-    video: Path, aside: Path, recipe: StoreRecipe, on_frame: Callable[[int], None]
-) -> StoredClip:
-    with open_video(video) as reader, image_file(aside, "frames").open("wb") as file:
-        info = reader.info
-        letterbox = Letterbox((info.width, info.height), (recipe.width, recipe.height))
-        crowd, times, people = PersonCounter(), [], []
+def _decode(video: Path, writer: ClipWriter, recipe: StoreRecipe, on_frame: _OnFrame) -> StoredClip:
+    """Frames, times and person counts; the backgrounds follow."""
+    with open_video(video) as reader:
+        letterbox = Letterbox((reader.info.width, reader.info.height), recipe.frame_size)
+        counter, times, people = _PersonCounter(), [], []
         for frame in _subsampled(reader, recipe.fps, on_frame):
-            file.write(letterbox.apply(frame.image).tobytes())
+            writer.append("frames", letterbox.apply(frame.image))
             times.append(frame.time)
-            people.append(crowd.count(frame))
+            people.append(counter.count(frame))
         warnings = reader.warnings
-    shape = (len(times), recipe.height, recipe.width, 3)
-    clip = StoredClip(
+    shape = (recipe.height, recipe.width)
+    return StoredClip(
         address="",
-        frames=map_images(aside, "frames", shape),
-        plates=np.zeros((0, *shape[1:]), np.uint8),
-        known=np.zeros((0, *shape[1:3]), bool),
+        frames=writer.images("frames", len(times)),
+        plates=np.zeros((0, *shape, 3), np.uint8),
+        known=np.zeros((0, *shape), bool),
         plate_of=np.zeros(len(times), np.int64),
         times=np.array(times),
         moved=np.zeros(len(times)),
@@ -78,16 +88,62 @@ def _decoded(
         picture=letterbox.rectangle,
         warnings=warnings,
     )
-    background = open_or_make_background(video, recipe.background, on_frame)
-    return add_plates(clip, background, aside, recipe)
 
 
-def _subsampled(
-    reader: VideoReader, fps: float, on_frame: Callable[[int], None]
-) -> Iterator[Frame]:
-    """Every so manieth frame, so that no more than `fps` a second are left, evenly spaced."""
-    stride = max(1, math.ceil(reader.info.fps / fps - _NEARLY))
+def _subsampled(reader: VideoReader, fps: float, on_frame: _OnFrame) -> Iterator[Frame]:
+    """Every n-th frame, so that at most `fps` a second remain, evenly spaced."""
+    stride = max(1, math.ceil(reader.info.fps / fps - _FPS_TOLERANCE))
     for done, frame in enumerate(reader):
         on_frame(done + 1)
         if done % stride == 0:
             yield frame
+
+
+class _PersonCounter:
+    """Counts people once a second; between detections the last count holds."""
+
+    def __init__(self) -> None:
+        self._detector = PersonDetector()
+        self._due = 0.0
+        self._count = -1
+
+    def count(self, frame: Frame) -> int:
+        """People about as large as the largest; the method learns from clips of one person."""
+        if frame.time >= self._due:
+            self._due = frame.time + _SECONDS_BETWEEN_COUNTS
+            height, width = frame.image.shape[:2]
+            people = self._detector.people(frame.image, [whole_image_crop(width, height)])
+            sides = [person.crop.side for person in people if person.score > _MIN_SCORE]
+            self._count = sum(side > _MIN_RELATIVE_SIZE * max(sides) for side in sides)
+        return self._count
+
+
+def _add_plates(clip: StoredClip, background: Background, writer: ClipWriter) -> StoredClip:
+    """The clip with each frame's background; a plate that does not change is stored once."""
+    left, top, width, height = clip.picture
+    inside = (slice(top, top + height), slice(left, left + width))
+    plate, known = np.zeros_like(clip.frames[0]), np.ones(clip.frames.shape[1:3], bool)
+    plate_of, moved = np.zeros(len(clip), np.int64), np.zeros(len(clip))
+    count = 0
+    for i, time in enumerate(clip.times):
+        image, visible = background.at(float(time), (width, height))
+        same = count and _same_plate(image, plate[inside]) and (visible == known[inside]).all()
+        if not same:
+            plate[inside], known[inside] = image, visible
+            writer.append("plates", plate)
+            writer.append("known", known)
+            count += 1
+        plate_of[i], moved[i] = count - 1, foreground_share(clip.frames[i], plate, known)
+    return replace(
+        clip,
+        plates=writer.images("plates", count),
+        known=writer.images("known", count).view(np.bool_),
+        plate_of=plate_of,
+        moved=moved,
+        warnings=(*clip.warnings, *background.warnings),
+    )
+
+
+def _same_plate(image: UInt8, plate: UInt8) -> bool:
+    """Whether the two differ at most by a camera's slowly changing exposure."""
+    return int(cv2.absdiff(image, np.ascontiguousarray(plate)).max()) <= _SAME_LEVELS

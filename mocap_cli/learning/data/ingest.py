@@ -1,59 +1,51 @@
-"""Collect: from videos to the footage of a run, decoding what the store does not have yet."""
+"""Ingest: from videos to the data set of a run, decoding what the store lacks."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mocap_cli.body.motion import read_motion
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import write_atomically
-from mocap_cli.learning.data.dataset import (
-    Crowds,
-    Dataset,
-    TrainingClip,
-    parse_camera_rotations,
-    take_and_view,
-)
-from mocap_cli.learning.data.decoding import frame_size, store_video
-from mocap_cli.learning.data.sampling import Gaps
+from mocap_cli.learning.data.dataset import Crowds, Dataset, TrainingClip
+from mocap_cli.learning.data.decoding import store_video
 from mocap_cli.learning.data.store import StoredClip, StoreRecipe, is_stored, open_clip
+from mocap_cli.types import Float32
 from mocap_cli.video.probe import VideoInfo, probe
 
-RUN, CAMERAS = "run.json", "cameras.json"
+RUN = "run.json"
 
-_NEAR, _FAR = 0.2, 4.0  # seconds, as the paper has them for everyday motion
-_FAR_SHARE = 0.25  # of a clip: of a dive even its quarter is far
-_NEAR_SHARE = 1 / 7  # of far; the paper's lie between a sixth and a twentieth
-_NEAR_FRAMES = 2  # stored frames that should lie within near
-_FPS = (15.0, 60.0)  # the least and the most that are stored a second
+_CAMERAS = "cameras.json"
+_CAMERA_NAME = re.compile(r"^(?P<take>.+?)[._-]cam(?P<view>\d+)$", re.IGNORECASE)
 
 _OpenBar = Callable[[Path, int | None], AbstractContextManager[Callable[[int], None]]]
+"""Opens a progress bar for a video of so many frames; the bar takes the frames done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClipSource:
-    """Where a clip of a run came from, kept so that a run can be gone on with."""
+class _ClipSource:
+    """Where a clip of a run came from; kept so that the run can be resumed."""
 
     video: str
-    address: str
+    address: str  # in the store
 
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """The footage of a run, and which videos could not be used and why."""
+    """The data set of a run, and the videos that could not be used with the reason."""
 
     dataset: Dataset
-    sources: tuple[ClipSource, ...]
+    sources: tuple[_ClipSource, ...]
     skipped: Mapping[Path, str]
 
 
 def probe_videos(videos: Sequence[Path]) -> tuple[dict[Path, VideoInfo], dict[Path, str]]:
-    """Look at every video; those that cannot be read, and why."""
+    """Probe every video; returns what was found, and the unreadable ones with the reason."""
     infos: dict[Path, VideoInfo] = {}
     skipped: dict[Path, str] = {}
     for video in videos:
@@ -69,47 +61,28 @@ def probe_videos(videos: Sequence[Path]) -> tuple[dict[Path, VideoInfo], dict[Pa
     return infos, skipped
 
 
-def default_gaps(infos: Mapping[Path, VideoInfo]) -> Gaps:
-    """How far apart near and far are where nobody says: the paper's, less where clips are short."""
-    length = float(np.median([info.duration or 0.0 for info in infos.values()]))
-    far = min(_FAR, max(_FAR_SHARE * length, 0.2))
-    near = min(_NEAR, _NEAR_SHARE * far)
-    return Gaps(near=near, far=far, fall=(near, 2 * near))
-
-
-def choose_recipe(
-    infos: Mapping[Path, VideoInfo], side: int, gaps: Gaps, fps: float | None, background: str
-) -> StoreRecipe:
-    """How to store these videos."""
-    width, height = frame_size(infos.values(), side)
-    wanted = min(max(_NEAR_FRAMES / gaps.near, _FPS[0]), _FPS[1]) if fps is None else fps
-    return StoreRecipe(width=width, height=height, fps=wanted, background=background)
-
-
 def ingest(
     infos: Mapping[Path, VideoInfo],
     store: Path,
     recipe: StoreRecipe,
     crowds: Crowds,
-    watch: _OpenBar,
+    open_bar: _OpenBar,
     *,
     keypoints: bool = False,
 ) -> Ingested:
-    """Decode what is missing; a video that breaks on the way is named and left out."""
+    """Decode what the store lacks and open all of it; videos that fail are reported, not used."""
     sources, skipped = [], {}
     for video, info in infos.items():
         try:
-            with watch(video, info.frames) as on_frame:
+            with open_bar(video, info.frames) as on_frame:
                 address = store_video(video, store, recipe, on_frame)
-            sources.append(ClipSource(video=str(video.absolute()), address=address))
+            sources.append(_ClipSource(video=str(video.absolute()), address=address))
         except Exception as error:  # whatever is wrong with one video, the others are used
             skipped[video] = _reason(error)
     if not sources:
-        raise MocapError(
-            f"nothing can be learnt from: {next(iter(skipped.values()))}", "give other videos"
-        )
-    footage = open_dataset(sources, store, crowds, keypoints=keypoints)
-    return Ingested(footage, tuple(sources), skipped)
+        raise MocapError(f"no video can be used: {next(iter(skipped.values()))}", "give others")
+    dataset = open_dataset(sources, store, crowds, keypoints=keypoints)
+    return Ingested(dataset, tuple(sources), skipped)
 
 
 def _reason(error: Exception) -> str:
@@ -117,33 +90,35 @@ def _reason(error: Exception) -> str:
 
 
 def open_dataset(
-    sources: Sequence[ClipSource], store: Path, crowds: Crowds, *, keypoints: bool
+    sources: Sequence[_ClipSource], store: Path, crowds: Crowds, *, keypoints: bool
 ) -> Dataset:
-    """Open what is stored, with labels and cameras from beside the videos."""
+    """Open stored clips with the labels and cameras that lie next to their videos."""
     clips = []
     for source in sources:
         video = Path(source.video)
         if not is_stored(store, source.address):
             raise MocapError(
-                f"{store} does not hold {video} any more",
-                "begin the run anew: without --resume the video is decoded again",
+                f"{store} no longer holds {video}",
+                "start the run again without --resume: the video is then decoded again",
             )
         stored = open_clip(store, source.address)
-        take, view = take_and_view(video.stem)
+        take, view = _take_and_view(video.stem)
         labels = _labels(video.with_suffix(".json"), stored) if keypoints else None
-        turn = _turns(video.parent / CAMERAS).get(view)
-        clips.append(TrainingClip(video.name, stored, f"{video.parent}/{take}", view, labels, turn))
+        rotation = _camera_rotations(video.parent / _CAMERAS).get(view)
+        clips.append(
+            TrainingClip(video.name, stored, f"{video.parent}/{take}", view, labels, rotation)
+        )
     if keypoints and all(clip.labels is None for clip in clips):
         raise MocapError(
-            "no video has keypoints beside it", "run `mocap track` on them first, with -o .json"
+            "no video has keypoints next to it", "run `mocap track` on them first, with -o .json"
         )
     return Dataset(clips, crowds)
 
 
 def write_sources(
-    folder: Path, sources: Sequence[ClipSource], store: Path, keypoints: bool
+    folder: Path, sources: Sequence[_ClipSource], store: Path, keypoints: bool
 ) -> None:
-    """Keep what a run learns from, for going on with it."""
+    """Write run.json: what a run learns from, needed to resume it."""
     document = {
         "store": str(store.resolve()),
         "keypoints": keypoints,
@@ -153,41 +128,58 @@ def write_sources(
         aside.write_text(json.dumps(document, indent=1))
 
 
-def read_sources(folder: Path) -> tuple[list[ClipSource], Path, bool]:
-    """What `write_sources` wrote."""
+def read_sources(folder: Path) -> tuple[list[_ClipSource], Path, bool]:
+    """Read run.json: the clips, the store, and whether keypoints are used."""
     path = folder / RUN
     try:
         document = json.loads(path.read_text())
-        sources = [ClipSource(**clip) for clip in document["clips"]]
+        sources = [_ClipSource(**clip) for clip in document["clips"]]
         return sources, Path(document["store"]), bool(document["keypoints"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise MocapError(
-            f"cannot go on with {folder}: {path.name} is missing or damaged", "begin a new run"
+            f"cannot resume {folder}: {path.name} is missing or damaged", "begin a new run"
         ) from error
 
 
-def _labels(path: Path, stored: StoredClip) -> NDArray[np.float32] | None:
-    """Keypoints that `mocap track` found, at the times of the stored frames: (N, K, 3)."""
+def _take_and_view(name: str) -> tuple[str, int]:
+    """jump.cam2 is camera 2 of the take jump; any other name is a take of its own."""
+    if found := _CAMERA_NAME.match(name):
+        return found["take"], int(found["view"])
+    return name, 0
+
+
+def _labels(path: Path, stored: StoredClip) -> Float32 | None:
+    """Keypoints that `mocap track` wrote, at the times of the stored frames: (N, K, 3)."""
     if not path.is_file():
         return None
     motion = read_motion(path)
-    at = np.clip(np.searchsorted(motion.times, stored.times), 0, len(motion.times) - 1)
-    before = np.maximum(at - 1, 0)
-    closer = np.abs(motion.times[before] - stored.times) < np.abs(motion.times[at] - stored.times)
-    at = np.where(closer, before, at)
+    after = np.clip(np.searchsorted(motion.times, stored.times), 0, len(motion.times) - 1)
+    before = np.maximum(after - 1, 0)
+    distance = np.abs(motion.times[[before, after]] - stored.times)
+    nearest = np.where(distance[0] < distance[1], before, after)
     left, top, width, height = stored.picture
     _, frame_height, frame_width, _ = stored.frames.shape
     scale = np.array([width / motion.source.width, height / motion.source.height])
-    xy = (motion.xy[at] * scale + (left, top)) / (frame_width, frame_height)
+    xy = (motion.xy[nearest] * scale + (left, top)) / (frame_width, frame_height)
     known = np.isfinite(xy).all(axis=-1, keepdims=True)
-    weight = np.where(known, np.nan_to_num(motion.score[at])[..., None], 0)
+    weight = np.where(known, np.nan_to_num(motion.score[nearest])[..., None], 0)
     return np.concatenate((np.nan_to_num(xy), weight), axis=-1).astype(np.float32)
 
 
-def _turns(path: Path) -> Mapping[int, NDArray[np.float32]]:
+def _camera_rotations(path: Path) -> Mapping[int, Float32]:
+    """Read cameras.json: by camera number the rotation camera_from_world."""
     if not path.is_file():
         return {}
     try:
-        return parse_camera_rotations(json.loads(path.read_text()))
+        document = json.loads(path.read_text())
+        if not isinstance(document, dict):
+            raise ValueError("cameras.json is {camera number: 3x3 rotation}")
+        rotations = {int(number): np.array(r, np.float32) for number, r in document.items()}
+        for number, rotation in rotations.items():
+            if rotation.shape != (3, 3) or not np.allclose(
+                rotation @ rotation.T, np.eye(3), atol=1e-3
+            ):
+                raise ValueError(f"camera {number} has no rotation of 3x3 numbers")
     except ValueError as error:
         raise MocapError(f"cannot use {path}: {error}", "docs/pretrain.md shows one") from error
+    return rotations

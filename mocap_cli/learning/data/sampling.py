@@ -1,32 +1,34 @@
-"""Sampling: which frames make up a batch, in seconds, as a pure function of seed and step."""
+"""Sampling: which frames make up a batch, as a pure function of seed and step.
+
+Distances in time are in seconds, so that clips of any frame rate give the same kind of items.
+"""
 
 import math
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mocap_cli.errors import MocapError
 from mocap_cli.learning.model.methods import Slot
-from mocap_cli.types import Float64, Int64
+from mocap_cli.types import Bool, Float64, Int64
 
-_Random = np.random.Generator
-
-_TRIES = 12  # for four frames equally spaced that are all in a clip
-_UNEVEN = 0.25  # of the spacing by which a frame may miss its time
 MIN_FRAMES = 4
-"""Frames that an item is made of; a clip must have as many."""
-_SAME_INSTANT = 0.05  # seconds; cameras of one take do not open their shutters together
+"""Frames of an item; a clip with fewer gives none."""
+
+_TRIES = 12  # for four equally spaced frames that all exist
+_UNEVEN = 0.25  # of the spacing by which a frame may miss its time
+_SAME_MOMENT = 0.05  # seconds; the shutters of two cameras do not open together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gaps:
-    """How far apart in time the frames of an item lie, seconds."""
+    """Distances in time between the frames of an item, seconds."""
 
     near: float = 0.2  # a near frame is at most this far: ten frames of fifty a second
     far: float = 4.0  # a far frame is at least this far, where a clip is long enough
-    fall: tuple[float, float] = (0.1, 0.25)  # between the four frames of the gravity stage
+    fall: tuple[float, float] = (0.1, 0.25)  # between the four frames of the free-fall stage
 
     def __post_init__(self) -> None:
         if not 0 < self.near < self.far:
@@ -35,11 +37,11 @@ class Gaps:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UsableFrames:
-    """The frames of one clip that may be drawn."""
+    """The frames of one clip that may be sampled."""
 
-    clip: int  # its number
-    take: int  # what is equal for several cameras' clips of one moment
-    view: int  # which camera
+    clip: int  # clip number
+    take: int  # equal for the clips in which several cameras filmed one performance
+    view: int  # camera number
     times: Float64  # (N,) seconds, ascending
     frames: Int64  # (N,) their numbers in the clip
 
@@ -49,7 +51,7 @@ class UsableFrames:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BatchIndices:
-    """The frames of a batch."""
+    """The sampled frames of a batch."""
 
     clips: Int64  # (B, S)
     frames: Int64  # (B, S) numbers in the clip
@@ -63,146 +65,168 @@ class BatchIndices:
         )
 
 
-def sample_batch(
-    reels: Sequence[UsableFrames],
-    slots: Sequence[Slot],
-    gaps: Gaps,
-    batch: int,
-    seed: Sequence[int],
-) -> BatchIndices:
-    """`batch` items; every frame is as likely as any other to be a reference."""
-    rng = np.random.default_rng(seed)
-    fit = _fit(reels, slots)
-    share = np.array([len(reel) for reel in fit], np.float64)
-    chosen = rng.choice(len(fit), batch, p=share / share.sum())
-    items = [_item(fit[i], fit, slots, gaps, rng) for i in chosen]
-    clips, frames, times, views = (np.array(column) for column in zip(*items, strict=True))
-    return BatchIndices(clips, frames, times, views)
-
-
-def _fit(reels: Sequence[UsableFrames], slots: Sequence[Slot]) -> list[UsableFrames]:
-    """The reels with enough frames and, where the slots ask for it, another view."""
-    fit = [reel for reel in reels if len(reel) >= MIN_FRAMES]
-    if "view" in slots:
-        paired = [r for r in fit if any(_is_other_view(o, r) for o in fit)]
-        if not paired:
-            raise MocapError(
-                "this method learns from several cameras, and no clip has a second one",
-                "name the files of one moment TAKE.cam1.mp4, TAKE.cam2.mp4, ...",
-            )
-        fit = [r for r in (_shared(reel, paired) for reel in paired) if len(r) >= MIN_FRAMES]
-        if not fit:
-            raise MocapError(
-                "the cameras of a take never show the same moment",
-                "cut the clips of one take so that they begin together",
-            )
-    if not fit:
-        raise MocapError(
-            "no clip has frames enough to learn from", "give longer clips with somebody in them"
-        )
-    return fit
-
-
-def _is_other_view(other: UsableFrames, reel: UsableFrames) -> bool:
-    return other.take == reel.take and other.view != reel.view
-
-
-def _shared(reel: UsableFrames, reels: Sequence[UsableFrames]) -> UsableFrames:
-    """Only the frames that another camera of the take shows as well."""
-    shown = np.zeros(len(reel), np.bool_)
-    for other in reels:
-        if _is_other_view(other, reel):
-            shown |= _near_in(other.times, reel.times)
-    return replace(reel, times=reel.times[shown], frames=reel.frames[shown])
-
-
-def _near_in(times: Float64, moments: Float64) -> NDArray[np.bool_]:
-    """Which moments have a time within an instant of theirs."""
-    after = np.searchsorted(times, moments)
-    left, right = np.maximum(after - 1, 0), np.minimum(after, len(times) - 1)
-    off = np.minimum(np.abs(times[left] - moments), np.abs(times[right] - moments))
-    return np.asarray(off <= _SAME_INSTANT)
-
-
+_Views = Mapping[int, Sequence[UsableFrames]]  # by take
 _Item = tuple[list[int], list[int], list[float], list[int]]
 
 
+class BatchSampler:
+    """Draws batches from the usable frames of all clips."""
+
+    def __init__(self, clips: Sequence[UsableFrames], gaps: Gaps) -> None:
+        self._clips, self._gaps = [clip for clip in clips if len(clip) >= MIN_FRAMES], gaps
+        self._eligible: dict[bool, list[UsableFrames]] = {}
+
+    def batch(self, slots: Sequence[Slot], size: int, seed: Sequence[int]) -> BatchIndices:
+        """`size` items; every eligible frame is equally likely to be a reference."""
+        rng = np.random.default_rng(seed)
+        clips = self._eligible_clips(several_views="view" in slots)
+        share = np.array([len(clip) for clip in clips], np.float64)
+        chosen = rng.choice(len(clips), size, p=share / share.sum())
+        views = _by_take(clips)
+        items = [_item(clips[i], views, slots, self._gaps, rng) for i in chosen]
+        columns = (np.array(column) for column in zip(*items, strict=True))
+        return BatchIndices(*columns)
+
+    def _eligible_clips(self, *, several_views: bool) -> list[UsableFrames]:
+        if several_views not in self._eligible:
+            clips = _with_other_views(self._clips) if several_views else self._clips
+            if not clips:
+                raise MocapError(
+                    "no clip has enough frames to learn from",
+                    "give longer clips with a person in them",
+                )
+            self._eligible[several_views] = clips
+        return self._eligible[several_views]
+
+
+def _with_other_views(clips: Sequence[UsableFrames]) -> list[UsableFrames]:
+    """Of each clip the frames whose moment another camera filmed as well."""
+    views = _by_take(clips)
+    paired = [c for c in clips if any(other.view != c.view for other in views[c.take])]
+    if not paired:
+        raise MocapError(
+            "this method learns from several cameras, and no clip has a second one",
+            "name the files of one moment TAKE.cam1.mp4, TAKE.cam2.mp4, ...",
+        )
+    shared = [_shared_frames(clip, views[clip.take]) for clip in paired]
+    eligible = [clip for clip in shared if len(clip) >= MIN_FRAMES]
+    if not eligible:
+        raise MocapError(
+            "the cameras of a take never show the same moment",
+            "cut the clips of one take so that they begin together",
+        )
+    return eligible
+
+
+def _by_take(clips: Sequence[UsableFrames]) -> _Views:
+    views: dict[int, list[UsableFrames]] = defaultdict(list)
+    for clip in clips:
+        views[clip.take].append(clip)
+    return views
+
+
+def _shared_frames(clip: UsableFrames, take: Sequence[UsableFrames]) -> UsableFrames:
+    shared = np.zeros(len(clip), np.bool_)
+    for other in take:
+        if other.view != clip.view:
+            shared |= _has_moment(other.times, clip.times)
+    return replace(clip, times=clip.times[shared], frames=clip.frames[shared])
+
+
+def _has_moment(times: Float64, moments: Float64) -> Bool:
+    """For each moment, whether one of the times is the same moment."""
+    after = np.searchsorted(times, moments)
+    left, right = np.maximum(after - 1, 0), np.minimum(after, len(times) - 1)
+    distance = np.minimum(np.abs(times[left] - moments), np.abs(times[right] - moments))
+    return np.asarray(distance <= _SAME_MOMENT)
+
+
 def _item(
-    reel: UsableFrames,
-    reels: Sequence[UsableFrames],
+    clip: UsableFrames,
+    views: _Views,
     slots: Sequence[Slot],
     gaps: Gaps,
-    rng: _Random,
+    rng: np.random.Generator,
 ) -> _Item:
     if slots[0] == "equal":
-        places = [(reel, i) for i in _equally_spaced(reel.times, len(slots), gaps.fall, rng)]
+        frames = [(clip, i) for i in _equally_spaced(clip.times, len(slots), gaps.fall, rng)]
     else:
-        at = int(rng.integers(len(reel)))
-        places = [_place(slot, reel, at, reels, gaps, rng) for slot in slots]
+        reference = int(rng.integers(len(clip)))
+        frames = [_slot_frame(slot, clip, reference, views, gaps, rng) for slot in slots]
     return (
-        [r.clip for r, _ in places],
-        [int(r.frames[i]) for r, i in places],
-        [float(r.times[i]) for r, i in places],
-        [r.view for r, _ in places],
+        [c.clip for c, _ in frames],
+        [int(c.frames[i]) for c, i in frames],
+        [float(c.times[i]) for c, i in frames],
+        [c.view for c, _ in frames],
     )
 
 
-def _place(
-    slot: Slot, reel: UsableFrames, at: int, reels: Sequence[UsableFrames], gaps: Gaps, rng: _Random
+def _slot_frame(
+    slot: Slot,
+    clip: UsableFrames,
+    reference: int,
+    views: _Views,
+    gaps: Gaps,
+    rng: np.random.Generator,
 ) -> tuple[UsableFrames, int]:
     if slot == "reference":
-        return reel, at
+        return clip, reference
     if slot == "view":
-        return _other_view(reel, at, reels, rng)
+        return _other_view(clip, reference, views[clip.take], rng)
     low, high = {
         "near": (0.0, gaps.near),
         "middle": (gaps.near, gaps.far),
         "far": (gaps.far, math.inf),
     }[slot]
-    return reel, _apart(reel.times, at, low, high, rng)
+    return clip, _frame_between(clip.times, reference, low, high, rng)
 
 
-def _apart(times: Float64, at: int, low: float, high: float, rng: _Random) -> int:
-    """Any other frame from `low` to `high` seconds away; the nearest to that where there is none.
+def _frame_between(
+    times: Float64, reference: int, low: float, high: float, rng: np.random.Generator
+) -> int:
+    """Any other frame `low` to `high` seconds away, else the one that misses that by least.
 
-    Times ascend, so what is allowed before and after are two runs of indices.
+    Times ascend, so the allowed frames before and after the reference are two index ranges.
     """
-    t = float(times[at])
+    t = float(times[reference])
     left = np.searchsorted(times, t - high, "left"), np.searchsorted(times, t - low, "right")
     right = np.searchsorted(times, t + low, "left"), np.searchsorted(times, t + high, "right")
-    before = range(int(left[0]), min(int(left[1]), at))
-    after = range(max(int(right[0]), at + 1), int(right[1]))
+    before = range(int(left[0]), min(int(left[1]), reference))
+    after = range(max(int(right[0]), reference + 1), int(right[1]))
     if len(before) + len(after):
         pick = int(rng.integers(len(before) + len(after)))
         return before[pick] if pick < len(before) else after[pick - len(before)]
-    away = np.abs(times - t)
-    miss = np.maximum(low - away, 0) + np.maximum(away - high, 0)
-    miss[at] = math.inf
+    distance = np.abs(times - t)
+    miss = np.maximum(low - distance, 0) + np.maximum(distance - high, 0)
+    miss[reference] = math.inf
     return int(np.argmin(miss))
 
 
 def _other_view(
-    reel: UsableFrames, at: int, reels: Sequence[UsableFrames], rng: _Random
+    clip: UsableFrames,
+    reference: int,
+    take: Sequence[UsableFrames],
+    rng: np.random.Generator,
 ) -> tuple[UsableFrames, int]:
-    """The frame of another camera nearest to the same instant."""
-    moment = reel.times[at : at + 1]
-    others = [r for r in reels if _is_other_view(r, reel) and _near_in(r.times, moment)[0]]
+    """The frame of another camera that shows the same moment."""
+    moment = clip.times[reference : reference + 1]
+    others = [c for c in take if c.view != clip.view and _has_moment(c.times, moment)[0]]
     other = others[int(rng.integers(len(others)))]
-    return other, _nearest(other.times, float(reel.times[at]))
+    return other, _nearest(other.times, float(moment[0]))
 
 
 def _equally_spaced(
-    times: Float64, count: int, gap: tuple[float, float], rng: _Random
+    times: Float64, count: int, gap: tuple[float, float], rng: np.random.Generator
 ) -> list[int]:
-    """Frames at equal steps in time; the steps shrink where a clip is too short or has holes."""
+    """Frames at equal steps in time; the steps shrink where a clip is too short or has gaps."""
     length = times[-1] - times[0]
     for attempt in range(_TRIES):
         step = min(rng.uniform(*gap), length / (count - 1)) * (1 - attempt / (2 * _TRIES))
         start = times[0] + rng.uniform(0, max(length - (count - 1) * step, 0))
-        found = [_nearest(times, start + i * step) for i in range(count)]
-        even = np.abs(np.diff(times[found]) - step).max() <= _UNEVEN * step
-        if even and len(set(found)) == count:
-            return found
+        frames = [_nearest(times, start + i * step) for i in range(count)]
+        even = np.abs(np.diff(times[frames]) - step).max() <= _UNEVEN * step
+        if even and len(set(frames)) == count:
+            return frames
     first = int(rng.integers(len(times) - count + 1))
     return list(range(first, first + count))
 

@@ -1,4 +1,8 @@
-"""Store: the frames of clips at training size, decoded once and mapped from the disk ever after."""
+"""Frame store: clips decoded once to training size and memory-mapped from then on.
+
+The folder of a clip is named after the video's content and the recipe; it appears whole or not at
+all.
+"""
 
 import json
 import shutil
@@ -9,76 +13,111 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import aside_of
-from mocap_cli.types import UInt8
+from mocap_cli.types import Bool, Float64, Int64, UInt8
 
 _VERSION = 1
 _HEAD = "clip.json"
-_SMALL = ("plate_of", "times", "moved", "people")
+_SMALL = ("plate_of", "times", "moved", "people")  # fields of StoredClip with a file of their own
 _REMAKE = "remove that folder; the clip is then decoded again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreRecipe:
-    """How clips are stored; with a video's content it gives the clip's address."""
+    """How clips are stored; together with a video's content it gives the clip's address."""
 
     width: int  # pixels of every stored frame
     height: int
     fps: float = 15.0  # at most; frames keep their own times
-    background: str = "auto"  # as `mocap background` names its kinds
+    background: str = "auto"  # a kind of `mocap background`
 
     def __post_init__(self) -> None:
         if min(self.width, self.height) < 16 or self.fps <= 0:
-            raise ValueError("store frames of 16 pixels and more, and some of them a second")
+            raise ValueError("frames need 16 pixels or more and a positive frame rate")
+
+    @property
+    def frame_size(self) -> tuple[int, int]:
+        """Width and height of stored frames."""
+        return self.width, self.height
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class StoredClip:
-    """One clip in the store; the large arrays stay on the disk until they are looked at."""
+    """One clip of the store; frames and backgrounds stay on the disk until they are read."""
 
     address: str
-    frames: UInt8  # (N, H, W, 3) RGB, the picture in the middle and black around it
+    frames: UInt8  # (N, H, W, 3) RGB, letterboxed
     plates: UInt8  # (P, H, W, 3) backgrounds
-    known: NDArray[np.bool_]  # (P, H, W) where they are known
-    plate_of: NDArray[np.int64]  # (N,) which plate lies behind a frame
-    times: NDArray[np.float64]  # (N,) seconds since the video's start
-    moved: NDArray[np.float64]  # (N,) 0..1 share of the picture that is not its plate
-    people: NDArray[np.int64]  # (N,) seen at the nearest look; -1 where nobody looked
-    picture: tuple[int, int, int, int]  # left, top, width, height of the picture in the frame
+    known: Bool  # (P, H, W) where the background is known
+    plate_of: Int64  # (N,) index of each frame's background
+    times: Float64  # (N,) seconds since the video's start
+    moved: Float64  # (N,) 0..1 foreground share: pixels that differ from the background
+    people: Int64  # (N,) person count at the last detection; -1: not counted
+    picture: tuple[int, int, int, int]  # left, top, width, height of the image in the frame
     warnings: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.times)
 
 
+class ClipWriter:
+    """Appends frames and backgrounds to a clip that is being stored."""
+
+    def __init__(self, folder: Path, recipe: StoreRecipe) -> None:
+        self._folder, self._shape = folder, (recipe.height, recipe.width)
+
+    def append(self, name: str, image: UInt8 | Bool) -> None:
+        """Append one image to `frames`, `plates` or `known`."""
+        with _image_file(self._folder, name).open("ab") as file:
+            file.write(image.tobytes())
+
+    def images(self, name: str, count: int) -> UInt8:
+        """Memory-map what was appended so far: (count, H, W[, 3])."""
+        channels = () if name == "known" else (3,)
+        return _map_images(self._folder, name, (count, *self._shape, *channels))
+
+    def finish(self, clip: StoredClip) -> None:
+        """Write everything but the images, which are already there."""
+        for name in _SMALL:
+            np.save(_array_file(self._folder, name), getattr(clip, name), allow_pickle=False)
+        head = {
+            "version": _VERSION,
+            "frames": list(clip.frames.shape),
+            "plates": len(clip.plates),
+            "picture": list(clip.picture),
+            "warnings": list(clip.warnings),
+        }
+        (self._folder / _HEAD).write_text(json.dumps(head))
+
+
 def clip_address(content: str, recipe: StoreRecipe) -> str:
-    """Where a video of that SHA-256 lies when stored by that recipe."""
+    """Folder name of a video with that SHA-256 when stored by that recipe."""
     text = json.dumps([_VERSION, content, asdict(recipe)], sort_keys=True)
     return sha256(text.encode()).hexdigest()[:32]
 
 
 def is_stored(store: Path, address: str) -> bool:
-    """Whether the whole clip is there; folders appear whole or not at all."""
+    """Whether the clip is in the store."""
     return (store / address / _HEAD).is_file()
 
 
 @contextmanager
-def atomic_folder(folder: Path) -> Iterator[Path]:
-    """Give a folder to fill aside, and rename it when the block ends well."""
+def write_clip(store: Path, address: str, recipe: StoreRecipe) -> Iterator[ClipWriter]:
+    """Write a clip to a temporary folder and rename it when the block succeeds."""
+    folder = store / address
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        store.mkdir(parents=True, exist_ok=True)
         aside = aside_of(folder)
         aside.mkdir()
     except OSError as error:
         raise MocapError(
-            f"cannot write {folder.parent}: {error.strerror}", "choose another --store"
+            f"cannot write {store}: {error.strerror}", "choose another --store"
         ) from error
     try:
-        yield aside
-        if not folder.exists():  # else somebody was faster and made the same
+        yield ClipWriter(aside, recipe)
+        if not folder.exists():  # another process may have stored the same clip meanwhile
             aside.rename(folder)
     except OSError as error:
         raise MocapError(
@@ -89,33 +128,19 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def save_clip(aside: Path, clip: StoredClip) -> None:
-    """Write all of a clip but its pictures, which were appended one after another."""
-    for name in _SMALL:
-        np.save(_array(aside, name), getattr(clip, name), allow_pickle=False)
-    head = {
-        "version": _VERSION,
-        "frames": list(clip.frames.shape),
-        "plates": len(clip.plates),
-        "picture": list(clip.picture),
-        "warnings": list(clip.warnings),
-    }
-    (aside / _HEAD).write_text(json.dumps(head))
-
-
 def open_clip(store: Path, address: str) -> StoredClip:
-    """Map a stored clip."""
+    """Memory-map a stored clip."""
     folder = store / address
     try:
         head = json.loads((folder / _HEAD).read_text())
         count, height, width, _ = head["frames"]
-        plates = map_images(folder, "plates", (int(head["plates"]), height, width, 3))
-        small = {name: np.load(_array(folder, name), allow_pickle=False) for name in _SMALL}
+        plates = _map_images(folder, "plates", (int(head["plates"]), height, width, 3))
+        small = {name: np.load(_array_file(folder, name), allow_pickle=False) for name in _SMALL}
         return StoredClip(
             address=address,
-            frames=map_images(folder, "frames", (count, height, width, 3)),
+            frames=_map_images(folder, "frames", (count, height, width, 3)),
             plates=plates,
-            known=map_images(folder, "known", plates.shape[:3]).view(np.bool_),
+            known=_map_images(folder, "known", plates.shape[:3]).view(np.bool_),
             picture=tuple(head["picture"]),
             warnings=tuple(head["warnings"]),
             **small,
@@ -124,15 +149,14 @@ def open_clip(store: Path, address: str) -> StoredClip:
         raise MocapError(f"{folder} is damaged: {error}", _REMAKE) from error
 
 
-def image_file(folder: Path, name: str) -> Path:
-    """Where pictures lie one after another, without a head."""
+def _image_file(folder: Path, name: str) -> Path:
+    """Raw images, one after another, without a header."""
     return folder / f"{name}.u8"
 
 
-def map_images(folder: Path, name: str, shape: tuple[int, ...]) -> UInt8:
-    """Pictures of a clip, read from the disk as they are looked at."""
-    return np.memmap(image_file(folder, name), np.uint8, "r", shape=shape)
+def _map_images(folder: Path, name: str, shape: tuple[int, ...]) -> UInt8:
+    return np.memmap(_image_file(folder, name), np.uint8, "r", shape=shape)
 
 
-def _array(folder: Path, name: str) -> Path:
+def _array_file(folder: Path, name: str) -> Path:
     return folder / f"{name}.npy"

@@ -1,1 +1,1 @@
-"""The training loop: losses, checkpoints, metrics, previews."""
+"""Training: settings, losses, the loop, checkpoints, the metrics log and previews."""

@@ -1,6 +1,7 @@
-"""Parallel: one process of several that share every batch, as torchrun starts them."""
+"""Distributed training: this process among the several that torchrun started."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,28 +9,34 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
+from torch.distributed.distributed_c10d import Store
+from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from mocap_cli.errors import MocapError
 
+_MAIN_IS_DONE = "mocap/main-is-done"
+_POLL_SECONDS = 0.2
+
 
 @dataclass(frozen=True, slots=True)
 class Distributed:
-    """Who this process is among those that train together; alone it is 0 of 1."""
+    """Rank, number of processes and device; a process alone is 0 of 1."""
 
     rank: int = 0
     size: int = 1
     device: str = "cpu"
+    store: Store | None = None  # key-value store shared by the processes
 
     @property
     def is_main(self) -> bool:
-        """The leader alone writes files and speaks."""
+        """The main process alone writes files and reports."""
         return self.rank == 0
 
     def wrap(self, model: nn.Module, *, all_used: bool) -> nn.Module:
         """The model with its gradients averaged over all processes.
 
-        Unless all its weights are used in every step, those that are not are looked for.
+        Unless every step uses all weights, the unused ones are searched for in each step.
         """
         if self.size == 1:
             return model
@@ -43,48 +50,53 @@ class Distributed:
         return values / self.size
 
     def any(self, mine: bool) -> bool:
-        """Whether it is so in any process: all must stop at the same step."""
+        """Whether it is true in any process: all must stop at the same step."""
         if self.size == 1:
             return mine
         flag = torch.tensor([float(mine)], device=self.device)
         dist.all_reduce(flag)
         return bool(flag.item())
 
-    def barrier(self) -> None:
-        """Until all have come this far."""
-        if self.size > 1:
-            dist.barrier()
+    @contextmanager
+    def main_first(self) -> Iterator[None]:
+        """Run the block in the main process, and then in the others.
+
+        They poll the store, for hours if need be: a barrier would end the run after the time-out
+        of the process group, which is minutes.
+        """
+        if self.store is not None and not self.is_main:
+            while not self.store.check([_MAIN_IS_DONE]):
+                time.sleep(_POLL_SECONDS)
+        yield
+        if self.store is not None and self.is_main:
+            self.store.set(_MAIN_IS_DONE, "1")
 
 
 @contextmanager
 def join_processes(device: str) -> Iterator[Distributed]:
-    """Join the processes that torchrun started beside this one, if it did."""
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
+    """Join the process group if torchrun started this process; else train alone."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Distributed(device=resolve_device(device))
         return
     device = resolve_device(device)
     if device == "cuda":
         device = f"cuda:{os.environ['LOCAL_RANK']}"
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
-    failed = False
+    store, rank, size = next(rendezvous("env://"))
+    backend = "nccl" if device.startswith("cuda") else "gloo"
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size)
     try:
-        yield Distributed(dist.get_rank(), size, device)
-    except (MocapError, torch.OutOfMemoryError):
-        failed = True  # the others may be in a collective, and ending the group waits for them
-        raise
+        yield Distributed(rank, size, device, store)
     finally:
-        if not failed:
-            dist.destroy_process_group()
+        dist.destroy_process_group()
 
 
 def resolve_device(device: str) -> str:
-    """The device that a name means here; `auto` is a GPU where there is one."""
+    """The torch device for an option's value; `auto` is a GPU where there is one."""
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and not torch.cuda.is_available():
-        raise MocapError("torch finds no CUDA device here", "leave --device out")
+        raise MocapError("torch finds no CUDA device", "leave --device out")
     if device == "mps" and not torch.backends.mps.is_available():
-        raise MocapError("torch finds no Apple GPU here", "leave --device out")
+        raise MocapError("torch finds no Apple GPU", "leave --device out")
     return device

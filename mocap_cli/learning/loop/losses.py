@@ -12,22 +12,24 @@ from mocap_cli.learning.model.baselines import CriticOutputs
 from mocap_cli.learning.model.methods import Method
 from mocap_cli.learning.model.model import Outputs
 
+_LABEL_REACH = 2.0  # half sides from the crop's middle: nothing shows a keypoint farther outside
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossWeights:
-    """How much each loss counts, and what it measures against; stored with the run."""
+    """The weight of each loss and its constants; stored with the run."""
 
     pixels: float = 2.0  # alpha of Eq. 2; 0.05 where the background is rough, as in skiing
     features: float = 2.0  # beta
-    contrast: float = 0.1  # lost from the paper's text; docs/method.md has what was tried
+    contrast: float = 0.1  # missing in the paper's text; docs/method.md has what was tried
     far: float = 4.0  # seconds from which poses count as unlike, D of Eq. 5
     temperature: float = 0.1  # tau of Eq. 3
-    margin: float = 0.2  # of Eq. 4, between squares of distances
+    margin: float = 0.2  # of Eq. 4, between squared distances
     track: float = 1.0
-    step: float = 0.05  # half heights of the picture that a falling box moves at least, Eq. 10
+    step: float = 0.05  # half image heights that a falling box moves at least, Eq. 10
     labels: float = 10.0
     prior: float = 0.1
-    prior_size: tuple[float, float] = (0.5, 0.5)  # share of the picture, across and down
+    prior_size: tuple[float, float] = (0.5, 0.5)  # share of the image, horizontally and vertically
     prior_spread: float = 0.1
     prior_centred: bool = False
     adversary: float = 0.1
@@ -36,7 +38,7 @@ class LossWeights:
 def losses(
     outputs: Outputs, batch: Batch, method: Method, weights: LossWeights
 ) -> dict[str, Tensor]:
-    """Every loss that the method has, by its name and weighted: Eq. 14 is their sum."""
+    """Every loss of the method by its name, weighted: Eq. 14 is their sum."""
     found: dict[str, Tensor] = {}
     if outputs.composite is not None:
         found["pixels"] = weights.pixels * _pixel_loss(outputs.composite, batch.frames)
@@ -50,7 +52,8 @@ def losses(
     if outputs.boxes is not None:
         found |= _box_losses(outputs.boxes, method, weights)
     if outputs.keypoints is not None and batch.labels is not None:
-        found["labels"] = weights.labels * _label_loss(outputs.keypoints, batch.labels)
+        label = _label_loss(outputs.keypoints, batch.labels, outputs.boxes)
+        found["labels"] = weights.labels * label
     if outputs.critic is not None:
         found["critic"] = _critic_loss(outputs.critic)
         found["confusion"] = weights.adversary * _confusion_loss(outputs.critic)
@@ -71,22 +74,24 @@ def _box_losses(boxes: Tensor, method: Method, weights: LossWeights) -> dict[str
 def _pixel_loss(composite: Tensor, frames: Tensor) -> Tensor:
     """Eq. 2, first half: mean square of (B, S, 3, H, W) in 0..1 against uint8 frames.
 
-    In units of the spread of pictures' colours, 0.225, as if both were normalised.
+    In units of 0.225, the standard deviation of colours, as if both were normalised.
     """
     return ((composite - frames.float() / 255) / 0.225).square().mean()
 
 
 def _feature_loss(maps: tuple[tuple[Tensor, Tensor], ...]) -> Tensor:
-    """Eq. 2, second half: the sum over maps of their mean squares."""
-    # Maps may come in half precision, in which a mean over a million squares is worth little.
-    apart = [(drawn.float() - wanted.float()).square().mean() for wanted, drawn in maps]
-    return torch.stack(apart).sum()
+    """Eq. 2, second half: the sum over maps of their mean squared differences."""
+    # Maps may be bfloat16, too coarse for a mean over a million squares.
+    means = [
+        (reconstruction.float() - target.float()).square().mean() for target, reconstruction in maps
+    ]
+    return torch.stack(means).sum()
 
 
 def _css_loss(codes: Tensor, temperature: float) -> Tensor:
-    """Eq. 3 on (B, S, C): slot 1 is like slot 0, slots from 2 on are not."""
-    alike = F.cosine_similarity(codes[:, :1], codes[:, 1:], dim=-1) / temperature  # (B, S - 1)
-    return F.cross_entropy(alike, alike.new_zeros(len(alike), dtype=torch.long))
+    """Eq. 3 on (B, S, C): slot 1 is similar to slot 0, slots from 2 on are not."""
+    similarity = F.cosine_similarity(codes[:, :1], codes[:, 1:], dim=-1) / temperature
+    return F.cross_entropy(similarity, similarity.new_zeros(len(similarity), dtype=torch.long))
 
 
 def _triplet_loss(codes: Tensor, margin: float) -> Tensor:
@@ -97,38 +102,47 @@ def _triplet_loss(codes: Tensor, margin: float) -> Tensor:
 
 def _dsl_loss(codes: Tensor, times: Tensor, far: float) -> Tensor:
     """Eq. 6 on (B, S, C) and (B, S) seconds: the reference against each of the others."""
-    apart = (times[:, :1] - times[:, 1:]).abs()
-    alike = F.cosine_similarity(codes[:, :1], codes[:, 1:], dim=-1)
-    return _distance_similarity(alike, apart, far).sum(-1).mean()
+    distance = (times[:, :1] - times[:, 1:]).abs()
+    similarity = F.cosine_similarity(codes[:, :1], codes[:, 1:], dim=-1)
+    return _distance_similarity(similarity, distance, far).sum(-1).mean()
 
 
-def _distance_similarity(alike: Tensor, apart: Tensor, far: float) -> Tensor:
-    """Eq. 5: frames `apart` seconds should be alike when near, and unlike from `far` on."""
-    w = (apart / far).clamp(max=1)
-    return (1 - w) * (1 - alike) + w * alike.clamp(min=0)
+def _distance_similarity(similarity: Tensor, distance: Tensor, far: float) -> Tensor:
+    """Eq. 5: codes should be similar at near times, and orthogonal from `far` seconds on."""
+    w = (distance / far).clamp(max=1)
+    return (1 - w) * (1 - similarity) + w * similarity.clamp(min=0)
 
 
 def _acceleration_loss(boxes: Tensor) -> Tensor:
-    """Eq. 9 on (B, 4, 4): in free fall the third difference of the height is nothing."""
+    """Eq. 9 on (B, 4, 4): in free fall the third difference of the height is zero."""
     y = boxes[..., 3]
     return (y[:, 0] - 3 * y[:, 1] + 3 * y[:, 2] - y[:, 3]).square().mean()
 
 
 def _order_loss(boxes: Tensor, step: float) -> Tensor:
-    """Eq. 10: each frame's box lies at least `step` below the one before; y runs down."""
-    fallen = boxes[:, 1:, 3] - boxes[:, :-1, 3]
-    return (step - fallen).clamp(min=0).sum(-1).mean()
+    """Eq. 10: each box lies at least `step` below the one before; y points down."""
+    fall = boxes[:, 1:, 3] - boxes[:, :-1, 3]
+    return (step - fall).clamp(min=0).sum(-1).mean()
 
 
 def _scale_loss(boxes: Tensor) -> Tensor:
-    """Eq. 11: boxes do not grow to touch what they should follow."""
+    """Eq. 11: boxes keep their size, instead of growing to reach the subject."""
     return (boxes[:, 1:, :2] - boxes[:, :-1, :2]).square().sum((-1, -2)).mean()
 
 
-def _label_loss(keypoints: Tensor, labels: Tensor) -> Tensor:
-    """Eq. 13: mean square of (B, S, K, 2) against labels (B, S, K, 3), the last their weight."""
-    weight = labels[..., 2:]
-    error = ((keypoints - labels[..., :2].nan_to_num()).square() * weight).sum()
+def _label_loss(keypoints: Tensor, labels: Tensor, boxes: Tensor | None) -> Tensor:
+    """Eq. 13: mean square of (B, S, K, 2) in the crop against labels (B, S, K, 3) in the image.
+
+    In units of the crop's side, x and y alike, so that the same mistake on the body costs the same
+    in a small box as in a large one. Keypoints far outside the crop count nothing.
+    """
+    target = 2 * labels[..., :2].nan_to_num() - 1
+    if boxes is not None:
+        size, centre = boxes.detach().unsqueeze(-2).split(2, dim=-1)
+        target = (target - centre) / size
+    near = (target.abs() <= _LABEL_REACH).all(-1, keepdim=True)
+    weight = labels[..., 2:] * near
+    error = (((keypoints - target) / 2).square() * weight).sum()
     return error / _mean_over_processes(weight.sum() * 2).clamp(min=1e-6)
 
 
@@ -137,25 +151,26 @@ def _prior_loss(
 ) -> Tensor:
     """A Gaussian on the MEAN box of the mini-batch, never on single boxes."""
     mean = _mean_over_processes(boxes.flatten(0, -2).mean(0))
-    loss = ((mean[:2] - mean.new_tensor(size)) / spread).square().sum()
+    # Numbers, not a tensor of them: copying one to a GPU would wait for the step.
+    loss = ((mean[0] - size[0]) / spread).square() + ((mean[1] - size[1]) / spread).square()
     return loss + (mean[2:] / spread).square().sum() if centred else loss
 
 
-def _critic_loss(verdicts: CriticOutputs) -> Tensor:
-    """What teaches DrNet's critic: say whether two codes share a clip."""
+def _critic_loss(outputs: CriticOutputs) -> Tensor:
+    """Trains DrNet's critic to tell whether two codes share a clip."""
     return F.binary_cross_entropy_with_logits(
-        verdicts.critic_logits, verdicts.same_clip, verdicts.weight
+        outputs.critic_logits, outputs.same_clip, outputs.weight
     )
 
 
-def _confusion_loss(verdicts: CriticOutputs) -> Tensor:
-    """What teaches the encoder: the critic should find both answers as likely."""
-    half = torch.full_like(verdicts.encoder_logits, 0.5)
-    return F.binary_cross_entropy_with_logits(verdicts.encoder_logits, half, verdicts.weight)
+def _confusion_loss(outputs: CriticOutputs) -> Tensor:
+    """Trains the encoder so that the critic finds both answers equally likely."""
+    half = torch.full_like(outputs.encoder_logits, 0.5)
+    return F.binary_cross_entropy_with_logits(outputs.encoder_logits, half, outputs.weight)
 
 
 def _mean_over_processes(value: Tensor) -> Tensor:
-    """The mean over all processes that share a batch, as one process would find it."""
+    """The mean over all processes that share a batch, as one process would compute it."""
     if not (dist.is_available() and dist.is_initialized()):
         return value
     from torch.distributed.nn.functional import all_reduce

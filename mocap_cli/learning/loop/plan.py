@@ -1,8 +1,8 @@
-"""Plan: what a run would be, before anything is decoded or learnt."""
+"""Plan: what a run would take, before anything is decoded or trained."""
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from mocap_cli.learning.loop.settings import Settings
 from mocap_cli.learning.loop.training import make_model_and_optimizer, train_step
 from mocap_cli.video.probe import VideoInfo
 
-_TRIED = 3  # steps, after one that warms up
+_TIMED_STEPS = 3  # after one that warms up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,27 +27,28 @@ class _Plan:
     recipe: StoreRecipe
     settings: Settings
     device: str
-    step_seconds: float  # measured here, on noise
-    memory: int | None  # bytes that such a step took at most, where that can be known
+    step_seconds: float  # measured on this device, with noise for images
+    memory: int | None  # peak bytes of such a step, where that can be known
     skipped: Mapping[Path, str]
 
     @property
     def store_bytes(self) -> int:
-        """What the frames take on the disk; backgrounds of moving cameras as much again."""
+        """Disk space of the frames; backgrounds of moving cameras take as much again."""
         return self.frames * self.recipe.width * self.recipe.height * 3
 
     def text(self) -> str:
-        """As lines for people."""
+        """One line for each number."""
         s, r = self.settings, self.recipe
-        gravity = f", {s.fall_steps} of them with gravity" if s.fall_steps else ""
+        fall = f", {s.fall_steps} of them in free fall" if s.fall_steps else ""
         lines = [
             f"clips      {self.clips}, {self.hours:.2f} hours",
             f"frames     about {self.frames} of {r.width}x{r.height}, at most {r.fps:g} a second",
             f"store      {self.store_bytes / 1e9:.2f} GB; up to 2.3 times that for moving cameras",
-            f"method     {s.method}: {s.steps} steps of {s.batch} items{gravity}",
+            f"method     {s.method}: {s.steps} steps of {s.batch} items{fall}",
+            f"networks   {s.model.encoder} encodes, {s.model.detector} detects",
             f"gaps       near within {s.gaps.near:.2f} s, far from {s.gaps.far:.2f} s",
             f"time       {_hours(s.steps * self.step_seconds)} on {self.device},"
-            f" {1 / self.step_seconds:.2f} steps/s as tried here",
+            f" {1 / self.step_seconds:.2f} steps/s as measured",
         ]
         if self.memory is not None:
             where = " of the GPU, and the frames if they fit" if "cuda" in self.device else ""
@@ -62,11 +63,12 @@ def make_plan(
     settings: Settings,
     recipe: StoreRecipe,
     device: str,
+    on_progress: Callable[[str], None] = lambda text: None,
 ) -> _Plan:
-    """Count the videos, and try a few steps to see how long they take."""
+    """Count the videos, and time a few training steps; `on_progress` takes what is being done."""
     hours = sum(info.duration or 0.0 for info in infos.values()) / 3600
     frames = sum((info.duration or 0.0) * min(info.fps, recipe.fps) for info in infos.values())
-    seconds, memory = _time_steps(settings, recipe, device)
+    seconds, memory = _time_steps(settings, recipe, device, on_progress)
     return _Plan(
         clips=len(infos),
         hours=hours,
@@ -80,23 +82,38 @@ def make_plan(
     )
 
 
-def _time_steps(settings: Settings, recipe: StoreRecipe, device: str) -> tuple[float, int | None]:
-    """Seconds of a step on noise, and the most memory that it took."""
+def _time_steps(
+    settings: Settings, recipe: StoreRecipe, device: str, on_progress: Callable[[str], None]
+) -> tuple[float, int | None]:
+    """Seconds of a training step on noise, and its peak memory.
+
+    Steps at the end of a run are timed: the first ones, with boxes not yet settled, are cheaper.
+    """
     if not settings.steps:
         return 1e-9, None
-    model, optimizer = make_model_and_optimizer(settings, device)
+    on_progress("building the networks")
+    model, optimizer = make_model_and_optimizer(settings, device, pretrained=False)
     batch = _noise_batch(settings, recipe).to(device)
     began = 0.0
-    for step in range(_TRIED + 1):
-        parts = train_step(model, optimizer, batch, settings, settings.fall_steps)
-        float(next(iter(parts.values())).detach())  # wait for the device
+    for step in range(_TIMED_STEPS + 1):
+        on_progress(f"timing a training step on {device}, {step + 1} of {_TIMED_STEPS + 1}")
+        train_step(model, optimizer, batch, settings, max(settings.steps, settings.shrink_steps))
+        _synchronize(device)
         began = time.perf_counter() if step == 0 else began
-    seconds = (time.perf_counter() - began) / _TRIED
-    return seconds, _most_memory(device)
+    seconds = (time.perf_counter() - began) / _TIMED_STEPS
+    return seconds, _peak_memory(device)
 
 
-def _most_memory(device: str) -> int | None:
-    """Bytes: of the GPU what was asked for; of the computer what this process ever had."""
+def _synchronize(device: str) -> None:
+    """Wait for the work that was queued on a GPU."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
+    elif device == "mps":
+        torch.mps.synchronize()
+
+
+def _peak_memory(device: str) -> int | None:
+    """Bytes: of a GPU what torch allocated; on a CPU what this process ever had."""
     if device.startswith("cuda"):
         return int(torch.cuda.max_memory_allocated(device))
     try:
@@ -108,7 +125,7 @@ def _most_memory(device: str) -> int | None:
 
 
 def _noise_batch(settings: Settings, recipe: StoreRecipe) -> Batch:
-    """A batch of the right shapes that shows nothing."""
+    """A batch of the right shapes, filled with noise."""
     B, S, H, W = settings.batch, 4, recipe.height, recipe.width
     g = torch.Generator().manual_seed(0)
     keypoints = settings.model.keypoints

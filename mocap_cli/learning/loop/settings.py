@@ -1,4 +1,4 @@
-"""Settings: everything that decides what a run learns, kept with it as JSON."""
+"""Settings: everything that decides what a run learns, stored with it as JSON."""
 
 import json
 from collections.abc import Mapping
@@ -9,26 +9,25 @@ from mocap_cli.learning.data.dataset import Crowds
 from mocap_cli.learning.data.sampling import Gaps
 from mocap_cli.learning.loop.losses import LossWeights
 from mocap_cli.learning.model.methods import Method, find_method
-from mocap_cli.learning.model.model import PRESETS, ModelConfig
+from mocap_cli.learning.model.model_config import MODEL_PRESETS, ModelConfig
 
-_FIRST_BOX_SIZE = 0.66
-"""Share of the picture, across and down, that boxes take before anything is learnt."""
+_FIRST_BOX_SIZE = 0.66  # share of the image, horizontally and vertically, before training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The recipe of a run; nothing else but the clips decides its outcome."""
+    """The recipe of a run; only the clips decide its outcome as well."""
 
     method: str = "ours"
     seed: int = 1
     steps: int = 100_000  # the paper's model had converged by then
-    fall_steps: int = 0  # of them in the gravity stage, at the beginning
-    shrink_steps: int = 5000  # in which boxes may come down to the prior's size
+    fall_steps: int = 0  # of them in the free-fall stage, at the beginning
+    shrink_steps: int = 5000  # in which the box prior shrinks to the subject's size
     batch: int = 32  # over all processes
     rate: float = 1e-4  # fixed, as in the paper
-    averaged: float = 0.0  # share of the running mean of the weights that a step keeps; 0: no mean
-    save_every: int = 1000  # steps that a kill can cost
-    check_every: int = 1000  # steps between looks at held-out frames
+    averaged: float = 0.0  # decay of the moving average of the weights; 0: none
+    save_every: int = 1000  # steps between checkpoints: what a kill can cost
+    check_every: int = 1000  # steps between validations
     crowds: Crowds = "skip"
     gaps: Gaps = field(default_factory=Gaps)
     weights: LossWeights = field(default_factory=LossWeights)
@@ -36,80 +35,59 @@ class Settings:
 
     def __post_init__(self) -> None:
         if not 0 <= self.fall_steps <= self.steps:
-            raise ValueError("the gravity stage is a part of the steps")
+            raise ValueError("the free-fall stage is a part of the steps")
         if self.batch < 1 or self.save_every < 1 or self.check_every < 1:
-            raise ValueError("learn from one item at least, and save now and then")
+            raise ValueError("batch, save_every and check_every must be 1 or more")
 
     def weights_at(self, step: int) -> LossWeights:
-        """The losses' weights at a step: boxes are large until the subject has been found.
+        """The loss weights at a step: the box prior starts large and shrinks.
 
-        Small ones from the start would lie beside it, where nothing teaches them to move.
+        Boxes that are small from the start lie off the subject, where no gradient moves them.
         """
         done = min(1.0, step / self.shrink_steps) if self.shrink_steps else 1.0
-        across, down = (
+        width, height = (
             _FIRST_BOX_SIZE * (s / _FIRST_BOX_SIZE) ** done for s in self.weights.prior_size
         )
-        return replace(self.weights, prior_size=(across, down))
+        return replace(self.weights, prior_size=(width, height))
 
     def method_at(self, step: int) -> Method:
-        """What is learnt at a step: gravity first where it is asked for."""
+        """The method at a step: the free-fall stage first, where there is one."""
         method = replace(find_method(self.method), boxes_settled=step >= self.shrink_steps)
         return method.in_free_fall() if step < self.fall_steps else method
 
+    def to_json(self) -> str:
+        """As text; `from_json` returns equal settings."""
+        return json.dumps(asdict(self), indent=1)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _PresetTraining:
-    """What a preset trains with where the user does not say otherwise."""
-
-    side: int  # pixels of the longer side of stored frames
-    steps: int
-    batch: int
-    every: int  # steps between checkpoints and looks at held-out frames
-    shrink_steps: int  # the paper's detector had found divers after 5000 steps with gravity
-    rate: float  # the paper's; a small model in few steps bears three times that, not ten
-    track: float  # weight of gravity: the paper's; with 1, few steps find a diver by luck
-    averaged: float  # the paper does not; in few steps the rate cannot come down
+    @classmethod
+    def from_json(cls, text: str) -> "Settings":
+        """What `to_json` wrote; anything else is a ValueError, KeyError or TypeError."""
+        values: dict[str, Any] = {key: _as_tuples(v) for key, v in json.loads(text).items()}
+        parts = {"gaps": Gaps, "weights": LossWeights, "model": ModelConfig}
+        return cls(**{k: parts[k](**v) if k in parts else v for k, v in values.items()})
 
 
-PRESET_TRAINING: Mapping[str, _PresetTraining] = {
-    "full": _PresetTraining(
-        side=256,
-        steps=100_000,
-        batch=32,
-        every=1000,
-        shrink_steps=5000,
-        rate=1e-4,
-        track=1,
-        averaged=0.0,
-    ),
-    "small": _PresetTraining(
-        side=192,
+PRESETS: Mapping[str, Settings] = {
+    "full": Settings(model=MODEL_PRESETS["full"]),
+    "small": Settings(
         steps=6000,
-        batch=8,
-        every=200,
         shrink_steps=200,
-        rate=3e-4,
-        track=10,
-        averaged=0.99,
+        batch=8,
+        rate=3e-4,  # a small model in few steps bears three times the paper's rate, not ten
+        averaged=0.99,  # in few steps the rate cannot be lowered
+        save_every=200,
+        check_every=200,
+        weights=LossWeights(track=10),  # with the paper's 1, few steps find a diver by luck only
+        model=MODEL_PRESETS["small"],
     ),
 }
-assert PRESET_TRAINING.keys() == PRESETS.keys()
+
+STORED_SIDE: Mapping[str, int] = {"full": 256, "small": 192}
+"""Longer side of stored frames by preset, pixels."""
 
 
-def settings_to_json(settings: Settings) -> str:
-    """As text; `settings_from_json` gives the same settings."""
-    return json.dumps(asdict(settings), indent=1)
-
-
-def settings_from_json(text: str) -> Settings:
-    """What `settings_to_json` wrote; anything else is a ValueError, KeyError or TypeError."""
-    values: dict[str, Any] = {key: _tupled(value) for key, value in json.loads(text).items()}
-    parts = {"gaps": Gaps, "weights": LossWeights, "model": ModelConfig}
-    return Settings(**{k: parts[k](**v) if k in parts else v for k, v in values.items()})
-
-
-def _tupled(value: Any) -> Any:
-    """JSON knows no tuples."""
+def _as_tuples(value: Any) -> Any:
+    """JSON has lists where the settings have tuples."""
     if isinstance(value, dict):
-        return {key: _tupled(inner) for key, inner in value.items()}
+        return {key: _as_tuples(inner) for key, inner in value.items()}
     return tuple(value) if isinstance(value, list) else value

@@ -1,7 +1,8 @@
-"""Pretrain: the loop that teaches a model from footage alone."""
+"""The training loop: batch, losses, step, metrics, validation, checkpoint, in that order."""
 
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,130 +10,141 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mocap_cli.learning.averaged import copy_for_ema
+from mocap_cli.errors import MocapError
 from mocap_cli.learning.data.batch import Batch
 from mocap_cli.learning.data.dataset import Dataset
-from mocap_cli.learning.data.loader import DeviceDataset, Loader, fits_on_gpu
-from mocap_cli.learning.data.sampling import MIN_FRAMES, BatchIndices, sample_batch
+from mocap_cli.learning.data.loader import Loader
+from mocap_cli.learning.data.sampling import BatchIndices, BatchSampler
 from mocap_cli.learning.loop.checkpoint import RunState, load_checkpoint, save_checkpoint
 from mocap_cli.learning.loop.distributed import Distributed
 from mocap_cli.learning.loop.ema import update_ema
 from mocap_cli.learning.loop.losses import losses
+from mocap_cli.learning.loop.metrics_log import PendingMetrics, StepMetrics, refuse_not_finite
 from mocap_cli.learning.loop.settings import Settings
-from mocap_cli.learning.memory import too_large
 from mocap_cli.learning.model.model import Model
 from mocap_cli.learning.model.model_file import save_model
-from mocap_cli.learning.tally import PendingMetrics, StepMetrics, refuse_not_finite
 
 LAST, BEST = "last.safetensors", "best.safetensors"
 
-_GPU_TELLS_EVERY = 10  # steps: reading numbers off a GPU makes it wait
-_HELD_OUT_BATCHES = 4
-_HELD_OUT_SEED = 0x68656C64  # no step's seed
-_REDRAWN = ("pixels", "features")
+_GPU_READS_EVERY = 10  # steps: reading the losses makes the host wait for the GPU
+_VALIDATION_BATCHES = 4
+_VALIDATION_SEED = 0x68656C64  # differs from the seed of every step
+_RECONSTRUCTION = ("pixels", "features")
 
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
     """What others do while the loop runs; none of it changes what is learnt."""
 
-    on_step: Callable[[StepMetrics], None] = lambda told: None
+    on_step: Callable[[StepMetrics], None] = lambda metrics: None
     on_validation: Callable[[int, float], None] = lambda step, held_out: None
-    on_preview: Callable[[int, Model, Batch], None] = lambda step, model, batch: None
+    on_preview: Callable[[int, Model], None] = lambda step, model: None
     should_stop: Callable[[], bool] = lambda: False
 
 
-def pretrain(
-    footage: Dataset,
+def train(
+    dataset: Dataset,
     settings: Settings,
     folder: Path,
-    crew: Distributed,
+    distributed: Distributed,
     hooks: Hooks,
     *,
     resume: bool,
     compiled: bool = False,
 ) -> RunState:
-    """Train to the last step, or until `hooks.stops`; the folder then holds the best and last."""
-    model, optimizer = make_model_and_optimizer(settings, crew.device)
-    mean = copy_for_ema(model) if settings.averaged else model  # what is looked at and kept
+    """Train to the last step or until a hook stops it; writes the best and the last model."""
+    device = distributed.device
+    model, optimizer = make_model_and_optimizer(settings, device)
+    average = _copy_for_ema(model) if settings.averaged else model  # validated and kept as best
     if compiled:
         _compile_networks(model)
-    place = RunState(step=0)
+    state = RunState(step=0)
     if resume:
-        place = load_checkpoint(folder / LAST, model, optimizer, mean)[1]
-    # Gravity alone leaves a critic unused, and an encoder whose codes nobody draws.
-    parallel = crew.wrap(model, all_used=settings.fall_steps == 0)
-    every = 1 if crew.device == "cpu" else _GPU_TELLS_EVERY
-    reels, gather = footage.usable_frames("train"), _batch_reader(footage, crew.device)
+        state = load_checkpoint(folder / LAST, model, optimizer, average)
+    # The free-fall stage uses neither a critic nor codes that are not decoded.
+    parallel = distributed.wrap(model, all_used=settings.fall_steps == 0)
 
-    def batch_of(step: int) -> Batch:
+    sampler = BatchSampler(dataset.training_frames(), settings.gaps)
+
+    def indices_of(step: int) -> BatchIndices:
         slots, seed = settings.method_at(step).slots, (settings.seed, step)
-        whole = sample_batch(reels, slots, settings.gaps, settings.batch, seed)
-        return gather(whole.select(slice(crew.rank, None, crew.size)))
+        whole = sampler.batch(slots, settings.batch, seed)
+        return whole.select(slice(distributed.rank, None, distributed.size))
 
-    if not settings.steps and crew.is_main:  # ImageNet's features as they are
-        _keep(mean, footage, folder, replace(place, best=0.0))
-    tally = PendingMetrics(crew)
-    with Loader(batch_of, settings.steps) as loader:
-        for step in range(place.step, settings.steps):
+    if not settings.steps and distributed.is_main:  # ImageNet features without training
+        _save_best(average, dataset, folder, replace(state, best=0.0))
+    reads_every = 1 if device == "cpu" else _GPU_READS_EVERY
+    with Loader(dataset, device, indices_of, settings.steps) as loader:
+        pending = PendingMetrics(distributed)
+        for step in range(state.step, settings.steps):
             began = time.perf_counter()
-            batch = loader.batch_at(step).to(crew.device)
-            waited = time.perf_counter() - began
-            torch.manual_seed(_seed(settings.seed, step, crew.rank))  # dropout, how crops vary
-            parts = _learn_fitting(parallel, model, optimizer, batch, settings, step, crew)
-            if mean is not model:
-                update_ema(mean, model, settings.averaged, step)
-            seconds = tally.add(step + 1, began, waited, parts)
-            place = replace(place, step=step + 1, seconds=place.seconds + seconds)
-            last = place.step == settings.steps
-            checks = last or place.step % settings.check_every == 0
-            saves = last or place.step % settings.save_every == 0
-            if not (checks or saves or place.step % every == 0):
+            batch = loader.batch_at(step).to(device)
+            data_seconds = time.perf_counter() - began
+            torch.manual_seed(_seed(settings.seed, step, distributed.rank))  # dropout, augmentation
+            found = _train_step_that_fits(
+                parallel, model, optimizer, batch, settings, step, distributed
+            )
+            if average is not model:
+                update_ema(average, model, settings.averaged, step)
+            done, last = step + 1, step + 1 == settings.steps
+            pending.add(done, data_seconds, found)
+            validates = last or done % settings.check_every == 0
+            saves = last or done % settings.save_every == 0
+            if not (validates or saves or done % reads_every == 0):
                 continue
-            tally.flush(hooks.on_step)  # a loss that is not finite raises before it is saved
-            stops = crew.any(hooks.should_stop())
-            if checks:
-                place, found = _checked(mean, footage, settings, place, folder, crew)
-                hooks.on_validation(place.step, found)
-            if (saves or stops) and crew.is_main:
-                _refuse_broken(model, place.step)
-                save_checkpoint(folder / LAST, model, optimizer, settings, place, mean)
-            hooks.on_preview(place.step, mean, batch)
+            metrics = pending.read()  # a loss that is not finite raises before it is saved
+            seconds = state.seconds + sum(m.seconds for m in metrics)
+            state = replace(state, step=done, seconds=seconds)
+            for m in metrics:
+                hooks.on_step(m)
+            stops = distributed.any(hooks.should_stop())
+            if validates:
+                state, held_out = _validate(average, dataset, settings, state, folder, distributed)
+                hooks.on_validation(done, held_out)
+            if (saves or stops) and distributed.is_main:
+                _refuse_broken_weights(model, done)
+                save_checkpoint(folder / LAST, model, optimizer, settings, state, average)
+            hooks.on_preview(done, average)
+            pending.restart_clock()
             if stops:
                 break
-    return place
+    return state
 
 
 def make_model_and_optimizer(
-    settings: Settings, device: str
+    settings: Settings, device: str, *, pretrained: bool = True
 ) -> tuple[Model, torch.optim.Optimizer]:
-    """A model that has learnt nothing yet, and what will teach it."""
+    """An untrained model and its optimizer."""
     torch.manual_seed(settings.seed)
     on_gpu = device.startswith("cuda")
-    model = Model(settings.model).to(device).train()
+    if on_gpu:
+        torch.backends.cudnn.benchmark = True  # every step has the same shapes
+    model = Model(settings.model, pretrained=pretrained).to(device).train()
     _to_channels_last(model)
     learning = [p for p in model.parameters() if p.requires_grad]
     return model, torch.optim.Adam(learning, lr=settings.rate, fused=on_gpu)
 
 
+def _copy_for_ema(model: Model) -> Model:
+    """A second model to hold the moving average; it starts with the weights of the first."""
+    average = deepcopy(model).requires_grad_(False)
+    average.features = model.features  # the loss network is frozen: one serves both
+    return average
+
+
 def _compile_networks(model: Model) -> None:
-    """Fuse what the large networks do between their convolutions; the first step takes minutes."""
-    whole = (model.detector, model.encoder)
-    backbones = [part.backbone for part in whole if part is not None]
+    """Compile the large networks; the first step then takes minutes."""
+    with_backbones = (model.detector, model.encoder)
+    backbones = [part.backbone for part in with_backbones if part is not None]
     for part in (*backbones, model.decoder, model.features):
         if part is not None:
             part.compile(dynamic=False)
 
 
 def _to_channels_last(model: nn.Module) -> None:
-    """Lay the kernels of convolutions out as matrix units read them; a CPU gains a fifth."""
+    """Kernels in the memory format that matrix units read; a CPU gains a fifth."""
     for kernel in (m.weight for m in model.modules() if isinstance(m, nn.Conv2d)):
         kernel.data = kernel.data.contiguous(memory_format=torch.channels_last)
-
-
-def _batch_reader(footage: Dataset, device: str) -> Callable[[BatchIndices], Batch]:
-    """How batches come together: on the GPU if it has room for all footage, else from the disk."""
-    return DeviceDataset(footage, device).gather if fits_on_gpu(footage, device) else footage.gather
 
 
 def train_step(
@@ -142,104 +154,113 @@ def train_step(
     settings: Settings,
     step: int,
 ) -> dict[str, Tensor]:
-    """One step; gives what was lost where."""
+    """One optimizer step; returns the losses, still on the device."""
     method = settings.method_at(step)
-    with _half_precision(batch.frames.device):
+    with _autocast(batch.frames.device):
         outputs = model(batch, method)
-    parts = losses(outputs, batch, method, settings.weights_at(step))
+    found = losses(outputs, batch, method, settings.weights_at(step))
     optimizer.zero_grad(set_to_none=True)
-    torch.stack(list(parts.values())).sum().backward()
+    torch.stack(list(found.values())).sum().backward()
     optimizer.step()
-    return parts
+    return found
 
 
-def _learn_fitting(
+def _train_step_that_fits(
     parallel: nn.Module,
     model: Model,
     optimizer: torch.optim.Optimizer,
     batch: Batch,
     settings: Settings,
     step: int,
-    crew: Distributed,
+    distributed: Distributed,
 ) -> dict[str, Tensor]:
-    """One step, or an error that names a batch that would fit.
+    """One step, or an error that names a batch size that fits into memory.
 
-    That batch is sought on the bare model: the wrapped one would wait for the other processes,
-    which are in the step that failed here. They end when this one leaves with the error.
+    That size is searched on the bare model: the wrapped one would wait for the other processes,
+    which are still in the step that failed here. They end when this process ends with the error.
     """
     try:
         return train_step(parallel, optimizer, batch, settings, step)
     except torch.OutOfMemoryError:
-        pass  # only outside of this block is everything freed that the step held
+        pass  # only after this block is everything freed that the step held
     optimizer.zero_grad(set_to_none=True)
-    raise too_large(
-        batch, crew.size, lambda less: train_step(model, optimizer, less, settings, step)
+    count = len(batch)
+    while count := count // 2:
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        try:
+            train_step(model, optimizer, batch.first(count), settings, step)
+        except torch.OutOfMemoryError:
+            continue
+        raise MocapError(
+            f"a batch of {len(batch) * distributed.size} does not fit into the device's memory",
+            f"pass --batch {count * distributed.size}, which does",
+        )
+    raise MocapError(
+        "not even a batch of 1 fits into the device's memory",
+        "pass --preset small, or end other programs that use it",
     )
 
 
-def _half_precision(device: torch.device) -> torch.autocast:
-    """bfloat16 where a GPU multiplies it faster; its range is that of single precision."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+def _autocast(device: torch.device) -> torch.autocast:
+    """bfloat16 on GPUs that multiply it natively; emulated, it would be slower than float32."""
+    native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.autocast(device.type, torch.bfloat16, enabled=native)
 
 
-def _checked(
+def _validate(
     model: Model,
-    footage: Dataset,
+    dataset: Dataset,
     settings: Settings,
-    place: RunState,
+    state: RunState,
     folder: Path,
-    crew: Distributed,
+    distributed: Distributed,
 ) -> tuple[RunState, float]:
-    """Look at held-out frames, and keep the model if it was never better."""
-    found = _validation_loss(model, footage, settings, crew.device)
-    refuse_not_finite(place.step, {"held out": found})
-    if place.best is not None and found >= place.best:
-        return place, found
-    place = replace(place, best=found, best_step=place.step)
-    if crew.is_main:
-        _keep(model, footage, folder, place)
-    return place, found
+    """The held-out loss; the model is saved if it is the best so far."""
+    held_out = _validation_loss(model, dataset, settings, distributed.device)
+    refuse_not_finite(state.step, {"held out": held_out})
+    if state.best is not None and held_out >= state.best:
+        return state, held_out
+    state = replace(state, best=held_out, best_step=state.step)
+    if distributed.is_main:
+        _save_best(model, dataset, folder, state)
+    return state, held_out
 
 
-def _refuse_broken(model: Model, step: int) -> None:
-    """The last step may have broken weights that the losses before it do not show yet."""
-    total = sum(float(p.detach().float().abs().sum()) for p in model.parameters())
-    refuse_not_finite(step, {"sum of the weights": total})
+def _validation_loss(model: Model, dataset: Dataset, settings: Settings, device: str) -> float:
+    """Reconstruction loss on held-out frames; all losses where the method reconstructs nothing.
+
+    Every validation uses the same frames, so that two can be compared.
+    """
+    method = settings.method_at(settings.steps)
+    sampler = BatchSampler(dataset.held_out_frames(), settings.gaps)
+    total = 0.0
+    model.eval()
+    for i in range(_VALIDATION_BATCHES):
+        indices = sampler.batch(method.slots, settings.batch, (_VALIDATION_SEED, i))
+        batch = dataset.gather(indices).to(device)
+        with torch.no_grad(), _autocast(batch.frames.device):
+            found = losses(model(batch, method), batch, method, settings.weights)
+        chosen = [found[name] for name in _RECONSTRUCTION if name in found] or list(found.values())
+        total += float(torch.stack(chosen).sum()) / _VALIDATION_BATCHES
+    model.train()
+    return total
 
 
-def _keep(model: Model, footage: Dataset, folder: Path, place: RunState) -> None:
-    """As the best model so far."""
+def _save_best(model: Model, dataset: Dataset, folder: Path, state: RunState) -> None:
     meta = {
-        "step": place.step,
-        "held_out": place.best,
-        "clips": [clip.name for clip in footage.clips],
-        "size": list(footage.size),
+        "step": state.step,
+        "held_out": state.best,
+        "clips": [clip.name for clip in dataset.clips],
+        "size": list(dataset.size),
     }
     save_model(folder / BEST, model, meta)
 
 
-def _validation_loss(model: Model, footage: Dataset, settings: Settings, device: str) -> float:
-    """How badly frames are redrawn that nothing is learnt from; where nothing is drawn, all losses.
-
-    Every look takes the same frames, so that two looks can be compared.
-    """
-    method = settings.method_at(settings.steps)
-    reels = footage.usable_frames("held-out")
-    if not any(len(reel) >= MIN_FRAMES for reel in reels):
-        reels = footage.usable_frames("train")  # clips too short to spare a frame
-    total = 0.0
-    model.eval()
-    for i in range(_HELD_OUT_BATCHES):
-        chosen = sample_batch(
-            reels, method.slots, settings.gaps, settings.batch, (_HELD_OUT_SEED, i)
-        )
-        batch = footage.gather(chosen).to(device)
-        with torch.no_grad(), _half_precision(batch.frames.device):
-            parts = losses(model(batch, method), batch, method, settings.weights)
-        redrawn = [parts[name] for name in _REDRAWN if name in parts] or list(parts.values())
-        total += float(torch.stack(redrawn).sum()) / _HELD_OUT_BATCHES
-    model.train()
-    return total
+def _refuse_broken_weights(model: Model, step: int) -> None:
+    """The last step may have broken weights that the losses before it do not show yet."""
+    total = torch.stack([p.detach().float().abs().sum() for p in model.parameters()]).sum()
+    refuse_not_finite(step, {"sum of the weights": float(total)})
 
 
 def _seed(*numbers: int) -> int:

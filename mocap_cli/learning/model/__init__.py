@@ -1,1 +1,1 @@
-"""The networks of the self-supervised model and its baselines."""
+"""The networks: detector, encoder, decoder, heads, and what each compared method uses of them."""

@@ -1,4 +1,4 @@
-"""The paper's method and the systems it is compared with: each is a row, none is a fork."""
+"""The paper's method and the systems it is compared with, one row of a table each."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -11,31 +11,31 @@ Slot = Literal["reference", "near", "middle", "far", "view", "equal"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
-    """What a model is made of and what it is taught by."""
+    """The parts of a model and the losses that train it."""
 
     name: str
-    detector: bool = True  # find the subject and encode its crop; else the whole picture
-    decoder: bool = True  # draw the crop again and put it over the background
+    detector: bool = True  # find the subject and encode its crop; else the whole image
+    decoder: bool = True  # reconstruct the crop and composite it over the background
     contrast: _Contrast | None = None  # on time-variant codes: Eq. 5 and 6, Eq. 3, Eq. 4
     split: bool = True  # time-variant and time-invariant codes, the latter swapped in time
     adversary: bool = False  # a critic must not tell from two codes whether they share a clip
-    rotates_codes: bool = False  # codes are points in space, turned from camera to camera
+    rotates_codes: bool = False  # codes are 3D points, rotated from camera to camera
     views: int = 1  # cameras that must have filmed each moment
     gravity: bool = False  # boxes fall freely over four frames equally spaced in time
-    trained: bool = True  # False: ImageNet's features as they are
-    boxes_settled: bool = True  # False: boxes are still far larger than the subject
+    trained: bool = True  # False: ImageNet features without training
+    boxes_settled: bool = True  # False: boxes have not yet shrunk to the subject's size
 
     def __post_init__(self) -> None:
         if self.decoder and not self.detector:
-            raise ValueError("what is drawn goes back into a box: a decoder wants a detector")
+            raise ValueError("a decoder needs a detector: its output is pasted into a box")
         if self.split and not self.decoder:
-            raise ValueError("only drawing again can part the two codes")
+            raise ValueError("a split code needs a decoder: only reconstruction separates the two")
         if self.rotates_codes and (self.views < 2 or not self.split):
-            raise ValueError("turning codes wants two views and a code of its own for looks")
+            raise ValueError("rotating codes needs two views and a separate code for appearance")
 
     @property
     def slots(self) -> tuple[Slot, Slot, Slot, Slot]:
-        """What the four frames of an item are to each other."""
+        """How the four frames of an item relate to each other."""
         if self.gravity:
             return ("equal", "equal", "equal", "equal")
         if self.views > 1:
@@ -45,11 +45,11 @@ class Method:
         return ("reference", "near", "middle", "far")
 
     def in_free_fall(self) -> "Method":
-        """The same model in the first stage for free fall: redrawing and gravity alone."""
+        """The same model in the free-fall stage: reconstruction and gravity losses alone."""
         if not self.detector:
             raise MocapError(
-                f"method {self.name} has no detector that gravity could teach",
-                "leave the gravity stage out, or choose a method with a detector",
+                f"method {self.name} has no detector that the free-fall losses could train",
+                "leave --fall-steps out, or choose a method with a detector",
             )
         return replace(
             self, contrast=None, adversary=False, rotates_codes=False, views=1, gravity=True
@@ -74,11 +74,11 @@ def _table() -> tuple[Method, ...]:
 
 
 METHODS: dict[str, Method] = {method.name: method for method in _table()}
-"""Every row by its name; `ours` is DSL-STN-Dec-Split."""
+"""Every method by its name; `ours` is DSL-STN-Dec-Split."""
 
 
 def find_method(name: str) -> Method:
-    """The row of that name; a wrong name is told the right ones."""
+    """The method of that name; an unknown name raises an error listing the valid ones."""
     if name not in METHODS:
-        raise MocapError(f"no method is called {name!r}", f"choose one of {', '.join(METHODS)}")
+        raise MocapError(f"unknown method {name!r}", f"choose one of {', '.join(METHODS)}")
     return METHODS[name]

@@ -1,4 +1,4 @@
-"""Heads: what reads poses from a code."""
+"""Pose head: what predicts a pose from a code."""
 
 from torch import Tensor, nn
 
@@ -16,7 +16,7 @@ class PoseHead(nn.Module):
         self.leave = nn.Linear(width, out)
 
     def forward(self, code: Tensor) -> Tensor:
-        """The numbers that the code tells."""
+        """The predicted numbers."""
         x = self.enter(code)
         for block in self.blocks:
             x = x + block(x)

@@ -1,0 +1,79 @@
+"""The appearance swap of a whole video: both videos, the background and the model together."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from mocap_cli.export.appearance_model import open_appearance_model
+from mocap_cli.export.appearance_swap import read_appearance, write_swap
+from mocap_cli.export.registry import check_output
+from mocap_cli.learning.data.decoding import open_or_make_background
+from mocap_cli.progress import Progress, count_stage, no_progress
+from mocap_cli.video.probe import probe
+from mocap_cli.video.reader import open_video
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwapResult:
+    """What a swap was made of."""
+
+    path: Path
+    frames: int
+    model: Path
+    step: int  # training steps of the model
+    warnings: tuple[str, ...]
+
+
+def swap_video(
+    video: Path,
+    appearance: Path,
+    output: Path,
+    model: Path,
+    *,
+    start: float = 0.0,
+    end: float | None = None,
+    panel: bool = False,
+    progress: Progress = no_progress,
+) -> SwapResult:
+    """Redraw the person of `video` with the appearance of the one in `appearance`."""
+    motion, worn = probe(video), probe(appearance)
+    drawing = open_appearance_model(model)
+    inputs = {"video": video, "video with the appearance": appearance}
+    check_output(output, inputs, motion.frames or 0)
+    with open_video(video, start, end) as frames:
+        next(iter(frames))  # a span without a frame is an error, before the long work
+    with _one_thread():
+        count = count_stage(progress, f"appearance of {appearance.name}", worn.frames)
+        look = read_appearance(drawing, appearance, count)
+        count = count_stage(progress, "background", motion.frames)
+        plates = open_or_make_background(video, "auto", count)
+        count = count_stage(progress, f"writing {output.name}", motion.frames)
+        done = write_swap(
+            drawing, video, plates, look, output,
+            start=start, end=end, panel=panel, on_frame=count,
+        )  # fmt: skip
+    unknown = [v.name for v in (video, appearance) if drawing.clips and v.name not in drawing.clips]
+    return SwapResult(
+        path=output,
+        frames=done,
+        model=drawing.path,
+        step=drawing.step,
+        warnings=(*(f"the model was not trained on {name}" for name in unknown), *plates.warnings),
+    )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Run torch on one thread: for single frames more gain nothing on a free machine.
+
+    On a busy one they wait for each other: a clip of 5 s took four minutes instead of seconds.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

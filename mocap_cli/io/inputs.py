@@ -1,0 +1,64 @@
+"""Input files: of a folder those of one kind, without what this program wrote itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mocap_cli.errors import MocapError
+
+OVERLAY, SWAP = ".overlay.mp4", ".swap.mp4"
+"""Endings of the videos that are written beside others, and never taken as inputs."""
+
+_VIDEO_SUFFIXES = frozenset(
+    (
+        ".3gp", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4",
+        ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv",
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _InputKind:
+    plural: str
+    suffixes: frozenset[str]
+    outputs: tuple[str, ...]  # endings of files that this program wrote
+
+    def files(self, folder: Path, recursive: bool) -> list[Path]:
+        """The files of this kind in a folder, sorted; hidden ones are left out."""
+        found = folder.rglob("*") if recursive else folder.iterdir()
+        return sorted(path for path in found if self._matches(path, folder))
+
+    def _matches(self, path: Path, folder: Path) -> bool:
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+            return False
+        own = path.name.lower().endswith(self.outputs)
+        return path.suffix.lower() in self.suffixes and not own and path.is_file()
+
+
+VIDEOS = _InputKind(
+    "videos", _VIDEO_SUFFIXES, (OVERLAY, SWAP, ".background.mp4", ".difference.mp4")
+)
+MOTIONS = _InputKind("motions", frozenset((".json",)), (".coco.json",))
+
+
+def find_inputs(path: Path, kind: _InputKind = VIDEOS, recursive: bool = False) -> list[Path]:
+    """A file itself; of a folder all files of that kind."""
+    if not path.is_dir():
+        return [path]
+    found = kind.files(path, recursive)
+    if not found:
+        within = skipped_folders([path], kind)
+        raise MocapError(
+            f"{path} holds no {kind.plural}",
+            f"its sub-folder {within[0].name}/ does: add --recursive"
+            if within and not recursive
+            else f"give a folder with {kind.plural}",
+        )
+    return found
+
+
+def skipped_folders(sources: Sequence[Path], kind: _InputKind) -> list[Path]:
+    """Sub-folders that hold inputs, which only a recursive search finds."""
+    folders = [source for source in sources if source.is_dir()]
+    subfolders = [p for folder in folders for p in sorted(folder.iterdir()) if p.is_dir()]
+    return [p for p in subfolders if not p.name.startswith(".") and kind.files(p, False)]
