@@ -187,7 +187,6 @@ def _swap(
                 "does not go with --swap-appearance", param_hint=option.opts[-1]
             )
     from mocap_cli.cli.swap_jobs import SwapRequest, swap_appearance, swap_output
-    from mocap_cli.export.appearance_swap import Span
 
     motion, looks = videos
     wanted = SwapRequest(
@@ -195,7 +194,8 @@ def _swap(
         appearance=looks,
         output=swap_output(motion, outputs),
         model=model or Path(_PRETRAINED),
-        span=Span(start=start or 0.0, end=end),
+        start=start or 0.0,
+        end=end,
         panel=panel,
     )
     swap_appearance(wanted, quiet=quiet)

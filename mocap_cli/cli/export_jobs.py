@@ -14,7 +14,7 @@ from mocap_cli.cli.report import export_report
 from mocap_cli.errors import MocapError
 from mocap_cli.export.edits import Edits, apply_edits
 from mocap_cli.export.quality import measure_quality, quality_faults
-from mocap_cli.export.registry import WriteOptions, check_output, format_of, write
+from mocap_cli.export.registry import MotionWriter, WriteOptions, check_output, format_of
 from mocap_cli.io.atomic import identity
 
 
@@ -36,12 +36,12 @@ def export_motions(
     }
     with progress_display(quiet) as screen:
 
-        def check(job: Job) -> Path | None:
+        def check(job: Job) -> tuple[Motion, Path | None]:
             return _check(job, video, changes.mirror, outputs)
 
-        def do(job: Job, found: Path | None, number: str) -> None:
+        def do(job: Job, checked: tuple[Motion, Path | None], number: str) -> None:
+            given, found = checked
             options = replace(wishes, video=found, fps=changes.fps)
-            given = read_motion(job.source)
             # Planted feet slide under a body that is kept in place: that is no fault.
             judged = apply_edits(given, replace(changes, in_place=False))
             if only_fit:
@@ -58,8 +58,8 @@ def export_motions(
 
 def _check(
     job: Job, video: Path | None, mirrored: bool, outputs: Mapping[object, Path]
-) -> Path | None:
-    """Refuse, before anything is written, what cannot be; the video where one is of use."""
+) -> tuple[Motion, Path | None]:
+    """Refuse, before anything is written, what cannot be; the motion, and its video if useful."""
     if job.source.suffix.lower() in VIDEO_SUFFIXES and job.source.is_file():
         raise MocapError(
             f"{job.source} is a video, not a motion",
@@ -71,7 +71,7 @@ def _check(
     found = None
     if "needed" in uses or ("welcome" in uses and video is not None):
         found = _find_video(job.source, motion, video)
-    elif "welcome" in uses and (beside := _beside(job.source, motion)).is_file():
+    elif "welcome" in uses and _is_file(beside := _beside(job.source, motion)):
         found = beside
     if found is not None:
         inputs["video"] = found
@@ -79,7 +79,7 @@ def _check(
             raise MocapError(f"{written} is the video itself", "choose another name with -o")
     for output in job.outputs:
         check_output(output, inputs, len(motion.times))
-    return None if mirrored else found  # no video shows what a mirror does
+    return motion, None if mirrored else found  # no video shows a mirrored motion
 
 
 def _find_video(source: Path, motion: Motion, given: Path | None) -> Path:
@@ -87,11 +87,19 @@ def _find_video(source: Path, motion: Motion, given: Path | None) -> Path:
     found = _beside(source, motion) if given is None else given
     if found.is_dir():
         found = found / _name(motion)
-    if not found.is_file():
+    if not _is_file(found):
         raise MocapError(
             f"cannot find {found}, the video of {source}", "say where it is with --video"
         )
     return found
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; there is none whose name is too long for a file."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _beside(source: Path, motion: Motion) -> Path:
@@ -120,6 +128,7 @@ def _would_show_video(job: Job) -> bool:
 def _write(
     job: Job, motion: Motion, options: WriteOptions, screen: ProgressDisplay, number: str
 ) -> None:
+    writer = MotionWriter(motion, options)
     for output in job.outputs:
         with screen.bar(f"{number}{output.name}", len(motion.times)) as bar:
-            write(motion, output, options.with_progress(bar))
+            writer.write(output, bar)

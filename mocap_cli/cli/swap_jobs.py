@@ -13,7 +13,7 @@ from mocap_cli.cli.outputs import SWAP, OutputRequest
 from mocap_cli.cli.progress import ProgressDisplay, progress_display
 from mocap_cli.cli.report import labelled_lines, output_lines
 from mocap_cli.export.appearance_model import AppearanceModel, open_appearance_model
-from mocap_cli.export.appearance_swap import Span, read_appearance, write_swap
+from mocap_cli.export.appearance_swap import read_appearance, write_swap
 from mocap_cli.export.registry import check_output
 from mocap_cli.learning.data.frame_plates import open_or_make_background
 from mocap_cli.video.probe import VideoInfo, probe
@@ -28,7 +28,8 @@ class SwapRequest:
     appearance: Path
     output: Path
     model: Path
-    span: Span
+    start: float
+    end: float | None
     panel: bool
 
 
@@ -50,7 +51,7 @@ def swap_appearance(wanted: SwapRequest, *, quiet: bool) -> None:
     painter = open_appearance_model(wanted.model)
     inputs = {"video": wanted.motion, "video with the looks": wanted.appearance}
     check_output(wanted.output, inputs, infos[0].frames or 0)
-    with open_video(wanted.motion, wanted.span.start, wanted.span.end) as frames:
+    with open_video(wanted.motion, wanted.start, wanted.end) as frames:
         next(iter(frames))  # a span without a frame is an error, before the long work
     with progress_display(quiet) as screen, _one_thread():
         _swap(wanted, painter, infos, screen)
@@ -83,8 +84,8 @@ def _swap(
         background = open_or_make_background(wanted.motion, "auto", bar)
     with screen.bar(wanted.output.name, motion.frames) as bar:
         done = write_swap(
-            painter, wanted.motion, background, worn, wanted.output, wanted.span,
-            panel=wanted.panel, on_frame=bar,
+            painter, wanted.motion, background, worn, wanted.output,
+            start=wanted.start, end=wanted.end, panel=wanted.panel, on_frame=bar,
         )  # fmt: skip
     screen.show(_report(wanted, painter, done, background.warnings))
 

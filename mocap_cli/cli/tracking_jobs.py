@@ -9,7 +9,8 @@ from mocap_cli.cli.outputs import Job
 from mocap_cli.cli.progress import ProgressDisplay, progress_display
 from mocap_cli.cli.report import track_report
 from mocap_cli.errors import MocapError
-from mocap_cli.export.registry import Units, WriteOptions, check_output, write
+from mocap_cli.export.formats.bvh import Units
+from mocap_cli.export.registry import MotionWriter, WriteOptions, check_output
 from mocap_cli.tracking.track import TrackOptions, track
 from mocap_cli.video.probe import VideoInfo, probe
 
@@ -62,12 +63,10 @@ def _track(
     frames = _frames(info, options)
     motion = _tracked(job, options, screen, f"{number}{job.source.name}", frames)
     seconds = time.perf_counter() - began
+    writer = MotionWriter(motion, WriteOptions(video=job.source, units=units, fps=options.fps))
     for output in job.outputs:
         with screen.bar(f"{number}{output.name}", frames) as bar:
-            write_options = WriteOptions(
-                video=job.source, units=units, fps=options.fps, on_frame=bar
-            )
-            write(motion, output, write_options)
+            writer.write(output, bar)
     screen.show(track_report(motion, job.outputs, units, seconds))
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.errors import MocapError
 from mocap_cli.export.views.canvas import DIM, Canvas, Colour, truncate_text
-from mocap_cli.export.views.figure import LEFT, RIGHT, Figure, draw_figure, limb_colour
+from mocap_cli.export.views.figure import SIDE_COLOURS, Figure, draw_figure, limb_side
 from mocap_cli.io.atomic import write_atomically
 from mocap_cli.labels.alignment.corrections import align_labels
 from mocap_cli.labels.alignment.projection import (
@@ -169,7 +169,9 @@ def _draw_heading(
     off = _median_error(marks)
     far = "" if np.isnan(off) else f"; {off:.2f} bodies beside what the tracker sees (dots)"
     sheet.text((_GAP, 50), f"lines are labels{far}", 14, _ALERT if off > _MARKED_ERROR else DIM)
-    for i, (name, colour) in enumerate((("the person's left", LEFT), ("right", RIGHT))):
+    for i, (name, colour) in enumerate(
+        (("the person's left", SIDE_COLOURS["left"]), ("right", SIDE_COLOURS["right"]))
+    ):
         sheet.fill((_sheet_width() - 240 + 150 * i, 14, _sheet_width() - 226 + 150 * i, 28), colour)
         sheet.text((_sheet_width() - 220 + 150 * i, 26), name, 14)
     for i, (line, colour) in enumerate(lines):
@@ -235,4 +237,4 @@ def _draw(cell: Image, xy: Float64, joints: Float64, seen: Float64) -> None:
         if np.isfinite(at).all() and name not in KEYPOINTS[1:5]:
             x, y = (at - 0.5).round().astype(int).tolist()
             cv2.circle(cell, (x, y), 5, (255, 255, 255), -1, cv2.LINE_AA)
-            cv2.circle(cell, (x, y), 3, limb_colour((name, "")), -1, cv2.LINE_AA)
+            cv2.circle(cell, (x, y), 3, SIDE_COLOURS[limb_side(name, "")], -1, cv2.LINE_AA)

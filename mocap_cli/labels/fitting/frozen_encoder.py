@@ -13,13 +13,13 @@ from mocap_cli.errors import MocapError
 from mocap_cli.io.video_cache import cached
 from mocap_cli.keypoints.crop import Crop
 from mocap_cli.labels.fitting.degrade import VideoDegrader
-from mocap_cli.learning.data.decoding import letterbox, letterbox_rectangle
 from mocap_cli.learning.data.ingest import read_sources
-from mocap_cli.learning.data.store import StoreRecipe, open_clip
+from mocap_cli.learning.data.store import open_clip
 from mocap_cli.learning.loop.training import BEST
 from mocap_cli.learning.model.model import SMALL, Model
 from mocap_cli.learning.model.model_file import open_model
 from mocap_cli.types import Float32, Float64, Int64, UInt8
+from mocap_cli.video.letterbox import Letterbox
 from mocap_cli.video.reader import Frame, open_video
 from mocap_cli.weights import weight_hash
 
@@ -142,13 +142,12 @@ def _network_images(
     on_frame: Callable[[int], None],
 ) -> Iterator[tuple[float, UInt8]]:
     """Each frame as the eye is shown it: all of it on black, or the person's square."""
-    recipe = StoreRecipe(width=eye.size[0], height=eye.size[1])
-    place = letterbox_rectangle(size, eye.size)
+    letterbox = Letterbox(size, eye.size)
     for frame in reader:
         if eye.cropped:
             yield frame.time, _person_crop(frame, crops, eye.size[0])
         else:
-            yield frame.time, letterbox(frame.image, place, recipe)
+            yield frame.time, letterbox.apply(frame.image)
         on_frame(frame.index + 1)
 
 
@@ -169,7 +168,8 @@ def _encoded(
     times: list[float] = []
     codes: list[Float32] = []
     flipped: list[Float32] = []
-    boxes: list[Float32] = []
+    boxes: list[Float32 | Float64] = []
+    letterbox = Letterbox(size, eye.size)
     while batch := [pair for _, pair in zip(range(_BATCH), frames, strict=False)]:
         pictures = torch.from_numpy(np.stack([picture for _, picture in batch])).permute(0, 3, 1, 2)
         tv, _, box = eye.model.encode(pictures)
@@ -178,19 +178,10 @@ def _encoded(
         codes.append(tv.numpy())
         flipped.append(mirrored.numpy())
         empty = np.full((len(batch), 4), np.nan, np.float32)
-        boxes.append(empty if box is None else _to_pixels(box.numpy(), eye, size))
+        boxes.append(empty if box is None else letterbox.boxes_in_image(box.numpy()))
     return EncodedVideo(
         np.array(times),
         np.concatenate(codes).astype(np.float32),
         np.concatenate(flipped).astype(np.float32),
         np.concatenate(boxes).astype(np.float32),
     )
-
-
-def _to_pixels(boxes: Float32, eye: FrozenEncoder, size: tuple[int, int]) -> Float32:
-    """Boxes of transformer.py to left, top, right, bottom in displayed pixels."""
-    left, top, width, height = letterbox_rectangle(size, eye.size)
-    half, centre = boxes[:, :2], boxes[:, 2:]
-    corners = np.concatenate((centre - half, centre + half), axis=1)
-    pixels = (corners + 1) / 2 * np.tile(eye.size, 2) - np.tile((left, top), 2)
-    return np.asarray(pixels * np.tile((size[0] / width, size[1] / height), 2), np.float32)

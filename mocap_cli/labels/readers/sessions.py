@@ -2,13 +2,12 @@
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from mocap_cli.errors import MocapError
+from mocap_cli.io import bvh as io_bvh
 from mocap_cli.labels.labels import Labels, make_labels
 from mocap_cli.labels.readers.joint_names import map_to_body
 from mocap_cli.types import Float64
@@ -79,87 +78,10 @@ def _number(text: str) -> float:
         return float("nan")
 
 
-@dataclass(slots=True)
-class _Joint:
-    name: str
-    parent: int  # -1 for the root
-    offset: Float64
-    channels: tuple[str, ...] = ()
-
-
 def read_bvh(path: Path) -> Labels:
-    """Where the joints of a rig are, by its own bones and turns."""
-    head, found, body = path.read_text(encoding="utf-8", errors="replace").partition("MOTION")
-    joints = _hierarchy(head)
-    lines = [line for line in body.splitlines() if line.strip()]
-    width = sum(len(joint.channels) for joint in joints)
-    try:
-        promised = int(lines[0].split(":")[1])
-        period = float(lines[1].split(":")[1])
-        rows = [row for line in lines[2:] if len(row := line.split()) == width]
-        values = np.array(rows, np.float64).reshape(len(rows), width)
-    except (IndexError, ValueError) as error:
-        raise MocapError(f"{path} is no BVH: {error}", _INCOMPLETE_HINT) from error
-    if not (found and joints and len(values)):
-        raise MocapError(f"{path} is no BVH with frames", _INCOMPLETE_HINT)
-    places = _joint_positions(joints, values)
-    names = [joint.name for joint in joints]
-    times = np.arange(len(values), dtype=np.float64) * period
-    return _session_labels(path, times, names, places, promised)
-
-
-def _hierarchy(text: str) -> list[_Joint]:
-    joints: list[_Joint] = []
-    open_: list[int] = []
-    for line in text.splitlines():
-        match line.split():
-            case ["ROOT" | "JOINT", *name]:
-                joints.append(_Joint(" ".join(name), open_[-1] if open_ else -1, np.zeros(3)))
-            case ["End", *_]:
-                above = joints[open_[-1]].name
-                joints.append(_Joint(f"{above}End", open_[-1], np.zeros(3)))
-            case ["{"]:
-                open_.append(len(joints) - 1)
-            case ["}"] if open_:
-                open_.pop()
-            case ["OFFSET", *numbers] if joints:
-                joints[-1].offset = np.array(numbers, np.float64)
-            case ["CHANNELS", _, *channels]:
-                joints[-1].channels = tuple(channel.lower() for channel in channels)
-            case _:
-                pass
-    return joints
-
-
-def _joint_positions(joints: Sequence[_Joint], values: Float64) -> Float64:
-    """(T, P, 3) in the file's unit; an ending has no turn of its own."""
-    T = len(values)
-    turns: list[Float64] = []
-    places = np.zeros((T, len(joints), 3))
-    column = 0
-    for i, joint in enumerate(joints):
-        own = values[:, column : column + len(joint.channels)]
-        column += len(joint.channels)
-        shift = np.tile(joint.offset, (T, 1))
-        moved = [k for k, c in enumerate(joint.channels) if c.endswith("position")]
-        for k in moved:
-            axis = "xyz".index(joint.channels[k][0])
-            # a root's OFFSET is where it rests, and its positions say where it is instead
-            shift[:, axis] = own[:, k]
-        turn = _joint_rotations(joint, own)
-        if joint.parent < 0:
-            places[:, i], world = shift, turn
-        else:
-            parent = turns[joint.parent]
-            places[:, i] = places[:, joint.parent] + (parent @ shift[..., None])[..., 0]
-            world = parent @ turn
-        turns.append(world)
-    return places
-
-
-def _joint_rotations(joint: _Joint, own: Float64) -> Float64:
-    spins = [k for k, c in enumerate(joint.channels) if c.endswith("rotation")]
-    if not spins:
-        return np.tile(np.eye(3), (len(own), 1, 1))
-    order = "".join(joint.channels[k][0].upper() for k in spins)
-    return Rotation.from_euler(order, own[:, spins], degrees=True).as_matrix().astype(np.float64)
+    """Positions of the joints of a rig, by forward kinematics."""
+    bvh = io_bvh.read_bvh(path)
+    positions, _ = bvh.world_pose()
+    times = np.arange(len(positions), dtype=np.float64) * bvh.period
+    names = [joint.name for joint in bvh.joints]
+    return _session_labels(path, times, names, positions, bvh.frames)

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from mocap_cli.io.video_cache import video_sha256
@@ -21,7 +20,7 @@ from mocap_cli.learning.data.store import (
     map_images,
     save_clip,
 )
-from mocap_cli.types import UInt8
+from mocap_cli.video.letterbox import Letterbox
 from mocap_cli.video.probe import VideoInfo
 from mocap_cli.video.reader import Frame, VideoReader, open_video
 
@@ -59,11 +58,10 @@ def _decoded(
 ) -> StoredClip:
     with open_video(video) as reader, image_file(aside, "frames").open("wb") as file:
         info = reader.info
-        place = letterbox_rectangle((info.width, info.height), (recipe.width, recipe.height))
+        letterbox = Letterbox((info.width, info.height), (recipe.width, recipe.height))
         crowd, times, people = PersonCounter(), [], []
         for frame in _subsampled(reader, recipe.fps, on_frame):
-            canvas = letterbox(frame.image, place, recipe)
-            file.write(canvas.tobytes())
+            file.write(letterbox.apply(frame.image).tobytes())
             times.append(frame.time)
             people.append(crowd.count(frame))
         warnings = reader.warnings
@@ -77,7 +75,7 @@ def _decoded(
         times=np.array(times),
         moved=np.zeros(len(times)),
         people=np.array(people, np.int64),
-        picture=place,
+        picture=letterbox.rectangle,
         warnings=warnings,
     )
     background = open_or_make_background(video, recipe.background, on_frame)
@@ -93,21 +91,3 @@ def _subsampled(
         on_frame(done + 1)
         if done % stride == 0:
             yield frame
-
-
-def letterbox_rectangle(size: tuple[int, int], into: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Left, top, width and height of a picture as large as fits, in the middle."""
-    scale = min(into[0] / size[0], into[1] / size[1])
-    width, height = (min(round(s * scale), i) for s, i in zip(size, into, strict=True))
-    if into[0] - width < _ROUND_TO and into[1] - height < _ROUND_TO:
-        return (0, 0, *into)  # rounding must not leave a rim
-    return ((into[0] - width) // 2, (into[1] - height) // 2, width, height)
-
-
-def letterbox(image: UInt8, place: tuple[int, int, int, int], recipe: StoreRecipe) -> UInt8:
-    """The picture at its place in a black frame of training size."""
-    left, top, width, height = place
-    canvas = np.zeros((recipe.height, recipe.width, 3), np.uint8)
-    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    canvas[top : top + height, left : left + width] = small
-    return canvas
