@@ -152,6 +152,13 @@ def test_the_hooks_run_tests_that_exist():
         assert (ROOT / path).exists(), path
 
 
+def test_the_architecture_page_names_every_package():
+    text = (ROOT / "docs/architecture.md").read_text()
+    for file in sorted((ROOT / "mocap_cli").rglob("__init__.py")):
+        if (package := file.parent) != ROOT / "mocap_cli":
+            assert f"{package.name}/" in text, package
+
+
 def test_every_page_can_be_reached_from_the_readme():
     reached, queue = set(), [ROOT / "README.md"]
     while queue:
