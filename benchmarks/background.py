@@ -15,11 +15,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap_cli.camera.path_estimation import estimate_camera_path
+from mocap_cli.camera.key_frames import KeyFrameMatcher
+from mocap_cli.camera.path_estimation import solve_camera_path
 from mocap_cli.plates.background import Background
 from mocap_cli.plates.builder import BackgroundOptions, make_background
 from mocap_cli.plates.person_mask import PersonMasker
 from mocap_cli.video.reader import open_video
+from mocap_cli.video.shots import CutDetector
 
 Float64 = NDArray[np.float64]
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -93,8 +95,11 @@ def decibels(clip: Path, background: Background, every: int) -> float:
 def main() -> None:
     """Print the tables."""
     began = time.perf_counter()
+    matcher, cuts = KeyFrameMatcher(PersonMasker()), CutDetector()
     with open_video(CLIP) as video:
-        path = estimate_camera_path(video, freeing=PersonMasker())
+        for frame in video:
+            matcher.add(frame.image, frame.time, cuts.is_cut(frame.image))
+    path = solve_camera_path(matcher.matches)
     ours_seconds = time.perf_counter() - began
     ours = corner_errors(np.stack([path.homography(i, 0) for i in range(len(path.times))]))
     began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""A few labels: how far off poses are that were learnt from 10, 30, 100 ... labelled frames.
+"""Few labels: errors of poses after fitting to 10, 30, 100 ... labelled frames.
 
     python benchmarks/labels.py curve FOOTAGE MODEL --cache CODES [--picture CURVE.png]
     python benchmarks/labels.py tune FOOTAGE MODEL --cache CODES
@@ -7,13 +7,13 @@
 
 FOOTAGE is a folder that examples/pretrain_footage.py made, MODEL a run of mocap pretrain on it.
 
-curve: N-MPJPE on labels that are not taught, for the model's code, for ImageNet features, for both
-with 2D keypoints and the lifter, and for the default tracker; once on the last quarter of every
-clip and once on every fourth clip. tune: the same for the code alone, the model as it is and tuned
-to the labels end to end, with the minutes that this takes. auto: two stretches of each clip are
-blurred as if it moved too fast, the default tracker teaches the model on the frames that it is sure
-of, and `mocap track` with and without that model is measured on the blurred frames. time: how long
-30 labels of a clip take.
+curve: N-MPJPE on held-out labels, for the model's image features, for ImageNet features, for both
+with 2D keypoints and the lifted pose, and for the default tracker; with the last quarter of every
+clip held out, and with every fourth clip held out. tune: the same for image features alone, with
+the encoder frozen and fine-tuned, and the minutes of fine-tuning. auto: motion blur is added to
+two stretches of each clip, a model is fitted to pseudo-labels of the frames in which the default
+tracker is confident, and `mocap track` is measured on the blurred frames with and without it.
+time: seconds of a fit to 30 labels of one clip.
 """
 
 import argparse
@@ -27,26 +27,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli.body.motion import Motion
-from mocap_cli.labels.evaluate import PoseScores, score_poses, score_table
-from mocap_cli.labels.fitting.fine_tuning import fine_tune
+from mocap_cli.labels.fitting.evaluation import PoseScores, score_poses
+from mocap_cli.labels.fitting.fine_tuning import FineTuneOptions, fine_tune
 from mocap_cli.labels.fitting.fit_heads import FitOptions, fit_heads
-from mocap_cli.labels.fitting.fitted_model import save_fitted
-from mocap_cli.labels.fitting.fitted_tracker import open_fitted_tracker
-from mocap_cli.labels.fitting.frozen_encoder import IMAGENET, FrozenEncoder, open_encoder
-from mocap_cli.labels.fitting.gather import (
-    GatherOptions,
-    LabelledClip,
-    clip_examples,
-    estimate_of,
-    gather,
-)
+from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
+from mocap_cli.labels.fitting.frozen_encoder import IMAGENET, FrozenEncoder
+from mocap_cli.labels.fitting.gather import GatherOptions, LabelledClip, clip_examples, gather
 from mocap_cli.labels.fitting.label_efficiency import draw_label_efficiency, label_efficiency
+from mocap_cli.labels.label_fit import fit_model
 from mocap_cli.labels.labels import make_labels
-from mocap_cli.labels.poses import fit_clips
 from mocap_cli.tracking.track import TrackOptions, track
+from mocap_cli.types import Float64
 from mocap_cli.video.reader import open_video
 
-Float64 = NDArray[np.float64]
 TUNED = (30, 300)  # labels, and all that there are
 TAUGHT = 0.75  # of every clip, in the split by stretches
 FOURTH = 4  # every so many clips one is held out, in the split by clips
@@ -69,15 +62,15 @@ def main() -> None:
     options = parser.parse_args()
     how = GatherOptions(cache=options.cache)
     videos = sorted(options.footage.glob("*.mp4"))[: options.clips]
-    eye, fitting = open_encoder(options.model), FitOptions(kind=options.head)
+    encoder, fitting = FrozenEncoder.open(options.model), FitOptions(kind=options.head)
     if options.what == "curve":
-        compare(videos, eye, how, fitting, options.picture)
+        compare(videos, encoder, how, fitting, options.picture)
     elif options.what == "tune":
-        compare_tuned(videos, eye, how, fitting)
+        compare_tuned(videos, encoder, how, fitting)
     elif options.what == "auto":
-        teach_by_tracker(videos, eye, how, fitting, options.streak, tuned=options.fine_tune)
+        teach_by_tracker(videos, encoder, how, fitting, options.streak, tuned=options.fine_tune)
     else:
-        measure_time(videos[0], eye, how, fitting)
+        measure_time(videos[0], encoder, how, fitting)
 
 
 def truth_of(video: Path) -> Float64:
@@ -87,7 +80,7 @@ def truth_of(video: Path) -> Float64:
 
 def clip_of(video: Path, frames: NDArray[np.int64], how: GatherOptions) -> LabelledClip:
     """A clip with those frames of its truth as labels."""
-    estimate, joints = estimate_of(video, how), truth_of(video)
+    estimate, joints = how.estimate(video), truth_of(video)
     labels = make_labels(video, video.name, frames=frames, joints=joints[frames], in_camera=True)
     return LabelledClip(video, replace(labels, times=estimate.times[labels.frames]), estimate)
 
@@ -95,7 +88,7 @@ def clip_of(video: Path, frames: NDArray[np.int64], how: GatherOptions) -> Label
 def splits(
     videos: Sequence[Path], how: GatherOptions
 ) -> dict[str, tuple[list[LabelledClip], list[LabelledClip]]]:
-    """By name what is taught and what is asked."""
+    """By name, clips to fit to and held-out clips."""
     lengths = [len(truth_of(video)) for video in videos]
     cuts = [int(TAUGHT * n) for n in lengths]
     both = list(zip(videos, cuts, lengths, strict=True))
@@ -115,26 +108,26 @@ def splits(
 
 def compare(
     videos: Sequence[Path],
-    eye: FrozenEncoder,
+    encoder: FrozenEncoder,
     how: GatherOptions,
     options: FitOptions,
     picture: Path | None,
 ) -> None:
     """A table for each split, and the curve of the first as a picture."""
-    baseline = open_encoder(IMAGENET)
-    rows = {"ours": (eye, False), "imagenet": (baseline, False), "ours + 2D": (eye, True),
+    baseline = FrozenEncoder.open(IMAGENET)
+    rows = {"ours": (encoder, False), "imagenet": (baseline, False), "ours + 2D": (encoder, True),
             "imagenet + 2D": (baseline, True)}  # fmt: skip
-    for name, (taught, asked) in splits(videos, how).items():
+    for name, (labelled, held_out) in splits(videos, how).items():
         curves = {}
         print(f"\n{name}\n")
         for row, (own, points) in rows.items():
-            both = [clip_examples(clips, own, how, points=points) for clips in (taught, asked)]
+            both = [clip_examples(clips, own, how, points=points) for clips in (labelled, held_out)]
             curves[row] = label_efficiency(both[0], both[1], replace(options, points=points))
             if len(curves) == 1:
                 print("| labels |", " | ".join(str(n) for n, _ in curves[row]), "|")
                 print("|---" * (1 + len(curves[row])), "|", sep="")
             print(f"| {row} |", " | ".join(f"{e:.0f}" for _, e in curves[row]), "|", flush=True)
-        usual = lifter(asked)
+        usual = lifter(held_out)
         print("| default tracker |", " | ".join(f"{usual:.0f}" for _ in curves["ours"]), "|")
         if picture is not None:
             curves["default"] = [(n, usual) for n, _ in curves["ours"]]
@@ -143,18 +136,18 @@ def compare(
 
 
 def compare_tuned(
-    videos: Sequence[Path], eye: FrozenEncoder, how: GatherOptions, options: FitOptions
+    videos: Sequence[Path], encoder: FrozenEncoder, how: GatherOptions, options: FitOptions
 ) -> None:
-    """A row for each number of labels: N-MPJPE by the code alone, frozen and tuned."""
-    for name, (taught, asked) in splits(videos, how).items():
+    """N-MPJPE by image features alone with frozen and fine-tuned encoders, by number of labels."""
+    for name, (labelled, held_out) in splits(videos, how).items():
         print(f"\n{name}\n\n| labels | frozen | fine-tuned | minutes |\n|---|---|---|---|")
-        total = sum(len(clip.labels) for clip in taught)
+        total = sum(len(clip.labels) for clip in labelled)
         for count in (*TUNED, total):
-            clips = thinned(taught, count)
+            clips = thinned(labelled, count)
             began = time.perf_counter()
-            own = fine_tune(eye, clips, how, options)
+            own = fine_tune(encoder, clips, how, options, FineTuneOptions())
             minutes = (time.perf_counter() - began) / 60
-            frozen, tuned = (asked_after(clips, asked, e, how, options) for e in (eye, own))
+            frozen, tuned = (asked_after(clips, held_out, e, how, options) for e in (encoder, own))
             print(f"| {count} | {frozen:.0f} | {tuned:.0f} | {minutes:.1f} |", flush=True)
 
 
@@ -169,62 +162,66 @@ def thinned(clips: Sequence[LabelledClip], count: int) -> list[LabelledClip]:
 
 
 def asked_after(
-    taught: Sequence[LabelledClip],
-    asked: Sequence[LabelledClip],
-    eye: FrozenEncoder,
+    labelled: Sequence[LabelledClip],
+    held_out: Sequence[LabelledClip],
+    encoder: FrozenEncoder,
     how: GatherOptions,
     options: FitOptions,
 ) -> float:
-    """N-MPJPE by the code alone on clips, once others are taught."""
-    own, others = (clip_examples(clips, eye, how, points=False) for clips in (taught, asked))
-    expert = fit_heads(own, replace(options, folds=min(options.folds, len(own))), tuned=eye.tuned)
-    joints, _ = expert.ask(others.inputs, others.flipped)
+    """N-MPJPE by image features alone on clips, after fitting to others."""
+    own, others = (
+        clip_examples(clips, encoder, how, points=False) for clips in (labelled, held_out)
+    )
+    expert = fit_heads(
+        own, replace(options, folds=min(options.folds, len(own))), fine_tuned=encoder.tuned
+    )
+    joints, _ = expert.predict(others.inputs, others.flipped)
     times = others.frames.astype(np.float64)
     return score_poses(joints, others.joints.astype(np.float64), times, others.clips).n_mpjpe
 
 
 def lifter(clips: Sequence[LabelledClip]) -> float:
-    """N-MPJPE of what the default tracker's lifter says of labelled frames."""
-    said = np.concatenate([c.estimate.pose.joints[c.labels.frames] for c in clips])
+    """N-MPJPE of the default tracker in labelled frames."""
+    predicted = np.concatenate([c.estimate.pose.joints[c.labels.frames] for c in clips])
     truth = np.concatenate([c.labels.joints - c.labels.joints[:, :1] for c in clips])
     times = np.concatenate([c.labels.times for c in clips])
     return score_poses(
-        said, truth, times, np.repeat(np.arange(len(clips)), [len(c.labels) for c in clips])
+        predicted, truth, times, np.repeat(np.arange(len(clips)), [len(c.labels) for c in clips])
     ).n_mpjpe
 
 
 def teach_by_tracker(
     videos: Sequence[Path],
-    eye: FrozenEncoder,
+    encoder: FrozenEncoder,
     how: GatherOptions,
     options: FitOptions,
     streak: int,
     *,
     tuned: bool,
 ) -> None:
-    """`mocap track` with and without a model that the tracker taught, on blurred frames."""
+    """`mocap track` with and without a model fitted to pseudo-labels, on blurred frames."""
     assert how.cache is not None
     folder = how.cache / f"blurred-{streak}"
     blurred = [blur(video, folder / video.name, streak) for video in videos]
-    found = gather([], blurred, how, taught=True)
-    own = fine_tune(eye, found.clips, how, options) if tuned else eye
-    fitted = fit_clips(found.clips, own, how, options)
-    save_fitted(folder / "auto.mocap", fitted)
-    guide = open_fitted_tracker(folder / "auto.mocap")
+    found = gather([], blurred, how, pseudo=True)
+    own = fine_tune(encoder, found.clips, how, options, FineTuneOptions()) if tuned else encoder
+    fitted = fit_model(found.clips, own, how, options)
+    fitted.save(folder / "auto.mocap")
+    guide = FittedTracker.open(folder / "auto.mocap")
     for path, why in found.left_out.items():
         print(f"{path.name}: {why}")
-    said = {
+    predicted = {
         name: [camera_joints(track(video, TrackOptions(model=own))) for video in blurred]
         for name, own in (("default", None), ("--labels auto", guide))
     }
-    default, ours = said["default"], said["--labels auto"]
+    default, ours = predicted["default"], predicted["--labels auto"]
     lost = [np.where(np.isfinite(a), np.nan, b) for a, b in zip(default, ours, strict=True)]
     shared = [np.where(np.isfinite(a), b, np.nan) for a, b in zip(default, ours, strict=True)]
     for where, wanted in (("blurred", True), ("sharp", False)):
         rows = [("default", default), ("auto, same frames", shared), ("auto, the rest", lost)]
-        asked = ((name, asked_of(poses, videos, wanted)) for name, poses in rows)
-        scores = [(name, found) for name, found in asked if found is not None]
-        print(f"\n{where} frames\n\n{score_table(scores)}", flush=True)
+        held_out = ((name, asked_of(poses, videos, wanted)) for name, poses in rows)
+        scores = [(name, found) for name, found in held_out if found is not None]
+        print(f"\n{where} frames\n\n{PoseScores.table(scores)}", flush=True)
 
 
 def blur(video: Path, path: Path, streak: int) -> Path:
@@ -248,7 +245,7 @@ def in_blur(i: int, count: int) -> bool:
 
 
 def streaked(image: NDArray[np.uint8], i: int, streak: int) -> NDArray[np.uint8]:
-    """As a camera that shook sees it."""
+    """With motion blur."""
     kernel = np.zeros((streak, streak), np.float32)
     cv2.line(kernel, (0, streak // 2), (streak - 1, streak // 2), 1.0)
     turn = cv2.getRotationMatrix2D(((streak - 1) / 2,) * 2, 25.0 * i, 1.0)
@@ -266,29 +263,34 @@ def camera_joints(motion: Motion) -> Float64:
 
 
 def asked_of(poses: Sequence[Float64], videos: Sequence[Path], blurred: bool) -> PoseScores | None:
-    """Scores on the blurred frames, or on the others; None where nothing is said."""
-    said, truth, clips, times = [], [], [], []
+    """Scores on the blurred frames, or on the others; None where there are none."""
+    predicted, truth, clips, times = [], [], [], []
     for number, (pose, video) in enumerate(zip(poses, videos, strict=True)):
         joints = truth_of(video)[: len(pose)]
         at = [i for i in range(len(joints)) if in_blur(i, len(joints)) == blurred]
-        said.append(pose[at])
+        predicted.append(pose[at])
         truth.append((joints - joints[:, :1])[at])
         clips += [number] * len(at)
         times += at
-    if not np.isfinite(np.concatenate(said)).any():
+    if not np.isfinite(np.concatenate(predicted)).any():
         return None
     return score_poses(
-        np.concatenate(said), np.concatenate(truth), np.array(times, np.float64), np.array(clips)
+        np.concatenate(predicted),
+        np.concatenate(truth),
+        np.array(times, np.float64),
+        np.array(clips),
     )
 
 
-def measure_time(video: Path, eye: FrozenEncoder, how: GatherOptions, options: FitOptions) -> None:
+def measure_time(
+    video: Path, encoder: FrozenEncoder, how: GatherOptions, options: FitOptions
+) -> None:
     """Seconds for 30 labels of one clip, its features cached."""
     count = len(truth_of(video))
     clip = clip_of(video, np.linspace(0, count - 1, 30).round().astype(np.int64), how)
-    clip_examples([clip], eye, how, points=True, copies=options.copies)
+    clip_examples([clip], encoder, how, points=True, copies=options.copies)
     began = time.perf_counter()
-    fit_clips([clip], eye, how, options)
+    fit_model([clip], encoder, how, options)
     print(f"{count} frames of {video.name}: fitted in {time.perf_counter() - began:.1f} s")
 
 

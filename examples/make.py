@@ -1,6 +1,6 @@
 """Render the example clips and their true joints: python examples/make.py MOTION_FOLDER.
 
-The folder holds the recordings that examples/README.md names; the `synthesis` extra is needed.
+The folder holds the recordings that examples/README.md names; it needs the extra `training`.
 Everything is seeded: two runs draw the same pictures, which H.264 may then pack a bit differently.
 """
 

@@ -1,4 +1,4 @@
-"""Render the skiing example: python examples/make_ski.py; the `synthesis` extra is needed.
+"""Render the skiing example: python examples/make_ski.py; it needs the extra `training`.
 
 The camera stands, turns and zooms after a skier, and turns back alone. Beside the clip and its true
 joints lie the true camera and the true background: see examples/README.md.

@@ -13,6 +13,7 @@ from mocap_cli.errors import MocapError
 
 if TYPE_CHECKING:
     from mocap_cli.api import background as background
+    from mocap_cli.api import fit_labels as fit_labels
     from mocap_cli.api import pretrain as pretrain
     from mocap_cli.api import swap_appearance as swap_appearance
     from mocap_cli.api import track as track
@@ -25,6 +26,7 @@ __all__ = [
     "MocapError",
     "Motion",
     "background",
+    "fit_labels",
     "pretrain",
     "read_motion",
     "swap_appearance",

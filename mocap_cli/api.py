@@ -4,9 +4,10 @@ Paths may be strings or Paths. `progress` is called with the name of a stage, ho
 done, and its total, or None where that is unknown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mocap_cli.camera.lens import focal_pixels
 from mocap_cli.errors import MocapError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:  # heavy: `import mocap_cli` must not wait for them
     from mocap_cli.export.swap_video import SwapResult
     from mocap_cli.keypoints.person_detector import Subject
     from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
+    from mocap_cli.labels.label_fit import FitResult
     from mocap_cli.plates.background import Background, BackgroundKind
     from mocap_cli.video.probe import VideoInfo
     from mocap_cli.weights import Device
@@ -67,9 +69,9 @@ def track(
     _check_subject(chosen, info)
     fitted = None
     if model is not None:
-        from mocap_cli.labels.fitting.fitted_tracker import open_fitted_tracker
+        from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
 
-        fitted = open_fitted_tracker(Path(model)) if isinstance(model, str | Path) else model
+        fitted = FittedTracker.open(Path(model), device) if isinstance(model, str | Path) else model
     options = tracking.TrackOptions(
         subject=chosen, height=height, focal=focal_pixels(focal, fov, (info.width, info.height)),
         start=start, end=end, fps=fps, device=device, model=fitted,
@@ -252,6 +254,41 @@ def swap_appearance(
         Path(video), Path(appearance), Path(output), Path(model),
         start=start or 0.0, end=end, panel=panel, progress=progress,
     )  # fmt: skip
+
+
+def fit_labels(
+    videos: Paths,
+    labels: Paths,
+    output: str | Path,
+    *,
+    evaluate_on: Paths = (),
+    progress: Progress = no_progress,
+    **options: Any,
+) -> "FitResult":
+    """Fit a model to labels of videos and write it as a .mocap file, for `track(model=...)`.
+
+    Args:
+        videos: Videos, or folders of videos.
+        labels: Label files or folders; "auto" adds pseudo-labels of the default tracker.
+        output: The .mocap file to write.
+        evaluate_on: Label files that the model is evaluated on and not fitted to.
+        progress: Progress callback.
+        options: Fields of `LabelFitOptions`, such as model, head, height, subject or cache.
+    """
+    from mocap_cli.labels import label_fit
+
+    @contextmanager
+    def bar(stage: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        yield count_stage(progress, stage, total)
+
+    return label_fit.fit_labels(
+        _find_videos(videos),
+        _as_paths(labels),
+        Path(output),
+        label_fit.LabelFitOptions(**options),
+        evaluate_on=_as_paths(evaluate_on),
+        bar=bar,
+    )
 
 
 def _find_videos(paths: Paths) -> list[Path]:

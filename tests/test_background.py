@@ -1,19 +1,24 @@
-"""Backgrounds of filmed patterns whose truth is known, and of videos that are none."""
+"""Backgrounds of rendered patterns whose truth is known, and of damaged videos."""
 
 import errno
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from pan import psnr, seen, turned, wall, with_subject, write_clip
 
 from mocap_cli.errors import MocapError
+from mocap_cli.plates import builder
 from mocap_cli.plates.background import Background, read_background, write_background
 from mocap_cli.plates.builder import BackgroundOptions, make_background
-from mocap_cli.plates.median import masked_median, static_plate
+from mocap_cli.plates.median import _masked_median, static_plate
 from mocap_cli.plates.sample_store import SampleStore
 from mocap_cli.plates.surface import Surface
+from mocap_cli.video.reader import open_video
 
 
 def _made(path: Path, **options: object) -> Background:
@@ -26,16 +31,16 @@ def test_the_median_is_numpys_where_nobody_is_masked() -> None:
         samples[..., 3] = 255
         # Halves are rounded up.
         expected = np.floor(np.median(samples[..., :3], axis=0) + 0.5)
-        np.testing.assert_array_equal(masked_median(samples)[..., :3], expected)
+        np.testing.assert_array_equal(_masked_median(samples)[..., :3], expected)
 
 
-def test_masked_samples_do_not_count_and_places_never_free_are_transparent() -> None:
+def test_masked_samples_do_not_count_and_always_occluded_pixels_are_transparent() -> None:
     samples = np.full((9, 1, 3, 4), 255, np.uint8)
     samples[:6, 0, 0] = (200, 0, 0, 9)  # somebody stands there most of the time
     samples[6:, 0, 0] = (10, 20, 30, 255)
     samples[:, 0, 1] = (50, 60, 70, 9)  # and there all the time
     samples[:, 0, 2] = 0  # nothing is seen there
-    result = masked_median(samples)
+    result = _masked_median(samples)
     assert result[0, 0].tolist() == [10, 20, 30, 255]
     assert result[0, 1, :3].tolist() == [50, 60, 70]
     assert result[0, 1, 3] < 10
@@ -148,7 +153,54 @@ def test_split_takes_the_half_below_at_first_and_the_half_above_at_last(tmp_path
     np.testing.assert_array_equal(image, scene)
 
 
-def test_a_walking_camera_is_said_to_walk(tmp_path: Path) -> None:
+def test_split_accepts_a_shot_of_a_single_frame(tmp_path: Path) -> None:
+    first, flash = seen(wall(seed=1), turned(0)), 255 - seen(wall(seed=2), turned(0)) // 2
+    frames = [first] * 8 + [flash] + [first] * 8
+    background = _made(write_clip(tmp_path / "flash.mkv", frames), kind="split")
+    assert np.bincount(background.camera.part).tolist() == [8, 1, 8]
+    np.testing.assert_array_equal(background.at(8 / 25)[0], flash)
+
+
+class _LosesFrames:
+    """Opens videos like `open_video`, but each time without other frames, as damage does."""
+
+    def __init__(self, *lost: Collection[int]) -> None:
+        self._lost = iter(lost)
+
+    def __call__(self, *span: Any) -> Any:
+        video, lost = open_video(*span), next(self._lost)
+        kept = (frame for frame in video if round(frame.time * 25) not in lost)
+        video._frames = (replace(frame, index=i) for i, frame in enumerate(kept))  # type: ignore[assignment]
+        video.close = lambda: None  # type: ignore[method-assign]
+        return video
+
+
+def test_a_damaged_video_that_decodes_to_other_frames_each_time_gives_a_background(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cameras = [turned(a) for a in np.linspace(0, 20, 40)]
+    clean = [seen(wall(), camera) for camera in cameras]
+    path = write_clip(tmp_path / "damaged.mkv", clean)
+    monkeypatch.setattr(builder, "open_video", _LosesFrames([7], [3, 4, 39]))
+    background = _made(path)
+    assert "left 3 sampled frames out of the background" in " ".join(background.warnings)
+    for frame in (3, 20, 38):  # samples at other frames' places would shift the panorama
+        image, known = background.at(frame / 25)
+        assert psnr(image, clean[frame], known) > 30
+
+
+def test_a_shot_that_cannot_be_decoded_again_is_left_transparent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = seen(wall(seed=1), turned(0)), 255 - seen(wall(seed=2), turned(0)) // 2
+    path = write_clip(tmp_path / "damaged.mkv", [first] * 12 + [second] * 12)
+    monkeypatch.setattr(builder, "open_video", _LosesFrames([], range(12)))
+    background = _made(path)
+    assert not background.at(0.1)[1].any()
+    assert background.at(0.9)[1].all()
+
+
+def test_a_walking_camera_is_reported(tmp_path: Path) -> None:
     texture, frames = wall(seed=3), []
     for i in range(30):
         picture = np.empty((240, 320, 3), np.uint8)
@@ -157,21 +209,22 @@ def test_a_walking_camera_is_said_to_walk(tmp_path: Path) -> None:
             picture[top : top + 30] = texture[200 + top : 230 + top, shift : shift + 320]
         frames.append(picture)
     background = _made(write_clip(tmp_path / "walk.mkv", frames))
-    assert "walk" in " ".join(background.warnings)
+    assert background.camera.kind == ("walking",)
+    assert "the camera translates" in " ".join(background.warnings)
 
 
-def test_frames_that_change_under_a_camera_that_stands_are_said_not_to_fit(tmp_path: Path) -> None:
+def test_frames_that_change_under_a_fixed_camera_are_reported_as_a_misfit(tmp_path: Path) -> None:
     scene, other = seen(wall(), turned(0)), seen(wall(seed=5), turned(0))
     frames = [np.uint8(scene * (1 - w) + other * w) for w in np.linspace(0, 1, 24)]
     background = _made(write_clip(tmp_path / "fade.mkv", frames), kind="median")
-    assert "do not lie well" in " ".join(background.warnings)
+    assert "do not match their background" in " ".join(background.warnings)
 
 
-def test_parts_are_told_of_in_one_line(tmp_path: Path) -> None:
+def test_cuts_are_reported_in_one_line(tmp_path: Path) -> None:
     scenes = [seen(wall(seed=i), turned(0)) for i in range(3)]
     background = _made(write_clip(tmp_path / "cuts.mkv", [s for s in scenes for _ in range(12)]))
     cuts = [warning for warning in background.warnings if "cut" in warning]
-    assert cuts == ["the picture is cut at 0.48, 0.96 s: new parts begin"]
+    assert cuts == ["the video cuts at 0.48, 0.96 s: new parts begin"]
 
 
 BAD = {
@@ -184,7 +237,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_tells_nothing_still_gives_a_background(name: str, tmp_path: Path) -> None:
+def test_videos_without_matches_still_give_a_background(name: str, tmp_path: Path) -> None:
     background = _made(write_clip(tmp_path / "bad.mkv", BAD[name]))
     image, known = background.at(0)
     assert image.shape == (240, 320, 3)
@@ -193,7 +246,14 @@ def test_what_tells_nothing_still_gives_a_background(name: str, tmp_path: Path) 
         assert "texture" in " ".join(background.warnings)
 
 
-def test_what_is_no_archive_is_refused_in_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (7, 5), (3, 200), (200, 3), (2000, 16)])
+def test_thin_and_tiny_videos_have_a_background(size: tuple[int, int], tmp_path: Path) -> None:
+    frames = [np.ascontiguousarray(wall(2100)[: size[1], i : i + size[0]]) for i in range(8)]
+    background = _made(write_clip(tmp_path / "thin.mkv", frames))
+    assert background.at(0.1)[0].shape == (size[1], size[0], 3)
+
+
+def test_other_files_than_archives_are_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "no.npz").write_bytes(b"no archive")
     np.savez(tmp_path / "other.npz", a=1)
     (tmp_path / "half.npz").write_bytes((tmp_path / "other.npz").read_bytes()[:100])
@@ -202,7 +262,7 @@ def test_what_is_no_archive_is_refused_in_one_line(tmp_path: Path) -> None:
             read_background(tmp_path / name)
 
 
-def test_who_never_leaves_a_place_is_shown_there_but_not_as_background(tmp_path: Path) -> None:
+def test_a_person_who_never_moves_is_in_the_image_but_not_known_background(tmp_path: Path) -> None:
     frames = [np.full((40, 60, 3), 90, np.uint8)] * 6
     free = np.full((40, 60), 255, np.uint8)
     free[10:30, 20:30] = 0

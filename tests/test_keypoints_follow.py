@@ -16,6 +16,7 @@ from mocap_cli.keypoints.follow import follow
 from mocap_cli.keypoints.person_detector import parse_subject
 from mocap_cli.keypoints.pose_networks import PoseNetworks
 from mocap_cli.video.reader import open_video
+from mocap_cli.video.shots import with_cuts
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 MIRROR = list(mirror_indices(KEYPOINTS))
@@ -47,7 +48,7 @@ def off(found, true):
 
 def test_a_walker_is_followed_in_every_frame_to_a_fraction_of_the_torso():
     frames, true = example("walk", 20)
-    found = follow(frames, device="cpu")
+    found = follow(with_cuts(frames), device="cpu")
     assert found.detected.all()
     assert np.array_equal(found.times, [f.time for f in frames])
     assert np.median(off(found.xy, true)) < 0.05
@@ -59,7 +60,7 @@ def test_a_somersault_is_followed_head_down():
     frames, true = example("dive", 40, 1.0)
     upside_down = true[:, [5, 6], 1].mean(1) > true[:, [11, 12], 1].mean(1)
     assert upside_down.any()
-    found = follow(frames, device="cpu")
+    found = follow(with_cuts(frames), device="cpu")
     assert found.tracked.mean() > 0.9
     assert np.nanmedian(off(found.xy, true)[upside_down]) < 0.2
 
@@ -67,14 +68,14 @@ def test_a_somersault_is_followed_head_down():
 def test_a_picture_upside_down_gives_the_same_body_upside_down():
     frames, true = example("walk", 8)
     height, width = frames[0].image.shape[:2]
-    found = follow(changed(frames, lambda image: image[::-1, ::-1]), device="cpu")
+    found = follow(with_cuts(changed(frames, lambda image: image[::-1, ::-1])), device="cpu")
     assert off((width, height) - found.xy, true).max() < 0.1
 
 
 def test_a_mirrored_person_has_left_and_right_exchanged():
     frames, true = example("walk", 8)
     width = frames[0].image.shape[1]
-    found = follow(changed(frames, lambda image: image[:, ::-1]), device="cpu")
+    found = follow(with_cuts(changed(frames, lambda image: image[:, ::-1])), device="cpu")
     there = (width, 0) + found.xy[:, MIRROR] * (-1, 1)
     assert off(there, true).max() < 0.1
 
@@ -85,10 +86,10 @@ def test_where_nobody_is_nothing_is_seen():
     grey = [np.full((8, 8, 3), 99, np.uint8)] * 2
     for pictures in (noise, grey):
         frames = [SimpleNamespace(time=i / 30, image=p) for i, p in enumerate(pictures)]
-        found = follow(frames, device="cpu")
+        found = follow(with_cuts(frames), device="cpu")
         assert not found.tracked.any()
         assert not found.score.any()
-    assert len(follow([], device="cpu")) == 0
+    assert len(follow(with_cuts([]), device="cpu")) == 0
 
 
 def test_somebody_who_leaves_and_comes_back_is_found_again_and_the_gap_is_empty():
@@ -98,7 +99,7 @@ def test_somebody_who_leaves_and_comes_back_is_found_again_and_the_gap_is_empty(
         SimpleNamespace(time=i * 0.1, image=empty if 8 <= i < 16 else frame.image)
         for i, frame in enumerate(frames)
     ]
-    found = follow(shown, device="cpu")
+    found = follow(with_cuts(shown), device="cpu")
     assert not found.tracked[8:16].any()
     assert found.tracked[:8].all()
     assert off(found.xy[17:], true[17:]).max() < 0.1
@@ -120,8 +121,8 @@ def test_of_two_people_the_one_that_is_pointed_at_is_followed():
     width = frames[0].image.shape[1]
     right = true / 2 + (width, 0)
     point = tuple(float(v) for v in right[0, [11, 12]].mean(axis=0))
-    assert off(follow(both, "largest", "cpu").xy, true).max() < 0.1
-    assert off(follow(both, point, "cpu").xy, right).max() < 0.15
+    assert off(follow(with_cuts(both), "largest", "cpu").xy, true).max() < 0.1
+    assert off(follow(with_cuts(both), point, "cpu").xy, right).max() < 0.15
 
 
 @pytest.mark.parametrize("turn", [0.0, 0.4])

@@ -10,9 +10,8 @@ from witnesses import TIMES, labelled, seen_dancing
 from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirror_indices
 from mocap_cli.errors import MocapError
 from mocap_cli.labels.alignment.corrections import align_labels
-from mocap_cli.labels.alignment.projection import project_onto_keypoints, reprojection_error
-from mocap_cli.labels.alignment.time_alignment import TimeBase
-from mocap_cli.labels.alignment.video_match import assign_frames, find_video
+from mocap_cli.labels.alignment.projection import _project_onto_keypoints, reprojection_error
+from mocap_cli.labels.alignment.time_alignment import TimeBase, assign_frames, find_video
 
 BODY_SIDE, POINT_SIDE = list(mirror_indices(BODY.names)), list(mirror_indices(KEYPOINTS))
 TURN = Rotation.from_euler("yxz", (2.1, 0.4, 1.0)).as_matrix()
@@ -79,7 +78,7 @@ def test_clicks_with_swapped_sides_or_on_the_mirrored_video_are_mended(seen):
     np.testing.assert_array_equal(swapped.xy, clicks.xy)
     turned = (clicks.xy * (-1, 1) + (1920, 0))[:, POINT_SIDE]
     again = align_labels(replace(clicks, xy=turned), estimate)
-    assert again.notes == ("clicks are of the mirrored video",)
+    assert again.notes == ("2D labels are of the mirrored video",)
     np.testing.assert_allclose(again.xy, clicks.xy)
 
 
@@ -93,13 +92,13 @@ def test_labels_in_a_room_are_turned_to_how_the_camera_saw_them(seen):
 def test_labels_of_another_video_are_refused(seen):
     estimate, _ = seen
     _, other = seen_dancing(seed=3)
-    with pytest.raises(MocapError, match="does not go with the video") as caught:
+    with pytest.raises(MocapError, match="does not match the video") as caught:
         align_labels(labelled(other), estimate)
     assert "--check" in caught.value.hint
-    with pytest.raises(MocapError, match="does not go with the video"):
+    with pytest.raises(MocapError, match="does not match the video"):
         align_labels(labelled(other, in_camera=False), estimate)
     clicks = clicks_of(seen_dancing(seed=3)[0], other)
-    with pytest.raises(MocapError, match="does not go with the video"):
+    with pytest.raises(MocapError, match="does not match the video"):
         align_labels(replace(clicks, xy=clicks.xy + 400), estimate)
 
 
@@ -107,7 +106,7 @@ def test_true_labels_stand_where_the_tracker_has_the_person_wrong_and_says_so():
     estimate, truth = seen_dancing(unsure=slice(6, None))
     labels = align_labels(labelled(truth), estimate)
     np.testing.assert_array_equal(about(labels), truth)
-    assert labels.notes == ("taken as they are: the tracker is unsure of these frames",)
+    assert labels.notes == ("not checked: the tracker is uncertain of these frames",)
     half, truth = seen_dancing(unsure=slice(40, None))
     np.testing.assert_array_equal(about(align_labels(labelled(truth), half)), truth)
 
@@ -129,7 +128,9 @@ def test_a_session_is_found_in_time_by_how_the_body_folds(seen):
     session = np.stack(flat, axis=1).reshape(len(fine), *truth.shape[1:]) @ TURN.T + 2.0
     labels = labelled(session, times=fine + 32.0, in_camera=False, synchronous=False)
     placed = align_labels(labels, estimate)
-    assert any("begins at 1.0" in note or "begins at 0.9" in note for note in placed.notes)
+    assert any(
+        "session begins at 1.0" in note or "session begins at 0.9" in note for note in placed.notes
+    )
     assert np.linalg.norm(about(placed) - truth[placed.frames], axis=-1).mean() < 0.06
     given = align_labels(labels, estimate, TimeBase(1.0, 1.0))
     assert np.linalg.norm(about(given) - truth[given.frames], axis=-1).mean() < 0.03
@@ -161,7 +162,7 @@ def test_labels_lie_where_the_person_is_seen(seen):
         if name in BODY.names:
             xy[:, k] = camera.project(there)[:, BODY.index(name)]
     score = np.array([float(name in BODY.names) for name in KEYPOINTS])[None].repeat(len(xy), 0)
-    seen_at = project_onto_keypoints(truth, xy, score, camera)
+    seen_at = _project_onto_keypoints(truth, xy, score, camera)
     np.testing.assert_allclose(seen_at, camera.project(there), atol=2.0)
 
 

@@ -14,10 +14,13 @@ from person import stand
 from witnesses import TIMES, codes_of, seen_dancing
 
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
-from mocap_cli.cli import label_fit_jobs, main
-from mocap_cli.labels.fitting import fitted_tracker, gather
+from mocap_cli.cli import main
+from mocap_cli.labels import label_fit
+from mocap_cli.labels.fitting import gather
 from mocap_cli.labels.fitting.fit_heads import FitOptions
-from mocap_cli.labels.fitting.fitted_model import open_fitted
+from mocap_cli.labels.fitting.fitted_model import FittedModel
+from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
+from mocap_cli.labels.fitting.frozen_encoder import FrozenEncoder
 
 MODEL = "imagenet"
 
@@ -27,12 +30,9 @@ def mocap(monkeypatch, capsys, tmp_path):
     """Run what a user types in a folder with a.mp4 and labels of it: exit code and stderr."""
     monkeypatch.chdir(tmp_path)
     estimate, truth = seen_dancing()
-    monkeypatch.setattr(gather, "estimate_video", lambda *_, **__: estimate)
-    monkeypatch.setattr(gather, "encode_video", lambda *_, **__: codes_of(truth))
-    monkeypatch.setattr(fitted_tracker, "encode_video", lambda *_, **__: codes_of(truth))
-    monkeypatch.setattr(
-        label_fit_jobs, "FitOptions", partial(FitOptions, steps=50, folds=2, copies=0)
-    )
+    monkeypatch.setattr(gather, "estimate", lambda *_, **__: estimate)
+    monkeypatch.setattr(FrozenEncoder, "encode", lambda *_, **__: codes_of(truth))
+    monkeypatch.setattr(label_fit, "FitOptions", partial(FitOptions, steps=50, folds=2, copies=0))
     film(Path("a.mp4"), range(len(TIMES)))
     save("a.npz", truth)
 
@@ -57,7 +57,7 @@ def test_labels_become_a_model_that_track_takes(mocap, monkeypatch):
     assert code == 0
     assert "x.mocap: fitted to 90 frames of 1 video" in err
     assert "mocap track NEW.mp4 --model x.mocap" in err
-    assert open_fitted(Path("x.mocap")).about["videos"] == ["a.mp4"]
+    assert FittedModel.open(Path("x.mocap")).about["videos"] == ["a.mp4"]
     asked = []
     monkeypatch.setattr(
         "mocap_cli.tracking.track.track",
@@ -79,7 +79,7 @@ def test_labels_become_a_model_that_track_takes(mocap, monkeypatch):
 def test_the_tracker_itself_can_teach(mocap):
     code, err = mocap("label-fit a.mp4 --labels auto -o x.mocap --head A")
     assert code == 0
-    assert "90 of 90 frames teach" in err
+    assert "pseudo-labels in 90 of 90 frames" in err
     assert mocap("label-fit --labels auto")[0] == 2
 
 
@@ -90,7 +90,7 @@ def test_check_draws_good_labels_and_bad_ones_with_what_is_wrong(mocap):
     save("a.npz", seen_dancing(seed=3)[1])
     code, err = mocap("label-fit --labels a.npz --check -o bad")
     assert code == 1
-    assert "does not go with the video" in err
+    assert "does not match the video" in err
     assert Path("bad/a.check.png").exists()
 
 
@@ -100,7 +100,7 @@ def test_check_draws_what_lies_in_the_video_where_most_labels_are_beyond_its_end
              source="a.mp4", space="camera")  # fmt: skip
     code, err = mocap("label-fit --labels a.npz --check")
     assert (code, "Traceback" in err) == (1, False)
-    assert "beyond its 90 frames" in err
+    assert "outside its 90 frames" in err
     assert Path("check/a.check.png").read_bytes()[:4] == b"\x89PNG"
 
 
@@ -146,7 +146,7 @@ def test_what_cannot_be_is_told_in_one_line_with_a_way_out(mocap, typed, code, s
 def test_where_the_tracker_is_lost_the_models_word_counts(mocap):
     assert mocap("label-fit --labels a.npz -o x.mocap")[0] == 0
     lost, truth = seen_dancing(unsure=slice(30, 60))
-    opened = fitted_tracker.open_fitted_tracker(Path("x.mocap"))
+    opened = FittedTracker.open(Path("x.mocap"))
     counsel = opened.analyse(Path("a.mp4"), lost.keypoints, (None, None), "cpu")
     pose = counsel.pose(lost.keypoints, lost.camera, lost.pose)
     off = np.linalg.norm(pose.joints - truth, axis=-1)[30:60].mean()
@@ -163,7 +163,7 @@ def test_clicks_are_lifted_and_teach(mocap):
     np.savez("a.npz", xy=xy[::9], frames=np.arange(0, 90, 9), keypoint_names=KEYPOINTS)
     code, err = mocap("label-fit --labels a.npz --height 1.82 -o x.mocap")
     assert code == 0
-    assert "10 frames of clicks are lifted to 3D, of a person 1.82 m tall" in err
+    assert "10 frames of 2D labels are lifted to 3D, of a person 1.82 m tall" in err
     assert "fitted to 10 frames" in err
 
 
@@ -172,9 +172,9 @@ def test_a_model_is_tuned_only_when_that_is_asked_for(mocap, monkeypatch):
         on_step(tuning.steps)
         return replace(eye, tuned=True)
 
-    monkeypatch.setattr(label_fit_jobs, "fine_tune", tune)
+    monkeypatch.setattr(label_fit, "fine_tune", tune)
     assert mocap("label-fit --labels a.npz --fine-tune -o x.mocap")[0] == 0
-    assert open_fitted(Path("x.mocap")).about["tuned"] is True
+    assert FittedModel.open(Path("x.mocap")).about["tuned"] is True
     assert mocap("label-fit --model x.mocap --evaluate a.npz --fine-tune")[0] == 2
 
 
@@ -182,7 +182,7 @@ def test_ctrl_c_while_tuning_leaves_nothing_half_written(mocap, monkeypatch):
     def tune(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(label_fit_jobs, "fine_tune", tune)
+    monkeypatch.setattr(label_fit, "fine_tune", tune)
     assert mocap("label-fit --labels a.npz --fine-tune -o x.mocap")[0] == 130
     assert not list(Path().glob("*.mocap*"))
 

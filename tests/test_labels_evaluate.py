@@ -5,7 +5,7 @@ import pytest
 from poses import dance
 from scipy.spatial.transform import Rotation
 
-from mocap_cli.labels.evaluate import score_poses, score_table, text_columns
+from mocap_cli.labels.fitting.evaluation import PoseScores, _columns, score_poses
 
 TIMES = np.arange(40) / 25
 TRUTH = dance(TIMES) - dance(TIMES)[:, :1]
@@ -66,7 +66,7 @@ def test_acceleration_is_told_within_clips_only():
 
 
 def test_tables_stand_in_columns():
-    lines = score_table([("all", score_poses(TRUTH, TRUTH, TIMES, CLIPS))]).splitlines()
+    lines = PoseScores.table([("all", score_poses(TRUTH, TRUTH, TIMES, CLIPS))]).splitlines()
     assert lines[0].split() == ["frames", "MPJPE", "N-MPJPE", "P-MPJPE", "PCK@150", "AUC", "accel"]
     assert len({len(line) for line in lines}) == 1
-    assert text_columns([("a", "1"), ("bb", "22")]) == "a    1\nbb  22"
+    assert _columns([("a", "1"), ("bb", "22")]) == "a    1\nbb  22"

@@ -1,10 +1,13 @@
 """Heads learn a known map from few labels, know how far off they are, and keep well in a file."""
 
+import random
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from label_mutations import _node
 from poses import motion_of
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -13,22 +16,19 @@ from witnesses import TIMES, codes_of, labelled, seen_dancing
 from mocap_cli.body.motion import Camera
 from mocap_cli.errors import MocapError
 from mocap_cli.export.registry import WriteOptions, write
+from mocap_cli.io import sealed
 from mocap_cli.labels.alignment.corrections import align_labels
 from mocap_cli.labels.fitting.ensemble import fuse_poses
-from mocap_cli.labels.fitting.examples import (
-    _smoothed,
-    bone_scale,
-    head_inputs,
-    make_examples,
-    mirror_pose,
-)
+from mocap_cli.labels.fitting.examples import Examples, _smoothed, head_inputs, mirror_pose
 from mocap_cli.labels.fitting.fit_heads import FitOptions, _assign_folds, fit_heads
-from mocap_cli.labels.fitting.fitted_model import FittedModel, open_fitted, save_fitted
-from mocap_cli.labels.fitting.frozen_encoder import IMAGENET, open_encoder
+from mocap_cli.labels.fitting.fitted_model import FittedModel
+from mocap_cli.labels.fitting.frozen_encoder import IMAGENET, FrozenEncoder
+from mocap_cli.labels.fitting.gather import _pseudo_labels
 from mocap_cli.labels.fitting.label_efficiency import draw_label_efficiency, label_efficiency
-from mocap_cli.labels.fitting.pseudo_labels import make_pseudo_labels
-from mocap_cli.labels.poses import separate_predictions as said_by
+from mocap_cli.labels.labels import bone_scale
 from mocap_cli.labels.readers.dispatch import read_labels
+from mocap_cli.learning.model.model import Model
+from mocap_cli.learning.model.model_config import MODEL_PRESETS
 
 SHORT = FitOptions(steps=50, folds=2)
 
@@ -38,32 +38,37 @@ def taught():
     """All labels of a dancer, and what is known of the frames."""
     estimate, truth = seen_dancing()
     codes = codes_of(truth)
-    return make_examples(labelled(truth), codes, estimate, 0, points=False), codes, truth, estimate
+    return (
+        Examples.of_clip(labelled(truth), codes, estimate, 0, points=False),
+        codes,
+        truth,
+        estimate,
+    )
 
 
 @pytest.fixture(scope="module")
 def expert(taught):
-    return fit_heads(taught[0].only(np.arange(0, 90, 2)), SHORT)
+    return fit_heads(taught[0].select(np.arange(0, 90, 2)), SHORT)
 
 
 def off_of(expert, examples):
-    joints, sigma = expert.ask(examples.inputs, examples.flipped)
+    joints, sigma = expert.predict(examples.inputs, examples.flipped)
     return np.linalg.norm(joints - examples.joints, axis=-1)[:, 1:], sigma[:, 1:]
 
 
 @pytest.mark.parametrize("kind", ["A", "B"])
 def test_each_head_learns_a_map_that_is_there_to_learn(taught, kind):
     examples = taught[0]
-    head = fit_heads(examples.only(np.arange(0, 90, 2)), replace(SHORT, kind=kind))
+    head = fit_heads(examples.select(np.arange(0, 90, 2)), replace(SHORT, kind=kind))
     still = np.linalg.norm(examples.joints - examples.joints.mean(0), axis=-1)[:, 1:].mean()
-    off, _ = off_of(head, examples.only(np.arange(1, 90, 2)))
+    off, _ = off_of(head, examples.select(np.arange(1, 90, 2)))
     assert off.mean() < 0.3 * still
 
 
 def test_more_labels_are_better_and_the_curve_says_so(taught, tmp_path):
     examples = taught[0]
     points = label_efficiency(
-        examples.only(np.arange(0, 90, 2)), examples.only(np.arange(1, 90, 2)), SHORT, (6, 15)
+        examples.select(np.arange(0, 90, 2)), examples.select(np.arange(1, 90, 2)), SHORT, (6, 15)
     )
     assert [n for n, _ in points] == [6, 15, 45]
     assert points[0][1] > points[1][1] > points[2][1]
@@ -72,7 +77,7 @@ def test_more_labels_are_better_and_the_curve_says_so(taught, tmp_path):
 
 
 def test_seven_in_ten_errors_lie_within_the_expected_ones(taught, expert):
-    off, sigma = off_of(expert, taught[0].only(np.arange(1, 90, 2)))
+    off, sigma = off_of(expert, taught[0].select(np.arange(1, 90, 2)))
     assert 0.55 < (off < sigma).mean() < 0.95
 
 
@@ -86,13 +91,13 @@ def test_frames_unlike_all_labels_are_expected_to_be_worse(taught, expert):
 
 def test_a_mirrored_dancer_gets_the_mirrored_pose(taught, expert):
     examples = taught[0]
-    joints, _ = expert.ask(examples.inputs, examples.flipped)
-    turned, _ = expert.ask(examples.flipped, examples.inputs)
+    joints, _ = expert.predict(examples.inputs, examples.flipped)
+    turned, _ = expert.predict(examples.flipped, examples.inputs)
     np.testing.assert_allclose(turned, mirror_pose(joints), atol=1e-5)
 
 
 def test_joints_that_were_never_labelled_do_not_disturb_the_others(taught, expert):
-    examples = taught[0].only(np.arange(0, 90, 2))
+    examples = taught[0].select(np.arange(0, 90, 2))
     holes = examples.joints.copy()
     holes[:, 8] = np.nan
     holes[::3, 5] = np.nan
@@ -103,7 +108,7 @@ def test_joints_that_were_never_labelled_do_not_disturb_the_others(taught, exper
 
 
 def test_the_same_labels_give_the_same_head(taught, expert):
-    again = fit_heads(taught[0].only(np.arange(0, 90, 2)), SHORT)
+    again = fit_heads(taught[0].select(np.arange(0, 90, 2)), SHORT)
     for a, b in zip(expert.heads, again.heads, strict=True):
         assert all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
 
@@ -112,16 +117,16 @@ def test_with_2d_a_head_is_better_than_the_lifter_that_it_is_told_of(taught):
     _, _, truth, _ = taught
     estimate, _ = seen_dancing(off=0.08)
     codes = codes_of(truth)
-    both = make_examples(labelled(truth), codes, estimate, 0, points=True)
-    head = fit_heads(both.only(np.arange(0, 90, 2)), replace(SHORT, points=True))
-    off, _ = off_of(head, both.only(np.arange(1, 90, 2)))
+    both = Examples.of_clip(labelled(truth), codes, estimate, 0, points=True)
+    head = fit_heads(both.select(np.arange(0, 90, 2)), replace(SHORT, points=True))
+    off, _ = off_of(head, both.select(np.arange(1, 90, 2)))
     lifter = np.linalg.norm(estimate.pose.joints - truth, axis=-1)[1::2, 1:]
     assert off.mean() < lifter.mean()
 
 
 def test_too_few_labels_are_refused(taught):
     with pytest.raises(MocapError, match="too few"):
-        fit_heads(taught[0].only(np.arange(3)))
+        fit_heads(taught[0].select(np.arange(3)))
 
 
 def test_clips_are_held_out_whole_and_single_clips_in_stretches(taught):
@@ -160,18 +165,24 @@ def taught_body():
 @pytest.fixture(scope="module")
 def fitted(taught, expert):
     _, _, truth, estimate = taught
-    both = make_examples(labelled(truth), codes_of(truth), estimate, 0, points=True)
-    head = fit_heads(both.only(np.arange(0, 90, 6)), replace(SHORT, points=True, folds=2, steps=25))
-    return FittedModel(open_encoder(IMAGENET), expert, head, {"frames": 45})
+    both = Examples.of_clip(labelled(truth), codes_of(truth), estimate, 0, points=True)
+    head = fit_heads(
+        both.select(np.arange(0, 90, 6)), replace(SHORT, points=True, folds=2, steps=25)
+    )
+    return FittedModel(FrozenEncoder.open(IMAGENET), expert, head, {"frames": 45})
 
 
 def test_a_mocap_file_gives_back_the_same_answers(taught, fitted, tmp_path):
     path = tmp_path / "a.mocap"
-    save_fitted(path, fitted)
-    again = open_fitted(path)
+    fitted.save(path)
+    again = FittedModel.open(path)
     codes, estimate = taught[1], taught[3]
     for (a, s), (b, t) in zip(
-        said_by(fitted, codes, estimate), said_by(again, codes, estimate), strict=True
+        *(
+            model.predict_separately(codes, estimate.keypoints, estimate.pose)
+            for model in (fitted, again)
+        ),
+        strict=True,
     ):
         np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(s, t)
@@ -180,40 +191,44 @@ def test_a_mocap_file_gives_back_the_same_answers(taught, fitted, tmp_path):
 
 def test_changed_cut_and_foreign_files_are_refused(fitted, tmp_path):
     path = tmp_path / "a.mocap"
-    save_fitted(path, fitted)
+    fitted.save(path)
     whole = path.read_bytes()
     torn = bytearray(whole)
     torn[-1] ^= 1
-    for content, said in ((bytes(torn), "changed"), (whole[:-100], "mocap"), (b"PK\x03", "mocap")):
+    for content, said in (
+        (bytes(torn), "SHA-256"),
+        (whole[:-100], "not a model"),
+        (b"PK\x03", "not a model"),
+    ):
         path.write_bytes(content)
         with pytest.raises(MocapError, match=said) as caught:
-            open_fitted(path)
+            FittedModel.open(path)
         assert "label-fit" in caught.value.hint
     save_file({"a": torch.zeros(1)}, path, {"format": "pt"})
-    with pytest.raises(MocapError, match="not a model that was fitted"):
-        open_fitted(path)
+    with pytest.raises(MocapError, match="is not a model that was fitted"):
+        FittedModel.open(path)
     path.write_bytes(whole)
     with safe_open(path, "pt") as file:
         told = file.metadata()
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     save_file(tensors, path, {**told, "told": told["told"].replace("45", "54")})
-    with pytest.raises(MocapError, match="changed"):
-        open_fitted(path)
+    with pytest.raises(MocapError, match="SHA-256"):
+        FittedModel.open(path)
     with pytest.raises(MocapError, match="there is no"):
-        open_fitted(tmp_path / "none.mocap")
+        FittedModel.open(tmp_path / "none.mocap")
 
 
 def test_the_tracker_teaches_only_where_it_is_sure(tmp_path):
     estimate, _ = seen_dancing(unsure=slice(20, 50))
     estimate.keypoints.score[60:65] = 0.2
-    labels = make_pseudo_labels(tmp_path / "a.mp4", estimate)
+    labels = _pseudo_labels(tmp_path / "a.mp4", estimate)
     sure = np.setdiff1d(np.arange(90), [*range(20, 50), *range(60, 65)])
     assert set(labels.frames) <= set(sure.tolist())
     assert len(labels) == len(sure)
     np.testing.assert_array_equal(labels.sigma, estimate.pose.sigma[sure])
     nobody, _ = seen_dancing(unsure=slice(0, None))
-    with pytest.raises(MocapError, match="nowhere sure"):
-        make_pseudo_labels(tmp_path / "a.mp4", nobody)
+    with pytest.raises(MocapError, match="not confident in any frame"):
+        _pseudo_labels(tmp_path / "a.mp4", nobody)
 
 
 @pytest.mark.parametrize("suffix", [".json", ".npz", ".csv", ".trc", ".c3d", ".bvh"])
@@ -231,12 +246,55 @@ def test_labels_exported_in_each_form_give_the_same_head_within_noise(
     write(replace(motion, source=source), tmp_path / f"a{suffix}", WriteOptions())
     (labels,) = read_labels(tmp_path / f"a{suffix}")
     labels = align_labels(labels, estimate)
-    own = make_examples(labels, codes, estimate, 0, points=False)
+    own = Examples.of_clip(labels, codes, estimate, 0, points=False)
     even = np.flatnonzero(labels.frames % 2 == 0)
-    head = fit_heads(own.only(even), SHORT)
-    said = [e.ask(examples.inputs, examples.flipped)[0] for e in (head, expert)]
+    head = fit_heads(own.select(even), SHORT)
+    said = [e.predict(examples.inputs, examples.flipped)[0] for e in (head, expert)]
     apart = np.linalg.norm(said[0] - said[1], axis=-1).mean()
     off, _ = off_of(expert, examples)
     limit = {".json": 0.02, ".npz": 0.02}.get(suffix, 0.6)
     assert apart < max(limit * off.mean(), 0.002 if limit < 0.1 else 0.02)
-    assert head_inputs(codes, None)[0].shape == (90, 24)
+    assert head_inputs(codes, estimate.keypoints, None)[0].shape == (90, 24)
+
+
+def test_damaged_settings_of_a_mocap_file_are_one_line_even_under_a_fresh_seal(fitted, tmp_path):
+    model = Model(
+        replace(MODEL_PRESETS["small"], method=IMAGENET, crop=32), loss_network=False
+    ).eval()
+    own = replace(fitted, encoder=FrozenEncoder(model, (32, 32), "x", True))
+    own.save(tmp_path / "a.mocap")
+    with safe_open(tmp_path / "a.mocap", "pt") as file:
+        header = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    refused = 0
+    for seed in range(50):
+        text = _node(header["told"].encode(), random.Random(seed)).decode()
+        seal = sealed._seal({"told": text}, tensors)
+        save_file(tensors, tmp_path / "b.mocap", {**header, "told": text, "seal": seal})
+        began, message = time.perf_counter(), ""
+        try:
+            FittedModel.open(tmp_path / "b.mocap")
+        except MocapError as error:
+            message = error.message
+        assert message.isprintable()
+        assert len(message) < 500
+        assert time.perf_counter() - began < 20
+        refused += bool(message)
+    assert refused > 20
+
+
+@pytest.mark.parametrize("name", ["code.mean", "code.growth", "code.head0.linear"])
+def test_tensors_of_another_shape_or_type_are_refused_when_a_mocap_file_is_opened(
+    fitted, tmp_path, name
+):
+    fitted.save(tmp_path / "a.mocap")
+    with safe_open(tmp_path / "a.mocap", "pt") as file:
+        header = file.metadata()
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    old = tensors[name]
+    for other in (old[:-1].contiguous(), old.to(torch.int64), torch.full_like(old, torch.nan)):
+        changed = {**tensors, name: other}
+        seal = sealed._seal({"told": header["told"]}, changed)
+        save_file(changed, tmp_path / "b.mocap", {**header, "seal": seal})
+        with pytest.raises(MocapError, match=r"b\.mocap is damaged"):
+            FittedModel.open(tmp_path / "b.mocap")

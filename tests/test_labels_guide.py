@@ -12,6 +12,7 @@ from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.keypoints.detection import Detection
 from mocap_cli.labels.fitting import fitted_tracker
 from mocap_cli.labels.fitting.fitted_tracker import FittedTracker, _boxes_agree
+from mocap_cli.labels.fitting.frozen_encoder import FrozenEncoder
 
 
 @pytest.fixture
@@ -50,12 +51,12 @@ def test_lost_frames_are_looked_at_again_inside_the_box(lost, monkeypatch, tmp_p
         )  # fmt: skip
 
     codes = replace(codes_of(truth), boxes=(boxes + (0 if right else 900)).astype(np.float32))
-    monkeypatch.setattr(fitted_tracker, "encode_video", lambda *_, **__: codes)
+    monkeypatch.setattr(FrozenEncoder, "encode", lambda *_, **__: codes)
     monkeypatch.setattr(fitted_tracker, "PoseNetworks", lambda device: None)
     monkeypatch.setattr(fitted_tracker, "detect", look)
-    eye = type("Fit", (), {"eye": None})()
+    model = type("Fit", (), {"encoder": FrozenEncoder(None, (1, 1), "", False)})()
     done: list[int] = []
-    counsel = FittedTracker(eye, "x.mocap", "0").analyse(
+    counsel = FittedTracker(model, "x.mocap", "0").analyse(
         Path(tmp_path / "a.mp4"), seen, (None, None), "cpu", done.append
     )
     assert done == sorted(done)

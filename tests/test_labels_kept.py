@@ -13,7 +13,6 @@ import mocap_cli
 from mocap_cli.io import video_cache
 from mocap_cli.io.video_cache import cached
 from mocap_cli.keypoints.keypoints import Keypoints
-from mocap_cli.labels.fitting.frozen_encoder import encode_video, open_encoder
 from mocap_cli.tracking import estimate
 from mocap_cli.tracking.estimate import EstimateOptions
 from mocap_cli.video.probe import probe
@@ -96,11 +95,3 @@ def test_an_estimate_from_the_cache_is_the_same(tmp_path, monkeypatch):
         np.testing.assert_array_equal(
             getattr(first.keypoints, name), getattr(again.keypoints, name)
         )
-
-
-def test_codes_of_other_crops_are_not_taken_from_the_cache(tmp_path):
-    video, eye = film(tmp_path / "a.mp4", range(3)), open_encoder("imagenet")
-    left, right = (np.tile((x, 24.0, 24.0), (3, 1)) for x in (12.0, 52.0))
-    first = encode_video(video, eye, tmp_path / "cache", left)
-    assert not np.array_equal(encode_video(video, eye, tmp_path / "cache", right).tv, first.tv)
-    assert np.array_equal(encode_video(video, eye, tmp_path / "cache", left).tv, first.tv)

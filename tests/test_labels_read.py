@@ -199,12 +199,12 @@ def test_holes_and_doubles_are_told_and_contradictions_refused(tmp_path):
     (labels,) = read_labels(tmp_path / "a.npz")
     assert len(labels) == len(TIMES) - 2
     told = " ".join(labels.notes)
-    assert "1 of 40 frames say nothing" in told
+    assert "1 of 40 frames are empty" in told
     assert "1 joints with a coordinate" in told
-    assert "twice" in told
+    assert "duplicates" in told
     joints[8] += 0.1
     np.savez(tmp_path / "a.npz", joints=joints, times=times)
-    with pytest.raises(MocapError, match="two different things"):
+    with pytest.raises(MocapError, match="two different poses"):
         read_labels(tmp_path / "a.npz")
 
 

@@ -9,20 +9,24 @@ from witnesses import TIMES, codes_of, labelled, seen_dancing
 
 from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.keypoints.detection import Detection
-from mocap_cli.labels.fitting import degraded_copies, gather
+from mocap_cli.labels.fitting import degraded_copies
 from mocap_cli.labels.fitting.degrade import (
     _MAX_PERSON_HEIGHT,
     _SEGMENT_SECONDS,
-    Degradation,
     VideoDegrader,
+    _Degradation,
     _segment_degradation,
     degrade,
 )
 from mocap_cli.labels.fitting.degraded_copies import _degrader_for, degrade_clip
+from mocap_cli.labels.fitting.error_calibration import ErrorScaling
 from mocap_cli.labels.fitting.fit_heads import _assign_folds
-from mocap_cli.labels.fitting.frozen_encoder import IMAGENET, EncodedVideo, open_encoder
+from mocap_cli.labels.fitting.frozen_encoder import (
+    IMAGENET,
+    EncodedVideo,
+    FrozenEncoder,
+)
 from mocap_cli.labels.fitting.gather import GatherOptions, LabelledClip, clip_examples
-from mocap_cli.labels.growth import fit_error_scaling
 from mocap_cli.video.reader import Frame
 
 
@@ -46,18 +50,18 @@ def spread(image):
 
 def test_a_streak_is_as_long_as_told_and_goes_its_way():
     rng = np.random.default_rng(0)
-    across, up = spread(degrade(dotted(), Degradation(streak=0.25), 80, 0.0, rng))
+    across, up = spread(degrade(dotted(), _Degradation(motion_blur=0.25), 80, 0.0, rng))
     assert across == pytest.approx(20 / np.sqrt(12), rel=0.15)
     assert up < 0.5
-    upright = Degradation(streak=0.25, way=np.pi / 2)
+    upright = _Degradation(motion_blur=0.25, direction=np.pi / 2)
     assert spread(degrade(dotted(), upright, 80, 0.0, rng))[0] < 0.5
-    veering = Degradation(streak=0.25, veer=np.pi)
+    veering = _Degradation(motion_blur=0.25, turning=np.pi)
     assert spread(degrade(dotted(), veering, 80, 0.5, rng))[0] < 0.5
 
 
 def test_out_of_focus_a_point_becomes_a_disk():
     across, up = spread(
-        degrade(dotted(), Degradation(blur=0.05), 160, 0.0, np.random.default_rng(0))
+        degrade(dotted(), _Degradation(defocus=0.05), 160, 0.0, np.random.default_rng(0))
     )
     assert across == pytest.approx(8 / 2, rel=0.15)  # of a disk the radius over two
     assert up == pytest.approx(across, rel=0.02)
@@ -66,33 +70,33 @@ def test_out_of_focus_a_point_becomes_a_disk():
 def test_less_light_is_darker_and_nothing_at_all_changes_nothing():
     image = np.full((32, 32, 3), 200, np.uint8)
     rng = np.random.default_rng(0)
-    assert degrade(image, Degradation(light=0.5), 20, 0.0, rng).mean() == pytest.approx(100)
-    np.testing.assert_array_equal(degrade(image, Degradation(), 20, 0.0, rng), image)
+    assert degrade(image, _Degradation(brightness=0.5), 20, 0.0, rng).mean() == pytest.approx(100)
+    np.testing.assert_array_equal(degrade(image, _Degradation(), 20, 0.0, rng), image)
 
 
 def test_stretches_are_spoilt_or_not_and_the_same_every_time():
-    spoiler = VideoDegrader(3, 50.0, np.ones(90, bool))
+    degrader = VideoDegrader(3, 50.0, np.ones(90, bool))
     times = np.arange(0, 60, _SEGMENT_SECONDS) + 0.01
-    assert 0.6 < spoiler.spoils(times).mean() < 0.95
+    assert 0.6 < degrader.degrades(times).mean() < 0.95
     assert _segment_degradation(3, 5) == _segment_degradation(3, 5) != _segment_degradation(4, 5)
     image = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
     frames = [Frame(i, float(t), image) for i, t in enumerate(times)]
-    first, again = (list(spoiler.frames(frames)) for _ in range(2))
+    first, again = (list(degrader.frames(frames)) for _ in range(2))
     assert all((a.image == b.image).all() for a, b in zip(first, again, strict=True))
     changed = np.array([(frame.image != image).any() for frame in first])
-    np.testing.assert_array_equal(changed, spoiler.spoils(times))
+    np.testing.assert_array_equal(changed, degrader.degrades(times))
 
 
 def test_a_tall_person_is_shrunk_and_only_frames_near_labels_are_wanted():
     estimate, _ = seen_dancing()
-    spoiler = _degrader_for(estimate, np.array([0, 80]), 0)
+    degrader = _degrader_for(estimate, np.array([0, 80]), 0)
     near = np.minimum(np.abs(TIMES - TIMES[0]), np.abs(TIMES - TIMES[80])) <= 0.5
-    np.testing.assert_array_equal(spoiler.wanted, near)
+    np.testing.assert_array_equal(degrader.wanted, near)
     sides = np.nanmedian(estimate.bounding_squares()[:, 2])
-    assert spoiler.scale * sides == pytest.approx(_MAX_PERSON_HEIGHT, abs=0.1)
+    assert degrader.scale * sides == pytest.approx(_MAX_PERSON_HEIGHT, abs=0.1)
     picture = Frame(0, 0.0, np.zeros((1080, 1920, 3), np.uint8))
-    (shown,) = spoiler.frames([picture])
-    assert shown.image.shape[:2] == spoiler.shrunk((1920, 1080))[::-1]
+    (shown,) = degrader.frames([picture])
+    assert shown.image.shape[:2] == degrader.output_size((1920, 1080))[::-1]
 
 
 @pytest.fixture
@@ -120,21 +124,22 @@ def copied(monkeypatch, tmp_path):
 
 def test_copies_are_looked_at_where_the_person_is_and_kept(copied, tmp_path):
     clip, looked = copied
-    eye = open_encoder(IMAGENET)
-    asked = (clip.video, clip.estimate, np.arange(0, 90, 30), eye, 1, tmp_path / "codes", "cpu")
-    copy = degrade_clip(*asked)
+    eye = FrozenEncoder.open(IMAGENET)
+    asked = clip.video, clip.estimate, np.arange(0, 90, 30), eye, 1
+    where = {"cache": tmp_path / "codes", "device": "cpu"}
+    copy = degrade_clip(*asked, **where)
     scale = _degrader_for(clip.estimate, np.arange(0, 90, 30), 1).scale
     middles = scale * clip.estimate.bounding_squares()[:, :2]
     assert looked[0][1].x == pytest.approx(middles[0, 0], abs=0.5 * looked[0][1].side)
     assert copy.estimate.camera.focal == pytest.approx(scale * clip.estimate.camera.focal)
-    assert len(copy.codes) == len(TIMES)
-    wanted = np.abs(copy.codes.tv).sum(axis=1) > 0
-    assert copy.spoilt[~wanted].sum() == 0
-    assert copy.spoilt.any()
+    assert len(copy.encoded) == len(TIMES)
+    wanted = np.abs(copy.encoded.time_variant).sum(axis=1) > 0
+    assert copy.degraded[~wanted].sum() == 0
+    assert copy.degraded.any()
     count = len(looked)
-    again = degrade_clip(*asked)
+    again = degrade_clip(*asked, **where)
     assert len(looked) == count
-    np.testing.assert_array_equal(again.codes.tv, copy.codes.tv)
+    np.testing.assert_array_equal(again.encoded.time_variant, copy.encoded.time_variant)
     np.testing.assert_array_equal(again.estimate.keypoints.xy, copy.estimate.keypoints.xy)
 
 
@@ -142,12 +147,14 @@ def test_spoilt_examples_have_the_poses_of_the_sharp_and_stay_in_their_part(copi
     clip, _ = copied
     codes = codes_of(seen_dancing()[1])
 
-    def some(*_, spoiler, **__):
-        return EncodedVideo(*(getattr(codes, f.name)[spoiler.wanted] for f in fields(EncodedVideo)))
+    def encode(*_, degrader=None, **__):
+        if degrader is None:
+            return codes
+        names = [field.name for field in fields(EncodedVideo)]
+        return EncodedVideo(*(getattr(codes, name)[degrader.wanted] for name in names))
 
-    monkeypatch.setattr(gather, "encode_video", lambda *_, **__: codes)
-    monkeypatch.setattr(degraded_copies, "encode_video", some)
-    eye, how = open_encoder(IMAGENET), GatherOptions(cache=None)
+    monkeypatch.setattr(FrozenEncoder, "encode", encode)
+    eye, how = FrozenEncoder.open(IMAGENET), GatherOptions(cache=None)
     plain = clip_examples([clip], eye, how, points=True)
     more = clip_examples([clip], eye, how, points=True, copies=2)
     assert len(plain) < len(more) < 3 * len(plain)
@@ -162,10 +169,10 @@ def test_errors_grow_with_the_signs_that_go_with_them_and_never_shrink():
     rng = np.random.default_rng(0)
     signs = rng.normal(size=(400, 3))
     off = 0.05 * np.exp(0.8 * signs[:, :1] - 0.5 * signs[:, 1:2] + 0.2 * rng.normal(size=(400, 19)))
-    growth = fit_error_scaling(off, signs)
+    growth = ErrorScaling.fit(off, signs)
     assert growth.slopes[0] == pytest.approx(0.8, rel=0.1)
     assert growth.slopes[1] == 0
     assert growth.slopes[2] < 0.05
     ends = growth(np.array([[50.0, 0, 0], [signs[:, 0].max(), 0, 0]]))
     assert ends[0] == pytest.approx(ends[1])  # not beyond what was seen
-    assert (fit_error_scaling(off[:5], signs[:5])(signs) == 1).all()
+    assert (ErrorScaling.fit(off[:5], signs[:5])(signs) == 1).all()

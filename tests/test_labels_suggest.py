@@ -10,10 +10,10 @@ from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.errors import MocapError
 from mocap_cli.labels.fitting.suggest import (
     LABEL_FILE,
-    CandidateFrames,
+    _CandidateFrames,
     _choose_frames,
     _greedy_cover,
-    write_suggestions,
+    _write_suggestions,
 )
 from mocap_cli.labels.readers.dispatch import read_labels
 from mocap_cli.video.reader import open_video
@@ -25,7 +25,9 @@ SURE = np.array([], np.int64)
 def seen_as(codes, doubt=None, labelled=SURE, video=WALK):
     T = len(codes)
     doubt = np.full(T, 0.1) if doubt is None else doubt
-    return CandidateFrames(video, np.arange(T) / 30, np.asarray(codes, np.float32), doubt, labelled)
+    return _CandidateFrames(
+        video, np.arange(T) / 30, np.asarray(codes, np.float32), doubt, labelled
+    )
 
 
 def in_poses(*counts):
@@ -81,7 +83,7 @@ def test_more_frames_than_there_are_cannot_be_suggested():
 
 def test_suggested_pictures_come_back_as_labels_of_the_same_frames(tmp_path):
     one = seen_as(in_poses(60, 60))
-    written = write_suggestions([one], [np.array([3, 70])], tmp_path)
+    (written,) = _write_suggestions([one], [np.array([3, 70])], tmp_path).values()
     assert [path.name for path in written] == ["walk_000004.png", "walk_000071.png"]
     document = orjson.loads((tmp_path / LABEL_FILE).read_bytes())
     assert document["annotations"] == []
@@ -100,9 +102,9 @@ def test_suggested_pictures_are_the_frames_themselves_and_filled_labels_stay(tmp
     from PIL import Image
 
     one = seen_as(in_poses(60, 60))
-    (path,) = write_suggestions([one], [np.array([7])], tmp_path)
+    ((path,),) = _write_suggestions([one], [np.array([7])], tmp_path).values()
     with open_video(WALK) as video:
         wanted = next(frame.image for frame in video if frame.index == 7)
     np.testing.assert_array_equal(np.asarray(Image.open(path)), wanted)
-    with pytest.raises(MocapError, match="there already"):
-        write_suggestions([one], [np.array([8])], tmp_path)
+    with pytest.raises(MocapError, match="exists already"):
+        _write_suggestions([one], [np.array([8])], tmp_path)

@@ -12,30 +12,25 @@ from witnesses import TIMES, codes_of, labelled, seen_dancing
 
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.errors import MocapError
-from mocap_cli.labels.fitting import fine_tuning, gather
+from mocap_cli.labels.fitting import fine_tuning
 from mocap_cli.labels.fitting.augmentation import (
     AugmentationOptions,
     LabelledImages,
+    _crop,
     _rotate_poses,
-    crop_images,
 )
 from mocap_cli.labels.fitting.fine_tuning import FineTuneOptions
 from mocap_cli.labels.fitting.fit_heads import FitOptions, held_out_fold
-from mocap_cli.labels.fitting.fitted_model import open_fitted, save_fitted
-from mocap_cli.labels.fitting.frozen_encoder import (
-    IMAGENET,
-    FrozenEncoder,
-    encoder_images,
-    open_encoder,
-)
+from mocap_cli.labels.fitting.fitted_model import FittedModel
+from mocap_cli.labels.fitting.frozen_encoder import IMAGENET, FrozenEncoder
 from mocap_cli.labels.fitting.gather import GatherOptions, LabelledClip, clip_examples
-from mocap_cli.labels.poses import fit_clips
+from mocap_cli.labels.label_fit import fit_model
 from mocap_cli.learning.model.model import Model
 from mocap_cli.learning.model.model_config import MODEL_PRESETS
 
 QUICK = FineTuneOptions(steps=40, batch=6, look=20, begin=10)
-STILL = AugmentationOptions(spoilt=0, colours=0, turned=0, shifted=0)
-PLAIN = replace(QUICK, variety=STILL, steps=60, batch=8, look=60)
+STILL = AugmentationOptions(degraded=0, colours=0, rotation=0, shift=0)
+PLAIN = replace(QUICK, augmentation=STILL, steps=60, batch=8, look=60)
 SHORT = FitOptions(steps=25, folds=2, copies=0)
 
 
@@ -56,7 +51,7 @@ def test_a_turned_camera_sees_the_turned_pose():
     pose, turn = torch.from_numpy(truth[:1]).float(), torch.tensor([0.6])
     frames = torch.from_numpy(drawn(truth[:1], 48)).permute(0, 3, 1, 2)
     whole = torch.tensor([[1.0, 1.0, 0.0, 0.0]])
-    seen = crop_images(frames, whole, turn, 48)[0].permute(1, 2, 0).numpy()
+    seen = _crop(frames, whole, turn, 48)[0].permute(1, 2, 0).numpy()
 
     def likeness(pose):
         return np.corrcoef(seen.ravel(), drawn(pose.numpy(), 48)[0].ravel())[0, 1]
@@ -64,7 +59,7 @@ def test_a_turned_camera_sees_the_turned_pose():
     assert likeness(_rotate_poses(pose, turn)) > 0.8
     assert likeness(_rotate_poses(pose, -turn)) < 0.5
     assert likeness(pose) < 0.5
-    still = crop_images(frames, whole, torch.zeros(1), 48)
+    still = _crop(frames, whole, torch.zeros(1), 48)
     np.testing.assert_allclose(255 * still, frames, atol=0.01)
 
 
@@ -73,11 +68,9 @@ def clip(monkeypatch, tmp_path):
     """A dancer whose pictures show the pose, with codes that know nothing."""
     estimate, truth = seen_dancing()
     film(tmp_path / "a.mp4", range(len(TIMES)), size=(64, 48))
-    monkeypatch.setattr(gather, "encode_video", lambda *_, **__: codes_of(0 * truth))
+    monkeypatch.setattr(FrozenEncoder, "encode", lambda *_, **__: codes_of(0 * truth))
     shown = drawn(truth)
-    monkeypatch.setattr(
-        fine_tuning, "encoder_images", lambda video, eye, frames, crops: shown[frames]
-    )
+    monkeypatch.setattr(FrozenEncoder, "images", lambda own, video, frames, crops: shown[frames])
     return LabelledClip(tmp_path / "a.mp4", labelled(truth), estimate)
 
 
@@ -102,8 +95,8 @@ def test_a_tuned_eye_reads_what_was_kept_from_it_better(eye, monkeypatch):
     error = fine_tuning._error
     monkeypatch.setattr(fine_tuning, "_error", lambda *a: looks.append(error(*a)) or looks[-1])
     steps: list[int] = []
-    model = fine_tuning._teach(
-        eye.model, album.part(even), album.part(odd), SHORT, PLAIN, steps.append
+    model = fine_tuning._train(
+        eye.model, album.select(even), album.select(odd), SHORT, PLAIN, steps.append
     )
     assert min(looks) < 0.95 * looks[0]
     assert steps == list(range(len(steps)))
@@ -129,11 +122,15 @@ def test_a_tuned_eye_lies_in_the_mocap_file_and_its_errors_are_of_what_it_never_
     own = fine_tuning.fine_tune(
         eye, [clip], GatherOptions(cache=None), SHORT, replace(QUICK, steps=1, look=1)
     )
-    fitted = fit_clips([clip], own, GatherOptions(cache=None), SHORT)
+    fitted = fit_model([clip], own, GatherOptions(cache=None), SHORT)
     examples = clip_examples([clip], own, GatherOptions(cache=None), points=False)
-    assert fitted.code.calibration.counted == held_out_fold(examples, SHORT).sum() < len(examples)
-    save_fitted(tmp_path / "a.mocap", fitted)
-    again = open_fitted(tmp_path / "a.mocap").eye
+    assert (
+        fitted.image_heads.calibration.counted
+        == held_out_fold(examples, SHORT).sum()
+        < len(examples)
+    )
+    fitted.save(tmp_path / "a.mocap")
+    again = FittedModel.open(tmp_path / "a.mocap").encoder
     assert again.digest == own.digest
     frames = torch.from_numpy(drawn(seen_dancing()[1])[:2]).permute(0, 3, 1, 2)
     for a, b in zip(again.model.encode(frames), own.model.encode(frames), strict=True):
@@ -141,15 +138,15 @@ def test_a_tuned_eye_lies_in_the_mocap_file_and_its_errors_are_of_what_it_never_
 
 
 def test_too_few_labels_do_not_tune(clip, eye):
-    few = replace(clip, labels=clip.labels.only(np.arange(5)))
+    few = replace(clip, labels=clip.labels.select(np.arange(5)))
     with pytest.raises(MocapError, match="5 labelled frames are too few"):
         fine_tuning.fine_tune(eye, [few], GatherOptions(cache=None), SHORT, QUICK)
 
 
 def test_pictures_of_frames_come_in_the_order_asked_for(tmp_path):
     film(tmp_path / "a.mp4", range(12), size=(64, 48))
-    eye = open_encoder(IMAGENET)
-    told = partial(encoder_images, tmp_path / "a.mp4", eye, crops=None)
+    eye = FrozenEncoder.open(IMAGENET)
+    told = partial(eye.images, tmp_path / "a.mp4", crops=None)
     both = told(np.array([9, 2]))
     np.testing.assert_array_equal(both[0], told(np.array([9]))[0])
     np.testing.assert_array_equal(both[1], told(np.array([2]))[0])

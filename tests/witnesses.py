@@ -36,8 +36,13 @@ def seen_dancing(
         detected=np.ones(len(TIMES), bool),
         cut=np.zeros(len(TIMES), bool),
     )
-    lifted = LiftedPose(pose, errors, shot.contacts)
-    return Estimate(size=(1920, 1080), camera=shot.camera, keypoints=seen, pose=lifted), truth
+    estimate = Estimate(
+        size=(1920, 1080),
+        camera=shot.camera,
+        keypoints=seen,
+        pose=LiftedPose(pose, errors, shot.contacts),
+    )
+    return estimate, truth
 
 
 def labelled(truth: np.ndarray, **more: object) -> Labels:

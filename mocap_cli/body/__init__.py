@@ -1,1 +1,1 @@
-"""What a person is: joints, keypoints, rotations and the result of tracking one."""
+"""The body: joints, keypoints, rotations, rigs, and Motion, the result of tracking one person."""

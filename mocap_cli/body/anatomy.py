@@ -1,4 +1,4 @@
-"""Anatomy: what a body weighs where, and how its bones add up to a standing height.
+"""Anatomy: mass distribution of the body, and standing height from bone lengths.
 
 Masses and centres are those of Clauser, McConville and Young, "Weight, Volume, and Center of
 Mass of Segments of the Human Body" (1969), measured along the line between a segment's ends.
@@ -11,7 +11,7 @@ from mocap_cli.body.skeleton import BODY
 from mocap_cli.types import Float64
 
 _SEGMENTS: tuple[tuple[str, str, float, float], ...] = (
-    # from, to, share of the body's mass, where its centre lies on the way (0 from, 1 to)
+    # from, to, share of the body's mass, position of its centre (0 from, 1 to)
     ("head", "neck", 0.073, 0.466),
     ("thorax", "pelvis", 0.507, 0.380),
     ("left_shoulder", "left_elbow", 0.026, 0.513),
@@ -22,7 +22,7 @@ _SEGMENTS: tuple[tuple[str, str, float, float], ...] = (
     ("right_hip", "right_knee", 0.103, 0.372),
     ("left_knee", "left_ankle", 0.043, 0.371),
     ("right_knee", "right_ankle", 0.043, 0.371),
-    # 0.449 of heel to toe tip, which is half way between the two joints that the foot has here
+    # 0.449 of heel to toe tip, which is half way between the foot's two joints here
     ("left_ankle", "left_toe", 0.015, 0.5),
     ("right_ankle", "right_toe", 0.015, 0.5),
 )
@@ -33,7 +33,7 @@ _BONES_OF_HEIGHT = 0.963
 
 ANKLE_HEIGHT = 0.043
 BALL_HEIGHT = 0.016
-"""How high a flat foot's ankle and ball are above the ground, as shares of the height."""
+"""Heights of a flat foot's ankle and ball above the ground, as shares of the height."""
 
 
 def _mass_of_joints() -> Float64:
@@ -49,12 +49,12 @@ JOINT_MASSES = _mass_of_joints()
 
 
 def centre_of_mass(joints: ArrayLike) -> Float64:
-    """Where the body balances: (..., J, 3) to (..., 3)."""
+    """Centre of mass of joints: (..., J, 3) to (..., 3)."""
     return np.asarray(JOINT_MASSES @ np.asarray(joints, np.float64), np.float64)
 
 
 def standing_height(lengths: ArrayLike) -> float:
-    """Crown to sole of a person whose bones have these lengths: one for each joint's bone."""
+    """Height, crown to sole, of a person with these lengths (J,) of each joint's bone."""
     lengths = np.asarray(lengths, np.float64)  # (J,) from the joint to its parent
     trunk = sum(lengths[BODY.index(name)] for name in _UPRIGHT[:-1])
     legs = [lengths[BODY.index(f"{s}_{n}")] for s in ("left", "right") for n in ("knee", "ankle")]

@@ -1,7 +1,7 @@
-"""How bones are turned when only their joints are known: a first answer, bone by bone.
+"""Initial rotations of bones from joint positions, bone by bone.
 
-Hips and chest are turned by their joints to the sides, upper limbs by the way they bend, and every
-other bone by the smallest turn from the bone it hangs on.
+Hips and chest are rotated by their joints to the sides, upper limbs by their hinge axes, and every
+other bone by the smallest rotation from its parent.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from mocap_cli.body.skeleton import BODY
 from mocap_cli.types import Float64
 
 HINGE_AXES = {
-    # Positive turns bring the forearm of the T-pose forwards and the shank backwards.
+    # Positive angles bring the forearm of the T-pose forwards and the shank backwards.
     "LeftArm": np.array([0.0, -1.0, 0.0]),
     "RightArm": np.array([0.0, 1.0, 0.0]),
     "LeftUpLeg": np.array([1.0, 0.0, 0.0]),
@@ -22,24 +22,24 @@ HINGE_AXES = {
 
 
 def initial_rotations(rig: Rig, joints: Float64, times: Float64) -> Float64:
-    """(T, N, 3, 3) how each bone of the rig is turned in the world, from (T, J, 3) joints."""
-    turns = np.empty((len(joints), len(rig), 3, 3))
-    trunk = _trunk_turns(rig, joints)
+    """(T, N, 3, 3) world rotations of the rig's bones from joints (T, J, 3)."""
+    rotations = np.empty((len(joints), len(rig), 3, 3))
+    trunk = _trunk_rotations(rig, joints)
     for joint, name in enumerate(rig.names):
-        above = turns[:, rig.parents[joint]]
+        above = rotations[:, rig.parents[joint]]
         end = next((child for child in rig.children(joint) if rig.body_joints[child]), None)
         if name in trunk:
-            turns[:, joint] = trunk[name]
+            rotations[:, joint] = trunk[name]
         elif end is None:
-            turns[:, joint] = above
+            rotations[:, joint] = above
         else:
             bone, rest = _bone(rig, joints, joint, end), unit(rig.offsets[end])
             if name in HINGE_AXES:
                 limb = _limb(rig, joints, joint)
-                turns[:, joint] = _hinged_turns(above, limb, rest, HINGE_AXES[name], times)
+                rotations[:, joint] = _hinged_rotations(above, limb, rest, HINGE_AXES[name], times)
             else:
-                turns[:, joint] = rotation_between(above @ rest, bone) @ above
-    return turns
+                rotations[:, joint] = rotation_between(above @ rest, bone) @ above
+    return rotations
 
 
 def _at(joints: Float64, name: str) -> Float64:
@@ -50,8 +50,8 @@ def _bone(rig: Rig, joints: Float64, start: int, end: int) -> Float64:
     return unit(_at(joints, rig.body_joints[end]) - _at(joints, rig.body_joints[start]))
 
 
-def _trunk_turns(rig: Rig, joints: Float64) -> dict[str, Float64]:
-    """Hips, Spine and Spine1: both ends by what sticks out of them, the middle in between."""
+def _trunk_rotations(rig: Rig, joints: Float64) -> dict[str, Float64]:
+    """Hips, Spine and Spine1: by hips and shoulders at the ends, and their mean in between."""
     wide = {
         part: unit(_at(joints, f"left_{part}") - _at(joints, f"right_{part}"))
         for part in ("hip", "shoulder")
@@ -68,13 +68,13 @@ def _trunk_turns(rig: Rig, joints: Float64) -> dict[str, Float64]:
 
 
 def _upright(up: Float64, side: Float64) -> Float64:
-    """Turns whose Y is exactly `up` and whose X is as near to `side` as it can be."""
+    """Rotations whose Y is exactly `up` and whose X is as near to `side` as possible."""
     turned = frame_from_axes(up, side)  # its X is up and its Y the side
     return np.stack((turned[..., 1], turned[..., 0], -turned[..., 2]), axis=-1)
 
 
 def _limb(rig: Rig, joints: Float64, joint: int) -> list[Float64]:
-    """The directions of the bones from a joint outwards, as far as they are known."""
+    """The directions of the bones from a joint outwards that have joints of BODY."""
     bones: list[Float64] = []
     while (below := rig.children(joint)) and rig.body_joints[below[0]]:
         bones.append(_bone(rig, joints, joint, below[0]))
@@ -82,15 +82,15 @@ def _limb(rig: Rig, joints: Float64, joint: int) -> list[Float64]:
     return bones
 
 
-def _hinged_turns(
+def _hinged_rotations(
     above: Float64, limb: list[Float64], rest: Float64, hinge: Float64, times: Float64
 ) -> Float64:
-    """Turns of an upper arm or thigh, with the roll that its elbow or knee asks for."""
-    upper, lower, *foot = (_turned(inverse(above), bone) for bone in limb)  # as the trunk sees it
+    """Rotations of an upper arm or thigh, with the roll by the hinge of its elbow or knee."""
+    upper, lower, *foot = (_rotated(inverse(above), bone) for bone in limb)  # in the parent's axes
     hint = np.cross(foot[0], lower) if foot else np.zeros_like(lower)
     axes = hinge_axes(upper, lower, hint, rest, hinge, times)
-    return hinge_rotations(limb[0], _turned(above, axes), rest, hinge)
+    return hinge_rotations(limb[0], _rotated(above, axes), rest, hinge)
 
 
-def _turned(turns: Float64, vectors: Float64) -> Float64:
-    return (turns @ vectors[..., None])[..., 0]
+def _rotated(rotations: Float64, vectors: Float64) -> Float64:
+    return (rotations @ vectors[..., None])[..., 0]

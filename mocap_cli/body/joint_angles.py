@@ -1,8 +1,8 @@
-"""Joint angles as anatomists count them: flexion of limbs and trunk over time, in degrees.
+"""Joint angles by anatomical convention: flexion of limbs and trunk over time, in degrees.
 
-All are zero in somebody who stands straight with hanging arms. Limbs are measured against the part
-that they hang on, by the turns of `posture.first_turns`: a knee bends about the axis that knee and
-foot show, so that overstretching is negative and not a bend the other way.
+All are zero in a person who stands straight with hanging arms. Limbs are measured against their
+parent part, by the rotations of `posture.first_turns`: a knee bends about the axis shown
+by knee and foot, so that hyperextension is negative and not a bend the other way.
 """
 
 import math
@@ -27,10 +27,10 @@ _ANGLES = (
         )
     ),
 )  # fmt: skip
-"""Their names in order; docs/formats.md says what each one means."""
+"""Their names in order; docs/formats.md defines each one."""
 
 _LARGEST_EXTENSION = math.radians(-120)
-"""No hip, knee or elbow is overstretched that far: such an angle is a bend beyond 180 degrees."""
+"""Hyperextension of hip, knee or elbow ends before: beyond is a flexion above 180 degrees."""
 
 _TRUNK = ("pelvis", "thorax", "right_hip", "left_hip")
 _X, _Y = np.array((1.0, 0.0, 0.0)), np.array((0.0, 1.0, 0.0))
@@ -50,68 +50,68 @@ def joint_angles(motion: Motion) -> dict[str, Float64]:
 def _measured(joints: Float64, times: Float64) -> dict[str, Float64]:
     """Radians of every angle, from (T, J, 3) joints without NaN."""
     rig = fit_rig(joints)
-    turns = initial_rotations(rig, joints, times)
-    seen = {name: turns[:, rig.index(name)] for name in rig.names}
+    rotations = initial_rotations(rig, joints, times)
+    world = {name: rotations[:, rig.index(name)] for name in rig.names}
     pelvis, thorax, right, left = (joints[:, BODY.index(name)] for name in _TRUNK)
     trunk = frame_from_axes(left - right, thorax - pelvis)
-    flexion, right_bend, left_turn = _parted(inverse(seen["Hips"]) @ seen["Spine1"])
+    flexion, right_bend, left_turn = _xzy_angles(inverse(world["Hips"]) @ world["Spine1"])
     made = {
         "trunk_inclination": np.arccos(np.clip(unit(thorax - pelvis)[:, 1], -1, 1)),
         "trunk_flexion": flexion,
         "trunk_left_bend": -right_bend,
         "trunk_left_turn": left_turn,
-        "neck_flexion": _bend(seen["Spine1"], seen["Head"], _Y, _X),
+        "neck_flexion": _bend(world["Spine1"], world["Head"], _Y, _X),
     }
     for side, sign in (("Left", 1.0), ("Right", -1.0)):
-        limbs = {**_arm(seen, side, sign), **_leg(seen, trunk, rig, side, sign)}
+        limbs = {**_arm(world, side, sign), **_leg(world, trunk, rig, side, sign)}
         made |= {f"{side.lower()}_{name}": angle for name, angle in limbs.items()}
     return made
 
 
-def _arm(seen: dict[str, Float64], side: str, sign: float) -> dict[str, Float64]:
-    upper, out = seen[f"{side}Arm"], sign * _X  # along the arm in the T-pose
-    outwards, up, ahead = np.moveaxis(inverse(seen["Spine1"]) @ upper @ out, -1, 0)
+def _arm(world: dict[str, Float64], side: str, sign: float) -> dict[str, Float64]:
+    upper, out = world[f"{side}Arm"], sign * _X  # along the arm in the T-pose
+    outwards, up, ahead = np.moveaxis(inverse(world["Spine1"]) @ upper @ out, -1, 0)
     return {
         "shoulder_elevation": np.arccos(np.clip(-up, -1, 1)),
         "shoulder_plane": np.arctan2(ahead, sign * outwards),
-        "elbow_flexion": _folded(
-            _bend(upper, seen[f"{side}ForeArm"], out, HINGE_AXES[f"{side}Arm"])
+        "elbow_flexion": _wrapped_flexion(
+            _bend(upper, world[f"{side}ForeArm"], out, HINGE_AXES[f"{side}Arm"])
         ),
     }
 
 
 def _leg(
-    seen: dict[str, Float64], trunk: Float64, rig: Rig, side: str, sign: float
+    world: dict[str, Float64], trunk: Float64, rig: Rig, side: str, sign: float
 ) -> dict[str, Float64]:
-    """Of one leg; the hip against the whole `trunk`, since no joint shows how the pelvis tilts."""
-    thigh, shank = seen[f"{side}UpLeg"], seen[f"{side}Leg"]
-    back, left, inwards = _parted(inverse(trunk) @ thigh)
+    """One leg; the hip against the whole `trunk`, since no joint shows the tilt of the pelvis."""
+    thigh, shank = world[f"{side}UpLeg"], world[f"{side}Leg"]
+    back, left, inwards = _xzy_angles(inverse(trunk) @ thigh)
     sole = unit(rig.offsets[rig.index(f"{side}ToeBase")])
     return {
-        "hip_flexion": _folded(-back),
+        "hip_flexion": _wrapped_flexion(-back),
         "hip_abduction": sign * left,
         "hip_internal_rotation": -sign * inwards,
-        "knee_flexion": _folded(_bend(thigh, shank, -_Y, HINGE_AXES[f"{side}UpLeg"])),
-        "ankle_dorsiflexion": _bend(shank, seen[f"{side}Foot"], sole, -_X),
+        "knee_flexion": _wrapped_flexion(_bend(thigh, shank, -_Y, HINGE_AXES[f"{side}UpLeg"])),
+        "ankle_dorsiflexion": _bend(shank, world[f"{side}Foot"], sole, -_X),
     }
 
 
-def _parted(turns: Float64) -> tuple[Float64, Float64, Float64]:
-    """(x, z, y) of Rx @ Rz @ Ry: a bend about the side, one about the front, and a twist.
+def _xzy_angles(rotations: Float64) -> tuple[Float64, Float64, Float64]:
+    """Euler angles (x, z, y) of Rx @ Rz @ Ry: flexion, sideways bend, and twist.
 
     That order is Grood and Suntay's: flexion about an axis of the pelvis, rotation about the thigh.
     """
-    x = np.arctan2(turns[:, 2, 1], turns[:, 1, 1])
-    z = np.arcsin(np.clip(-turns[:, 0, 1], -1, 1))
-    y = np.arctan2(turns[:, 0, 2], turns[:, 0, 0])
+    x = np.arctan2(rotations[:, 2, 1], rotations[:, 1, 1])
+    z = np.arcsin(np.clip(-rotations[:, 0, 1], -1, 1))
+    y = np.arctan2(rotations[:, 0, 2], rotations[:, 0, 0])
     return x, z, y
 
 
 def _bend(above: Float64, below: Float64, bone: Float64, axis: Float64) -> Float64:
-    """How far `below` turned its bone away from where it is in the T-pose, about an axis."""
+    """Angle about an axis between the bone in `below` and its direction in the T-pose."""
     now = inverse(above) @ below @ bone
     return np.arctan2(now @ np.cross(axis, bone), now @ bone)
 
 
-def _folded(angle: Float64) -> Float64:
+def _wrapped_flexion(angle: Float64) -> Float64:
     return np.where(angle < _LARGEST_EXTENSION, angle + 2 * math.pi, angle)

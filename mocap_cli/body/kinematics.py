@@ -1,8 +1,8 @@
 """Kinematics: from a rig's rotations to joints, and from joints back to rotations.
 
-The way back starts from `posture.first_turns` and then moves all rotations and the root together,
-frame by frame, to where the rig's joints are nearest to the wanted ones: bones have one length in
-a rig and wobble in a measurement, and what one bone cannot reach its neighbours make up for.
+Inverse kinematics starts from `initial_rotations` and then moves all rotations and the root
+together, frame by frame, so that the rig's joints are nearest to the measured ones. Bones have one
+length in a rig but not in a measurement; neighbours compensate for what one bone cannot reach.
 """
 
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ from mocap_cli.body.skeleton import BODY
 from mocap_cli.types import Float64
 
 _ITERATIONS = 6
-_TOLERANCE = 2e-5  # metres: frames whose joints are all this close stay as they are
-_PRIOR = 0.3  # radians that a bone leaves its first turn as readily as a joint errs by its sigma
-_USUAL_SIGMA = 0.03  # metres: the errors to expect where nothing is known about them
-SURE, VAGUE = 0.01, 0.1  # metres: sigma below and above these counts like them
-_CHUNK = 128  # frames at once, which fit into a processor's cache
+_TOLERANCE = 2e-5  # metres: frames whose joints are all this close are not refined
+_PRIOR = 0.3  # radians, sigma of the difference from a bone's initial rotation
+_USUAL_SIGMA = 0.03  # metres, where sigma is not known
+SURE, VAGUE = 0.01, 0.1  # metres: sigma is clipped to this range
+_CHUNK = 128  # frames at once, to fit into a processor's cache
 
 
 def forward_kinematics(rig: Rig, rotations: Float64, root: Float64) -> Float64:
@@ -58,10 +58,10 @@ def _places(rig: Rig, turns: Float64, root: Float64) -> Float64:
 def inverse_kinematics(
     rig: Rig, joints: Float64, times: Float64, sigma: Float64 | None = None
 ) -> tuple[Float64, Float64]:
-    """Rotations from the parent, (T, N, 3, 3), and root, (T, 3), that put the rig on the joints.
+    """Rotations from the parent, (T, N, 3, 3), and root, (T, 3), that fit the rig to the joints.
 
-    `joints` are those of BODY, (T, J, 3) metres without NaN; `sigma`, (T, J) metres, says how far
-    off each is expected to be: the rig follows the sure ones more closely.
+    `joints` are those of BODY, (T, J, 3) metres without NaN; `sigma`, (T, J) metres, gives their
+    weights.
     """
     fit = _Fit.of(rig)
     joints = np.asarray(joints, np.float64)
@@ -71,7 +71,9 @@ def inverse_kinematics(
     if sigma is None:
         sigma = np.full(joints.shape[:2], _USUAL_SIGMA)
     sigma = np.clip(np.nan_to_num(sigma[:, fit.joints], nan=_USUAL_SIGMA), SURE, VAGUE)
-    error = np.abs(forward_kinematics(rig, rotations, root)[:, fit.seen] - wanted).max(axis=(1, 2))
+    error = np.abs(forward_kinematics(rig, rotations, root)[:, fit.rig_joints] - wanted).max(
+        axis=(1, 2)
+    )
     far = np.flatnonzero(error > _TOLERANCE)
     for start in range(0, len(far), _CHUNK):
         part = far[start : start + _CHUNK]
@@ -83,27 +85,27 @@ def inverse_kinematics(
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """Damped least squares over the turns of all bones that move some joint, and the root."""
+    """Damped least squares over the rotations of all bones that move some joint, and the root."""
 
     rig: Rig
     joints: list[int]  # M joints of BODY
-    seen: list[int]  # M joints of the rig that should be there
+    rig_joints: list[int]  # M joints of the rig at the same positions
     turning: list[int]  # P joints of the rig whose rotations move them
     moves: NDArray[np.bool_]  # (M, P) which moves which
 
     @staticmethod
     def of(rig: Rig) -> "_Fit":
-        """What there is to turn and to reach in a rig."""
+        """The joints to fit and the bones to rotate in a rig."""
         names = [name for name in BODY.names if name in rig.body_joints]
-        seen = [rig.index_of(name) for name in names]
+        rig_joints = [rig.index_of(name) for name in names]
         above = np.zeros((len(rig), len(rig)), bool)  # [joint, ancestor]
         for joint, parent in enumerate(rig.parents):
             if parent >= 0:
                 above[joint] = above[parent]
                 above[joint, parent] = True
-        turning = np.flatnonzero(above[seen].any(axis=0))
-        moves = above[seen][:, turning]
-        return _Fit(rig, [BODY.index(n) for n in names], seen, turning.tolist(), moves)
+        turning = np.flatnonzero(above[rig_joints].any(axis=0))
+        moves = above[rig_joints][:, turning]
+        return _Fit(rig, [BODY.index(n) for n in names], rig_joints, turning.tolist(), moves)
 
     def refine(
         self, rotations: Float64, root: Float64, wanted: Float64, weights: Float64
@@ -125,7 +127,7 @@ class _Fit:
         return state.rotations, state.root
 
     def _cost(self, state: "_State", wanted: Float64, weights: Float64) -> Float64:
-        places = forward_kinematics(self.rig, state.rotations, state.root)[:, self.seen]
+        places = forward_kinematics(self.rig, state.rotations, state.root)[:, self.rig_joints]
         miss = weights[..., None] * (wanted - places)
         habit = state.drift / _PRIOR
         return np.asarray(np.sum(miss**2, axis=(1, 2)) + np.sum(habit**2, axis=(1, 2)))
@@ -133,18 +135,18 @@ class _Fit:
     def _step(
         self, state: "_State", wanted: Float64, weights: Float64, damping: Float64
     ) -> Float64:
-        """(T, P + 1, 3) rotation vectors, as the parents see them, and the move of the root."""
-        T, M, P = len(wanted), len(self.seen), len(self.turning)
+        """(T, P + 1, 3) rotation vectors in the parents' axes, and the shift of the root."""
+        T, M, P = len(wanted), len(self.rig_joints), len(self.turning)
         turns = _world_rotations(self.rig, state.rotations)
         places = _places(self.rig, turns, state.root)
         above = self._above(turns)  # (T, P, 3, 3)
-        lever = places[:, self.seen, None] - places[:, None, self.turning]  # (T, M, P, 3)
+        lever = places[:, self.rig_joints, None] - places[:, None, self.turning]  # (T, M, P, 3)
         slopes = np.empty((T, M, 3, P + 1, 3))
         turned = -cross_matrix(lever * self.moves[..., None]) @ above[:, None]
         slopes[..., :P, :] = turned.transpose(0, 1, 3, 2, 4)
         slopes[..., P, :] = np.eye(3)
         rows = (slopes * weights[..., None, None, None]).reshape(T, 3 * M, -1)
-        miss = (weights[..., None] * (wanted - places[:, self.seen])).reshape(T, 3 * M, 1)
+        miss = (weights[..., None] * (wanted - places[:, self.rig_joints])).reshape(T, 3 * M, 1)
         normal, right = inverse(rows) @ rows, inverse(rows) @ miss
         right[:, : 3 * P, 0] -= state.drift.reshape(T, -1) / _PRIOR**2
         diagonal = np.einsum("tii->ti", normal)  # a view
@@ -167,14 +169,14 @@ class _Fit:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """Where the search is, for T frames at once."""
+    """The state of the iteration, for T frames at once."""
 
     rotations: Float64  # (T, N, 3, 3)
     root: Float64  # (T, 3)
-    drift: Float64  # (T, P, 3) how far rotations went from where they started
+    drift: Float64  # (T, P, 3) rotation vectors from the initial rotations
 
     def replaced(self, chosen: NDArray[np.bool_], other: "_State") -> "_State":
-        """The other one in the chosen frames."""
+        """The other state in the chosen frames."""
         return _State(
             np.where(chosen[:, None, None, None], other.rotations, self.rotations),
             np.where(chosen[:, None], other.root, self.root),

@@ -1,4 +1,4 @@
-"""Rig: the bones of an animated figure, their lengths, and which joints of a person they carry."""
+"""Rig: the bones of an animated figure, their lengths, and the joints of BODY they end at."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,26 +12,26 @@ from mocap_cli.types import Float64
 
 _HAND = 0.108
 _TOES = 0.04
-"""Wrist to fingertip and ball to tip of the toes, which no joint shows, as shares of the height."""
+"""Wrist to fingertip and ball to tip of the toes, which have no joints, as shares of the height."""
 
 _STEP = 0.005
-"""Metres from Hips up to Spine. Both turn at the pelvis: the shorter the step, the less a sideways
-bend between them changes the distance from pelvis to spine, which is constant in the data. At no
-length at all importers would have to invent a direction for the bone."""
+"""Metres from Hips up to Spine. Both rotate at the pelvis: the shorter this bone, the less a
+sideways bend between them changes the distance from pelvis to spine, which is constant in the
+data. A bone of no length would have no direction for importers."""
 
 _SHORTEST = 1e-3  # metres; a bone of no length has no direction
 
 
 @dataclass(frozen=True, slots=True)
 class Rig:
-    """A tree of joints whose T-pose, all rotations zero, faces +Z with Y up and the arms out.
+    """A tree of joints; its T-pose, with all rotations zero, faces +Z with Y up and the arms out.
 
-    Joints without children are the ends of bones: they have a place and no rotation of their own.
+    Joints without children are the ends of bones: they have a position and no rotation.
     """
 
     names: tuple[str, ...]
     parents: tuple[int, ...]  # parents[i] < i; the root's is -1
-    body_joints: tuple[str, ...]  # the joint of BODY that is there, or ""
+    body_joints: tuple[str, ...]  # the joint of BODY at that position, or ""
     offsets: Float64  # (N, 3) metres from the parent in the T-pose; the root's is zero
 
     def __post_init__(self) -> None:
@@ -47,20 +47,20 @@ class Rig:
         return len(self.names)
 
     def index(self, name: str) -> int:
-        """Where the joint of that name stands."""
+        """The index of the joint of that name."""
         return self.names.index(name)
 
     def children(self, joint: int) -> tuple[int, ...]:
-        """The joints that hang on this one."""
+        """The children of a joint."""
         return tuple(i for i, parent in enumerate(self.parents) if parent == joint)
 
     def index_of(self, name: str) -> int:
-        """The first joint that is where that joint of BODY is."""
+        """The index of the first joint at the position of that joint of BODY."""
         return self.body_joints.index(name)
 
     @property
     def rest_positions(self) -> Float64:
-        """(N, 3) where the joints are in the T-pose, the root at the origin."""
+        """(N, 3) positions of the joints in the T-pose, the root at the origin."""
         places = np.zeros((len(self), 3))
         for joint, parent in enumerate(self.parents):
             if parent >= 0:
@@ -69,7 +69,7 @@ class Rig:
 
     @property
     def root_height(self) -> float:
-        """How high the root is when the lowest point of the T-pose is on the ground, metres."""
+        """Metres from the lowest point of the T-pose up to the root."""
         return -float(self.rest_positions[:, 1].min())
 
 
@@ -108,9 +108,9 @@ def _rows() -> list[tuple[str, str, str, tuple[float, ...]]]:
 
 
 def bone_lengths(joints: Float64, sigma: Float64 | None = None) -> Float64:
-    """(J,) metres from each joint of BODY to its parent: the clip's median, both sides alike.
+    """(J,) metres from each joint of BODY to its parent: the clip's median, the mean of both sides.
 
-    Frames count by the errors (T, J) that are expected of them, if given; NaN does not count.
+    Frames are weighted by sigma (T, J), if given; NaN does not count.
     """
     parents = np.maximum(BODY.parents, 0)  # the root's bone has no length
     length = np.linalg.norm(joints - joints[:, parents], axis=-1)  # (T, J)
@@ -121,7 +121,7 @@ def bone_lengths(joints: Float64, sigma: Float64 | None = None) -> Float64:
 
 
 def _weighted_median(values: Float64, weights: Float64) -> float:
-    """The middle one, or the mean of the two in the middle."""
+    """The weighted median, or the mean of the two values in the middle."""
     chosen = weights > 0
     if not chosen.any():
         return float("nan")
@@ -151,11 +151,11 @@ def fit_rig(joints: Float64) -> Rig:
 
 
 def _set_hips(offsets: Mapping[str, Float64], joints: Float64) -> None:
-    """Where the hip joints are in the pelvis: by their distance, not by their way to its middle."""
+    """The hip joints in the pelvis: by their distance from each other, not from its middle."""
     at = {name: joints[:, BODY.index(name)] for name in ("pelvis", "spine")}
     left, right = (joints[:, BODY.index(f"{side}_hip")] for side in ("left", "right"))
     pelvis = frame_from_axes(left - right, at["spine"] - at["pelvis"])
-    middle = ((left + right) / 2 - at["pelvis"])[:, None] @ pelvis  # seen from the pelvis
+    middle = ((left + right) / 2 - at["pelvis"])[:, None] @ pelvis  # in the pelvis' axes
     shift = np.median(middle[:, 0], axis=0)  # nothing, where the pelvis is their middle
     half = float(np.median(np.linalg.norm(left - right, axis=-1))) / 2
     for side, sign in (("Left", 1), ("Right", -1)):
@@ -173,7 +173,7 @@ def _set_spine(offsets: Mapping[str, Float64]) -> None:
 
 
 def _set_tips(offsets: Mapping[str, Float64], height: float) -> None:
-    """The ends of hands and feet; the toes touch the ground that the ball is a little above."""
+    """The ends of hands and feet; the toes touch the ground, the ball is above it."""
     for side, sign in (("Left", 1), ("Right", -1)):
         offsets[f"{side}HandEnd"][:] = (sign * _HAND * height, 0, 0)
         foot = offsets[f"{side}ToeBase"]

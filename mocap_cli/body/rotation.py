@@ -13,18 +13,18 @@ from mocap_cli.types import Float64
 
 _TINY = 1e-12
 _GIMBAL = 1e-7
-"""Cosine of the middle Euler angle below which the outer two turn about the same axis."""
+"""Cosine of the middle Euler angle below which the outer two rotate about the same axis."""
 
 
 def unit(vectors: ArrayLike) -> Float64:
-    """The directions of vectors along the last axis; of nothing, nothing."""
+    """Unit vectors along the last axis; zero vectors stay zero."""
     vectors = np.asarray(vectors, np.float64)
     size = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.asarray(vectors / np.maximum(size, _TINY))
 
 
 def _perpendicular(vectors: ArrayLike, directions: ArrayLike) -> Float64:
-    """What of the vectors is perpendicular to unit directions."""
+    """The components of vectors perpendicular to unit directions."""
     vectors, directions = np.asarray(vectors, np.float64), np.asarray(directions, np.float64)
     along = np.sum(vectors * directions, axis=-1, keepdims=True)
     return np.asarray(vectors - along * directions)
@@ -39,7 +39,7 @@ def cross_matrix(vectors: ArrayLike) -> Float64:
 
 
 def inverse(matrices: Float64) -> Float64:
-    """The turns back."""
+    """The inverse rotations: transposes."""
     return np.swapaxes(matrices, -1, -2)
 
 
@@ -58,7 +58,7 @@ def frame_from_axes(x: ArrayLike, y: ArrayLike) -> Float64:
 
 
 def rotation_between(start: ArrayLike, end: ArrayLike) -> Float64:
-    """The smallest rotation that carries one unit direction onto another."""
+    """The smallest rotation from one unit direction to another."""
     start, end = np.broadcast_arrays(np.asarray(start, np.float64), np.asarray(end, np.float64))
     k = cross_matrix(np.cross(start, end))
     nearness = 1 + np.sum(start * end, axis=-1)[..., None, None]
@@ -67,7 +67,7 @@ def rotation_between(start: ArrayLike, end: ArrayLike) -> Float64:
 
 
 def _half_turn(directions: Float64) -> Float64:
-    """Half a turn about some axis perpendicular to each unit direction."""
+    """Half a turn about an axis perpendicular to each unit direction."""
     least = np.eye(3)[np.argmin(np.abs(directions), axis=-1)]
     axis = unit(_perpendicular(least, directions))
     return 2 * axis[..., :, None] * axis[..., None, :] - np.eye(3)
@@ -116,7 +116,7 @@ def quaternion_from_matrix(matrices: ArrayLike) -> Float64:
 
 
 def slerp(start: Float64, end: Float64, way: ArrayLike) -> Float64:
-    """Part of the way (0 start, 1 end) along the shortest turn, at a steady rate."""
+    """Spherical linear interpolation: part of the way (0 start, 1 end) by the shortest rotation."""
     turn = vector_from_matrix(inverse(start) @ end)
     return np.asarray(start @ matrix_from_vector(np.asarray(way)[..., None] * turn))
 
@@ -139,8 +139,8 @@ def _zxy_from_matrix(matrices: ArrayLike) -> Float64:
 def continuous_zxy(matrices: ArrayLike) -> Float64:
     """Rotations over time, (T, ..., 3, 3), to Euler angles (z, x, y) without jumps.
 
-    Each rotation has two sets of angles and all that differ from them by full turns; every frame
-    gets the set nearest to its predecessor's. In gimbal lock y goes on as its neighbours do.
+    Each rotation has two sets of angles, plus full turns; every frame gets the set nearest to its
+    predecessor's. In gimbal lock y is interpolated.
     """
     m = np.asarray(matrices, np.float64)
     tracks = m.reshape(len(m), -1, 3, 3)
@@ -160,7 +160,7 @@ def _steady_track(track: Float64) -> Float64:
 
 def _nearest_branch(angles: Float64) -> Float64:
     other = angles * (1, -1, 1) + math.pi
-    # Swapping both neighbours' sets keeps their distance, so each step decides for itself.
+    # Swapping the sets of both neighbours keeps their distance, so each step is independent.
     stay = np.linalg.norm(wrap_angles(angles[1:] - angles[:-1]), axis=-1)
     leave = np.linalg.norm(wrap_angles(other[1:] - angles[:-1]), axis=-1)
     swapped = np.concatenate(([0], np.cumsum(leave < stay))) % 2 == 1
@@ -168,7 +168,7 @@ def _nearest_branch(angles: Float64) -> Float64:
 
 
 def _fill_locked(angles: Float64, free: NDArray[np.intp], locked: NDArray[np.intp]) -> Float64:
-    """With x at a quarter turn only z + y (or z - y) is known: y is taken from the neighbours."""
+    """With x at a quarter turn only z + y (or z - y) is known: y is interpolated."""
     guess = np.stack([np.interp(locked, free, angles[free, i]) for i in range(3)], axis=-1)
     side = np.sign(angles[locked, 1])  # +1: Rz Ry = turn by z + y, -1: by z - y
     x = guess[:, 1] + wrap_angles(side * math.pi / 2 - guess[:, 1])
@@ -179,5 +179,5 @@ def _fill_locked(angles: Float64, free: NDArray[np.intp], locked: NDArray[np.int
 
 
 def wrap_angles(angles: ArrayLike) -> Float64:
-    """The same angles within half a turn of zero."""
+    """The same angles between -pi and pi."""
     return np.asarray((np.asarray(angles) + math.pi) % (2 * math.pi) - math.pi)

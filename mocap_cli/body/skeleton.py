@@ -1,4 +1,4 @@
-"""The skeleton every part of the program speaks, and the 2D keypoints it is seen by."""
+"""The skeleton of all results, and the 2D keypoints that networks detect."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class Skeleton:
         return len(self.names)
 
     def index(self, name: str) -> int:
-        """Where the joint of that name stands."""
+        """The index of the joint of that name."""
         return self.names.index(name)
 
     @property
@@ -56,7 +56,7 @@ def _body() -> Skeleton:
 
 
 def mirror_indices(names: tuple[str, ...]) -> tuple[int, ...]:
-    """For each name the index of its other side: right_knee for left_knee, itself for neck."""
+    """For each name the index of its mirror image: right_knee for left_knee, itself for neck."""
     swap = {"left": "right", "right": "left"}
 
     def other(name: str) -> str:
@@ -67,7 +67,7 @@ def mirror_indices(names: tuple[str, ...]) -> tuple[int, ...]:
 
 
 BODY = _body()
-"""The 19 joints of every result; docs/conventions.md says where on the body each one is."""
+"""The 19 joints of every result; docs/conventions.md defines each one."""
 
 KEYPOINTS: tuple[str, ...] = (
     "nose",
@@ -92,4 +92,4 @@ KEYPOINTS: tuple[str, ...] = (
     "left_toe",
     "right_toe",
 )
-"""What the 2D networks look for: the 17 of COCO, then heels and tips of the big toes."""
+"""The 2D keypoints: the 17 of COCO, then heels and tips of the big toes."""

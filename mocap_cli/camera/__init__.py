@@ -1,1 +1,1 @@
-"""How a camera sees: projection and rays."""
+"""The camera: projection, and how it moves through a video."""

@@ -1,6 +1,7 @@
-"""Adjust: turns and focal lengths of a camera that stands, from points seen in pairs of pictures.
+"""Bundle adjustment: rotations and focal lengths of a rotating camera from matched points.
 
-A picture sees the direction `turn @ ((x - cx) / f, (y - cy) / f, 1)`: X right, Y down, Z ahead.
+Pixel (x, y), measured from the middle of its frame, lies in the direction
+`rotation @ (x / focal, y / focal, 1)`: X right, Y down, Z ahead.
 """
 
 from dataclasses import dataclass
@@ -12,36 +13,37 @@ from scipy.spatial.transform import Rotation
 
 from mocap_cli.types import Float64, Int64
 
-_ROUNDS = 40
-_STEP = 1e-6  # of a parameter, to see what it changes
-_ROBUST_PIXELS = 1.0  # beyond which a point loses weight
-_FOCAL_TRUST = 0.3  # pixels that a focal length off by a factor e costs: only a tie-breaker
-_BEHIND = 1e4  # pixels that a point off the view costs
+_MAX_ITERATIONS = 40
+_FIT_ITERATIONS = 6
+_STEP = 1e-6  # of a parameter, for numerical derivatives
+_ROBUST_PIXELS = 1.0  # residuals beyond this lose weight
+_FOCAL_PRIOR = 0.3  # pixels per factor e off the initial focal length: breaks ties only
+_BEHIND = 1e4  # pixels, the residual of a point behind the camera
 
 
 @dataclass(frozen=True, slots=True)
 class RotatingCameras:
-    """Where N pictures look, and how far they are zoomed in."""
+    """Rotation and focal length of N frames taken from one place."""
 
-    rotation: Float64  # (N, 3, 3) from the picture's axes to common ones
+    rotation: Float64  # (N, 3, 3) from the frame's axes to common axes
     focal: Float64  # (N,) pixels
 
     def __getitem__(self, chosen: Int64) -> "RotatingCameras":
         return RotatingCameras(self.rotation[chosen], self.focal[chosen])
 
-    def updated(self, change: Float64) -> "RotatingCameras":
-        """Turned and zoomed by small parameters (N, 4)."""
-        turn = Rotation.from_rotvec(change[:, :3]).as_matrix()
+    def updated(self, step: Float64) -> "RotatingCameras":
+        """Apply small parameter steps (N, 4): rotation vector, logarithm of the focal length."""
+        rotation = Rotation.from_rotvec(step[:, :3]).as_matrix()
         return RotatingCameras(
-            self.rotation @ turn, self.focal * np.exp(np.clip(change[:, 3], -0.5, 0.5))
+            self.rotation @ rotation, self.focal * np.exp(np.clip(step[:, 3], -0.5, 0.5))
         )
 
 
 @dataclass(frozen=True, slots=True)
 class PointPairs:
-    """Points seen in two pictures, measured from the pictures' middles."""
+    """Matched points of P pairs of frames, measured from the middle of the frames."""
 
-    left: Int64  # (P,) which picture
+    left: Int64  # (P,) frame numbers
     right: Int64  # (P,)
     left_points: Float64  # (P, N, 2) pixels
     right_points: Float64  # (P, N, 2); NaN in both where there are fewer points
@@ -50,64 +52,63 @@ class PointPairs:
 def reprojection_residuals(
     left: RotatingCameras, right: RotatingCameras, pairs: PointPairs
 ) -> Float64:
-    """(P, N, 2) how far the points of the left pictures miss those of the right, in pixels."""
-    relative = np.einsum("pji,pjk->pik", right.rotation, left.rotation)
+    """(P, N, 2) left points projected into the right frames, minus the right points; pixels."""
+    right_from_left = np.einsum("pji,pjk->pik", right.rotation, left.rotation)
     ones = np.ones(pairs.left_points.shape[:2])
     flat = pairs.left_points / left.focal[:, None, None]
-    rays = np.concatenate((flat, ones[..., None]), axis=-1) @ relative.transpose(0, 2, 1)
+    rays = np.concatenate((flat, ones[..., None]), axis=-1) @ right_from_left.transpose(0, 2, 1)
     ahead = rays[..., 2:] > 0.05
-    there = right.focal[:, None, None] * rays[..., :2] / np.where(ahead, rays[..., 2:], 1)
-    return np.asarray(np.where(ahead, there - pairs.right_points, _BEHIND))
+    projected = right.focal[:, None, None] * rays[..., :2] / np.where(ahead, rays[..., 2:], 1)
+    return np.asarray(np.where(ahead, projected - pairs.right_points, _BEHIND))
 
 
-def bundle_adjust(start: RotatingCameras, pairs: PointPairs) -> RotatingCameras:
-    """Turn and zoom all pictures until all pairs agree: Levenberg-Marquardt, robust."""
-    lenses, damping, prior = start, 1e-3, np.log(start.focal)
-    cost = _cost(lenses, pairs, prior)
-    for _ in range(_ROUNDS):
-        normal, slope = _equations(lenses, pairs, prior)
-        diagonal = normal.diagonal() + 1e-9
-        eased = csc_matrix(normal + coo_matrix((damping * diagonal, _both(len(diagonal)))))
-        change = np.asarray(-spsolve(eased, slope), np.float64).reshape(-1, 4)
-        moved = lenses.updated(change)
-        lower = _cost(moved, pairs, prior)
+def bundle_adjust(initial: RotatingCameras, pairs: PointPairs) -> RotatingCameras:
+    """Fit all frames to all pairs together: Levenberg-Marquardt with a Cauchy loss."""
+    cameras, damping, prior = initial, 1e-3, np.log(initial.focal)
+    cost = _cost(cameras, pairs, prior)
+    for _ in range(_MAX_ITERATIONS):
+        hessian, gradient = _normal_equations(cameras, pairs, prior)
+        diagonal = hessian.diagonal() + 1e-9
+        places = np.arange(len(diagonal))
+        damped = csc_matrix(hessian + coo_matrix((damping * diagonal, (places, places))))
+        step = np.asarray(-spsolve(damped, gradient), np.float64).reshape(-1, 4)
+        candidate = cameras.updated(step)
+        lower = _cost(candidate, pairs, prior)
         if lower < cost:
-            gained, cost, lenses = cost - lower, lower, moved
+            gained, cost, cameras = cost - lower, lower, candidate
             damping = max(damping / 10, 1e-9)
             if gained < 1e-7 * cost + 1e-12:
                 break
         elif (damping := damping * 10) > 1e8:
             break
-    return lenses
+    return cameras
 
 
 def fit_to_fixed(
-    start: RotatingCameras, fixed: RotatingCameras, pairs: PointPairs
+    initial: RotatingCameras, fixed: RotatingCameras, pairs: PointPairs
 ) -> RotatingCameras:
-    """Fit picture p to `fixed` picture p, each for itself: pairs.left is what moves."""
-    lenses = start
-    count = len(start.focal)
-    for _ in range(6):
-        miss, slopes = _slopes(lenses, fixed, pairs, sides=("left",))
-        weight = _weights(miss)
-        rows = (slopes * weight[..., None]).reshape(count, -1, 4)
-        flat = slopes.reshape(count, -1, 4)
-        normal = rows.transpose(0, 2, 1) @ flat + 1e-9 * np.eye(4)
-        normal[:, 3, 3] += 1e-3
-        right = rows.transpose(0, 2, 1) @ miss.reshape(count, -1, 1)
-        change = np.linalg.solve(normal, right)[..., 0]
-        lenses = lenses.updated(np.asarray(-change, np.float64))
-    return lenses
+    """Fit frame p to the fixed frame p, each on its own; `pairs.left` are the frames to fit."""
+    cameras = initial
+    count = len(initial.focal)
+    for _ in range(_FIT_ITERATIONS):
+        residuals, jacobian = _linearized(cameras, fixed, pairs, sides=("left",))
+        weighted = (jacobian * _weights(residuals)[..., None]).reshape(count, -1, 4)
+        hessian = weighted.transpose(0, 2, 1) @ jacobian.reshape(count, -1, 4) + 1e-9 * np.eye(4)
+        hessian[:, 3, 3] += 1e-3
+        gradient = weighted.transpose(0, 2, 1) @ residuals.reshape(count, -1, 1)
+        step = np.linalg.solve(hessian, gradient)[..., 0]
+        cameras = cameras.updated(np.asarray(-step, np.float64))
+    return cameras
 
 
-def cameras_from_homographies(matrix: Float64, key: RotatingCameras) -> RotatingCameras:
-    """First guess for pictures (N,) from how they lie in their keys: middles at (0, 0)."""
-    matrix = matrix / np.cbrt(np.linalg.det(matrix))[:, None, None]
+def cameras_from_homographies(key_from_frame: Float64, key: RotatingCameras) -> RotatingCameras:
+    """First guess for frames from their homographies (N, 3, 3); frame middles are at (0, 0)."""
+    matrix = key_from_frame / np.cbrt(np.linalg.det(key_from_frame))[:, None, None]
     middle = matrix[:, :2, :2] - matrix[:, :2, 2:] * matrix[:, 2:, :2] / matrix[:, 2:, 2:]
     zoom = np.sqrt(np.abs(np.linalg.det(middle))) / np.abs(matrix[:, 2, 2])
-    # A turned view is enlarged towards its edge: undo that by how far it is turned.
-    aside = matrix[:, :2, 2] / matrix[:, 2, 2:] / key.focal[:, None]
-    focal = key.focal * (1 + (aside**2).sum(axis=1)) ** 0.75 / zoom
+    # A rotated view is magnified towards its edge: undo that by how far it is rotated.
+    offset = matrix[:, :2, 2] / matrix[:, 2, 2:] / key.focal[:, None]
+    focal = key.focal * (1 + (offset**2).sum(axis=1)) ** 0.75 / zoom
     scaled = matrix.copy()
     scaled[:, :2, :2] *= (focal / key.focal)[:, None, None]
     scaled[:, :2, 2] /= key.focal[:, None]
@@ -118,64 +119,61 @@ def cameras_from_homographies(matrix: Float64, key: RotatingCameras) -> Rotating
     return RotatingCameras(key.rotation @ u @ v, focal)
 
 
-def _slopes(
+def _linearized(
     left: RotatingCameras,
     right: RotatingCameras,
     pairs: PointPairs,
     sides: tuple[str, ...] = ("left", "right"),
 ) -> tuple[Float64, Float64]:
-    """(P, N, 2) misses without NaN, and how each changes with the 4 parameters of each side."""
+    """Residuals (P, N, 2) without NaN, and their Jacobian (P, N, 2, 4 parameters of each side)."""
     now = reprojection_residuals(left, right, pairs)
-    count = len(now)
-    slopes = []
+    columns = []
     for side in sides:
         for axis in range(4):
-            change = np.zeros((count, 4))
-            change[:, axis] = _STEP
-            moved_left = left.updated(change) if side == "left" else left
-            moved_right = right.updated(change) if side == "right" else right
-            slopes.append((reprojection_residuals(moved_left, moved_right, pairs) - now) / _STEP)
-    slope = np.stack(slopes, axis=-1)
-    hopeless = ~(np.abs(now) < _BEHIND / 2)
-    return np.where(hopeless, 0, now), np.where(hopeless[..., None], 0, slope)
+            step = np.zeros((len(now), 4))
+            step[:, axis] = _STEP
+            moved_left = left.updated(step) if side == "left" else left
+            moved_right = right.updated(step) if side == "right" else right
+            moved = reprojection_residuals(moved_left, moved_right, pairs)
+            columns.append((moved - now) / _STEP)
+    jacobian = np.stack(columns, axis=-1)
+    unusable = ~(np.abs(now) < _BEHIND / 2)  # NaN as well
+    return np.where(unusable, 0, now), np.where(unusable[..., None], 0, jacobian)
 
 
-def _weights(miss: Float64) -> Float64:
-    """(P, N, 1) Cauchy's: what is far off hardly counts."""
-    square = (miss**2).sum(axis=-1, keepdims=True)
+def _weights(residuals: Float64) -> Float64:
+    """(P, N, 1) weights of a Cauchy loss."""
+    square = (residuals**2).sum(axis=-1, keepdims=True)
     return np.asarray(1 / (1 + square / _ROBUST_PIXELS**2))
 
 
-def _cost(lenses: RotatingCameras, pairs: PointPairs, prior: Float64) -> float:
-    miss = np.nan_to_num(reprojection_residuals(lenses[pairs.left], lenses[pairs.right], pairs))
-    square = (miss**2).sum(axis=-1) / _ROBUST_PIXELS**2
-    trust = _FOCAL_TRUST**2 * ((np.log(lenses.focal) - prior) ** 2).sum()
-    return float(_ROBUST_PIXELS**2 * np.log1p(square).sum() + trust)
+def _cost(cameras: RotatingCameras, pairs: PointPairs, prior: Float64) -> float:
+    residuals = np.nan_to_num(
+        reprojection_residuals(cameras[pairs.left], cameras[pairs.right], pairs)
+    )
+    square = (residuals**2).sum(axis=-1) / _ROBUST_PIXELS**2
+    penalty = _FOCAL_PRIOR**2 * ((np.log(cameras.focal) - prior) ** 2).sum()
+    return float(_ROBUST_PIXELS**2 * np.log1p(square).sum() + penalty)
 
 
-def _equations(
-    lenses: RotatingCameras, pairs: PointPairs, prior: Float64
+def _normal_equations(
+    cameras: RotatingCameras, pairs: PointPairs, prior: Float64
 ) -> tuple[csc_matrix, Float64]:
-    """The normal equations of all pictures' parameters."""
-    size = 4 * len(lenses.focal)
-    miss, slopes = _slopes(lenses[pairs.left], lenses[pairs.right], pairs)
-    count = len(miss)
-    rows = (slopes * _weights(miss)[..., None]).reshape(count, -1, 8)
-    blocks = rows.transpose(0, 2, 1) @ slopes.reshape(count, -1, 8)
-    sides = (rows.transpose(0, 2, 1) @ miss.reshape(count, -1, 1))[..., 0]
+    """Gauss-Newton Hessian and gradient of all frames' parameters."""
+    size = 4 * len(cameras.focal)
+    residuals, jacobian = _linearized(cameras[pairs.left], cameras[pairs.right], pairs)
+    count = len(residuals)
+    weighted = (jacobian * _weights(residuals)[..., None]).reshape(count, -1, 8)
+    blocks = weighted.transpose(0, 2, 1) @ jacobian.reshape(count, -1, 8)
+    gradients = (weighted.transpose(0, 2, 1) @ residuals.reshape(count, -1, 1))[..., 0]
     places = np.concatenate(
         (4 * pairs.left[:, None] + np.arange(4), 4 * pairs.right[:, None] + np.arange(4)), axis=1
     )
-    at = np.broadcast_to(places[:, :, None], blocks.shape).ravel()
-    to = np.broadcast_to(places[:, None, :], blocks.shape).ravel()
-    normal = coo_matrix((blocks.ravel(), (at, to)), (size, size)).tocsc()
-    slope = np.asarray(np.bincount(places.ravel(), sides.ravel(), size), np.float64)
+    rows = np.broadcast_to(places[:, :, None], blocks.shape).ravel()
+    columns = np.broadcast_to(places[:, None, :], blocks.shape).ravel()
+    hessian = coo_matrix((blocks.ravel(), (rows, columns)), (size, size)).tocsc()
+    gradient = np.asarray(np.bincount(places.ravel(), gradients.ravel(), size), np.float64)
     focal = np.arange(3, size, 4)
-    slope[focal] += _FOCAL_TRUST**2 * (np.log(lenses.focal) - prior)
-    pull = np.full(len(focal), _FOCAL_TRUST**2)
-    return normal + coo_matrix((pull, (focal, focal)), (size, size)).tocsc(), slope
-
-
-def _both(count: int) -> tuple[Int64, Int64]:
-    places = np.arange(count)
-    return places, places
+    gradient[focal] += _FOCAL_PRIOR**2 * (np.log(cameras.focal) - prior)
+    weight = np.full(len(focal), _FOCAL_PRIOR**2)
+    return hessian + coo_matrix((weight, (focal, focal)), (size, size)).tocsc(), gradient

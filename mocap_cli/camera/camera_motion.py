@@ -1,6 +1,6 @@
-"""Turning: whether and how the camera turned while somebody was followed, watched on the way.
+"""Camera motion while a person is tracked: rotation, zoom and lens, from some of the frames.
 
-Ten pictures a second are enough, since people turn cameras smoothly, and three while it stands.
+Ten frames a second are enough, since people pan smoothly, and three while the camera stands.
 """
 
 from dataclasses import dataclass
@@ -12,70 +12,72 @@ from mocap_cli.camera.camera_path import CameraPath
 from mocap_cli.camera.key_frames import KeyFrameMatcher
 from mocap_cli.camera.path_estimation import solve_camera_path
 from mocap_cli.camera.pinhole import Pinhole
-from mocap_cli.plates.rotations import path_rotations
 from mocap_cli.types import Float64
 from mocap_cli.video.probe import Image
 
-_INTERVAL = 0.1  # seconds between looks
+_INTERVAL = 0.1  # seconds between registered frames
 _STILL_INTERVAL = 0.3  # the same while the camera stands
+_ROUNDING = 1e-3  # seconds
+_LEAST_ROTATION = np.radians(3.0)  # less is a hand that shakes, or noise: the camera stands
+_LENS_ROTATION = np.radians(15.0)  # from which a pan determines the focal length
 _LEAST_ZOOM = 1.06
-_ROUNDING = 1e-3
-_NEAR = 0.2  # seconds: a cut is noticed at the next look
-_LEAST_TURN = np.radians(3.0)  # less is a hand that shakes, or noise: it stands
-_LENS_TURN = np.radians(15.0)  # from which a pan tells the lens it was filmed with
 
 
 @dataclass(frozen=True, slots=True)
 class CameraMotion:
-    """What the camera did."""
+    """How the camera moved through a video."""
 
-    path: CameraPath  # of the pictures looked at
-    largest_angle: float  # radians between the first view of a shot and any other
+    path: CameraPath  # of the registered frames
+    largest_angle: float  # radians between the first view of a part and any other
+    cuts: tuple[float, ...]  # seconds at which a part begins with a cut
 
     @property
     def rotates(self) -> bool:
-        """Whether the world is steadier when its turning is taken out."""
-        return self.largest_angle > _LEAST_TURN
+        """Whether the camera rotates by more than noise."""
+        return self.largest_angle > _LEAST_ROTATION
 
     @property
     def translates(self) -> bool:
-        """Whether it moved in a way that a turn does not explain."""
+        """Whether the camera moves in a way that rotation does not explain."""
         return "walking" in self.path.kind
 
     @property
     def zooms(self) -> bool:
-        """Whether the lens was made longer or shorter by more than noise, while it turned."""
+        """Whether the focal length changes by more than noise during a pan."""
         low, high = np.percentile(self.path.focal, (2, 98))
         return self.focal is not None and bool(high > _LEAST_ZOOM * low)
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a user should know of it."""
-        said = []
+        """What a user should know of it, one sentence each."""
+        found = []
         if self.translates:
-            said.append("the camera moves in a way that turning does not explain: taken to stand")
+            found.append(
+                "the camera does more than rotate, or too much moves in front of it:"
+                " taken as fixed there"
+            )
         if self.zooms:
-            said.append("the lens zooms: what is drawn over the video will be off")
-        return tuple(said)
+            found.append("the lens zooms: overlays on the video will be off")
+        return tuple(found)
 
     @property
     def focal(self) -> float | None:
-        """Pixels, if the camera turned far enough to tell its lens."""
-        return float(np.median(self.path.focal)) if self.largest_angle > _LENS_TURN else None
+        """Focal length in pixels, None where the camera rotated too little to determine it."""
+        return float(np.median(self.path.focal)) if self.largest_angle > _LENS_ROTATION else None
 
-    def rotations(self, times: Float64, pinhole: Pinhole, cuts: Float64) -> Float64:
-        """(T, 3, 3) from each frame's camera axes to its shot's first frame's.
+    def rotations(self, times: Float64, pinhole: Pinhole) -> Float64:
+        """(T, 3, 3) from each frame's camera axes to those of its shot's first frame.
 
-        Where the view was lost without a cut (at those seconds), the camera goes on from there.
+        Where the view was lost without a cut, the camera goes on from its last rotation.
         """
-        found = path_rotations(self.path, pinhole)
+        found = _rotations_through(self.path, pinhole)
         result, last = np.tile(np.eye(3), (len(times), 1, 1)), np.eye(3)
         begins = self.path.times[np.searchsorted(self.path.part, range(len(self.path.kind)))]
         part_of = np.searchsorted(begins, times + _ROUNDING, side="right") - 1
-        for part in range(len(begins)):
+        for part, begin in enumerate(begins):
             mine, known = part_of == part, self.path.part == part
             if known.sum() > 1 and mine.any():
-                start = np.eye(3) if (np.abs(cuts - begins[part]) < _NEAR).any() else last
+                start = np.eye(3) if float(begin) in self.cuts else last
                 between = Slerp(self.path.times[known], Rotation.from_matrix(start @ found[known]))
                 moments = np.clip(times[mine], *self.path.times[known][[0, -1]])
                 result[mine] = between(moments).as_matrix()
@@ -83,26 +85,38 @@ class CameraMotion:
         return result
 
     def zoom_factors(self, times: Float64) -> Float64:
-        """(T,) by how much longer than usual the lens was."""
-        length = np.exp(np.interp(times, self.path.times, np.log(self.path.focal)))
-        return np.asarray(length / np.median(self.path.focal))
+        """(T,) focal length over the median focal length."""
+        focal = np.exp(np.interp(times, self.path.times, np.log(self.path.focal)))
+        return np.asarray(focal / np.median(self.path.focal))
 
 
 class CameraMotionEstimator:
-    """Looks at some of the pictures of a video as they go by."""
+    """Registers some of the frames of a video as they are decoded."""
 
     def __init__(self) -> None:
-        self._watch = KeyFrameMatcher()
+        self._matcher = KeyFrameMatcher()
         self._due = -np.inf
 
-    def add(self, image: Image, time: float) -> None:
-        """Look at the picture if it is time to."""
-        if time >= self._due - _ROUNDING:
-            self._watch.add(image, time)
-            self._due = time + (_STILL_INTERVAL if self._watch.is_still else _INTERVAL)
+    def add(self, image: Image, time: float, cut: bool) -> None:
+        """Register the frame if it is due, or begins another shot."""
+        if cut or time >= self._due - _ROUNDING:
+            self._matcher.add(image, time, cut)
+            self._due = time + (_STILL_INTERVAL if self._matcher.is_still else _INTERVAL)
 
     def estimate(self, focal: float | None) -> CameraMotion:
-        """What all pictures together tell; `focal` in pixels, where it is known."""
-        path = solve_camera_path(self._watch.matches, focal)
-        turned = Rotation.from_matrix(path.rotations()).magnitude()
-        return CameraMotion(path, float(turned.max()))
+        """Solve for the camera motion; `focal` in pixels, where it is known."""
+        matches = self._matcher.matches
+        path = solve_camera_path(matches, focal)
+        angles = Rotation.from_matrix(path.rotations()).magnitude()
+        cuts = tuple(time for time, reason in matches.breaks if reason == "cut")
+        return CameraMotion(path, float(angles.max()), cuts)
+
+
+def _rotations_through(path: CameraPath, pinhole: Pinhole) -> Float64:
+    """(N, 3, 3) rotations of a path as seen through `pinhole`.
+
+    A focal length that is assumed too short makes rotations larger.
+    """
+    factor = float(np.median(path.focal)) / pinhole.focal
+    vectors = Rotation.from_matrix(path.rotations()).as_rotvec()
+    return np.asarray(Rotation.from_rotvec(vectors * factor).as_matrix())

@@ -1,4 +1,4 @@
-"""Path: how the camera moved through a video, frame by frame."""
+"""Camera path: rotation and focal length of a camera, frame by frame."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,16 +8,16 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from mocap_cli.types import Bool, Float64, Int64
 
-CameraKind = Literal["fixed", "turning", "walking"]
+_CameraKind = Literal["fixed", "turning", "walking"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CameraPath:
-    """Where each frame looks.
+    """Orientation and lens of the camera at each frame.
 
-    `rays_from_frame` takes a displayed pixel (x, y, 1) to a direction in the axes common to a
-    part: X right, Y down, Z ahead. Frames that could not be matched are not `known`, and lie
-    between those that could.
+    `rays_from_frame` maps a displayed pixel (x, y, 1) to a direction in the axes common to a
+    part: X right, Y down, Z ahead. Frames that could not be matched are not `known` and are
+    interpolated.
     """
 
     size: tuple[int, int]  # displayed pixels
@@ -25,75 +25,76 @@ class CameraPath:
     part: Int64  # (T,) frames of one part share their axes; a cut begins another part
     known: Bool  # (T,)
     rays_from_frame: Float64  # (T, 3, 3)
-    focal: Float64  # (T,) pixels; as sure as the camera turned far
-    gain: Float64  # (T, 3) how much brighter a frame is than its part, red, green and blue
-    kind: tuple[CameraKind, ...]  # of each part; a walking camera has rays of no true scale
-    off: tuple[float, ...]  # pixels that points usually miss in each part
+    focal: Float64  # (T,) pixels; the further the camera rotates, the more certain
+    gain: Float64  # (T, 3) brightness against the part, red, green and blue
+    kind: tuple[_CameraKind, ...]  # of each part; the rays of a walking camera have no true scale
+    reprojection_error: tuple[float, ...]  # pixels, 68 % of the points of each part are within
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         T = len(self.times)
-        wanted = {
+        shapes = {
             "part": (T,),
             "known": (T,),
             "rays_from_frame": (T, 3, 3),
             "focal": (T,),
             "gain": (T, 3),
         }
-        for name, shape in wanted.items():
+        for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
-                raise ValueError(f"{name} is {getattr(self, name).shape}, wanted {shape}")
-        if T == 0 or len(self.kind) != self.part[-1] + 1 or len(self.off) != len(self.kind):
+                raise ValueError(f"{name} is {getattr(self, name).shape}, not {shape}")
+        if T == 0 or len(self.kind) != self.part[-1] + 1:
             raise ValueError("give at least one frame, and a kind for each part")
+        if len(self.reprojection_error) != len(self.kind):
+            raise ValueError("give a reprojection error for each part")
 
     @property
     def moves(self) -> bool:
-        """Whether the camera turns, zooms or walks anywhere."""
+        """Whether the camera rotates, zooms or translates in any part."""
         return any(kind != "fixed" for kind in self.kind)
 
     def frame_at(self, time: float) -> int:
-        """The frame nearest to that second."""
+        """Index of the frame nearest to that second."""
         later = int(np.clip(np.searchsorted(self.times, time), 1, max(len(self.times) - 1, 1)))
         if len(self.times) == 1:
             return 0
         return later - int(time - self.times[later - 1] < self.times[later] - time)
 
     def homography(self, frame: int, other: int) -> Float64:
-        """(3, 3) from the pixels of one frame to those of another of the same part."""
+        """(3, 3) from the pixels of one frame to those of another frame of the same part."""
         matrix = np.linalg.inv(self.rays_from_frame[other]) @ self.rays_from_frame[frame]
         return np.asarray(matrix / matrix[2, 2])
 
     def rotations(self) -> Float64:
-        """(T, 3, 3) each frame's camera axes (X right, Y up, Z back) to the part's first frame's.
+        """(T, 3, 3) from each frame's camera axes (X right, Y up, Z back) to the first of its part.
 
-        Frames in between known ones turn evenly; a walking camera is taken to keep its direction.
+        Frames between known ones are interpolated; a walking camera is taken as fixed.
         """
         result = np.tile(np.eye(3), (len(self.times), 1, 1))
         for part, kind in enumerate(self.kind):
             frames = np.flatnonzero(self.part == part)
             if kind == "turning":
-                result[frames] = self._turns(frames)
+                result[frames] = self._part_rotations(frames)
         return result
 
-    def _turns(self, frames: Int64) -> Float64:
-        """Camera axes of some frames to those of the first of them."""
+    def _part_rotations(self, frames: Int64) -> Float64:
         known = frames[self.known[frames]]
-        turn = self.rays_from_frame[known] @ intrinsic_matrices(self.focal[known], self.size)
+        rotations = self.rays_from_frame[known] @ intrinsic_matrices(self.focal[known], self.size)
         flip = np.diag([1.0, -1.0, -1.0])
-        turns = Rotation.from_matrix(flip @ turn @ flip)
+        keys = Rotation.from_matrix(flip @ rotations @ flip)
         if len(known) == 1:
             return np.tile(np.eye(3), (len(frames), 1, 1))
         times = np.clip(self.times[frames], self.times[known[0]], self.times[known[-1]])
-        whole = Slerp(self.times[known], turns)(times)
-        return np.asarray((whole[0].inv() * whole).as_matrix())
+        every = Slerp(self.times[known], keys)(times)
+        return np.asarray((every[0].inv() * every).as_matrix())
 
 
 def fixed_camera_path(
     times: Float64, part: Int64, size: tuple[int, int], focal: float
 ) -> CameraPath:
-    """The path of a camera that does not move."""
+    """Path of a camera that does not move."""
     T, parts = len(times), int(part[-1]) + 1
-    fixed: tuple[CameraKind, ...] = ("fixed",)
+    fixed: tuple[_CameraKind, ...] = ("fixed",)
     rays = np.linalg.inv(intrinsic_matrices(np.array([focal]), size))
     return CameraPath(
         size=size,
@@ -104,13 +105,13 @@ def fixed_camera_path(
         focal=np.full(T, focal),
         gain=np.ones((T, 3)),
         kind=fixed * parts,
-        off=(0.0,) * parts,
+        reprojection_error=(0.0,) * parts,
     )
 
 
 def intrinsic_matrices(focal: Float64, size: tuple[int, int]) -> Float64:
-    """(N, 3, 3) from rays to displayed pixels, a pixel's middle at +0.5."""
-    lens = np.zeros((len(focal), 3, 3))
-    lens[:, 0, 0] = lens[:, 1, 1] = focal
-    lens[:, :2, 2], lens[:, 2, 2] = np.array(size) / 2, 1
-    return lens
+    """(N, 3, 3) from rays to displayed pixels; the middle of a pixel is at +0.5."""
+    matrices = np.zeros((len(focal), 3, 3))
+    matrices[:, 0, 0] = matrices[:, 1, 1] = focal
+    matrices[:, :2, 2], matrices[:, 2, 2] = np.array(size) / 2, 1
+    return matrices

@@ -1,7 +1,7 @@
-"""Watch the camera: how every picture of a video lies in a few key pictures, in one pass.
+"""Key frames: register every frame of a video to a few key frames, in one pass.
 
-Pictures are matched to a key picture and not to the picture before, so that errors add up with
-the number of key pictures only; coming back to where the camera was finds the old key picture.
+Frames are registered to a key frame and not to the frame before, so that drift grows with the
+number of key frames only; a camera that comes back finds its old key frame.
 """
 
 from collections.abc import Callable
@@ -13,131 +13,135 @@ import numpy as np
 from mocap_cli.camera.frame_matching import (
     Registration,
     SiftFeatures,
-    apply_homography,
     detect_corners,
     detect_features,
-    frame_corners,
     match_features,
+    track_corners,
+)
+from mocap_cli.camera.homography import (
+    apply_homography,
+    frame_corners,
     overlap_share,
     roll_and_zoom,
-    track_corners,
 )
 from mocap_cli.types import Float32, Float64, UInt8
 from mocap_cli.video.probe import Image
-from mocap_cli.video.shots import CutDetector
 
-_LONG_SIDE = 640  # pixels of the reduced pictures
-_CELL = 8  # pixels of the reduced picture in one of the tints
-POINTS_PER_FRAME = 16  # points kept of every picture: few, so that an hour fits in memory
-_KEEP_OVERLAP = 0.62  # a key picture serves as long as that much of a picture lies in it
-_WELCOME_OVERLAP = 0.75
+_LONG_SIDE = 640  # pixels of the reduced frames
+_CELL = 8  # reduced pixels in one cell of the colour grid
+_POINTS_PER_FRAME = 16  # points kept of every frame: few, so that an hour fits in memory
+_KEEP_OVERLAP = 0.62  # a key frame is used while a frame overlaps it by this share
+_RETURN_OVERLAP = 0.75  # from which an older key frame is used again
 _KEEP_ZOOM = 1.2
 _KEEP_ROLL = 0.15  # radians
 _KEEP_POINTS = 40
-_STILL_PIXELS = 0.25  # of the reduced picture
-_LOST_SECONDS = 0.5  # after which what follows is a part of its own
-_MOST_KEYS = 400  # 100 MB of reduced pictures; beyond, old ones serve as well as they can
-_MOST_SOUGHT = 8  # key pictures that are compared when the camera was lost
+_STILL_PIXELS = 0.25  # of the reduced frame
+_LOST_SECONDS = 0.5  # after which unmatched frames begin a new part
+_MAX_KEY_FRAMES = 400  # 100 MB of reduced frames; beyond, old ones are used as well as they can be
+_MAX_CANDIDATES = 8  # key frames that are compared by SIFT when tracking is lost
+_NO_PAIRS = np.full((_POINTS_PER_FRAME, 4), np.nan, np.float32)
 
-MaskPeople = Callable[[Image], UInt8 | None]
+_MaskPeople = Callable[[Image], UInt8 | None]
+"""Gives (H, W) 0 where a person is, else 255."""
 
 
 @dataclass(slots=True, eq=False)
 class KeyFrame:
-    """A picture that others are matched to."""
+    """A frame that others are registered to."""
 
-    gray: UInt8
-    mask: UInt8 | None
-    points: Float32  # (N, 2)
+    gray: UInt8  # reduced
+    mask: UInt8 | None  # 0 where a person is, else 255
+    points: Float32  # (N, 2) corners
     part: int
-    parent: int  # the key picture it was matched to, -1 for the first of a part
-    first_from_key: Float64  # (3, 3) chained within the part
-    log_colour: Float32  # (h, w, 3) logarithms of its colours, much reduced
-    log_gain: Float64  # (3,) than the part's first key picture, logarithms
+    parent: int  # the key frame it is registered to, -1 for the first of a part
+    first_from_key: Float64  # (3, 3) homography to the part's first key frame, chained
+    log_colour: Float32  # (h, w, 3) logarithms of the colours, one cell each
+    log_gain: Float64  # (3,) brightness against the part's first key frame, logarithms
     _features: SiftFeatures | None = None
 
     @property
     def features(self) -> SiftFeatures:
-        """Its SIFT features, found when they are first asked for."""
+        """SIFT features, computed on first use."""
         if self._features is None:
             self._features = detect_features(self.gray, self.mask)
         return self._features
 
 
 @dataclass(slots=True, eq=False)
-class FrameMatch:
-    """What one picture says about the camera."""
+class _FrameMatch:
+    """How one frame was registered."""
 
     time: float  # seconds
     part: int
-    key: int  # -1 where nothing could be matched
-    pairs: Float32  # (WITNESSES, 4) x, y here and x, y in the key picture, reduced pixels
-    inlier_ratio: float  # of its points that agree on a homography
-    inlier_count: int  # points that agree
-    log_gain: Float64  # (3,) than the part's first key picture, logarithms; NaN where not known
+    key: int  # index of the key frame, -1 where none matched
+    pairs: Float32  # (N, 4) inliers: x, y in the frame and x, y in the key frame, reduced pixels
+    inlier_ratio: float
+    inlier_count: int
+    log_gain: Float64  # (3,) brightness against the part's first key frame; NaN where not matched
 
 
 @dataclass(slots=True)
 class KeyFrameMatches:
-    """Everything that was noted of a video."""
+    """The key frames of a video and the registration of every frame."""
 
     size: tuple[int, int] = (0, 0)  # displayed pixels
     scale: float = 1.0  # displayed pixels in one reduced pixel
     key_frames: list[KeyFrame] = field(default_factory=list)
-    frames: list[FrameMatch] = field(default_factory=list)
-    breaks: list[tuple[float, str]] = field(default_factory=list)  # seconds, why a part began
+    frames: list[_FrameMatch] = field(default_factory=list)
+    breaks: list[tuple[float, str]] = field(default_factory=list)  # seconds, why a part begins
 
     @property
     def reduced_size(self) -> tuple[int, int]:
-        """Width and height of the reduced pictures."""
+        """Width and height of the reduced frames."""
         return self.key_frames[0].gray.shape[1], self.key_frames[0].gray.shape[0]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Frame:
+    """A frame to register."""
+
+    image: Image
+    time: float
+    gray: UInt8  # reduced
+    log_colour: Float32  # (h, w, 3)
+
+
 class KeyFrameMatcher:
-    """Takes the pictures of a video one after the other.
+    """Registers frames one after the other; only key frames are kept and masked."""
 
-    `freeing` tells where no person is (0 there, else 255), and is asked for key pictures only.
-    """
-
-    def __init__(self, freeing: MaskPeople | None = None) -> None:
+    def __init__(self, mask_people: _MaskPeople | None = None) -> None:
         self.matches = KeyFrameMatches()
-        self._freeing = freeing
-        self._cuts = CutDetector()
+        self._mask_people = mask_people
         self._part = -1
         self._key = -1
-        self._seen_at = 0.0
-        self._first_from: list[Float64] = []  # of the last two pictures, in the part's first key
-        self._brighter = np.zeros(3)  # of the last picture
+        self._matched_at = 0.0  # seconds
+        self._first_from: list[Float64] = []  # of the last two frames, to the part's first key
+        self._log_gain = np.zeros(3)  # of the last frame
 
     @property
     def is_still(self) -> bool:
-        """Whether the last two pictures show the same view."""
+        """Whether the last two frames show the same view."""
         if len(self._first_from) < 2:
             return False
-        before, now = (
-            apply_homography(h, frame_corners(self.matches.reduced_size)) for h in self._first_from
-        )
+        corners = frame_corners(self.matches.reduced_size)
+        before, now = (apply_homography(matrix, corners) for matrix in self._first_from)
         return bool(np.abs(now - before).max() < _STILL_PIXELS)
 
-    def add(self, image: Image, time: float) -> None:
-        """Note where the camera looks in the next picture."""
-        gray, tint = self._reduced(image)
-        cut = self._cuts.is_cut(image)
+    def add(self, image: Image, time: float, cut: bool) -> None:
+        """Register the next frame; a cut begins a new part."""
+        frame = self._reduced(image, time)
         if self._part < 0 or cut:
-            self._begin(image, gray, tint, time, "cut" if cut else "")
-            return
-        link = self._linked(gray)
-        if link is None:
-            self._miss(image, gray, tint, time)
-            return
-        self._note(time, link, tint)
-        if not self._serves(link):
-            self._change_key(image, gray, tint)
+            self._begin_part(frame, "cut" if cut else "")
+        elif (found := self._register(frame.gray)) is None:
+            self._record_unmatched(frame)
+        else:
+            self._record(frame, found)
+            if not self._is_good_reference(found):
+                self._change_key_frame(frame)
 
-    def _reduced(self, image: Image) -> tuple[UInt8, Float32]:
-        """Small and grey, and the logarithms of its colours, smaller still."""
+    def _reduced(self, image: Image, time: float) -> _Frame:
         height, width = image.shape[:2]
-        # The same factor both ways, so that a turned picture stays similar to itself.
+        # The same factor both ways, so that a rolled frame stays similar to itself.
         shrink = min(1.0, _LONG_SIDE / max(width, height))
         size = (max(round(width * shrink), 1), max(round(height * shrink), 1))
         if not self.matches.key_frames:
@@ -149,144 +153,146 @@ class KeyFrameMatcher:
             small = _resized(small, size)
         self.matches.scale = width / size[0]
         cells = (-(-size[0] // _CELL), -(-size[1] // _CELL))
-        tint = np.log(cv2.resize(small, cells, interpolation=cv2.INTER_AREA) + np.float32(4))
-        return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)), tint
+        mean = cv2.resize(small, cells, interpolation=cv2.INTER_AREA)
+        gray = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+        return _Frame(image, time, gray, np.log(mean + np.float32(4)))
 
-    def _begin(self, image: Image, gray: UInt8, tint: Float32, time: float, why: str) -> None:
+    def _begin_part(self, frame: _Frame, reason: str) -> None:
         self._part += 1
-        if why:
-            self.matches.breaks.append((time, why))
-        self._first_from, self._brighter = [np.eye(3)], np.zeros(3)
-        self._key = self._add_key(image, gray, tint, -1)
-        self._note(
-            time, Registration(np.eye(3), self.matches.key_frames[self._key].points, 1.0, 1.0), tint
-        )
+        if reason:
+            self.matches.breaks.append((frame.time, reason))
+        self._first_from, self._log_gain = [np.eye(3)], np.zeros(3)
+        self._key = self._add_key_frame(frame, -1)
+        points = self.matches.key_frames[self._key].points
+        self._record(frame, Registration(np.eye(3), points, 1.0))
 
-    def _add_key(self, image: Image, gray: UInt8, tint: Float32, parent: int) -> int:
-        free = None
-        if self._freeing is not None and (found := self._freeing(image)) is not None:
-            size = gray.shape[::-1]
-            free = np.asarray(cv2.resize(found, size, interpolation=cv2.INTER_NEAREST), np.uint8)
-        points = detect_corners(gray, free)
-        key = KeyFrame(
-            gray, free, points, self._part, parent, self._first_from[-1], tint, self._brighter
-        )
-        self.matches.key_frames.append(key)
+    def _add_key_frame(self, frame: _Frame, parent: int) -> int:
+        mask = None
+        if self._mask_people is not None and (found := self._mask_people(frame.image)) is not None:
+            size = frame.gray.shape[::-1]
+            mask = np.asarray(cv2.resize(found, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+        points, first_from = detect_corners(frame.gray, mask), self._first_from[-1]
+        self.matches.key_frames.append(
+            KeyFrame(
+                frame.gray, mask, points, self._part, parent, first_from,
+                frame.log_colour, self._log_gain,
+            )
+        )  # fmt: skip
         return len(self.matches.key_frames) - 1
 
-    def _linked(self, gray: UInt8) -> Registration | None:
-        """How the picture lies in the current key picture, or else in any other."""
+    def _register(self, gray: UInt8) -> Registration | None:
+        """Register a frame to the current key frame, else to another, which becomes current."""
         key = self.matches.key_frames[self._key]
         size = self.matches.reduced_size
         last = self._first_from[-1]
-        moving = last @ np.linalg.inv(self._first_from[0]) @ last
-        back = np.linalg.inv(key.first_from_key)
+        moving = last @ np.linalg.inv(self._first_from[0]) @ last  # at the same speed
+        key_from_first = np.linalg.inv(key.first_from_key)
         for guess in (moving, last):
-            link = track_corners(key.gray, key.points, gray, back @ guess, size)
-            if link is not None:
-                return link
-        seen = detect_features(gray)
-        for index in self._near_keys():
+            found = track_corners(key.gray, key.points, gray, key_from_first @ guess, size)
+            if found is not None:
+                return found
+        features = detect_features(gray)
+        for index in self._candidates():
             other = self.matches.key_frames[index]
-            link = match_features(other.features, seen, size)
-            if link is not None:
+            matched = match_features(other.features, features, size)
+            if matched is not None:
                 self._key = index
-                start = link.key_from_frame
+                start = matched.key_from_frame
                 finer = track_corners(other.gray, other.points, gray, start, size)
-                return finer or link
+                return finer or matched
         return None
 
-    def _near_keys(self) -> list[int]:
-        """Key pictures of this part, the current one first, then the last ones."""
-        mine = [i for i, key in enumerate(self.matches.key_frames) if key.part == self._part]
-        others = [i for i in reversed(mine) if i != self._key]
-        return [self._key, *others][:_MOST_SOUGHT]
+    def _candidates(self) -> list[int]:
+        """Key frames of this part, the current one first, then the latest."""
+        own = [i for i, key in enumerate(self.matches.key_frames) if key.part == self._part]
+        others = [i for i in reversed(own) if i != self._key]
+        return [self._key, *others][:_MAX_CANDIDATES]
 
-    def _note(self, time: float, link: Registration, tint: Float32) -> None:
+    def _record(self, frame: _Frame, found: Registration) -> None:
         key = self.matches.key_frames[self._key]
-        pairs = np.full((POINTS_PER_FRAME, 4), np.nan, np.float32)
-        if len(link.points):
-            here = _spread(link.points)
-            pairs = np.concatenate((here, apply_homography(link.key_from_frame, here)), axis=1)
-        self._brighter = key.log_gain + _brighter(tint, key.log_colour, link)
-        said = link.inlier_ratio, len(link.points), self._brighter
-        pairs = pairs.astype(np.float32)
-        self.matches.frames.append(FrameMatch(time, self._part, self._key, pairs, *said))
-        self._seen_at = time
-        first_from = key.first_from_key @ link.key_from_frame
+        pairs = _NO_PAIRS
+        if len(found.points):
+            points = _spread_out(found.points)
+            there = apply_homography(found.key_from_frame, points)
+            pairs = np.concatenate((points, there), axis=1).astype(np.float32)
+        self._log_gain = key.log_gain + _log_gain(frame.log_colour, key.log_colour, found)
+        quality = found.inlier_ratio, len(found.points), self._log_gain
+        self.matches.frames.append(_FrameMatch(frame.time, self._part, self._key, pairs, *quality))
+        self._matched_at = frame.time
+        first_from = key.first_from_key @ found.key_from_frame
         self._first_from = [self._first_from[-1], first_from / first_from[2, 2]]
 
-    def _miss(self, image: Image, gray: UInt8, tint: Float32, time: float) -> None:
-        """Nothing matched: wait for better pictures, and begin a new part when none come."""
-        flat = len(self.matches.key_frames[self._key].points) < _KEEP_POINTS
-        if time - self._seen_at > _LOST_SECONDS and not (flat and _is_flat(gray)):
-            self._begin(image, gray, tint, time, "lost")
+    def _record_unmatched(self, frame: _Frame) -> None:
+        """Wait for frames that match, and begin a new part when none come."""
+        points = self.matches.key_frames[self._key].points
+        lost = frame.time - self._matched_at > _LOST_SECONDS
+        if lost and max(len(points), len(detect_corners(frame.gray))) >= _KEEP_POINTS:
+            self._begin_part(frame, "lost")
             return
-        nothing = np.full((POINTS_PER_FRAME, 4), np.nan, np.float32)
         self.matches.frames.append(
-            FrameMatch(time, self._part, -1, nothing, 0.0, 0, np.full(3, np.nan))
+            _FrameMatch(frame.time, self._part, -1, _NO_PAIRS, 0.0, 0, np.full(3, np.nan))
         )
         self._first_from = self._first_from[-1:]
 
-    def _serves(self, link: Registration) -> bool:
-        """Whether the key picture is still like enough to what the camera sees."""
+    def _is_good_reference(self, found: Registration) -> bool:
+        """Whether the current key frame is still similar enough to the frame."""
         size = self.matches.reduced_size
-        roll, zoom = roll_and_zoom(link.key_from_frame, size)
         return (
-            overlap_share(link.key_from_frame, size) > _KEEP_OVERLAP
-            and 1 / _KEEP_ZOOM < zoom < _KEEP_ZOOM
-            and abs(roll) < _KEEP_ROLL
-            and (len(link.points) > _KEEP_POINTS or link.inlier_ratio > 0.8)
+            overlap_share(found.key_from_frame, size) > _KEEP_OVERLAP
+            and _is_similar(found.key_from_frame, size)
+            and (len(found.points) > _KEEP_POINTS or found.inlier_ratio > 0.8)
         )
 
-    def _change_key(self, image: Image, gray: UInt8, tint: Float32) -> None:
-        """Go on with a key picture seen before, or make this picture one."""
-        known = self._welcoming()
-        if known >= 0 or len(self.matches.key_frames) >= _MOST_KEYS:
-            self._key = known if known >= 0 else self._key
-            return
-        self._key = self._add_key(image, gray, tint, self._key)
+    def _change_key_frame(self, frame: _Frame) -> None:
+        """Go back to an older key frame, or make this frame one."""
+        known = self._best_known_key_frame()
+        if known >= 0:
+            self._key = known
+        elif len(self.matches.key_frames) < _MAX_KEY_FRAMES:
+            self._key = self._add_key_frame(frame, self._key)
 
-    def _welcoming(self) -> int:
-        """The key picture in which most of the present one lies, -1 if none holds enough."""
-        size, best, most = self.matches.reduced_size, -1, _WELCOME_OVERLAP
+    def _best_known_key_frame(self) -> int:
+        """The key frame that overlaps the last frame most, -1 if none overlaps enough."""
+        size, best, most = self.matches.reduced_size, -1, _RETURN_OVERLAP
         for index, key in enumerate(self.matches.key_frames):
             if key.part != self._part or index == self._key:
                 continue
-            relative = np.linalg.inv(key.first_from_key) @ self._first_from[-1]
-            roll, zoom = roll_and_zoom(relative, size)
-            alike = 1 / _KEEP_ZOOM < zoom < _KEEP_ZOOM and abs(roll) < _KEEP_ROLL
-            if alike and (share := overlap_share(relative, size)) > most:
-                best, most = index, share
+            key_from_frame = np.linalg.inv(key.first_from_key) @ self._first_from[-1]
+            if _is_similar(key_from_frame, size):
+                share = overlap_share(key_from_frame, size)
+                if share > most:
+                    best, most = index, share
         return best
 
 
-def _is_flat(gray: UInt8) -> bool:
-    return len(detect_corners(gray)) < _KEEP_POINTS
+def _is_similar(matrix: Float64, size: tuple[int, int]) -> bool:
+    """Whether roll and zoom are small enough to track corners."""
+    roll, zoom = roll_and_zoom(matrix, size)
+    return 1 / _KEEP_ZOOM < zoom < _KEEP_ZOOM and abs(roll) < _KEEP_ROLL
 
 
-def _spread(points: Float32) -> Float32:
-    """(WITNESSES, 2) some of the points, far from each other."""
-    if len(points) <= POINTS_PER_FRAME:
-        return np.resize(points, (POINTS_PER_FRAME, 2))
+def _spread_out(points: Float32) -> Float32:
+    """(_POINTS_PER_FRAME, 2) of the points, far from each other."""
+    if len(points) <= _POINTS_PER_FRAME:
+        return np.resize(points, (_POINTS_PER_FRAME, 2))
     chosen = [int(np.argmin(points.sum(axis=1)))]
     distance = np.full(len(points), np.inf)
-    for _ in range(POINTS_PER_FRAME - 1):
+    for _ in range(_POINTS_PER_FRAME - 1):
         distance = np.minimum(distance, ((points - points[chosen[-1]]) ** 2).sum(axis=1))
         chosen.append(int(distance.argmax()))
     return points[chosen]
 
 
-def _brighter(tint: Float32, key_tint: Float32, link: Registration) -> Float64:
-    """(3,) by how much the agreeing points are brighter than in the key picture, logarithms."""
-    if not len(link.points):
+def _log_gain(log_colour: Float32, key_log_colour: Float32, found: Registration) -> Float64:
+    """(3,) brightness of the inliers against the key frame, logarithms."""
+    if not len(found.points):
         return np.zeros(3)
-    limit = np.array(tint.shape[1::-1]) - 1
+    limit = np.array(log_colour.shape[1::-1]) - 1
     here, there = (
         np.clip(points.astype(np.int64) // _CELL, 0, limit)
-        for points in (link.points, apply_homography(link.key_from_frame, link.points))
+        for points in (found.points, apply_homography(found.key_from_frame, found.points))
     )
-    difference = tint[here[:, 1], here[:, 0]] - key_tint[there[:, 1], there[:, 0]]
+    difference = log_colour[here[:, 1], here[:, 0]] - key_log_colour[there[:, 1], there[:, 0]]
     return np.asarray(np.median(difference, axis=0), np.float64)
 
 

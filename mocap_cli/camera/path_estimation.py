@@ -1,8 +1,12 @@
-"""Solve: from what was noted of a video to the path of its camera, closed where it came back."""
+"""Camera path estimation: rotation and focal length of every frame from its key frame matches.
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+Key frames are solved together by bundle adjustment, so that loops close where the camera came
+back; then every frame is fitted to its key frame.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 
@@ -14,249 +18,270 @@ from mocap_cli.camera.bundle_adjustment import (
     fit_to_fixed,
     reprojection_residuals,
 )
-from mocap_cli.camera.camera_path import (
-    CameraKind,
-    CameraPath,
-    fixed_camera_path,
-    intrinsic_matrices,
+from mocap_cli.camera.camera_path import CameraPath, fixed_camera_path, intrinsic_matrices
+from mocap_cli.camera.frame_matching import Registration, match_features, track_corners
+from mocap_cli.camera.homography import (
+    apply_homography,
+    frame_corners,
+    overlap_share,
+    solve_homography,
 )
-from mocap_cli.camera.frame_matching import apply_homography
-from mocap_cli.camera.key_frame_pairs import match_key_frames
-from mocap_cli.camera.key_frames import KeyFrame, KeyFrameMatcher, KeyFrameMatches, MaskPeople
+from mocap_cli.camera.key_frames import KeyFrame, KeyFrameMatches
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.types import Bool, Float64, Int64
-from mocap_cli.video.probe import Image
 
-_STILL_PIXELS = 1.5  # of the reduced picture: what shifts less stands, compression moves it so
-_PARALLAX_PIXELS = 1.2  # of the reduced picture
-_PARALLAX_SHARE = 0.5  # of the points that agree on one homography
-_LIKELY_ZOOM = 6.0  # a frame whose lens is that many times longer than usual was not understood
-_AT_ONCE = 4096  # frames fitted together, so that an hour fits in memory
-
-
-class _TimedImage(Protocol):
-    """What is needed of a frame; `video.reader.Frame` has it."""
-
-    @property
-    def time(self) -> float:
-        """Seconds."""
-
-    @property
-    def image(self) -> Image:
-        """(H, W, 3) RGB as displayed."""
+# Pixels of the reduced frame.
+_FIXED_PIXELS = 1.5  # a camera whose points shift less is fixed: compression moves them so far
+_PARALLAX_PIXELS = 1.2  # reprojection error from which rotation does not explain the motion
+_PARALLAX_RATIO = 0.5  # inlier ratio below which it does not either
+_TYPICAL = 68  # percentile
+_LARGEST_ZOOM = 6.0  # times the median focal length, beyond which a frame is a wrong match
+_FRAMES_AT_ONCE = 4096  # fitted together, so that an hour fits in memory
+_PAIR_POINTS = 160  # per pair of key frames
+_LOOPS_PER_KEY = 8
+_LOOP_OVERLAP = 0.25
+_LARGEST_DRIFT = 0.15  # of the frame, by which chained homographies may be off in a loop
 
 
-def estimate_camera_path(
-    frames: Iterable[_TimedImage],
-    focal: float | None = None,
-    freeing: MaskPeople | None = None,
-    on_frame: Callable[[int], None] = lambda done: None,
-) -> CameraPath:
-    """How the camera moved, from the frames of a video; none of them is kept."""
-    watch = KeyFrameMatcher(freeing)
-    for done, frame in enumerate(frames, start=1):
-        watch.add(frame.image, frame.time)
-        on_frame(done)
-    return solve_camera_path(watch.matches, focal)
-
-
-def solve_camera_path(watched: KeyFrameMatches, focal: float | None = None) -> CameraPath:
-    """Close the loops, and place every frame by its key picture."""
-    focal = focal or Pinhole.guess(*watched.size).focal
-    parts = [_solve_part(watched, part, focal) for part in range(watched.frames[-1].part + 1)]
+def solve_camera_path(matches: KeyFrameMatches, focal: float | None = None) -> CameraPath:
+    """Solve each part; `focal` in pixels is the initial value, None assumes that of a phone."""
+    focal = focal or Pinhole.guess(*matches.size).focal
+    parts = [_solve_part(matches, part, focal) for part in range(matches.frames[-1].part + 1)]
     joined = {
         name: np.concatenate([getattr(path, name) for path in parts])
         for name in ("times", "known", "rays_from_frame", "focal", "gain")
     }
     return CameraPath(
-        size=watched.size,
-        part=np.array([w.part for w in watched.frames]),
+        size=matches.size,
+        part=np.array([frame.part for frame in matches.frames]),
         kind=tuple(path.kind[0] for path in parts),
-        off=tuple(path.off[0] for path in parts),
-        warnings=(*_said_once(parts), *_breaks(watched)),
+        reprojection_error=tuple(path.reprojection_error[0] for path in parts),
+        warnings=(*_worst_warnings(parts), *_breaks(matches)),
         **joined,
     )
 
 
-def _said_once(parts: Sequence[CameraPath]) -> tuple[str, ...]:
-    """What is wrong with parts, the worst of its kind: ten parts walk no more than one."""
-    worst = sorted(parts, key=lambda path: -path.off[0])
-    return tuple(
-        {path.kind[0]: warning for path in worst[::-1] for warning in path.warnings}.values()
-    )
+def _worst_warnings(parts: Sequence[CameraPath]) -> tuple[str, ...]:
+    """One warning for each kind of camera, that of its worst part."""
+    worst_last = sorted(parts, key=lambda path: path.reprojection_error[0])
+    by_kind = {path.kind[0]: warning for path in worst_last for warning in path.warnings}
+    return tuple(by_kind.values())
 
 
-def _breaks(watched: KeyFrameMatches) -> Iterator[str]:
+def _breaks(matches: KeyFrameMatches) -> Iterator[str]:
     """Why and when parts begin."""
-    said = {"cut": "the picture is cut at", "lost": "the view was lost before"}
-    for why, told in said.items():
-        times = [f"{time:.2f}" for time, reason in watched.breaks if reason == why]
+    reasons = {"cut": "the video cuts at", "lost": "frames could not be matched before"}
+    for reason, text in reasons.items():
+        times = [f"{time:.2f}" for time, why in matches.breaks if why == reason]
         if times:
             begins = "a new part begins" if len(times) == 1 else "new parts begin"
-            yield f"{told} {', '.join(times)} s: {begins}"
+            yield f"{text} {', '.join(times)} s: {begins}"
 
 
 @dataclass(frozen=True, slots=True)
-class _Shot:
-    """What was noted of one part; points are measured from the reduced pictures' middles."""
+class _Part:
+    """The frame matches of one part; points are measured from the middle of the reduced frame."""
 
     times: Float64  # (T,)
-    known: Bool  # (T,) matched to a key picture; N of them
-    of_key: Int64  # (N,)
-    pairs: Float64  # (N, WITNESSES, 4)
+    known: Bool  # (T,) matched to a key frame; N of them
+    key_of: Int64  # (N,) among the part's key frames
+    pairs: Float64  # (N, P, 4)
     gain: Float64  # (T, 3)
-    agree: float  # share of the points that agree, usually
+    inlier_ratio: float  # median
     keys: list[KeyFrame]
-    first: int  # where the part's keys begin among all
+    first: int  # index of the part's first key frame among all
 
     @staticmethod
-    def of(watched: KeyFrameMatches, part: int) -> "_Shot":
-        seen = [w for w in watched.frames if w.part == part]
-        first = next(i for i, k in enumerate(watched.key_frames) if k.part == part)
-        matched = [w for w in seen if w.key >= 0 and w.inlier_count > 0]
-        middle = np.tile((np.array(watched.reduced_size) - 1) / 2, 2)
-        return _Shot(
-            times=np.array([w.time for w in seen]),
-            known=np.array([w.key >= 0 and w.inlier_count > 0 for w in seen], np.bool_),
-            of_key=np.array([w.key - first for w in matched], np.int64),
-            pairs=np.array([w.pairs for w in matched], np.float64).reshape(-1, *seen[0].pairs.shape)
-            - middle,
-            gain=_even_gain(np.array([w.log_gain for w in seen])),
-            agree=float(np.median([w.inlier_ratio for w in matched])) if matched else 0.0,
-            keys=[k for k in watched.key_frames if k.part == part],
+    def of(matches: KeyFrameMatches, part: int) -> "_Part":
+        frames = [frame for frame in matches.frames if frame.part == part]
+        first = next(i for i, key in enumerate(matches.key_frames) if key.part == part)
+        matched = [frame for frame in frames if frame.key >= 0 and frame.inlier_count > 0]
+        middle = np.tile((np.array(matches.reduced_size) - 1) / 2, 2)
+        pairs = np.array([frame.pairs for frame in matched], np.float64)
+        ratios = [frame.inlier_ratio for frame in matched]
+        return _Part(
+            times=np.array([frame.time for frame in frames]),
+            known=np.array([f.key >= 0 and f.inlier_count > 0 for f in frames], np.bool_),
+            key_of=np.array([frame.key - first for frame in matched], np.int64),
+            pairs=pairs.reshape(-1, *frames[0].pairs.shape) - middle,
+            gain=_relative_gain(np.array([frame.log_gain for frame in frames])),
+            inlier_ratio=float(np.median(ratios)) if matched else 0.0,
+            keys=[key for key in matches.key_frames if key.part == part],
             first=first,
         )
 
 
-def _solve_part(watched: KeyFrameMatches, part: int, focal: float) -> CameraPath:
-    shot = _Shot.of(watched, part)
-    still = fixed_camera_path(shot.times, np.zeros(len(shot.times), np.int64), watched.size, focal)
-    still = replace(still, gain=shot.gain)
-    if not shot.known.any():
-        told = "no texture tells how the camera moved: it is taken for fixed"
-        return replace(still, warnings=(told,))
-    middle = (np.array(watched.reduced_size) - 1) / 2
-    if _shift(shot, middle) < _STILL_PIXELS:
-        return still
-    edges = match_key_frames(shot.keys, shot.first, watched.reduced_size)
-    lenses = _key_lenses(shot.keys, shot.first, edges, focal / watched.scale, middle)
-    frames, off = _fitted(shot, lenses)
-    if len(edges.left):
-        between = reprojection_residuals(lenses[edges.left], lenses[edges.right], edges)
-        off = max(off, _typical(between))
-    kind: CameraKind = "turning"
-    rays = _rays(frames, watched)
-    warnings: tuple[str, ...] = ()
-    if off > _PARALLAX_PIXELS or shot.agree < _PARALLAX_SHARE:
-        kind = "walking"
-        warnings = (_parallax(off, shot.agree, watched.scale),)
-    zoom = np.abs(np.log(frames.focal / np.median(frames.focal)))
-    likely = np.asarray(zoom < np.log(_LIKELY_ZOOM))
-    known = shot.known.copy()
-    known[shot.known] = likely
+def _solve_part(matches: KeyFrameMatches, number: int, focal: float) -> CameraPath:
+    part = _Part.of(matches, number)
+    numbers = np.zeros(len(part.times), np.int64)
+    fixed = replace(fixed_camera_path(part.times, numbers, matches.size, focal), gain=part.gain)
+    if not part.known.any():
+        return replace(
+            fixed, warnings=("too little texture to match frames: the camera is taken as fixed",)
+        )
+    middle = (np.array(matches.reduced_size) - 1) / 2
+    if _largest_shift(part, middle) < _FIXED_PIXELS:
+        return fixed
+    pairs = _match_key_frames(part.keys, part.first, matches.reduced_size)
+    key_cameras = _solve_key_frames(part, pairs, focal / matches.scale, middle)
+    cameras, error = _fit_frames(part, key_cameras)
+    if len(pairs.left):
+        left, right = key_cameras[pairs.left], key_cameras[pairs.right]
+        error = max(error, _typical(reprojection_residuals(left, right, pairs)))
+    walking = error > _PARALLAX_PIXELS or part.inlier_ratio < _PARALLAX_RATIO
+    warning = _parallax(part.inlier_ratio, error * matches.scale)
+    zoom = np.abs(np.log(cameras.focal / np.median(cameras.focal)))
+    likely = np.asarray(zoom < np.log(_LARGEST_ZOOM))
+    known = part.known.copy()
+    known[part.known] = likely
+    intrinsics = intrinsic_matrices(cameras.focal * matches.scale, matches.size)
+    rays = np.asarray(cameras.rotation @ np.linalg.inv(intrinsics))
     return replace(
-        still,
+        fixed,
         known=known,
-        rays_from_frame=_filled(rays[likely], known),
-        focal=_filled(frames.focal[likely] * watched.scale, known),
-        kind=(kind,),
-        off=(off * watched.scale,),
-        warnings=warnings,
+        rays_from_frame=_interpolated(rays[likely], known),
+        focal=_interpolated(cameras.focal[likely] * matches.scale, known),
+        kind=("walking" if walking else "turning",),
+        reprojection_error=(error * matches.scale,),
+        warnings=(warning,) if walking else (),
     )
 
 
-def _parallax(off: float, agree: float, scale: float) -> str:
+def _parallax(inlier_ratio: float, error: float) -> str:
     return (
-        f"the camera seems to walk, or too much of the picture moves ({agree:.0%} of the points"
-        f" agree, to {off * scale:.1f} pixels): near things will be doubled or bent"
+        "the camera translates, or too much moves in front of it"
+        f" (inlier ratio {inlier_ratio:.0%}, reprojection error {error:.1f} pixels):"
+        " near objects will be doubled or bent"
     )
 
 
-def _shift(shot: _Shot, middle: Float64) -> float:
-    """How far points wander in the part's first key picture: nearly the farthest of them."""
-    far = []
-    for both, key in zip(shot.pairs, shot.of_key, strict=True):
-        first = apply_homography(shot.keys[key].first_from_key, both[:, 2:] + middle) - middle
-        far.append(float(np.median(np.linalg.norm(first - both[:, :2], axis=1))))
-    return float(np.percentile(far, 95))
+def _largest_shift(part: _Part, middle: Float64) -> float:
+    """How far points move from where the part's first key frame has them, 95th percentile."""
+    shifts = []
+    for pairs, key in zip(part.pairs, part.key_of, strict=True):
+        first = apply_homography(part.keys[key].first_from_key, pairs[:, 2:] + middle) - middle
+        shifts.append(float(np.median(np.linalg.norm(first - pairs[:, :2], axis=1))))
+    return float(np.percentile(shifts, 95))
 
 
-def _key_lenses(
-    keys: list[KeyFrame], offset: int, edges: PointPairs, focal: float, middle: Float64
+def _match_key_frames(keys: list[KeyFrame], first: int, size: tuple[int, int]) -> PointPairs:
+    """Match each key frame to its parent and to those where the camera came back.
+
+    `first` is the index of keys[0] among all key frames, `size` that of the reduced frames.
+    """
+    wanted = [(i, key.parent - first) for i, key in enumerate(keys) if key.parent >= 0]
+    wanted += _loops(keys, set(wanted), size)
+    rows = [
+        (i, j, found)
+        for i, j in wanted
+        if (found := _matched_points(keys[i], keys[j], size)) is not None
+    ]
+    middle = (np.array(size) - 1) / 2
+    both = np.stack([r[2] for r in rows]) - np.tile(middle, 2) if rows else np.zeros((0, 1, 4))
+    return PointPairs(
+        np.array([r[0] for r in rows], np.int64), np.array([r[1] for r in rows], np.int64),
+        both[..., :2], both[..., 2:],
+    )  # fmt: skip
+
+
+def _loops(
+    keys: list[KeyFrame], linked: set[tuple[int, int]], size: tuple[int, int]
+) -> list[tuple[int, int]]:
+    """Pairs of key frames that overlap though neither was registered to the other."""
+    found: list[tuple[float, int, int]] = []
+    inverse = [np.linalg.inv(key.first_from_key) for key in keys]
+    for j, i in itertools.combinations(range(len(keys)), 2):
+        if (i, j) not in linked:
+            share = overlap_share(inverse[j] @ keys[i].first_from_key, size)
+            if share > _LOOP_OVERLAP:
+                found.append((share, i, j))
+    found.sort(reverse=True)
+    count = dict.fromkeys(range(len(keys)), 0)
+    chosen = []
+    for _, i, j in found:
+        if count[i] < _LOOPS_PER_KEY:
+            count[i] += 1
+            chosen.append((i, j))
+    return chosen
+
+
+def _matched_points(frame: KeyFrame, key: KeyFrame, size: tuple[int, int]) -> Float64 | None:
+    """(_PAIR_POINTS, 4) random inliers: x, y in the frame and x, y in the key frame."""
+    guess = np.linalg.inv(key.first_from_key) @ frame.first_from_key
+    found = track_corners(key.gray, key.points, frame.gray, guess, size)
+    if found is None:
+        found = match_features(key.features, frame.features, size)
+        if found is None or _contradicts(found, guess, size):
+            return None
+    chosen = np.random.default_rng(0).choice(len(found.points), _PAIR_POINTS)
+    points = found.points[chosen].astype(np.float64)
+    return np.concatenate((points, apply_homography(found.key_from_frame, points)), axis=1)
+
+
+def _contradicts(found: Registration, guess: Float64, size: tuple[int, int]) -> bool:
+    """Whether a match is so far from the chained homography that it must be a look-alike."""
+    corners = frame_corners(size)
+    matched = apply_homography(found.key_from_frame, corners)
+    distance = np.linalg.norm(matched - apply_homography(guess, corners), axis=1)
+    return bool(np.median(distance) > _LARGEST_DRIFT * max(size))
+
+
+def _solve_key_frames(
+    part: _Part, pairs: PointPairs, focal: float, middle: Float64
 ) -> RotatingCameras:
-    """Where the key pictures look, all pairs together."""
-    turn, focals = np.tile(np.eye(3), (len(keys), 1, 1)), np.full(len(keys), focal)
-    away = np.array([[1, 0, middle[0]], [0, 1, middle[1]], [0, 0, 1]])
-    for i, key in enumerate(keys):
+    """Bundle adjustment of the key frames, from their chained homographies."""
+    count = len(part.keys)
+    rotation, focals = np.tile(np.eye(3), (count, 1, 1)), np.full(count, focal)
+    to_middle = np.array([[1, 0, middle[0]], [0, 1, middle[1]], [0, 0, 1]])
+    for i, key in enumerate(part.keys):
         if key.parent < 0:
             continue
-        parent = key.parent - offset
-        relative = np.linalg.inv(keys[parent].first_from_key) @ key.first_from_key
-        centred = np.linalg.inv(away) @ relative @ away
+        parent = key.parent - part.first
+        relative = np.linalg.inv(part.keys[parent].first_from_key) @ key.first_from_key
+        centred = np.linalg.inv(to_middle) @ relative @ to_middle
         at = np.array([parent])
-        guess = cameras_from_homographies(centred[None], RotatingCameras(turn[at], focals[at]))
-        turn[i], focals[i] = guess.rotation[0], guess.focal[0]
-    start = RotatingCameras(turn, focals)
-    return bundle_adjust(start, edges) if len(edges.left) else start
+        guess = cameras_from_homographies(centred[None], RotatingCameras(rotation[at], focals[at]))
+        rotation[i], focals[i] = guess.rotation[0], guess.focal[0]
+    initial = RotatingCameras(rotation, focals)
+    return bundle_adjust(initial, pairs) if len(pairs.left) else initial
 
 
-def _fitted(shot: _Shot, keys: RotatingCameras) -> tuple[RotatingCameras, float]:
-    """Every known frame fitted to its key picture, and the pixels by which its points miss."""
-    turns, focals, misses = [], [], []
-    for begin in range(0, len(shot.pairs), _AT_ONCE):
-        pairs, fixed = shot.pairs[begin : begin + _AT_ONCE], keys[shot.of_key[begin:][:_AT_ONCE]]
-        witness = PointPairs(
-            np.arange(len(pairs)), np.arange(len(pairs)), pairs[..., :2], pairs[..., 2:]
-        )
-        guess = cameras_from_homographies(
-            np.stack([_homography(p[:, :2], p[:, 2:]) for p in pairs]), fixed
-        )
-        frames = fit_to_fixed(guess, fixed, witness)
-        turns.append(frames.rotation)
-        focals.append(frames.focal)
-        misses.append(np.linalg.norm(reprojection_residuals(frames, fixed, witness), axis=-1))
-    off = float(np.percentile(np.concatenate(misses), 68))
-    return RotatingCameras(np.concatenate(turns), np.concatenate(focals)), off
-
-
-def _homography(here: Float64, there: Float64) -> Float64:
-    """The homography through points that lie on one exactly, from a linear system."""
-    x, y = here.T
-    u, v = there.T
-    one, nil = np.ones_like(x), np.zeros_like(x)
-    rows = np.concatenate(
-        (
-            np.stack((x, y, one, nil, nil, nil, -u * x, -u * y), axis=1),
-            np.stack((nil, nil, nil, x, y, one, -v * x, -v * y), axis=1),
-        )
+def _fit_frames(part: _Part, keys: RotatingCameras) -> tuple[RotatingCameras, float]:
+    """Fit every matched frame to its key frame; also the typical reprojection error in pixels."""
+    rotations, focals, errors = [], [], []
+    for begin in range(0, len(part.pairs), _FRAMES_AT_ONCE):
+        points = part.pairs[begin : begin + _FRAMES_AT_ONCE]
+        fixed = keys[part.key_of[begin : begin + _FRAMES_AT_ONCE]]
+        numbers = np.arange(len(points))
+        pairs = PointPairs(numbers, numbers, points[..., :2], points[..., 2:])
+        homographies = np.stack([solve_homography(p[:, :2], p[:, 2:]) for p in points])
+        cameras = fit_to_fixed(cameras_from_homographies(homographies, fixed), fixed, pairs)
+        rotations.append(cameras.rotation)
+        focals.append(cameras.focal)
+        errors.append(reprojection_residuals(cameras, fixed, pairs))
+    return (
+        RotatingCameras(np.concatenate(rotations), np.concatenate(focals)),
+        _typical(np.concatenate(errors)),
     )
-    scale = np.array([1, 1, 100, 1, 1, 100, 0.01, 0.01])
-    found = np.linalg.lstsq(rows * scale, np.concatenate((u, v)), rcond=1e-9)[0] * scale
-    return np.append(found, 1.0).reshape(3, 3)
 
 
-def _typical(miss: Float64) -> float:
+def _typical(residuals: Float64) -> float:
     """Pixels that two points in three are within."""
-    return float(np.percentile(np.linalg.norm(miss, axis=-1), 68))
+    return float(np.percentile(np.linalg.norm(residuals, axis=-1), _TYPICAL))
 
 
-def _rays(lenses: RotatingCameras, watched: KeyFrameMatches) -> Float64:
-    lens = intrinsic_matrices(lenses.focal * watched.scale, watched.size)
-    return np.asarray(lenses.rotation @ np.linalg.inv(lens))
-
-
-def _filled(values: Float64, known: Bool) -> Float64:
-    """(N, ...) values of the known frames to (T, ...), evenly between them elsewhere."""
+def _interpolated(values: Float64, known: Bool) -> Float64:
+    """(N, ...) values of the known frames to (T, ...), linear between them."""
     frames = np.arange(len(known))
     flat = values.reshape(len(values), -1)
-    every = [np.interp(frames, frames[known], column) for column in flat.T]
-    return np.stack(every, axis=1).reshape(len(known), *values.shape[1:])
+    columns = [np.interp(frames, frames[known], column) for column in flat.T]
+    return np.stack(columns, axis=1).reshape(len(known), *values.shape[1:])
 
 
-def _even_gain(brighter: Float64) -> Float64:
+def _relative_gain(log_gain: Float64) -> Float64:
     """Logarithms (T, 3), NaN where not known, to factors around 1."""
-    known = np.asarray(np.isfinite(brighter).all(axis=1))
+    known = np.asarray(np.isfinite(log_gain).all(axis=1))
     if not known.any():
-        return np.ones(brighter.shape)
-    filled = _filled(brighter[known], known)
+        return np.ones(log_gain.shape)
+    filled = _interpolated(log_gain[known], known)
     return np.asarray(np.exp(filled - np.median(filled, axis=0)))

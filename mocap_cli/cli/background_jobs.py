@@ -122,7 +122,8 @@ def _report(made: Background, source: Path, outputs: OutputFiles, seconds: float
         for p in made.plates
     )
     motion = dict.fromkeys(
-        _CAMERAS[kind].format(error) for kind, error in zip(camera.kind, camera.off, strict=True)
+        _CAMERAS[kind].format(error)
+        for kind, error in zip(camera.kind, camera.reprojection_error, strict=True)
     )
     lines = [
         ("camera", "; ".join(motion)),

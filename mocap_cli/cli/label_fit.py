@@ -102,6 +102,14 @@ _Curve = Annotated[
         rich_help_panel=_EVALUATION,
     ),
 ]
+_Subject = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|largest|center|X,Y",
+        help="Whom to track where there are several; X,Y is a point on the person in pixels.",
+        rich_help_panel=_LABELS,
+    ),
+]
 _Height = Annotated[
     float | None,
     typer.Option(
@@ -163,6 +171,7 @@ def label_fit(
     scores: _Scores = None,
     curve: _Curve = None,
     head: _Head = "B",
+    subject: _Subject = "auto",
     height: _Height = None,
     offset: _Offset = None,
     rate: _Rate = None,
@@ -182,13 +191,18 @@ def label_fit(
     check_lens(focal, fov)
     from mocap_cli.cli.display import Display
     from mocap_cli.cli.label_fit_jobs import LabelFitRequest, run_label_fit
+    from mocap_cli.cli.track import subject_of
+    from mocap_cli.labels.label_fit import LabelFitOptions
 
     request = LabelFitRequest(
-        videos=tuple(videos or ()), labels=tuple(labels or ()), model=model, output=output,
-        check=check, suggest=suggest, fine_tune=fine_tune, evaluate=tuple(evaluate or ()),
-        scores=scores, curve=curve, head=head, height=height, offset=offset, rate=rate,
-        calibration=calibration, focal=focal, fov=fov, cache=cache, device=device,
+        videos=tuple(videos or ()), labels=tuple(labels or ()), output=output, check=check,
+        suggest=suggest, evaluate=tuple(evaluate or ()), scores=scores, curve=curve,
         recursive=recursive, no_overwrite=no_overwrite,
+        options=LabelFitOptions(
+            model=model, head=head, fine_tune=fine_tune, subject=subject_of(subject),
+            height=height, offset=offset, rate=rate, calibration=calibration, focal=focal,
+            fov=fov, cache=cache, device=device,
+        ),
     )  # fmt: skip
     request.check_combinations()
     with Display("label-fit", quiet=quiet, as_json=json) as display:

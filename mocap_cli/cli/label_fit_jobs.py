@@ -1,8 +1,6 @@
 """The work of `mocap label-fit`: fit and evaluate, or check labels, or suggest frames."""
 
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,30 +12,18 @@ from mocap_cli.cli.jobs import VIDEOS, find_inputs
 from mocap_cli.cli.report import OutputFiles
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import identity, refuse_unwritable, same_file
-from mocap_cli.labels.alignment.check_sheet import draw_check_sheets
-from mocap_cli.labels.alignment.reconstruction import read_calibration
-from mocap_cli.labels.alignment.time_alignment import TimeBase
-from mocap_cli.labels.evaluate import score_table, text_columns
-from mocap_cli.labels.fitting.evaluation import Evaluation, evaluate, scores_of, write_scores
-from mocap_cli.labels.fitting.fine_tuning import DEFAULT_FINE_TUNING, fine_tune
-from mocap_cli.labels.fitting.fit_heads import FitOptions
-from mocap_cli.labels.fitting.fitted_model import (
-    MODEL_SUFFIX,
-    FittedModel,
-    open_fitted,
-    save_fitted,
+from mocap_cli.labels.fitting.evaluation import Evaluation
+from mocap_cli.labels.fitting.fitted_model import MODEL_SUFFIX, FittedModel
+from mocap_cli.labels.fitting.gather import GatheredLabels
+from mocap_cli.labels.fitting.suggest import LABEL_FILE
+from mocap_cli.labels.label_fit import (
+    AUTO,
+    LabelFitOptions,
+    check_labels,
+    evaluate_labels,
+    fit_labels,
+    suggest_labels,
 )
-from mocap_cli.labels.fitting.frozen_encoder import FrozenEncoder, open_encoder
-from mocap_cli.labels.fitting.gather import GatheredLabels, GatherOptions, gather
-from mocap_cli.labels.fitting.label_efficiency import compare_encoders, draw_label_efficiency
-from mocap_cli.labels.fitting.regression_head import HeadKind
-from mocap_cli.labels.fitting.suggest import LABEL_FILE, suggest_frames, write_suggestions
-from mocap_cli.labels.labels import Labels
-from mocap_cli.labels.poses import fit_clips, max_steps
-from mocap_cli.labels.readers.dispatch import read_labels
-from mocap_cli.weights import Device
-
-_AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,26 +31,16 @@ class LabelFitRequest:
     """The options of one call."""
 
     videos: tuple[Path, ...]
-    model: str
     labels: tuple[str, ...]
     output: Path | None
-    head: HeadKind
-    fine_tune: bool
     evaluate: tuple[Path, ...]
     scores: Path | None
     curve: Path | None
     check: bool
     suggest: int | None
-    height: float | None
-    focal: str | None
-    fov: float | None
-    offset: float | None
-    rate: float | None
-    calibration: Path | None
-    cache: Path | None
-    device: Device
     recursive: bool
     no_overwrite: bool
+    options: LabelFitOptions
 
     def check_combinations(self) -> None:
         """Refuse, before the long work, options that do not go together."""
@@ -81,13 +57,13 @@ class LabelFitRequest:
         if (self.scores or self.curve) and not self.evaluate:
             raise typer.BadParameter("needs --evaluate LABELS", param_hint="--scores, --curve")
         if self.is_fitted_model and (
-            self.labels or self.suggest is not None or self.curve or self.fine_tune
+            self.labels or self.suggest is not None or self.curve or self.options.fine_tune
         ):
             raise typer.BadParameter(
                 "a .mocap file is fitted already: give the run that it was made from",
                 param_hint="--model",
             )
-        if not self.videos and (_AUTO in self.labels or not (self.labels or self.evaluate)):
+        if not self.videos and (AUTO in self.labels or not (self.labels or self.evaluate)):
             raise typer.BadParameter("give videos, or folders of videos", param_hint="VIDEO")
         if self.output is not None and self.makes_model and self.output.suffix != MODEL_SUFFIX:
             raise typer.BadParameter(f"give a file that ends in {MODEL_SUFFIX}", param_hint="-o")
@@ -95,7 +71,7 @@ class LabelFitRequest:
     @property
     def is_fitted_model(self) -> bool:
         """The model is a .mocap file."""
-        return self.model.endswith(MODEL_SUFFIX)
+        return self.options.model.endswith(MODEL_SUFFIX)
 
     @property
     def makes_model(self) -> bool:
@@ -105,14 +81,15 @@ class LabelFitRequest:
     @property
     def destination(self) -> Path:
         """The file or folder to write."""
-        name = Path(self.model).stem if not Path(self.model).is_dir() else Path(self.model).name
+        model = Path(self.options.model)
+        name = model.name if model.is_dir() else model.stem
         usual = "check" if self.check else f"suggested-{self.suggest}" if self.suggest else ""
         return self.output or Path(usual or f"{name}{MODEL_SUFFIX}")
 
     @property
     def label_paths(self) -> list[Path]:
         """Where labels to fit to are, but for the tracker's own."""
-        return [Path(given) for given in self.labels if given != _AUTO]
+        return [Path(given) for given in self.labels if given != AUTO]
 
     def all_videos(self) -> list[Path]:
         """Those that are given, else those that lie beside labels."""
@@ -136,33 +113,25 @@ class LabelFitRequest:
 def run_label_fit(asked: LabelFitRequest, display: Display) -> None:
     """Fit, evaluate, check or suggest, by the options."""
     files = _plan_outputs(asked)
-    how = GatherOptions(
-        cache=asked.cache or asked.destination.absolute().parent / "codes",
-        height=asked.height,
-        focal=asked.focal,
-        fov=asked.fov,
-        clock=TimeBase(asked.offset, asked.rate),
-        views=read_calibration(asked.calibration) if asked.calibration else None,
-        device=asked.device,
-        bar=display.bar,
-    )
+    cache = asked.options.cache or asked.destination.absolute().parent / "codes"
+    options = replace(asked.options, cache=cache)
     if asked.check:
-        _check(asked, how, display)
+        _check(asked, options, display)
     elif asked.suggest is not None:
-        _suggest(asked, how, asked.suggest, display)
+        _suggest(asked, options, asked.suggest, display)
     elif asked.is_fitted_model:
-        _evaluate_only(asked, how, files, display)
+        _evaluate_only(asked, options, files, display)
     else:
-        _fit(asked, how, files, display)
+        _fit(asked, options, files, display)
 
 
 def _plan_outputs(asked: LabelFitRequest) -> OutputFiles:
     """The files to write; refuse one that is also read, or that is written twice."""
     files = (asked.destination if asked.makes_model else None, asked.scores, asked.curve)
     outputs = [path for path in files if path is not None]
-    given = [*asked.label_paths, *asked.evaluate, Path(asked.model), *asked.all_videos()]
-    if asked.calibration is not None:
-        given.append(asked.calibration)
+    given = [*asked.label_paths, *asked.evaluate, Path(asked.options.model), *asked.all_videos()]
+    if asked.options.calibration is not None:
+        given.append(asked.options.calibration)
     read = {
         identity(path): path
         for one in given
@@ -179,47 +148,20 @@ def _plan_outputs(asked: LabelFitRequest) -> OutputFiles:
     return OutputFiles.plan(outputs, no_overwrite=asked.no_overwrite)
 
 
-def _read(paths: Sequence[Path]) -> list[Labels]:
-    return [labels for path in paths for labels in read_labels(path)]
-
-
-def _gathered(asked: LabelFitRequest, how: GatherOptions) -> GatheredLabels:
-    return gather(_read(asked.label_paths), asked.all_videos(), how, taught=_AUTO in asked.labels)
-
-
-def _fit(asked: LabelFitRequest, how: GatherOptions, files: OutputFiles, display: Display) -> None:
-    eye, options = open_encoder(asked.model), FitOptions(kind=asked.head)
-    found = _gathered(asked, how)
-    asked_clips = gather(_read(asked.evaluate), asked.all_videos(), how) if asked.evaluate else None
-    began = time.perf_counter()
-    own = _tuned(eye, found, how, options, display) if asked.fine_tune else eye
-    with display.bar("fitting", max_steps(options)) as bar:
-        fitted = fit_clips(found.clips, own, how, options, bar)
-    seconds = time.perf_counter() - began
-    save_fitted(asked.destination, fitted)
-    lines, data = _notes(found), _fit_data(fitted, found)
-    if asked_clips is not None:
-        scored = evaluate(fitted, asked_clips.clips, how)
-        lines += [*_notes(asked_clips), *_show_scores(asked, scored, display)]
-        data["evaluation"] = scores_of(scored)
-    if asked.curve is not None and asked_clips is not None:
-        with display.bar("learning curve", None) as bar:
-            curves = compare_encoders(eye, found.clips, asked_clips.clips, how, options, bar)
-        draw_label_efficiency(curves, asked.curve)
-    lines += [*files.lines(), *_next(asked, fitted)]
+def _fit(
+    asked: LabelFitRequest, options: LabelFitOptions, files: OutputFiles, display: Display
+) -> None:
+    found = fit_labels(
+        asked.all_videos(), asked.labels, asked.destination, options,
+        evaluate_on=asked.evaluate, curve=asked.curve, bar=display.bar,
+    )  # fmt: skip
+    lines, data = _notes(found.labels), _fit_data(found.model, found.labels)
+    if found.evaluation is not None and found.held_out is not None:
+        lines += [*_notes(found.held_out), *_show_scores(asked, found.evaluation, display)]
+        data["evaluation"] = found.evaluation.data()
+    lines += [*files.lines(), *_next(asked, found.model)]
     data["outputs"] = files.data()
-    display.report(Report(_head(asked, fitted, seconds), lines, data))
-
-
-def _tuned(
-    eye: FrozenEncoder,
-    found: GatheredLabels,
-    how: GatherOptions,
-    options: FitOptions,
-    display: Display,
-) -> FrozenEncoder:
-    with display.bar("fine-tuning", DEFAULT_FINE_TUNING.steps) as bar:
-        return fine_tune(eye, found.clips, how, options, DEFAULT_FINE_TUNING, bar)
+    display.report(Report(_head(asked, found.model, found.seconds), lines, data))
 
 
 def _head(asked: LabelFitRequest, fitted: FittedModel, seconds: float) -> str:
@@ -230,7 +172,8 @@ def _head(asked: LabelFitRequest, fitted: FittedModel, seconds: float) -> str:
 
 def _validation(fitted: FittedModel) -> tuple[float, float]:
     """Errors on held-out labels in millimetres: of the model, and by image features alone."""
-    return 1000 * fitted.both.calibration.held_out, 1000 * fitted.code.calibration.held_out
+    full, image = fitted.full_heads.calibration, fitted.image_heads.calibration
+    return 1000 * full.held_out, 1000 * image.held_out
 
 
 def _next(asked: LabelFitRequest, fitted: FittedModel) -> list[Line]:
@@ -263,30 +206,30 @@ def _notes(found: GatheredLabels) -> list[Line]:
 
 
 def _evaluate_only(
-    asked: LabelFitRequest, how: GatherOptions, files: OutputFiles, display: Display
+    asked: LabelFitRequest, options: LabelFitOptions, files: OutputFiles, display: Display
 ) -> None:
-    fitted = open_fitted(Path(asked.model))
-    found = gather(_read(asked.evaluate), asked.all_videos(), how)
-    scored = evaluate(fitted, found.clips, how)
-    frames = sum(len(clip.labels) for clip in found.clips)
-    lines = [*_notes(found), *_show_scores(asked, scored, display), *files.lines()]
-    data = {"frames": frames, "evaluation": scores_of(scored), "outputs": files.data()}
-    display.report(Report(f"{asked.model}: evaluated on {frames} labelled frames", lines, data))
+    model = Path(options.model)
+    found, labels = evaluate_labels(
+        model, asked.all_videos(), asked.evaluate, options, bar=display.bar
+    )
+    lines = [*_notes(labels), *_show_scores(asked, found, display), *files.lines()]
+    data = {"frames": len(labels), "evaluation": found.data(), "outputs": files.data()}
+    display.report(Report(f"{model}: evaluated on {len(labels)} labelled frames", lines, data))
 
 
-def _show_scores(asked: LabelFitRequest, scored: Evaluation, display: Display) -> list[Line]:
+def _show_scores(asked: LabelFitRequest, found: Evaluation, display: Display) -> list[Line]:
     """Print the tables and write --scores; what else there is to report."""
-    joints = text_columns([("mm", "model", "default"), *scored.joint_rows()])
-    display.show(Text(f"{score_table(scored.rows)}\n\n{joints}\n"))
+    display.show(Text(f"{found.text()}\n"))
     if asked.scores is not None:
-        write_scores(scored, asked.scores, {"model": asked.model})
-    share = f"{scored.within:.0f} % of the errors are within the predicted uncertainty"
+        found.write(asked.scores, {"model": asked.options.model})
+    share = f"{found.within:.0f} % of the errors are within the predicted uncertainty"
     return [("coverage", f"{share} (70 % is ideal)")]
 
 
-def _check(asked: LabelFitRequest, how: GatherOptions, display: Display) -> None:
-    videos, said = asked.all_videos(), _read(asked.label_paths)
-    checked = draw_check_sheets(said, videos, asked.destination, how)
+def _check(asked: LabelFitRequest, options: LabelFitOptions, display: Display) -> None:
+    checked = check_labels(
+        asked.all_videos(), asked.label_paths, asked.destination, options, bar=display.bar
+    )
     lines: list[Line] = []
     for one in checked:
         lines += [("labels", f"{one.labels.path.name}: {note}") for note in one.labels.notes]
@@ -308,23 +251,24 @@ def _check(asked: LabelFitRequest, how: GatherOptions, display: Display) -> None
         raise typer.Exit(1)
 
 
-def _suggest(asked: LabelFitRequest, how: GatherOptions, count: int, display: Display) -> None:
-    encoder = open_encoder(asked.model)
-    labels, videos = _read(asked.label_paths), asked.all_videos()
-    candidates, chosen = suggest_frames(labels, videos, encoder, count, how)
-    written = write_suggestions(candidates, chosen, asked.destination)
+def _suggest(
+    asked: LabelFitRequest, options: LabelFitOptions, count: int, display: Display
+) -> None:
+    folder = asked.destination
+    found = suggest_labels(
+        asked.all_videos(), asked.label_paths, count, folder, options, bar=display.bar
+    )
     lines: list[Line] = [
-        ("frames", f"{len(frames)} of {one.video.name}")
-        for one, frames in zip(candidates, chosen, strict=True)
-        if len(frames)
+        ("frames", f"{len(images)} of {video.name}") for video, images in found.items()
     ]
-    label_file = asked.destination / LABEL_FILE
+    label_file = folder / LABEL_FILE
     lines.append(
         (
             "next",
-            f"open {asked.destination}/ in an annotation tool (CVAT, Label Studio, COCO"
+            f"open {folder}/ in an annotation tool (CVAT, Label Studio, COCO"
             f" Annotator), mark the keypoints, and save them as COCO in {label_file}",
         )
     )
-    data = {"images": written, "label_file": label_file}
-    display.report(Report(f"{len(written)} frames to label in {asked.destination}/", lines, data))
+    images = [image for images in found.values() for image in images]
+    data = {"images": images, "label_file": label_file}
+    display.report(Report(f"{len(images)} frames to label in {folder}/", lines, data))

@@ -104,8 +104,8 @@ def track(
 
     with Display("track", quiet=quiet, as_json=json) as display:
         track_video = partial(
-            api.track, height=height, subject=_parse_subject(subject), start=start, end=end,
-            fps=fps, focal=focal, fov=fov, model=_open_model(model), device=device,
+            api.track, height=height, subject=subject_of(subject), start=start, end=end,
+            fps=fps, focal=focal, fov=fov, model=_open_model(model, device), device=device,
         )  # fmt: skip
         track_videos(
             videos, output or [], track_video, display, overlay=overlay, units=units, fps=fps,
@@ -113,7 +113,8 @@ def track(
         )  # fmt: skip
 
 
-def _parse_subject(text: str) -> "Subject":
+def subject_of(text: str) -> "Subject":
+    """Whom --subject names; bad usage otherwise."""
     from mocap_cli.keypoints.person_detector import parse_subject
 
     try:
@@ -123,10 +124,10 @@ def _parse_subject(text: str) -> "Subject":
         raise typer.BadParameter(message, param_hint="--subject") from error
 
 
-def _open_model(path: Path | None) -> "FittedTracker | None":
+def _open_model(path: Path | None, device: Device) -> "FittedTracker | None":
     """Open the model once for all videos, and refuse a wrong file before the work."""
     if path is None:
         return None
-    from mocap_cli.labels.fitting.fitted_tracker import open_fitted_tracker
+    from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
 
-    return open_fitted_tracker(path)
+    return FittedTracker.open(path, device)

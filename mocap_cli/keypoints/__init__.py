@@ -1,1 +1,1 @@
-"""The person in the picture: finding, following, 2D keypoints."""
+"""2D keypoints of one person: detection, tracking and fusion of the networks."""

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from mocap_cli.keypoints.person_detector import PersonDetector, Subject
 from mocap_cli.keypoints.person_search import PersonSearch
 from mocap_cli.keypoints.person_tracker import PersonTracker, assign_detections
 from mocap_cli.keypoints.pose_networks import PoseNetworks
-from mocap_cli.video.shots import CutDetector
+from mocap_cli.video.shots import TimedImage
 from mocap_cli.weights import Device
 
 _CHOOSING_SECONDS = 1.0  # during which all candidates are tracked before one is chosen
@@ -27,25 +26,13 @@ _SIMILAR = 0.84  # appearance of a new detection that may well be the subject ag
 _SAME_PERSON = 0.9  # appearance of two candidates, each averaged over its time
 
 
-class _TimedImage(Protocol):
-    """What is needed of a frame; `video.reader.Frame` has it."""
-
-    @property
-    def time(self) -> float:
-        """Seconds."""
-
-    @property
-    def image(self) -> Image:
-        """(H, W, 3) RGB as displayed."""
-
-
 def follow(
-    frames: Iterable[_TimedImage], subject: Subject = "auto", device: Device = "auto"
+    frames: Iterable[tuple[TimedImage, bool]], subject: Subject = "auto", device: Device = "auto"
 ) -> Keypoints:
-    """Find the subject and track it to the end; frames are read once and not stored."""
+    """Find the subject and track it to the end; `video.shots.with_cuts` gives the frames."""
     follower = _Follower(subject, device)
-    for frame in frames:
-        follower.add(frame.image, frame.time)
+    for frame, cut in frames:
+        follower.add(frame.image, frame.time, cut)
     return follower.keypoints()
 
 
@@ -114,19 +101,18 @@ class _Follower:
         self._subject = subject
         self._networks, self._detector = PoseNetworks(device), PersonDetector(device)
         self._search = PersonSearch(self._networks, self._detector, subject)
-        self._cuts = CutDetector()
         self._candidates: list[_Candidate] = []
         self._times: list[float] = []
         self._cut: list[bool] = []
         self._size = (0, 0)
         self._choose_at = self._search_at = self._detected_at = 0.0  # seconds
 
-    def add(self, image: Image, time: float) -> None:
+    def add(self, image: Image, time: float, cut: bool) -> None:
         """Track into the next frame."""
         self._size = image.shape[1], image.shape[0]
         index = len(self._times)
         self._times.append(time)
-        self._cut.append(self._cuts.is_cut(image))
+        self._cut.append(cut)
         self._update(image, time, index)
         if not self._tracked():
             self._find(image, time, index)

@@ -1,1 +1,1 @@
-"""Labels: what people say about poses, read, checked, and taught to a head on a frozen model."""
+"""Labels of poses: read from files, aligned with videos, and fitted on a frozen encoder."""

@@ -1,5 +1,6 @@
-"""Labels: what somebody says about the poses in one video."""
+"""Labels: poses in some frames of one video, in one form whatever file they came from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,32 +11,36 @@ from mocap_cli.body.anatomy import standing_height
 from mocap_cli.body.rig import bone_lengths
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.errors import MocapError
-from mocap_cli.types import Bool, Float64
+from mocap_cli.types import Bool, Float64, Int64
 
-MOCAP_SIGMA = 0.01  # metres: how well a session of motion capture knows a joint's centre
+MOCAP_SIGMA = 0.01  # metres: uncertainty of joints of a motion-capture session
 _MIN_HEIGHT, _MAX_HEIGHT = 0.9, 2.4  # metres a person may be
+_FARTHEST = 1e7  # metres in any unit, pixels: coordinates beyond are damage
+_LAST_FRAME, _LAST_SECOND = 1 << 31, 1e6
+_LONGEST_SESSION = 1800.0  # seconds: longer ones take too long to find in the video
+_LARGEST_IMAGE = 1 << 16  # pixels
 _UNITS = {1000.0: "millimetres", 100.0: "centimetres", 39.37: "inches", 0.001: "kilometres"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
-    """Poses of one person in some frames of one video: in 3D, as clicks in its pictures, or both.
+    """Poses of one person in some frames of one video: in 3D, in 2D, or both.
 
-    Frames are known by their numbers in the video, from 0, or by their times; the other is NaN or
-    -1 until a video is found for them.
+    Frames are identified by number, from 0, or by time; the other is -1 or NaN until the labels
+    are assigned to a video.
     """
 
     path: Path  # where they were read from
     video: str  # the name that the file gives its video, with or without folder and suffix
     frames: NDArray[np.int64]  # (N,) numbers in the video, -1 where only the time is known
     times: Float64  # (N,) seconds, NaN where only the number is known
-    joints: Float64  # (N, 19, 3) metres; NaN where nothing is said
-    xy: Float64  # (N, 21, 2) displayed pixels; NaN where nothing is said
-    sigma: Float64  # (N, 19) metres by which joints may be off
+    joints: Float64  # (N, 19, 3) metres; NaN where unlabelled
+    xy: Float64  # (N, 21, 2) displayed pixels; NaN where unlabelled
+    sigma: Float64  # (N, 19) metres, uncertainty of the joints
     in_camera: bool = False  # joints are in the camera's axes; else in some of their own
-    synchronous: bool = True  # frames and times are the video's; else of another clock
-    size: tuple[int, int] | None = None  # width and height of the picture that xy are pixels of
-    notes: tuple[str, ...] = ()  # what was found and repaired, a line each
+    synchronous: bool = True  # times are those of the video; else of another time base
+    size: tuple[int, int] | None = None  # width and height of the images of xy
+    notes: tuple[str, ...] = ()  # corrections, a line each
 
     def __post_init__(self) -> None:
         N = len(self.frames)
@@ -54,21 +59,21 @@ class Labels:
 
     @property
     def has_3d(self) -> Bool:
-        """(N, 19) joints that are known in 3D."""
+        """(N, 19) joints that are labelled in 3D."""
         return np.asarray(np.isfinite(self.joints).all(axis=-1))
 
     @property
     def has_2d(self) -> Bool:
-        """(N, 21) points that are known in the picture."""
+        """(N, 21) keypoints that are labelled in 2D."""
         return np.asarray(np.isfinite(self.xy).all(axis=-1))
 
     def select(self, chosen: Bool | NDArray[np.intp]) -> "Labels":
-        """The same labels, only those frames."""
+        """Only those frames."""
         names = ("frames", "times", "joints", "xy", "sigma")
         return replace(self, **{name: getattr(self, name)[chosen] for name in names})
 
     def with_notes(self, *notes: str) -> "Labels":
-        """The same, with more to say about it."""
+        """The same with more notes."""
         return replace(self, notes=(*self.notes, *notes))
 
 
@@ -76,7 +81,7 @@ def make_labels(
     path: Path,
     video: str,
     *,
-    frames: NDArray[np.int64] | None = None,
+    frames: Sequence[int] | Int64 | None = None,
     times: Float64 | None = None,
     joints: Float64 | None = None,
     xy: Float64 | None = None,
@@ -86,13 +91,13 @@ def make_labels(
     size: tuple[int, int] | None = None,
     notes: tuple[str, ...] = (),
 ) -> Labels:
-    """Labels of which only a part is given; whatever is missing is filled in as unknown."""
-    one = next(a for a in (frames, times) if a is not None)
-    N = len(one)
+    """Labels from what is given; everything else is unknown."""
+    _check_ranges(path, frames, times, size, synchronous=synchronous)
+    N = len(next(given for given in (frames, times) if given is not None))
     labels = Labels(
         path=path,
         video=video,
-        frames=np.full(N, -1, np.int64) if frames is None else frames,
+        frames=np.full(N, -1, np.int64) if frames is None else np.array(frames, np.int64),
         times=np.full(N, np.nan) if times is None else times,
         joints=np.full((N, len(BODY), 3), np.nan) if joints is None else joints,
         xy=np.full((N, len(KEYPOINTS), 2), np.nan) if xy is None else xy,
@@ -105,34 +110,71 @@ def make_labels(
     return _cleaned(labels)
 
 
+def _check_ranges(
+    path: Path,
+    frames: Sequence[int] | Int64 | None,
+    times: Float64 | None,
+    size: tuple[int, int] | None,
+    *,
+    synchronous: bool,
+) -> None:
+    """Refuse frame numbers, times and image sizes that no video has, before they are used."""
+    for frame in frames if frames is not None else ():
+        if not 0 <= frame <= _LAST_FRAME:
+            raise MocapError(f"{path} labels frame {frame}", "count frames from 0")
+    if times is not None and len(times):
+        low, high = float(np.min(times)), float(np.max(times))  # NaN where one is NaN
+        if not (np.isfinite([low, high]).all() and max(-low, high) <= _LAST_SECOND):
+            wrong = times[~(np.abs(times) <= _LAST_SECOND)]
+            raise MocapError(f"{path} has the time {wrong[0]:g} s", "correct or delete that frame")
+        if not synchronous and high - low > _LONGEST_SESSION:
+            raise MocapError(
+                f"{path} lasts {(high - low) / 60:.0f} minutes, more than a session may",
+                f"cut it to at most {_LONGEST_SESSION / 60:.0f} minutes",
+            )
+    if size is not None and not all(0 < side <= _LARGEST_IMAGE for side in size):
+        raise MocapError(f"{path} is of images of {size[0]}x{size[1]}", "correct their size")
+
+
 def _cleaned(labels: Labels) -> Labels:
-    """Without frames that say nothing, without doubles, in metres; each repair is noted."""
+    """Without empty and duplicate frames, in metres; each correction is noted."""
     labels = _without_empty_frames(labels)
     labels = _without_duplicates(labels)
     return _to_metres(labels) if labels.has_3d.any() else labels
 
 
 def _without_empty_frames(labels: Labels) -> Labels:
-    said = np.asarray(labels.has_3d.any(axis=1) | labels.has_2d.any(axis=1))
-    if not said.any():
+    labels = _within_range(labels)
+    labelled = np.asarray(labels.has_3d.any(axis=1) | labels.has_2d.any(axis=1))
+    if not labelled.any():
         raise MocapError(
             f"{labels.path} labels nothing: all of its {len(labels)} frames are empty",
-            "look whether it was written to its end",
+            "check that it was written to its end",
         )
-    torn = np.isnan(labels.joints).any(axis=-1) & np.isfinite(labels.joints).any(axis=-1)
-    empty = int((~said).sum())
+    partial = np.isnan(labels.joints).any(axis=-1) & np.isfinite(labels.joints).any(axis=-1)
+    empty = int((~labelled).sum())
     notes = []
     if empty:
-        notes.append(f"{empty} of {len(labels)} frames say nothing and are left out")
-    if torn.any():
-        notes.append(f"{int(torn.sum())} joints with a coordinate that is no number are left out")
+        notes.append(f"{empty} of {len(labels)} frames are empty and are left out")
+    if partial.any():
+        notes.append(
+            f"{int(partial.sum())} joints with a coordinate that is no number are left out"
+        )
     joints = np.where(labels.has_3d[..., None], labels.joints, np.nan)
     xy = np.where(labels.has_2d[..., None], labels.xy, np.nan)
-    return replace(labels, joints=joints, xy=xy).select(said).with_notes(*notes)
+    return replace(labels, joints=joints, xy=xy).select(labelled).with_notes(*notes)
+
+
+def _within_range(labels: Labels) -> Labels:
+    """Coordinates that nobody can have are no numbers: they would overflow in what follows."""
+    joints = np.where(np.abs(labels.joints) < _FARTHEST, labels.joints, np.nan)
+    xy = np.where(np.abs(labels.xy) < _FARTHEST, labels.xy, np.nan)
+    sigma = np.where((labels.sigma > 0) & (labels.sigma < _FARTHEST), labels.sigma, MOCAP_SIGMA)
+    return replace(labels, joints=joints, xy=xy, sigma=sigma)
 
 
 def _without_duplicates(labels: Labels) -> Labels:
-    """In the order of time, each frame once; two different answers for one frame are refused."""
+    """In order of time, each frame once; two different poses of one frame are an error."""
     key = np.where(labels.frames >= 0, labels.frames.astype(np.float64), labels.times)
     order = np.argsort(key, kind="stable")
     labels, key = labels.select(order), key[order]
@@ -146,15 +188,15 @@ def _without_duplicates(labels: Labels) -> Labels:
     if apart > 1e-3 or off > 0.5:
         where = ", ".join(f"{v:g}" for v in np.unique(key[same])[:5])
         raise MocapError(
-            f"{labels.path} says two different things about the same frames ({where})",
-            "keep one of the two; only one person can be labelled",
+            f"{labels.path} has two different poses for the same frames ({where})",
+            "keep one of them; label one person",
         )
     kept = np.setdiff1d(np.arange(len(labels)), same)
-    return labels.select(kept).with_notes(f"{len(same)} frames are there twice and count once")
+    return labels.select(kept).with_notes(f"{len(same)} frames are duplicates and count once")
 
 
 def _to_metres(labels: Labels) -> Labels:
-    """A person of human size, whatever the unit that was meant."""
+    """Converted to metres, if the person is of human size in another unit."""
     tall = body_height(labels.joints)
     if tall is None or _MIN_HEIGHT <= tall <= _MAX_HEIGHT:
         return labels
@@ -164,13 +206,13 @@ def _to_metres(labels: Labels) -> Labels:
                 labels, joints=labels.joints / unit, sigma=np.full_like(labels.sigma, MOCAP_SIGMA)
             ).with_notes(f"the person would be {tall:.4g} m tall: taken as {name}")
     raise MocapError(
-        f"the person in {labels.path} would be {tall:.3g} m tall, in whatever unit",
+        f"the person in {labels.path} would be {tall:.3g} m tall, and of no human size in any unit",
         "give joints in metres",
     )
 
 
 def body_height(joints: Float64) -> float | None:
-    """Metres that a person with these joints (N, 19, 3) is tall; None where too few are known."""
+    """Standing height of a person with these joints (N, 19, 3); None if too few are known."""
     whole = np.asarray(np.isfinite(joints).all(axis=(1, 2)))
     legs = [_bone_length(joints, f"{s}_{a}", f"{s}_{b}") for s in ("left", "right")
             for a, b in (("hip", "knee"), ("knee", "ankle"))]  # fmt: skip
@@ -190,3 +232,18 @@ _ARM_OF_HEIGHT = 0.155  # an upper arm or a forearm
 def _bone_length(joints: Float64, a: str, b: str) -> float:
     lengths = np.linalg.norm(joints[:, BODY.index(a)] - joints[:, BODY.index(b)], axis=-1)
     return float(np.nanmedian(lengths)) if np.isfinite(lengths).any() else float("nan")
+
+
+def bone_scale(joints: NDArray[np.floating], lifted: NDArray[np.floating]) -> float:
+    """How much larger the person of `joints` is than that of `lifted`, by their bones."""
+    parents = np.array(BODY.parents)
+    child = parents >= 0
+    sizes = []
+    for body in (joints, lifted):
+        bones = np.linalg.norm(body[:, child] - body[:, parents[child]], axis=-1)
+        known = np.isfinite(bones)
+        sizes.append(
+            [np.median(c[k]) if k.any() else np.nan for c, k in zip(bones.T, known.T, strict=True)]
+        )
+    ratio = np.array(sizes[0]) / np.where(np.array(sizes[1]) > 1e-6, sizes[1], np.nan)
+    return float(np.nanmedian(ratio)) if np.isfinite(ratio).any() else 1.0

@@ -1,4 +1,4 @@
-"""Keypoints over time to 3D joints about the pelvis, with the shipped lifter or another."""
+"""Lift: keypoints over time to 3D joints about the pelvis, with the bundled lifter or another."""
 
 import json
 from collections.abc import Iterator
@@ -20,9 +20,9 @@ from mocap_cli.lifting.network import Lifter, LifterConfig, LifterOutput
 from mocap_cli.lifting.windows import KeypointWindows, window_features
 
 LIFTER_FILE = "lifter.safetensors"
-"""The shipped one, in weights/."""
+"""The bundled one, in weights/."""
 _RATE = 20.0
-"""Frames per second the lifter likes; faster videos are read as interleaved slower ones."""
+"""Frames per second of the lifter's input; faster videos are split into interleaved slower ones."""
 _WINDOW = 32
 _HOP = 12
 _BATCH = 64
@@ -31,7 +31,7 @@ _JOINT_SIDE, _POINT_SIDE = list(mirror_indices(BODY.names)), list(mirror_indices
 
 @dataclass(frozen=True, slots=True)
 class LiftedPose:
-    """The body's shape at every frame; NaN where nobody was known."""
+    """The body's pose in every frame; NaN without keypoints."""
 
     joints: NDArray[np.float64]  # (T, J, 3) metres about the pelvis, camera axes, HEIGHT tall
     sigma: NDArray[np.float64]  # (T, J) metres
@@ -39,7 +39,7 @@ class LiftedPose:
 
 
 def save_lifter(model: Lifter, path: Path) -> None:
-    """Write weights and configuration as data (safetensors)."""
+    """Write weights and configuration as safetensors."""
     metadata = {"lifter": json.dumps(asdict(model.config))}
     state = {name: value.half().contiguous() for name, value in model.state_dict().items()}
     write_tensors(path, state, metadata)
@@ -58,15 +58,15 @@ def load_lifter(path: Path, device: str = "cpu") -> Lifter:
     return model.to(device).eval()
 
 
-def lift(seen: Keypoints, camera: Pinhole, model: Lifter) -> LiftedPose:
-    """Lift every shot of the clip; frames far apart in time do not see each other."""
-    T, J = len(seen), len(BODY)
+def lift(keypoints: Keypoints, camera: Pinhole, model: Lifter) -> LiftedPose:
+    """Lift every shot of the clip, in overlapping windows of about two seconds."""
+    T, J = len(keypoints), len(BODY)
     total = np.zeros((T, J, 3))
     sigma, planted, weight = np.zeros((T, J)), np.zeros((T, 2)), np.zeros((T, 1))
-    windows = [rows for rows in _windows(seen) if seen.tracked[rows].any()]
+    windows = [rows for rows in _windows(keypoints) if keypoints.tracked[rows].any()]
     for start in range(0, len(windows), _BATCH):
         rows = windows[start : start + _BATCH]
-        lifted, turn, valid = _run(model, _observe(seen, camera, rows))
+        lifted, turn, valid = _run(model, _observe(keypoints, camera, rows))
         for i, row in enumerate(rows):
             good = valid[i, : len(row)]
             at, share = row[good], _taper(len(row))[good, None]
@@ -79,11 +79,11 @@ def lift(seen: Keypoints, camera: Pinhole, model: Lifter) -> LiftedPose:
         return LiftedPose(total / weight[..., None], sigma / weight, planted / weight)
 
 
-def _windows(seen: Keypoints) -> Iterator[NDArray[np.int64]]:
-    """Overlapping rows of frames about 1 / RATE apart, shot by shot."""
-    first = np.flatnonzero(seen.cut | (np.arange(len(seen)) == 0))
-    for begin, end in zip(first, [*first[1:], len(seen)], strict=True):
-        gaps = np.diff(seen.times[begin:end])
+def _windows(keypoints: Keypoints) -> Iterator[NDArray[np.int64]]:
+    """Overlapping windows of frame indices about 1 / _RATE apart, shot by shot."""
+    first = np.flatnonzero(keypoints.cut | (np.arange(len(keypoints)) == 0))
+    for begin, end in zip(first, [*first[1:], len(keypoints)], strict=True):
+        gaps = np.diff(keypoints.times[begin:end])
         stride = max(1, round(1 / (_RATE * float(np.median(gaps))))) if len(gaps) else 1
         for phase in range(min(stride, end - begin)):
             rows = np.arange(begin + phase, end, stride)
@@ -93,41 +93,43 @@ def _windows(seen: Keypoints) -> Iterator[NDArray[np.int64]]:
 
 
 def _taper(count: int) -> NDArray[np.float64]:
-    """Frames in the middle of a window know their surroundings best."""
+    """Weights of a window's frames: those in the middle have the most context."""
     return 0.05 + np.sin(np.pi * (np.arange(count) + 0.5) / count)
 
 
-def _observe(seen: Keypoints, camera: Pinhole, windows: list[NDArray[np.int64]]) -> KeypointWindows:
-    """Windows as rays, padded with frames that do not count."""
+def _observe(
+    keypoints: Keypoints, camera: Pinhole, windows: list[NDArray[np.int64]]
+) -> KeypointWindows:
+    """Windows as rays, padded with invalid frames."""
     rows = np.stack([np.pad(row, (0, _WINDOW - len(row)), mode="edge") for row in windows])
     count = np.array([len(row) for row in windows])
-    valid = seen.tracked[rows] & (np.arange(_WINDOW) < count[:, None])
-    rays = camera.rays(seen.xy)[..., :2].astype(np.float32)
-    times = seen.times[rows] - seen.times[rows[:, :1]]
+    valid = keypoints.tracked[rows] & (np.arange(_WINDOW) < count[:, None])
+    rays = camera.rays(keypoints.xy)[..., :2].astype(np.float32)
+    times = keypoints.times[rows] - keypoints.times[rows[:, :1]]
     return KeypointWindows(
         torch.from_numpy(rays[rows]),
-        torch.from_numpy(seen.score[rows]),
+        torch.from_numpy(keypoints.score[rows]),
         torch.from_numpy(times.astype(np.float32)),
         torch.from_numpy(valid),
     )
 
 
 @torch.inference_mode()
-def _run(model: Lifter, seen: KeypointWindows) -> tuple[LifterOutput, Tensor, NDArray[np.bool_]]:
-    """The network's answer, averaged with its answer to the mirrored question."""
+def _run(model: Lifter, windows: KeypointWindows) -> tuple[LifterOutput, Tensor, NDArray[np.bool_]]:
+    """The network's output, averaged with that for the mirrored input."""
     device = next(model.parameters()).device
-    shown, turn = window_features(seen)
-    flipped, _ = window_features(_mirror(seen))
+    features, turn = window_features(windows)
+    flipped, _ = window_features(_mirror(windows))
     both = model(
-        torch.cat((shown, flipped)).to(device),
-        seen.times.repeat(2, 1).to(device),
-        seen.valid.repeat(2, 1).to(device),
+        torch.cat((features, flipped)).to(device),
+        windows.times.repeat(2, 1).to(device),
+        windows.valid.repeat(2, 1).to(device),
     )
     a, b = (LifterOutput(*(part[i].float().cpu() for part in _halves(both))) for i in (0, 1))
     joints = (a.joints + b.joints[:, :, _JOINT_SIDE] * torch.tensor([-1.0, 1, 1])) / 2
     sigma = (a.log_sigma + b.log_sigma[:, :, _JOINT_SIDE]) / 2
     planted = (a.contact_logits + b.contact_logits.flip(-1)) / 2
-    return LifterOutput(joints, sigma, planted), turn, seen.valid.numpy()
+    return LifterOutput(joints, sigma, planted), turn, windows.valid.numpy()
 
 
 def _halves(both: LifterOutput) -> Iterator[tuple[Tensor, Tensor]]:
@@ -136,11 +138,11 @@ def _halves(both: LifterOutput) -> Iterator[tuple[Tensor, Tensor]]:
         yield a, b
 
 
-def _mirror(seen: KeypointWindows) -> KeypointWindows:
-    """What a mirror would show."""
+def _mirror(windows: KeypointWindows) -> KeypointWindows:
+    """The mirror image."""
     return KeypointWindows(
-        seen.rays[:, :, _POINT_SIDE] * torch.tensor([-1.0, 1]),
-        seen.score[:, :, _POINT_SIDE],
-        seen.times,
-        seen.valid,
+        windows.rays[:, :, _POINT_SIDE] * torch.tensor([-1.0, 1]),
+        windows.score[:, :, _POINT_SIDE],
+        windows.times,
+        windows.valid,
     )

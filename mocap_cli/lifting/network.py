@@ -1,7 +1,7 @@
-"""The lifter: 2D keypoints over about two seconds to 3D joints, their expected error, contacts.
+"""Lifter network: 2D keypoints over about two seconds to 3D joints, their sigma, and contacts.
 
-A transformer over frames. Time enters in seconds, as rotations of queries and keys, so any frame
-rate and uneven frames are read alike.
+A transformer over frames. Time enters in seconds, as rotary embedding of queries and keys, so that
+any frame rate and uneven frames are treated alike.
 """
 
 import math
@@ -15,13 +15,13 @@ from mocap_cli.body.skeleton import BODY, KEYPOINTS
 
 J, K = len(BODY), len(KEYPOINTS)
 LIFTER_HEIGHT = 1.70
-"""Metres that the lifter takes everybody to be tall; the tracker scales its answer."""
+"""Metres: the height of everybody in the lifter's output; the tracker scales it."""
 _FEATURES = K * 3 + 3
-"""x, y and score of every keypoint; the centre's path and the size."""
+"""x, y and score of every keypoint; the path of the centre and the size."""
 LOG_SIGMA = slice(J * 3, J * 4)
-"""Of what leaves the network: logarithms of expected errors, after the joints."""
+"""Output columns of log sigma, after the joints."""
 INITIAL_LOG_SIGMA = -3.0
-"""Added to the log of every expected error (metres) until `calibrate` knows better."""
+"""Added to log sigma (metres) until the lifter is calibrated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +37,10 @@ class LifterConfig:
 
 @dataclass(frozen=True, slots=True)
 class LifterOutput:
-    """What the lifter says about a batch of windows, in axes that look at the person."""
+    """The output for a batch of windows, in axes that look at the person."""
 
     joints: Tensor  # (B, T, J, 3) metres about the pelvis for a person of HEIGHT
-    log_sigma: Tensor  # (B, T, J) of the expected distance from the truth, metres
+    log_sigma: Tensor  # (B, T, J) log of metres
     contact_logits: Tensor  # (B, T, 2) logits, left and right foot
 
     def float(self) -> "LifterOutput":
@@ -72,7 +72,7 @@ class Lifter(nn.Module):
         return self.decode(self.encode(features, times, valid))
 
     def encode(self, features: Tensor, times: Tensor, valid: Tensor) -> Tensor:
-        """(B, T, width) of what each frame is found to show."""
+        """(B, T, width) features of each frame."""
         x = self.enter(features)
         turn = _rotary_angles(times, self.config.width // self.config.heads)
         for block in self.blocks:
@@ -81,7 +81,7 @@ class Lifter(nn.Module):
         return read
 
     def decode(self, read: Tensor) -> LifterOutput:
-        """What that means."""
+        """Joints, log sigma and contacts from the features."""
         y = self.leave(read)
         joints = y[..., : J * 3].unflatten(-1, (J, 3))
         joints = joints - joints[..., :1, :]
@@ -109,10 +109,10 @@ class _Block(nn.Module):
         """(B, T, width) to the same."""
         qkv = self.query_key_value(self.attend_norm(x)).unflatten(-1, (3, self.heads, -1))
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (B, heads, T, width / heads)
-        seen = F.scaled_dot_product_attention(
+        attended = F.scaled_dot_product_attention(
             _rotate_pairs(q, turn), _rotate_pairs(k, turn), v, attn_mask=valid[:, None, None, :]
         )
-        x = x + self.drop(self.merge(seen.transpose(1, 2).flatten(2)))
+        x = x + self.drop(self.merge(attended.transpose(1, 2).flatten(2)))
         return x + self.drop(self.feed(self.feed_norm(x)))
 
 
@@ -125,7 +125,7 @@ def _rotary_angles(times: Tensor, size: int) -> tuple[Tensor, Tensor]:
 
 
 def _rotate_pairs(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
-    """Pairs of features turned by the time of their frame, so that products tell differences."""
+    """Pairs of features rotated by their frame's time: products depend on time differences."""
     cos, sin = turn
     a, b = x.chunk(2, dim=-1)
     return torch.cat((a * cos - b * sin, a * sin + b * cos), dim=-1)

@@ -1,7 +1,7 @@
-"""What the lifter is shown: keypoints as rays about the person, free of place, size and lens.
+"""Windows: the lifter's input, keypoints as rays independent of place, size and lens.
 
-The same code serves training and tracking. For every frame the camera is turned in thought so
-that it looks at the person; what was seen is told in units of the person's size in the window.
+The same code serves training and tracking. In every frame a virtual camera is rotated to look at
+the person; rays are in units of the person's size in the window.
 """
 
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ _TORSO = tuple(
     KEYPOINTS.index(name) for name in ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 )
 _LEAST_SCORE = 0.1
-"""Keypoints that score less are not shown."""
+"""Keypoints with a lower score are left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeypointWindows:
-    """What the 2D networks said about a batch of windows, as rays of the (assumed) camera."""
+    """2D keypoints of a batch of windows, as rays of the (assumed) camera."""
 
     rays: Tensor  # (B, T, K, 2) tangents, right and up of the optical axis
     score: Tensor  # (B, T, K) 0..1
@@ -28,45 +28,45 @@ class KeypointWindows:
     valid: Tensor  # (B, T) frames that exist
 
 
-def window_features(seen: KeypointWindows) -> tuple[Tensor, Tensor]:
-    """The network's input (B, T, FEATURES), and (B, T, 3, 3) camera_from_view turns."""
-    sure = (seen.score > _LEAST_SCORE) & seen.valid[..., None]
-    weight = seen.score * sure
-    centre = _centre(seen.rays, weight, sure)  # (B, T, 2)
-    turn = _look_at(centre)  # (B, T, 3, 3)
-    ahead = torch.cat((seen.rays, -torch.ones_like(seen.rays[..., :1])), dim=-1)
-    ahead = ahead @ turn  # the transposed turn applied to rows
+def window_features(windows: KeypointWindows) -> tuple[Tensor, Tensor]:
+    """The network's input (B, T, FEATURES), and rotations camera_from_view (B, T, 3, 3)."""
+    confident = (windows.score > _LEAST_SCORE) & windows.valid[..., None]
+    weight = windows.score * confident
+    centre = _centre(windows.rays, weight, confident)  # (B, T, 2)
+    rotation = _look_at(centre)  # (B, T, 3, 3)
+    ahead = torch.cat((windows.rays, -torch.ones_like(windows.rays[..., :1])), dim=-1)
+    ahead = ahead @ rotation  # the transposed rotation applied to rows
     flat = ahead[..., :2] / -ahead[..., 2:].clamp(max=-0.1)
     size = _size(flat, weight)  # (B, 1, 1, 1)
-    xy = torch.where(sure[..., None], flat / size, 0.0).clamp(-4, 4)
-    middle = _median(centre, seen.valid)
+    xy = torch.where(confident[..., None], flat / size, 0.0).clamp(-4, 4)
+    middle = _median(centre, windows.valid)
     path = ((centre - middle) / size[..., 0]).clamp(-8, 8)
-    B, T, K = seen.score.shape
+    B, T, K = windows.score.shape
     parts = (
         xy.reshape(B, T, K * 2),
         weight,
         path,
         size[..., 0].log().expand(B, T, 1),
     )
-    return torch.cat(parts, dim=-1) * seen.valid[..., None], turn
+    return torch.cat(parts, dim=-1) * windows.valid[..., None], rotation
 
 
-def _centre(rays: Tensor, weight: Tensor, sure: Tensor) -> Tensor:
-    """(B, T, 2) the torso's middle, or of what is seen; frames with nothing take the mean."""
+def _centre(rays: Tensor, weight: Tensor, confident: Tensor) -> Tensor:
+    """(B, T, 2) the torso's middle, or that of all keypoints; the mean in frames without any."""
     torso = torch.zeros_like(weight)
     torso[..., _TORSO] = 1
     w = (weight + 1e-6) * torso + 1e-3 * weight
     each = (rays.nan_to_num() * w[..., None]).sum(2) / w.sum(2, keepdim=True)
-    any_seen = sure.any(-1, keepdim=True).to(each.dtype)
-    mean = (each * any_seen).sum(1, keepdim=True) / any_seen.sum(1, keepdim=True).clamp(min=1)
-    return torch.where(any_seen > 0, each, mean)
+    some = confident.any(-1, keepdim=True).to(each.dtype)
+    mean = (each * some).sum(1, keepdim=True) / some.sum(1, keepdim=True).clamp(min=1)
+    return torch.where(some > 0, each, mean)
 
 
 def _size(flat: Tensor, weight: Tensor) -> Tensor:
-    """(B, 1, 1, 1) the window's largest lasting spread of keypoints, as a tangent."""
+    """(B, 1, 1, 1) the 80th percentile of the keypoints' spread in the window, as a tangent."""
     spread = ((flat.nan_to_num() ** 2).sum(-1) * weight).sum(-1) / weight.sum(-1).clamp(min=1e-6)
-    seen = weight.sum(-1) > 1.0
-    spread = torch.where(seen, spread, torch.nan)
+    detected = weight.sum(-1) > 1.0
+    spread = torch.where(detected, spread, torch.nan)
     typical = torch.nanquantile(spread, 0.8, dim=1).nan_to_num(1.0)
     return typical.clamp(min=1e-8).sqrt()[:, None, None, None]
 
@@ -78,11 +78,11 @@ def _median(path: Tensor, valid: Tensor) -> Tensor:
 
 
 def _look_at(centre: Tensor) -> Tensor:
-    """The smallest turns (..., 3, 3) of a camera so that it looks along (x, y, -1)."""
+    """The smallest rotations (..., 3, 3) of a camera so that it looks along (x, y, -1)."""
     x, y = centre.unbind(-1)
     ahead = torch.stack((x, y, -torch.ones_like(x)), dim=-1)
     ahead = ahead / ahead.norm(dim=-1, keepdim=True)
-    a, b, c = ahead.unbind(-1)  # the turn takes (0, 0, -1) to (a, b, c)
+    a, b, c = ahead.unbind(-1)  # the rotation takes (0, 0, -1) to (a, b, c)
     k = 1 / (1 - c)
     rows = (
         torch.stack((1 - a * a * k, -a * b * k, -a), dim=-1),

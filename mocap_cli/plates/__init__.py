@@ -1,1 +1,1 @@
-"""The scene without its subject, and how the camera moved while it was filmed."""
+"""The scene of a video without its subject."""

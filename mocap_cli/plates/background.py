@@ -1,4 +1,4 @@
-"""Background: the scene of a video without its subject, asked for any moment and any size."""
+"""Background: the scene of a video without its subject, rendered for any time and size."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +19,13 @@ from mocap_cli.types import UInt8
 BackgroundKind = Literal["median", "split", "panorama"]
 
 _FORMAT = 1
-_SAME = 0.004  # a gain nearer to 1 changes no byte
+_UNCHANGED = 0.004  # a gain nearer to 1 changes no byte
 _ARRAYS = ("times", "part", "known", "rays_from_frame", "focal", "gain")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Background:
-    """What lies behind the subject in every frame of a video."""
+    """The scene behind the subject in every frame of a video."""
 
     video: str  # its name, without folders
     kind: BackgroundKind
@@ -40,7 +40,7 @@ class Background:
     def at(
         self, time: float, size: tuple[int, int] | None = None
     ) -> tuple[UInt8, NDArray[np.bool_]]:
-        """The background of the frame nearest to that second, as the camera saw it then.
+        """Render the background of the frame nearest to that time, in seconds.
 
         (H, W, 3) RGB of `size` (width, height), the video's if None; and (H, W) where it is known.
         """
@@ -50,7 +50,7 @@ class Background:
         plate = self.plates[int(self.camera.part[frame])]
         image, known = plate.render(self.camera.rays_from_frame[frame] @ stretch, wanted)
         gain = self.camera.gain[frame]
-        if np.abs(gain - 1).max() > _SAME:
+        if np.abs(gain - 1).max() > _UNCHANGED:
             image = np.asarray(cv2.LUT(image, gain_table(gain)), np.uint8)
         return image, known if self.camera.known[frame] else np.zeros_like(known)
 
@@ -80,7 +80,7 @@ class Background:
 
 
 def gain_table(gain: NDArray[np.float64]) -> UInt8:
-    """(256, 1, N) what each byte becomes in N channels."""
+    """Lookup table (256, 1, N) that multiplies N channels."""
     table = np.arange(256)[:, None, None] * gain
     return np.asarray(np.clip(np.round(table), 0, 255).astype(np.uint8))
 
@@ -102,7 +102,7 @@ def write_background(background: Background, path: Path) -> None:
             kind=background.kind,
             size=camera.size,
             camera_kind=camera.kind,
-            off=camera.off,
+            off=camera.reprojection_error,
             shape=[plate.surface.shape for plate in background.plates],
             warnings=np.array(background.warnings, np.str_),
             **arrays,
@@ -110,14 +110,14 @@ def write_background(background: Background, path: Path) -> None:
 
 
 def read_background(path: Path) -> Background:
-    """Read what `write_background` wrote; anything else is a clear error."""
+    """Read an archive that `write_background` wrote; any other file is a MocapError."""
     hint = "give an archive (.npz) that `mocap background` wrote"
     try:
         found = load_npz(path)
     except FileNotFoundError as error:
         raise MocapError(f"{path} does not exist", "check the path") from error
     except (OSError, ValueError) as error:
-        raise MocapError(f"{path} is no archive of a background", hint) from error
+        raise MocapError(f"{path} is not a background archive", hint) from error
     if int(found.get("mocap_background", -1)) != _FORMAT:
         raise MocapError(f"{path} is not a background of format {_FORMAT}", hint)
     try:
@@ -131,7 +131,7 @@ def _background(found: dict[str, NDArray[Any]]) -> Background:
     camera = CameraPath(
         size=(width, height),
         kind=tuple(found["camera_kind"].tolist()),
-        off=tuple(found["off"].tolist()),
+        reprojection_error=tuple(found["off"].tolist()),
         times=found["times"],
         part=found["part"],
         known=found["known"],
@@ -158,19 +158,19 @@ def _plate(found: dict[str, NDArray[Any]], number: int) -> Plate:
     return Plate(surface, _decoded(found[f"plate_{number}"]))
 
 
-def _encoded(picture: UInt8) -> UInt8:
-    """A PNG's bytes; cv2 wants blue first."""
-    done, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGBA2BGRA))
+def _encoded(image: UInt8) -> UInt8:
+    """The bytes of a PNG; cv2 has blue first."""
+    done, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGBA2BGRA))
     if not done:
-        raise MocapError("the background could not be packed as PNG", "free some memory")
+        raise MocapError("cannot encode the background as PNG", "free some memory")
     return np.asarray(data, np.uint8)
 
 
 def _decoded(data: UInt8) -> UInt8:
-    picture = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-    if picture is None or picture.ndim != 3 or picture.shape[2] != 4:
-        raise ValueError("a plate is no PNG with alpha")
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGRA2RGBA), np.uint8)
+    image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    if image is None or image.ndim != 3 or image.shape[2] != 4:
+        raise ValueError("a plate is not a PNG with alpha")
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA), np.uint8)
 
 
 def write_plate(plate: Plate, path: Path) -> None:

@@ -1,44 +1,54 @@
-"""Make: from a video to its background, by the median, by halves, or on a panorama."""
+"""Builder: from a video to its background, by median, by halves, or on a panorama."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import cv2
 import numpy as np
 
 from mocap_cli.camera.camera_path import CameraPath, fixed_camera_path
-from mocap_cli.camera.path_estimation import estimate_camera_path
+from mocap_cli.camera.key_frames import KeyFrameMatcher
+from mocap_cli.camera.path_estimation import solve_camera_path
+from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import readable
 from mocap_cli.plates.background import Background, BackgroundKind, gain_table
-from mocap_cli.plates.layout import fit_surface, frame_surface
 from mocap_cli.plates.median import apply_table, panorama_plate, static_plate
-from mocap_cli.plates.misfit import misfit, told
 from mocap_cli.plates.person_mask import PersonMasker
 from mocap_cli.plates.plate import ALWAYS_OCCLUDED, Plate
 from mocap_cli.plates.sample_store import SampleStore
-from mocap_cli.types import Int64, UInt8
-from mocap_cli.video.reader import VideoReader, open_video
+from mocap_cli.plates.surface import fit_surface, frame_surface
+from mocap_cli.types import Bool, Int64, UInt8
+from mocap_cli.video.probe import Image
+from mocap_cli.video.reader import open_video
 from mocap_cli.video.shots import CutDetector
 from mocap_cli.weights import Device
 
 Progress = Callable[[int], None]
 
-STILL_SAMPLES, PANNED_SAMPLES = 60, 90
+_STILL_SAMPLES, _PANNED_SAMPLES = 60, 90
+_PART_SAMPLES = 5  # of a part at least
 _DISK_BYTES = 3 << 30  # that samples may take
-_HOLE = 0.002  # of the picture, from which the user is told
+_EVEN_GAIN = 0.01  # a gain nearer to 1 is left as it is
+_OCCLUDED_SHARE = 0.002  # of a plate, from which there is a warning
+_CHECKED_FRAMES = 24  # compared with the background
+_CHECK_SIDE = 240  # pixels: at that size small shifts do not matter
+_CHECK_LEVELS = 30
+_CHECK_PERCENTILE = 85  # of the frames
+_MISFIT_SHARE = 0.2  # of a frame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackgroundOptions:
-    """What a user may say about how a background is made."""
+    """How to make a background."""
 
     kind: BackgroundKind | Literal["auto"] = "auto"
-    samples: int | None = None  # frames that the median is taken of; None takes 60, panned 90
+    samples: int | None = None  # frames of the median; None takes 60, for panoramas 90
     start: float | None = None  # seconds of the video
     end: float | None = None
-    focal: float | None = None  # pixels; where a pan begins to look for its own
-    people: bool = True  # find people and leave them out
+    focal: float | None = None  # pixels; the initial value for a panning camera
+    people: bool = True  # detect people and leave them out
     device: Device = "auto"
 
 
@@ -47,63 +57,92 @@ def make_background(
     options: BackgroundOptions = BackgroundOptions(),
     on_frame: Progress = lambda done: None,
 ) -> Background:
-    """Find how the camera moved, then what most frames show behind the subject."""
-    mask = PersonMasker(options.device) if options.people else None
+    """Estimate the camera path of a video, then the scene behind the subject."""
     with open_video(video, options.start, options.end) as frames:
-        camera = _camera(frames, options, mask, on_frame)
+        builder = BackgroundBuilder(options, frames.info.focal_pixels)
+        for done, frame in enumerate(frames, start=1):
+            builder.add(frame.image, frame.time)
+            on_frame(done)
         damage = frames.warnings
-    kind = options.kind
-    if kind == "auto":
-        kind = "panorama" if camera.moves else "median"
-    chosen = _sampled(camera, kind, options)
-    with SampleStore(camera.size) as stack:
-        _collect(video, options, chosen, mask, stack)
-        plates = [_plate(camera, kind, part, chosen, stack) for part in range(len(camera.kind))]
-        made = Background(
-            video=readable(video.name),
-            kind=kind,
-            camera=replace(camera, warnings=()),
-            plates=tuple(plates),
-        )
-        fit = told(misfit(made, stack, chosen.tolist())) if kind != "split" else ()
-    return replace(made, warnings=(*damage, *camera.warnings, *fit, *_holes(plates)))
+    background = builder.build(video)
+    return replace(background, warnings=(*damage, *background.warnings))
 
 
-def _camera(
-    frames: VideoReader, options: BackgroundOptions, mask: PersonMasker | None, on_frame: Progress
-) -> CameraPath:
-    """How the camera moved; only where the cuts are when it is known to stand."""
-    if options.kind in ("auto", "panorama"):
-        focal = options.focal or frames.info.focal_pixels
-        return estimate_camera_path(frames, focal, mask, on_frame)
-    cuts = CutDetector()
-    times: list[float] = []
-    part: list[int] = []
-    for done, frame in enumerate(frames, start=1):
-        cut = cuts.is_cut(frame.image)
-        times.append(frame.time)
-        part.append(part[-1] + cut if part else 0)
-        on_frame(done)
-    size = frames.info.width, frames.info.height
-    return fixed_camera_path(np.array(times), np.array(part, np.int64), size, float(max(size)))
+class BackgroundBuilder:
+    """Makes a background in two passes over a video: `add` every frame in order, then `build`.
+
+    A caller that decodes the video for itself shares its pass by adding the frames.
+    """
+
+    def __init__(
+        self, options: BackgroundOptions = BackgroundOptions(), focal: float | None = None
+    ) -> None:
+        """`focal`, in pixels, is what the file says of its lens."""
+        self._options = options
+        self._focal = options.focal or focal
+        self._mask = PersonMasker(options.device) if options.people else None
+        self._cuts = CutDetector()
+        moving = options.kind in ("auto", "panorama")
+        self._matcher = KeyFrameMatcher(self._mask) if moving else None
+        self._size = (0, 0)
+        self._times: list[float] = []
+        self._part: list[int] = []
+
+    def add(self, image: Image, time: float) -> None:
+        """Take the next frame of the first pass."""
+        cut = self._cuts.is_cut(image)
+        if self._matcher is not None:
+            self._matcher.add(image, time, cut)
+            return
+        self._size = image.shape[1], image.shape[0]
+        self._times.append(time)
+        self._part.append(self._part[-1] + cut if self._part else 0)
+
+    def build(self, video: Path) -> Background:
+        """Sample frames in a second pass over the video, and make the background of them."""
+        camera = self._camera()
+        kind = self._options.kind
+        if kind == "auto":
+            kind = "panorama" if camera.moves else "median"
+        chosen = _choose_samples(camera, kind, self._options.samples)
+        with SampleStore(camera.size) as store:
+            sampled = _read_samples(video, self._options, camera, chosen, self._mask, store)
+            parts = range(len(camera.kind))
+            plates = [_plate(camera, kind, part, sampled, store) for part in parts]
+            background = Background(
+                video=readable(video.name),
+                kind=kind,
+                camera=replace(camera, warnings=()),
+                plates=tuple(plates),
+            )
+            misfit = _misfit(background, store, sampled) if kind != "split" else ()
+        missing = _missing(len(chosen) - len(sampled))
+        warnings = (*camera.warnings, *missing, *misfit, *_occluded(plates))
+        return replace(background, warnings=warnings)
+
+    def _camera(self) -> CameraPath:
+        if self._matcher is not None:
+            return solve_camera_path(self._matcher.matches, self._focal)
+        times, part = np.array(self._times), np.array(self._part, np.int64)
+        return fixed_camera_path(times, part, self._size, float(max(self._size)))
 
 
-def _sampled(camera: CameraPath, kind: BackgroundKind, options: BackgroundOptions) -> Int64:
-    """The frames to look at: evenly over time, and over what the camera swept."""
-    usual = PANNED_SAMPLES if kind == "panorama" else STILL_SAMPLES
-    fit = _DISK_BYTES // (4 * camera.size[0] * camera.size[1])
-    wanted = max(min(options.samples or usual, fit), 3)
+def _choose_samples(camera: CameraPath, kind: BackgroundKind, samples: int | None) -> Int64:
+    """Frames to sample: even over time, and over the angle that the camera swept."""
+    usual = _PANNED_SAMPLES if kind == "panorama" else _STILL_SAMPLES
+    most = _DISK_BYTES // (4 * camera.size[0] * camera.size[1])
+    wanted = max(min(samples or usual, most), 3)
     chosen = []
     for part in range(len(camera.kind)):
         frames = np.flatnonzero((camera.part == part) & camera.known)
-        share = max(round(wanted * len(frames) / len(camera.times)), 5)
+        count = max(round(wanted * len(frames) / len(camera.times)), _PART_SAMPLES)
         if kind == "split":
-            frames, share = frames[[0, -1]], 2
-        chosen.append(_evenly(camera, frames, share))
+            frames = np.unique(frames[[0, -1]])
+        chosen.append(_spread_evenly(camera, frames, count))
     return np.concatenate(chosen)
 
 
-def _evenly(camera: CameraPath, frames: Int64, count: int) -> Int64:
+def _spread_evenly(camera: CameraPath, frames: Int64, count: int) -> Int64:
     if len(frames) <= count:
         return frames
     middle = np.array([camera.size[0] / 2, camera.size[1] / 2, 1.0])
@@ -116,75 +155,115 @@ def _evenly(camera: CameraPath, frames: Int64, count: int) -> Int64:
     return frames[np.unique(np.searchsorted(progress, places).clip(0, len(frames) - 1))]
 
 
-def _collect(
+def _read_samples(
     video: Path,
     options: BackgroundOptions,
+    camera: CameraPath,
     chosen: Int64,
     mask: PersonMasker | None,
-    stack: SampleStore,
-) -> None:
-    """Read the video again, and keep the chosen frames on disk."""
-    wanted = set(chosen.tolist())
+    store: SampleStore,
+) -> Int64:
+    """Store the chosen frames, and return those that were found, in the order of the store.
+
+    Frames are found by their time: a damaged video may decode to other frames in each pass.
+    """
+    frame_at = {float(camera.times[frame]): int(frame) for frame in chosen}
+    found = []
     with open_video(video, options.start, options.end) as frames:
         for frame in frames:
-            if frame.index in wanted:
-                stack.add(frame.image, mask(frame.image) if mask else None)
-            if len(stack) == len(chosen):
+            if frame.time in frame_at:
+                store.add(frame.image, mask(frame.image) if mask else None)
+                found.append(frame_at.pop(frame.time))
+            if not frame_at:
                 break
+    if not found:
+        raise MocapError(
+            f"{video} is damaged: no frame could be decoded twice", "re-encode it as H.264 MP4"
+        )
+    return np.array(found, np.int64)
+
+
+def _missing(count: int) -> tuple[str, ...]:
+    if not count:
+        return ()
+    frames = "1 sampled frame" if count == 1 else f"{count} sampled frames"
+    return (f"left {frames} out of the background that could not be decoded again",)
 
 
 def _plate(
-    camera: CameraPath, kind: BackgroundKind, part: int, chosen: Int64, stack: SampleStore
+    camera: CameraPath, kind: BackgroundKind, part: int, sampled: Int64, store: SampleStore
 ) -> Plate:
     """The background of one part, from the samples that lie in it."""
-    mine = np.flatnonzero(camera.part[chosen] == part)
-    frames = chosen[mine]
-    tables = [_evening(camera, frame) for frame in frames]
+    own = np.flatnonzero(camera.part[sampled] == part)
+    frames = sampled[own]
+    if not len(frames):  # a damaged video: none of them could be decoded again
+        unknown = np.zeros((*camera.size[::-1], 4), np.uint8)
+        return Plate(frame_surface(camera.size, float(max(camera.size))), unknown)
+    tables = [_inverse_gain(camera, frame) for frame in frames]
     if kind == "split":
-        return _halves(camera, mine, tables, stack)
+        return _halves(camera, own, tables, store)
     if kind == "median" or camera.kind[part] == "fixed":
         surface = frame_surface(camera.size, float(camera.focal[frames[0]]))
-        return static_plate(stack, mine.tolist(), tables, surface)
-    turns = np.asarray(np.linalg.inv(camera.rays_from_frame[frames]), np.float64)
+        return static_plate(store, own.tolist(), tables, surface)
+    frame_from_rays = np.asarray(np.linalg.inv(camera.rays_from_frame[frames]), np.float64)
     surface = fit_surface(camera, part)
-    return panorama_plate(stack, camera.size, mine.tolist(), turns, tables, surface)
+    return panorama_plate(store, camera.size, own.tolist(), frame_from_rays, tables, surface)
 
 
 def _halves(
-    camera: CameraPath, mine: Int64, tables: Sequence[UInt8 | None], stack: SampleStore
+    camera: CameraPath, own: Int64, tables: Sequence[UInt8 | None], store: SampleStore
 ) -> Plate:
     """The half of the first frame that the subject falls into, and the other of the last."""
     height = camera.size[1]
     first, last = (
-        apply_table(stack.rows(int(index), 0, height), table).copy()
-        for index, table in zip(mine[[0, -1]], (tables[0], tables[-1]), strict=True)
+        apply_table(store.rows(int(index), 0, height), table).copy()
+        for index, table in zip(own[[0, -1]], (tables[0], tables[-1]), strict=True)
     )
-    upper = np.argwhere(first[..., 3] < 255)[:, 0]
-    rises = len(upper) > 0 and float(upper.mean()) > height / 2
+    person_rows = np.argwhere(first[..., 3] < 255)[:, 0]
+    rises = len(person_rows) > 0 and float(person_rows.mean()) > height / 2
     top, bottom = (first, last) if rises else (last, first)
-    picture = np.concatenate((top[: height // 2], bottom[height // 2 :]))
-    picture[..., 3] = np.where(picture[..., 3] == 255, 255, ALWAYS_OCCLUDED)
-    return Plate(frame_surface(camera.size, float(camera.focal[0])), picture)
+    image = np.concatenate((top[: height // 2], bottom[height // 2 :]))
+    image[..., 3] = np.where(image[..., 3] == 255, 255, ALWAYS_OCCLUDED)
+    return Plate(frame_surface(camera.size, float(camera.focal[0])), image)
 
 
-def _evening(camera: CameraPath, frame: int) -> UInt8 | None:
-    """A table that takes a frame's colours to its part's, None when they are alike."""
+def _inverse_gain(camera: CameraPath, frame: int) -> UInt8 | None:
+    """The table that evens out a frame's brightness, None where that changes little."""
     gain = camera.gain[frame]
-    if np.abs(gain - 1).max() < 0.01:
+    if np.abs(gain - 1).max() < _EVEN_GAIN:
         return None
     return gain_table(np.append(1 / gain, 1.0))
 
 
-def _holes(plates: Sequence[Plate]) -> tuple[str, ...]:
-    holes = {
-        number: plate.occluded_share
-        for number, plate in enumerate(plates, start=1)
-        if plate.occluded_share > _HOLE
-    }
-    if not holes:
+def _misfit(background: Background, store: SampleStore, sampled: Int64) -> tuple[str, ...]:
+    """Warn where frames differ from their own background, apart from the people in them."""
+    width, height = background.camera.size
+    shrink = _CHECK_SIDE / max(width, height)
+    size = max(round(width * shrink), 1), max(round(height * shrink), 1)
+    checked = np.unique(np.linspace(0, len(sampled) - 1, _CHECKED_FRAMES).round().astype(int))
+    shares = []
+    for index in checked:
+        frame = cv2.resize(store.rows(int(index), 0, height), size, interpolation=cv2.INTER_AREA)
+        image, known = background.at(float(background.camera.times[sampled[index]]), size)
+        difference = cv2.absdiff(np.ascontiguousarray(frame[..., :3]), image).max(axis=-1)
+        compared: Bool = known & (frame[..., 3] > 250)
+        shares.append(((difference > _CHECK_LEVELS) & compared).sum() / max(compared.sum(), 1))
+    share = float(np.percentile(shares, _CHECK_PERCENTILE))
+    if share < _MISFIT_SHARE:
         return ()
-    shares = [
-        f"{hole:.1%}" + (f" of part {number}" if len(plates) > 1 else "")
-        for number, hole in holes.items()
+    return (
+        f"frames do not match their background: {share:.0%} of the image differs in some;"
+        " check it with --sheet before use",
+    )
+
+
+def _occluded(plates: Sequence[Plate]) -> tuple[str, ...]:
+    shares = {number: plate.occluded_share for number, plate in enumerate(plates, start=1)}
+    texts = [
+        f"{share:.1%}" + (f" of part {number}" if len(plates) > 1 else "")
+        for number, share in shares.items()
+        if share > _OCCLUDED_SHARE
     ]
-    return (f"never seen free and left transparent: {', '.join(shares)} of the background",)
+    if not texts:
+        return ()
+    return (f"always occluded by a person, so left transparent: {', '.join(texts)}",)

@@ -1,4 +1,4 @@
-"""Show: a video beside its background, as films and as a sheet of pictures."""
+"""Comparison: a video next to its background, as videos and as a contact sheet."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -7,25 +7,24 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mocap_cli.io.atomic import write_atomically
 from mocap_cli.plates.background import Background
-from mocap_cli.types import UInt8
+from mocap_cli.types import Bool, UInt8
 from mocap_cli.video.reader import open_video
 from mocap_cli.video.writer import VideoWriter, write_video
 
-_COLUMNS, _TILE = 6, 320  # pictures side by side, and their width
-_LOUDER = 2  # times: people in grey before grey can be told
+_COLUMNS, _TILE = 6, 320  # of the sheet, and their width in pixels
+_GAIN = 2  # of the difference: people in grey in front of grey stay visible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparisonFiles:
-    """What to make; None is left out."""
+    """Files to write; None is left out."""
 
-    film: Path | None = None  # the background of every frame
-    difference: Path | None = None  # what is not background
-    sheet: Path | None = None  # input, background and difference of some frames
+    film: Path | None = None  # video of the background of every frame
+    difference: Path | None = None  # video of what is not background
+    sheet: Path | None = None  # image of input, background and difference of some frames
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -36,52 +35,53 @@ class ComparisonFiles:
 def write_comparison(
     video: Path,
     background: Background,
-    wanted: ComparisonFiles,
+    files: ComparisonFiles,
     on_frame: Callable[[int], None] = lambda done: None,
 ) -> None:
-    """Read the video once more and write what is wanted of it."""
+    """Read the video once more and write the files."""
     times = background.camera.times
     places = np.linspace(0, len(times) - 1, min(_COLUMNS, len(times))).round()
-    tiled = set(places.astype(int).tolist())
+    due = [float(time) for time in times[places.astype(int)]]  # of the sheet's columns
     start, end = float(times[0]), float(times[-1])
     columns = []
     with ExitStack() as stack, open_video(video, start, end) as frames:
 
         def writer(path: Path | None) -> VideoWriter | None:
-            cut = start or 0.0
-            film = write_video(path, frames.info, cut, end) if path else None
-            return stack.enter_context(film) if film else None
+            opened = write_video(path, frames.info, start, end) if path else None
+            return stack.enter_context(opened) if opened else None
 
-        film, film_of_difference = writer(wanted.film), writer(wanted.difference)
+        film, difference_film = writer(files.film), writer(files.difference)
         for frame in frames:
             image, known = background.at(frame.time)
-            apart = _difference(frame.image, image, known)
+            difference = _difference(frame.image, image, known)
             if film:
                 film.write(image, frame.time)
-            if film_of_difference:
-                film_of_difference.write(apart, frame.time)
-            if wanted.sheet and frame.index in tiled:
-                columns.append(_column(frame.image, image, known, apart))
+            if difference_film:
+                difference_film.write(difference, frame.time)
+            # By time, not by number: a damaged video may decode to other frames in each pass.
+            if files.sheet and due and frame.time >= due[0]:
+                columns.append(_column(frame.image, image, known, difference))
+                due = [time for time in due if time > frame.time]
             on_frame(frame.index + 1)
-    if wanted.sheet:
-        _write_sheet(columns, wanted.sheet)
+    if files.sheet:
+        _write_sheet(columns, files.sheet)
 
 
-def _difference(image: UInt8, background: UInt8, known: NDArray[np.bool_]) -> UInt8:
-    """(H, W, 3) by how much a frame is not its background; black where that is not known."""
-    apart = np.asarray(cv2.absdiff(image, background), np.uint8)
-    return np.asarray(cv2.convertScaleAbs(apart * known[..., None], alpha=_LOUDER), np.uint8)
+def _difference(image: UInt8, background: UInt8, known: Bool) -> UInt8:
+    """(H, W, 3) distance of a frame from its background; black where that is not known."""
+    distance = np.asarray(cv2.absdiff(image, background), np.uint8)
+    return np.asarray(cv2.convertScaleAbs(distance * known[..., None], alpha=_GAIN), np.uint8)
 
 
-def _column(image: UInt8, background: UInt8, known: NDArray[np.bool_], apart: UInt8) -> UInt8:
-    """The three pictures of one frame; unknown places of the background are chequered."""
+def _column(image: UInt8, background: UInt8, known: Bool, difference: UInt8) -> UInt8:
+    """Input, background and difference of one frame; unknown background is chequered."""
     size = (_TILE, max(round(_TILE * image.shape[0] / image.shape[1]), 1))
     rows, columns = np.indices(known.shape)
     cell = max(image.shape[1] // 80, 1)
     chequer = np.where((rows // cell + columns // cell) % 2, 150, 105).astype(np.uint8)
     plain = np.where(known[..., None], background, chequer[..., None])
     tiles = [
-        cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in (image, plain, apart)
+        cv2.resize(tile, size, interpolation=cv2.INTER_AREA) for tile in (image, plain, difference)
     ]
     return np.concatenate([np.asarray(tile, np.uint8) for tile in tiles])
 

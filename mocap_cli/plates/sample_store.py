@@ -1,4 +1,4 @@
-"""Stack: the frames that a background is made from, kept on disk and read piece by piece."""
+"""Sample store: the frames that a background is made from, on disk and read in pieces."""
 
 import tempfile
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ from mocap_cli.errors import MocapError
 from mocap_cli.types import UInt8
 
 _OCCLUDED = 1
-"""Alpha where a person is: the frame has been there, but what is behind was not seen."""
+"""Alpha where a person hides the background."""
 
 
 class SampleStore:
-    """Pictures (H, W, 4), RGB and 255 where no person is, else SEEN; gone after `with`."""
+    """RGBA frames (H, W, 4), alpha 255 where no person is; deleted when the `with` block ends."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         self._width, self._height = size
@@ -37,10 +37,10 @@ class SampleStore:
     def __len__(self) -> int:
         return self._count
 
-    def add(self, image: UInt8, free: UInt8 | None = None) -> None:
-        """Put a picture (H, W, 3) on top, with 255 in `free` (H, W) where no person is."""
+    def add(self, image: UInt8, mask: UInt8 | None = None) -> None:
+        """Append a frame (H, W, 3); `mask` (H, W) is 255 where no person is, else 0."""
         alpha = (
-            np.full(image.shape[:2], 255, np.uint8) if free is None else np.maximum(free, _OCCLUDED)
+            np.full(image.shape[:2], 255, np.uint8) if mask is None else np.maximum(mask, _OCCLUDED)
         )
         data = memoryview(np.dstack((image, alpha)).tobytes())
         with _room():
@@ -49,7 +49,7 @@ class SampleStore:
         self._count += 1
 
     def rows(self, index: int, top: int, bottom: int) -> UInt8:
-        """(bottom - top, W, 4) of one picture."""
+        """(bottom - top, W, 4) rows of one frame."""
         line = self._width * 4
         self._file.seek((index * self._height + top) * line)
         found = np.frombuffer(self._file.read((bottom - top) * line), np.uint8)

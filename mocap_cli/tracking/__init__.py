@@ -1,1 +1,1 @@
-"""A video in, a Motion out."""
+"""From a video to a Motion: estimate, then place in the world."""

@@ -1,4 +1,4 @@
-"""Bones that keep their lengths in every frame."""
+"""Constant bone lengths in every frame."""
 
 import numpy as np
 
@@ -7,12 +7,12 @@ from mocap_cli.body.skeleton import BODY
 from mocap_cli.types import Float64
 
 _PARENTS = np.array(BODY.parents)
-_ITERATIONS = 30  # of pulling bones to length; what is left after them is below a millimetre
+_ITERATIONS = 30  # the error left after them is below a millimetre
 _LEFT_HIP, _RIGHT_HIP = BODY.index("left_hip"), BODY.index("right_hip")
 
 
 def with_bone_lengths(pose: Float64, lengths: Float64) -> Float64:
-    """(T, J, 3) joints about the pelvis, moved as little as bones of those lengths allow."""
+    """(T, J, 3) joints about the pelvis, moved as little as constant bone lengths allow."""
     moved = np.array(pose, np.float64)
     for _ in range(_ITERATIONS):
         _set_hips(moved, lengths)
@@ -28,7 +28,7 @@ def with_bone_lengths(pose: Float64, lengths: Float64) -> Float64:
 
 
 def _set_hips(pose: Float64, lengths: Float64) -> None:
-    """The pelvis is the middle of the hips, and stays where it is."""
+    """Put the hips at equal distances from the pelvis, which does not move."""
     across = unit(pose[:, _LEFT_HIP] - pose[:, _RIGHT_HIP])
     pose[:, 0] = 0
     pose[:, _LEFT_HIP] = lengths[_LEFT_HIP] * across
@@ -36,7 +36,7 @@ def _set_hips(pose: Float64, lengths: Float64) -> None:
 
 
 def _pull(pose: Float64, lengths: Float64) -> None:
-    """Move both ends of every bone half of what it is too long or too short."""
+    """Move both ends of every bone by half of its error in length."""
     for joint, parent in enumerate(_PARENTS):
         if parent < 0:
             continue

@@ -1,9 +1,9 @@
-"""Equations of a path: linear least squares over one point a frame and a few shared numbers.
+"""Trajectory equations: linear least squares over one point a frame and a few shared unknowns.
 
 Every term has the form
     weight-norm of  sum_k  c_k * point[i + k]  +  border @ shared  +  offset,      k = 0, 1, 2
-so the normal matrix is a band of 3x3 blocks with a thin border. It is solved exactly, in time
-proportional to the number of frames.
+so the normal matrix is a band of 3x3 blocks with a thin border. The solution is exact and takes
+time proportional to the number of frames.
 """
 
 import numpy as np
@@ -13,11 +13,11 @@ from scipy.linalg import solveh_banded
 from mocap_cli.types import Float64
 
 _REACH = 3  # frames that one term may join
-_FARTHEST = 1e3  # metres: the width of the weak pull to the start that keeps the matrix regular
+_FARTHEST = 1e3  # metres: sigma of the weak prior that keeps the matrix regular
 
 
 class TrajectoryEquations:
-    """Terms are added one kind at a time, then solved together."""
+    """Collects terms, then solves them together."""
 
     def __init__(self, T: int, shared: int) -> None:
         self.blocks = np.zeros((_REACH, T, 3, 3))  # [d, i] couples point i + d with point i
@@ -54,7 +54,7 @@ class TrajectoryEquations:
         self.corner_right -= weight * offset * row
 
     def solve(self) -> tuple[Float64, Float64, Float64]:
-        """The points (T, 3), the shared numbers (S,) and the covariance of the latter (S, S)."""
+        """The points (T, 3), the shared unknowns (S,) and their covariance (S, S)."""
         T, S = len(self.right), len(self.corner_right)
         sides = np.concatenate((self.right[..., None], self.border), axis=-1).reshape(3 * T, 1 + S)
         solved = solveh_banded(self._bands(), sides, lower=True)
@@ -65,7 +65,7 @@ class TrajectoryEquations:
         return (free - answer @ shared).reshape(T, 3), shared, covariance
 
     def _bands(self) -> Float64:
-        """The block band in the lower form that scipy wants: bands[k, j] is at (j + k, j)."""
+        """The block band in scipy's lower form: bands[k, j] is at (j + k, j)."""
         T = len(self.right)
         bands = np.zeros((3 * _REACH, T, 3))
         for d in range(_REACH):

@@ -25,6 +25,7 @@ from mocap_cli.types import Bool, Float32, Float64
 from mocap_cli.video.prefetch import prefetch
 from mocap_cli.video.probe import VideoInfo
 from mocap_cli.video.reader import Frame, VideoReader, open_video
+from mocap_cli.video.shots import with_cuts
 from mocap_cli.weights import Device, weight_path
 
 _RELIABLE_SIGMA = 0.13  # metres, the mean of the joints; tumbling divers have more
@@ -133,30 +134,29 @@ def estimate(
     `cache` is a folder where the slow part is kept and found again: keypoints and camera motion.
     """
     key = [options.start, options.end, options.subject, options.focal, network_hashes()]
-    seen = cached(
+    observed = cached(
         _Observation, video.path, cache, [*key, source_hash(*_OBSERVING)],
         lambda: _observe(video, options, on_frame),
     )  # fmt: skip
-    keypoints, refinement = seen.keypoints, None
+    keypoints, refinement = observed.keypoints, None
     if options.model is not None:
         span = options.start, options.end
         refinement = options.model.analyse(video.path, keypoints, span, options.device, on_model)
         keypoints = refinement.keypoints
-    camera = Pinhole(float(seen.focal), Pinhole.guess(video.width, video.height).centre)
-    found = estimate_from_keypoints(
-        keypoints, camera, (video.width, video.height), seen.zoom if len(seen.zoom) else None
-    )
+    size = video.width, video.height
+    camera = Pinhole(float(observed.focal), Pinhole.guess(*size).centre)
+    found = estimate_from_keypoints(keypoints, camera, size, _unless_empty(observed.zoom))
     pose = found.pose
     if refinement is not None:
         pose = refinement.pose(found.steady_keypoints, camera, pose)
     return replace(
         found,
         pose=pose,
-        rotation=seen.rotation if len(seen.rotation) else None,
+        rotation=_unless_empty(observed.rotation),
         warnings=(
-            *seen.file_warnings.tolist(),
+            *observed.file_warnings.tolist(),
             *_keypoint_warnings(keypoints),
-            *seen.camera_warnings.tolist(),
+            *observed.camera_warnings.tolist(),
         ),
     )
 
@@ -203,7 +203,7 @@ def _observe(video: VideoInfo, options: EstimateOptions, on_frame: OnFrame) -> _
         damage = reader.warnings
     motion = estimator.estimate(options.focal or video.focal_pixels)
     camera, lens_warnings = _choose_lens(video, options.focal, motion.focal)
-    times, cuts = keypoints.times, keypoints.times[keypoints.cut]
+    times = keypoints.times
     return _Observation(
         times=times,
         xy=keypoints.xy,
@@ -211,20 +211,28 @@ def _observe(video: VideoInfo, options: EstimateOptions, on_frame: OnFrame) -> _
         detected=keypoints.detected,
         cut=keypoints.cut,
         focal=np.array(camera.focal, np.float64),
-        rotation=(motion.rotations(times, camera, cuts) if motion.rotates else np.empty((0, 3, 3))),
+        rotation=(motion.rotations(times, camera) if motion.rotates else np.empty((0, 3, 3))),
         zoom=motion.zoom_factors(times) if motion.zooms else np.empty(0),
         file_warnings=np.array(damage, np.str_),
         camera_warnings=np.array((*lens_warnings, *motion.warnings), np.str_),
     )
 
 
-def _with_camera(reader: VideoReader, estimator: CameraMotionEstimator) -> Iterator[Frame]:
-    for frame in reader:
-        estimator.add(frame.image, frame.time)
-        yield frame
+def _unless_empty(values: Float64) -> Float64 | None:
+    return values if len(values) else None
 
 
-def _counted(frames: Iterable[Frame], on_frame: OnFrame) -> Iterator[Frame]:
+def _with_camera(
+    reader: VideoReader, estimator: CameraMotionEstimator
+) -> Iterator[tuple[Frame, bool]]:
+    for frame, cut in with_cuts(reader):
+        estimator.add(frame.image, frame.time, cut)
+        yield frame, cut
+
+
+def _counted(
+    frames: Iterable[tuple[Frame, bool]], on_frame: OnFrame
+) -> Iterator[tuple[Frame, bool]]:
     for done, frame in enumerate(frames, start=1):
         yield frame
         on_frame(done)

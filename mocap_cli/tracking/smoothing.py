@@ -1,11 +1,11 @@
-"""Smoothing in seconds that keeps fast spins: the body's turn apart from its limbs.
+"""Smoothing that keeps fast spins: the trunk's rotation and the limbs are smoothed separately.
 
-A pose is split into the turn of the trunk and the joints as the trunk sees them. Both are smoothed
-without delay by penalised least squares,
+A pose is split into the rotation of the trunk and the joints in the trunk's axes. Both are
+smoothed without delay by penalised least squares,
     minimise  integral of  weight * |smooth - measured|^2  +  (2 pi cutoff)^-6 * |smooth'''|^2,
-whose gain at frequency f is 1 / (1 + (f / cutoff)^6): flat below the cut-off, gone above it.
-The turn is smoothed as a unit quaternion in the space of four numbers it lives in and put back on
-the unit sphere: a steady spin is a circle there, of which the filter only changes the radius.
+whose gain at frequency f is 1 / (1 + (f / cutoff)^6), a low-pass filter that is flat below the
+cutoff. The rotation is smoothed as a quaternion in 4D and normalised again: a steady spin is a
+circle there, of which the filter only changes the radius.
 """
 
 import math
@@ -27,8 +27,8 @@ from mocap_cli.body.skeleton import BODY
 from mocap_cli.tracking.frame_runs import frame_durations, unbroken_runs
 from mocap_cli.types import Float64
 
-_SPIKE = 0.15  # metres, or of a unit quaternion, that no part leaps out and back in three frames
-_ORDER = 3  # derivative that is kept small; a third-order filter is flat where people move
+_SPIKE = 0.15  # metres, or of a quaternion: nothing moves so far out and back in three frames
+_ORDER = 3  # of the derivative that is penalised; a third-order filter is flat where people move
 _TRUNK = tuple(
     BODY.index(name)
     for name in ("right_hip", "left_hip", "spine", "thorax", "right_shoulder", "left_shoulder")
@@ -37,11 +37,11 @@ _TRUNK = tuple(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmoothingCutoffs:
-    """Cut-offs in hertz: what is slower is motion, what is faster is jitter."""
+    """Cutoffs in hertz: slower is motion, faster is jitter."""
 
-    turn: float = 8.0  # of the trunk's turn; a spin of 3 turns a second is at 1.5 in quaternions
-    still: float = 4.5  # of a joint at rest, where nothing but jitter is fast
-    speed: float = 1.5  # added for each metre a second that the joint moves: kicks stay kicks
+    turn: float = 8.0  # of the trunk's rotation; 3 turns a second are 1.5 in quaternions
+    still: float = 4.5  # of a joint at rest
+    speed: float = 1.5  # added for each metre a second of the joint's speed, so that kicks are kept
     most: float = 16.0
 
 
@@ -55,36 +55,36 @@ def smooth_pose(
     cut: NDArray[np.bool_] | None = None,
     how: SmoothingCutoffs = _DEFAULT,
 ) -> Float64:
-    """(T, J, 3) joints about the pelvis with (T, J) expected errors, without their jitter.
+    """(T, J, 3) joints about the pelvis without jitter, by sigma (T, J).
 
-    Stretches parted by NaN, or by a `cut` (T,) before a frame, are smoothed each for itself.
+    Runs separated by NaN, or by a `cut` (T,) before a frame, are smoothed independently.
     """
     smooth = np.array(pose, np.float64)
-    seen = np.isfinite(smooth).all(axis=(1, 2))
-    for piece in unbroken_runs(seen, times, cut):
+    tracked = np.isfinite(smooth).all(axis=(1, 2))
+    for piece in unbroken_runs(tracked, times, cut):
         smooth[piece] = _smooth_piece(smooth[piece], sigma[piece], times[piece], how)
     return smooth
 
 
 def _smooth_piece(pose: Float64, sigma: Float64, times: Float64, how: SmoothingCutoffs) -> Float64:
     turns = trunk_rotations(pose)  # (T, 3, 3)
-    steady = _smooth_rotations(turns, times, how.turn)
+    smooth_trunk = _smooth_rotations(turns, times, how.turn)
     local = pose @ turns  # the transpose turns each row back
     trust = _trust(sigma)
     for joint in range(1, pose.shape[1]):
         local[:, joint] = _smooth_joint(local[:, joint], trust[:, joint], times, how)
-    return np.asarray(local @ steady.transpose(0, 2, 1))
+    return np.asarray(local @ smooth_trunk.transpose(0, 2, 1))
 
 
 def _trust(sigma: Float64) -> Float64:
-    """Weights by expected error, 1 for a joint's usual frame; broken errors count as usual."""
+    """Weights by sigma, 1 for a joint's median; an invalid sigma counts as the median."""
     usual = np.nanmedian(np.where(sigma > 0, sigma, np.nan), axis=0, keepdims=True)
     ratio = usual / np.where(sigma > 0, sigma, usual)
     return np.clip(np.nan_to_num(ratio, nan=1.0), 0.1, 3.0) ** 2
 
 
 def _smooth_joint(path: Float64, trust: Float64, times: Float64, how: SmoothingCutoffs) -> Float64:
-    """One joint in the trunk's frame, (T, 3): faster where it is faster, deaf to spikes."""
+    """One joint in the trunk's axes, (T, 3), without spikes; the cutoff rises with its speed."""
     trust = trust * _unbroken(path, low_pass(path, times, trust, how.most))
     rough = low_pass(path, times, trust, (how.still + how.most) / 2)
     speed = np.linalg.norm(_rates(rough, times), axis=1)
@@ -93,11 +93,11 @@ def _smooth_joint(path: Float64, trust: Float64, times: Float64, how: SmoothingC
 
 
 def _unbroken(path: Float64, smooth: Float64) -> Float64:
-    """(T,) near 1 for frames in line with their neighbours, near 0 for those that jump out."""
+    """(T,) weights, near 1 for frames in line with their neighbours, near 0 for spikes."""
     size = np.linalg.norm(path - smooth, axis=1)
     usual = 1.4826 * np.median(size) + 1e-3
     weight = 1 / (1 + (size / (4 * usual)) ** 4)
-    if len(path) > 2:  # at low rates a single frame is all there is of a spike
+    if len(path) > 2:  # at low frame rates a spike is a single frame
         sides = np.linalg.norm(path[2:] - path[:-2], axis=1)
         out = np.linalg.norm(path[1:-1] - (path[2:] + path[:-2]) / 2, axis=1)
         weight[1:-1][out > _SPIKE + 3 * sides] = 1e-3
@@ -109,7 +109,7 @@ def _rates(path: Float64, times: Float64) -> Float64:
 
 
 def _widened(speed: Float64, times: Float64, reach: float = 0.1) -> Float64:
-    """The greatest speed within `reach` seconds, so that a kick's start is kept as well."""
+    """The largest speed within `reach` seconds, so that the start of a kick is kept as well."""
     first = np.searchsorted(times, times - reach)
     last = np.searchsorted(times, times + reach, side="right")
     if len(speed) * int((last - first).max()) > 50_000_000:
@@ -118,9 +118,9 @@ def _widened(speed: Float64, times: Float64, reach: float = 0.1) -> Float64:
 
 
 def trunk_rotations(pose: Float64) -> Float64:
-    """(T, 3, 3) how the trunk is turned: columns are its left, its up and its front at first.
+    """(T, 3, 3) rotation of the trunk: columns are its left, its up and its front.
 
-    The turn is the one that best carries the clip's usual trunk onto each frame's.
+    It is the one that best maps the clip's median trunk onto each frame's.
     """
     left = (pose[:, _TRUNK[1]] - pose[:, _TRUNK[0]]) + (pose[:, _TRUNK[5]] - pose[:, _TRUNK[4]])
     up = pose[:, _TRUNK[3]] - pose[:, 0]
@@ -131,7 +131,7 @@ def trunk_rotations(pose: Float64) -> Float64:
 
 
 def _smooth_rotations(turns: Float64, times: Float64, cutoff: float) -> Float64:
-    """(T, 3, 3) rotations without their jitter; a steady spin comes out as it went in."""
+    """(T, 3, 3) rotations without jitter; a smooth_trunk spin does not change."""
     four = continuous_quaternions(quaternion_from_matrix(turns))
     even = np.ones(len(times))
     sound = _unbroken(four, low_pass(four, times, even, 2 * cutoff))
@@ -140,7 +140,7 @@ def _smooth_rotations(turns: Float64, times: Float64, cutoff: float) -> Float64:
 
 
 def low_pass(values: Float64, times: Float64, weights: Float64, cutoff: Float64 | float) -> Float64:
-    """(T, D) values without what is faster than `cutoff` hertz (one, or one a frame)."""
+    """(T, D) values below `cutoff` hertz (one for all, or one a frame)."""
     T = len(times)
     order = min(_ORDER, T - 1)
     if order < 1:
@@ -160,7 +160,7 @@ def low_pass(values: Float64, times: Float64, weights: Float64, cutoff: Float64 
 
 
 def difference_coefficients(knots: Float64) -> Float64:
-    """Weights of the values at unevenly spaced knots that add up to their last derivative."""
+    """Finite-difference weights (k, rows) of the highest derivative at uneven knots (k, rows)."""
     gaps = knots[:, None] - knots[None]  # (k, m, rows)
     gaps[np.arange(len(knots)), np.arange(len(knots))] = 1
     return np.asarray(math.factorial(len(knots) - 1) / gaps.prod(axis=1))

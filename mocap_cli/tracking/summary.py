@@ -1,4 +1,4 @@
-"""Summary: how much of a motion was really followed, and which stretches to look at again."""
+"""Summary: the coverage of a motion, and the spans whose result is uncertain."""
 
 from dataclasses import dataclass
 
@@ -8,18 +8,17 @@ from numpy.typing import NDArray
 from mocap_cli.body.motion import Motion
 
 _UNCERTAIN_SIGMA = 0.14
-"""Metres of expected error, of the middle one of the joints: half of them may be 10 cm off, and a
-person should look."""
+"""Metres, the median of the joints: above it half of them may be off by 10 cm."""
 
 _SHORTEST_SPAN = 0.1
-"""Seconds; a blink of a few frames is smoothed over and no news."""
+"""Seconds; shorter spans are smoothed over and not reported."""
 
 _NOBODY, _FILLED, UNCERTAIN = "nobody found", "filled in", "unsure"
 
 
 @dataclass(frozen=True, slots=True)
 class UncertainSpan:
-    """A part of the video that should be looked at again."""
+    """A span of the video whose result is uncertain."""
 
     start: float  # seconds of the video, first and last frame
     end: float
@@ -28,13 +27,13 @@ class UncertainSpan:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The numbers that a person asks for first."""
+    """The main numbers of a result."""
 
     frames: int
     seconds: float
     fps: float
-    detected: int  # frames in which the person was seen
-    filled: int  # frames filled in from their neighbours
+    detected: int  # frames in which the person was detected
+    filled: int  # frames interpolated from their neighbours
     uncertain: tuple[UncertainSpan, ...]  # longest first
 
     @property
@@ -44,40 +43,40 @@ class Summary:
 
 
 def summarise(motion: Motion) -> Summary:
-    """Count what was seen, and find where the result is in doubt."""
+    """Count detected and filled frames, and find the uncertain spans."""
     tracked, frames = motion.tracked, len(motion.times)
-    seen = tracked & motion.detected
+    detected = tracked & motion.detected
     span = float(motion.times[-1] - motion.times[0])
     fps = (frames - 1) / span if frames > 1 else motion.source.fps
     return Summary(
         frames=frames,
         seconds=span + 1 / fps,
         fps=fps,
-        detected=int(seen.sum()),
-        filled=int((tracked & ~seen).sum()),
-        uncertain=_doubtful(motion, 1 / fps),
+        detected=int(detected.sum()),
+        filled=int((tracked & ~detected).sum()),
+        uncertain=_uncertain_spans(motion, 1 / fps),
     )
 
 
-def _doubtful(motion: Motion, interval: float) -> tuple[UncertainSpan, ...]:
+def _uncertain_spans(motion: Motion, interval: float) -> tuple[UncertainSpan, ...]:
     reasons = np.full(len(motion.times), "", dtype="U16")
     tracked = motion.tracked
-    middle = np.full(len(motion.times), np.inf)
-    middle[tracked] = np.median(motion.sigma[tracked], axis=1)
-    reasons[middle > _UNCERTAIN_SIGMA] = UNCERTAIN
+    median = np.full(len(motion.times), np.inf)
+    median[tracked] = np.median(motion.sigma[tracked], axis=1)
+    reasons[median > _UNCERTAIN_SIGMA] = UNCERTAIN
     reasons[tracked & ~motion.detected] = _FILLED
     reasons[~tracked] = _NOBODY
-    stretches = [
+    spans = [
         UncertainSpan(float(motion.times[first]), float(motion.times[last]), str(reasons[first]))
         for first, last in _runs(reasons)
         if reasons[first]
     ]
-    long = [s for s in stretches if s.end - s.start + interval >= _SHORTEST_SPAN]
+    long = [s for s in spans if s.end - s.start + interval >= _SHORTEST_SPAN]
     return tuple(sorted(long, key=lambda s: s.start - s.end))
 
 
 def _runs(values: NDArray[np.str_]) -> list[tuple[int, int]]:
-    """(first, last) of every stretch of equal values."""
+    """(first, last) of every run of equal values."""
     changes = np.flatnonzero(values[1:] != values[:-1]) + 1
     firsts = [0, *changes.tolist()]
     return list(zip(firsts, [*(c - 1 for c in firsts[1:]), len(values) - 1], strict=True))

@@ -1,1 +1,1 @@
-"""Frames in with their true times, frames out."""
+"""Video files: frames with their times, shots, sound, and writing."""

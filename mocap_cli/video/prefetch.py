@@ -1,4 +1,4 @@
-"""Run an iterator a few items ahead in a thread, so that two kinds of work overlap."""
+"""Prefetch: run an iterator a few items ahead in a thread, so that two kinds of work overlap."""
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from threading import Event, Thread
 from typing import TypeVar
 
 _T = TypeVar("_T")
-_PATIENCE_SECONDS = 0.1  # how long the thread may take to notice that nobody wants more
+_CHECK_SECONDS = 0.1  # between checks whether the consumer has stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,41 +16,41 @@ class _End:
 
 
 def prefetch(items: Iterator[_T], depth: int) -> Generator[_T, None, None]:
-    """Give the same items, made up to `depth` ahead in a thread of their own.
+    """Yield the same items, produced up to `depth` ahead in a thread.
 
-    What `items` raises is raised here, at its place in the order. When the consumer stops
-    early, the thread has ended before this generator has.
+    An exception of `items` is raised here, in order. When the consumer stops early, the thread
+    ends before this generator does.
     """
     ready: Queue[_T | _End] = Queue(depth)
-    unwanted = Event()
-    maker = Thread(target=_make, args=(items, ready, unwanted), name="mocap-ahead", daemon=True)
-    maker.start()
+    stopped = Event()
+    thread = Thread(target=_produce, args=(items, ready, stopped), name="mocap-ahead", daemon=True)
+    thread.start()
     try:
         while not isinstance(item := ready.get(), _End):
             yield item
         if item.error is not None:
             raise item.error
     finally:
-        unwanted.set()
-        maker.join()
+        stopped.set()
+        thread.join()
 
 
-def _make(items: Iterator[_T], ready: "Queue[_T | _End]", unwanted: Event) -> None:
+def _produce(items: Iterator[_T], ready: "Queue[_T | _End]", stopped: Event) -> None:
     try:
         for item in items:
-            _put(item, ready, unwanted)
-            if unwanted.is_set():
+            _put(item, ready, stopped)
+            if stopped.is_set():
                 return
     except BaseException as error:  # the consumer raises it
-        _put(_End(error), ready, unwanted)
+        _put(_End(error), ready, stopped)
     else:
-        _put(_End(None), ready, unwanted)
+        _put(_End(None), ready, stopped)
 
 
-def _put(item: _T | _End, ready: "Queue[_T | _End]", unwanted: Event) -> None:
-    while not unwanted.is_set():
+def _put(item: _T | _End, ready: "Queue[_T | _End]", stopped: Event) -> None:
+    while not stopped.is_set():
         try:
-            ready.put(item, timeout=_PATIENCE_SECONDS)
+            ready.put(item, timeout=_CHECK_SECONDS)
         except Full:
             continue
         return

@@ -1,4 +1,4 @@
-"""Look at a video before reading it: its size as displayed, its rate, its sound, its lens."""
+"""Probe: the displayed size, frame rate, sound and lens of a video."""
 
 import math
 from collections.abc import Mapping
@@ -16,10 +16,10 @@ from mocap_cli.errors import MocapError
 
 Image = NDArray[np.uint8]
 
-_FALLBACK_FPS = 25.0  # for a single picture, or a file that tells no rate
-_SQUARE = 0.02  # pixels nearer to square than this are square: GIF rounds its ratio to 1/64
+_FALLBACK_FPS = 25.0  # for a single image, or a file without a frame rate
+_SQUARE = 0.02  # log of a pixel's aspect ratio that counts as square: GIF rounds it to 1/64
 _AGAIN = "copy it again from the camera, or re-encode it as H.264 MP4"
-_TEXT_AS_PICTURES = {"tty", "bin", "xbin", "idf", "adf"}  # FFmpeg draws text files as video
+_TEXT_AS_PICTURES = {"tty", "bin", "xbin", "idf", "adf"}  # FFmpeg renders text files as video
 _PACKETS_UNTIL_A_PICTURE = 1000
 _FOCAL_TAG = "focal_length.35mm_equivalent"
 _WIDTH_OF_35_MM = 36.0
@@ -27,7 +27,7 @@ _WIDTH_OF_35_MM = 36.0
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
-    """How a player turns the stored picture: transpose first, then flip."""
+    """How a player rotates the stored image: transpose first, then flip."""
 
     transposed: bool = False
     flip_x: bool = False
@@ -55,7 +55,7 @@ class Orientation:
         return 180 if self.flip_y else 0
 
     def apply(self, image: Image) -> Image:
-        """The picture as a player shows it."""
+        """The image as a player shows it."""
         if self.transposed:
             image = np.asarray(cv2.transpose(image), np.uint8)
         if not (self.flip_x or self.flip_y):
@@ -66,34 +66,34 @@ class Orientation:
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """What is known of a video once its first frame has been decoded."""
+    """The properties of a video whose first frame can be decoded."""
 
     path: Path
     width: int  # pixels as displayed: after the rotation flag, and square
     height: int
     orientation: Orientation
-    fps: float  # mean rate that the file tells
+    fps: float  # mean rate by the file
     frames: int | None  # about how many
     duration: float | None  # seconds
-    start: Fraction  # seconds: what the file's stamps count from
-    time_base: Fraction  # seconds in one tick of the file's stamps
+    start: Fraction  # seconds: zero of the file's timestamps
+    time_base: Fraction  # seconds in one tick of the file's timestamps
     has_audio: bool
-    focal_pixels: float | None  # when the file tells which lens took it
+    focal_pixels: float | None  # if the file has it
 
     @property
     def rotation(self) -> int:
-        """Degrees counter-clockwise that a player turns the stored picture."""
+        """Degrees counter-clockwise that a player rotates the stored image."""
         return self.orientation.rotation
 
     @property
     def stored_size(self) -> tuple[int, int]:
-        """(width, height) of the displayed picture before it is turned."""
+        """(width, height) of the stored image with square pixels."""
         size = (self.width, self.height)
         return size[::-1] if self.orientation.transposed else size
 
 
 def probe(path: Path) -> VideoInfo:
-    """Open a video, decode its first frame, and tell what it is."""
+    """Open a video and decode its first frame."""
     with open_container(path) as container:
         stream = video_stream(container, path)
         frame = _first_frame(container, stream)
@@ -103,7 +103,7 @@ def probe(path: Path) -> VideoInfo:
 
 
 def open_container(path: Path) -> av.container.InputContainer:
-    """Open a file for reading, or say in one line why that cannot be."""
+    """Open a file for reading, or raise a MocapError that says why not."""
     try:
         if path.is_dir():
             raise MocapError(f"{path} is a folder", "give a video file")
@@ -121,16 +121,16 @@ def open_container(path: Path) -> av.container.InputContainer:
         raise MocapError(f"cannot read {path} as video: {error.strerror}", _AGAIN) from error
     if container.format.name in _TEXT_AS_PICTURES:
         container.close()
-        raise MocapError(f"{path} is a text, not a video", "give a video file")
+        raise MocapError(f"{path} is a text file, not a video", "give a video file")
     return container
 
 
 def video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
-    """The largest stream of moving pictures; cover art does not count."""
+    """The largest video stream; cover art does not count."""
     cover = av.stream.Disposition.attached_pic
     streams = [s for s in container.streams.video if not s.disposition & cover]
     if not streams:
-        kind = "only sound" if container.streams.audio else "no moving pictures"
+        kind = "only sound" if container.streams.audio else "no video stream"
         raise MocapError(f"{path} holds {kind}", "give a file with a video stream")
     known = [s for s in streams if s.codec_context is not None]
     if not known:

@@ -1,4 +1,4 @@
-"""Read a video as a stream of frames with their true times, decoding ahead of the consumer."""
+"""Reader: the frames of a video with their times, decoded ahead of the consumer."""
 
 import math
 from collections.abc import Iterator
@@ -19,16 +19,16 @@ from mocap_cli.video.timestamps import FrameClock
 
 __all__ = ["Frame", "Orientation", "VideoInfo", "VideoReader", "open_video", "probe"]
 
-_AHEAD_BYTES = 64 << 20  # pictures held ready: ten of 1080p, one of 8K
+_AHEAD_BYTES = 64 << 20  # of decoded frames: ten of 1080p, one of 8K
 _AHEAD_FRAMES = 8
-_BREAK_SECONDS = 1.0  # pictures may well end this much before the sound does
+_BREAK_SECONDS = 1.0  # the frames may end this much before the sound
 _UNTAGGED = 2  # AVCOL_SPC_UNSPECIFIED
 _SEEK_MARGINS = (0.0, 5.0, math.inf)  # seconds before the wanted start; inf reads it all
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One picture of a video, as displayed."""
+    """One frame of a video, as displayed."""
 
     index: int  # counts from 0 over the frames that were read
     time: float  # seconds since the stream's start
@@ -49,8 +49,8 @@ def open_video(
 class VideoReader:
     """The frames of a video between two moments, once through; close it or use `with`.
 
-    Frames that cannot be decoded are left out and counted in `corrupt`; once all is read,
-    `warnings` says so, and whether the file breaks off before the length that it promises.
+    Frames that cannot be decoded are left out and counted in `corrupt`. After the last frame,
+    `warnings` reports them, and a file that ends before its stated duration.
     """
 
     def __init__(self, info: VideoInfo, start: float, end: float) -> None:
@@ -58,8 +58,8 @@ class VideoReader:
         self.start = start
         self.end = end
         self.corrupt = 0
-        self._last = 0.0  # seconds: the latest frame that was decoded, wanted or not
-        self._ran_out = False  # the file ended before the wanted span did
+        self._last = 0.0  # seconds: the latest frame that was decoded
+        self._ran_out = False  # the file ended before the span did
         self._container: av.container.InputContainer | None = None
         size = info.width * info.height * 3
         self._frames = prefetch(self._read(), max(1, min(_AHEAD_FRAMES, _AHEAD_BYTES // size)))
@@ -79,32 +79,34 @@ class VideoReader:
         return self._frames
 
     def close(self) -> None:
-        """End the decoding thread and let go of the file."""
+        """End the decoding thread and close the file."""
         self._frames.close()
         if self._container is not None:
             self._container.close()
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a user should know about the file, one sentence each."""
-        said = []
+        """Faults of the file, one sentence each."""
+        warnings = []
         if self.corrupt:
             frames = "1 frame" if self.corrupt == 1 else f"{self.corrupt} frames"
-            said.append(f"{frames} of the video could not be decoded and were left out")
+            warnings.append(f"{frames} of the video could not be decoded and were left out")
         missing = min(self.end, self.info.duration or 0.0) - self._last
         if self._ran_out and missing > max(_BREAK_SECONDS, 2 / self.info.fps):
-            said.append(f"the video breaks off at {self._last:.2f} of {self.info.duration:.2f} s")
-        return tuple(said)
+            warnings.append(
+                f"the video breaks off at {self._last:.2f} of {self.info.duration:.2f} s"
+            )
+        return tuple(warnings)
 
     def _read(self) -> Iterator[Frame]:
-        paint = _Painter(self.info)
+        to_rgb = _RgbConverter(self.info)
         index = 0
-        for time, picture in self._timed():
+        for time, frame in self._timed():
             self._last = time
             if time > self.end:
                 break
             if time >= self.start:
-                yield Frame(index, time, paint(picture))
+                yield Frame(index, time, to_rgb(frame))
                 index += 1
         else:
             self._ran_out = True
@@ -122,7 +124,7 @@ class VideoReader:
         )
 
     def _timed(self) -> Iterator[tuple[float, av.VideoFrame]]:
-        """Pictures from some moment before the start on, each with its time."""
+        """Decoded frames from somewhere before the start on, each with its time."""
         for margin in _SEEK_MARGINS:
             whole = not self._seek(self.start - margin)
             timed = self._decoded()
@@ -133,7 +135,7 @@ class VideoReader:
         raise AssertionError("the last margin reads the whole file")
 
     def _seek(self, moment: float) -> bool:
-        """Open the file anew at the key frame before a moment; False when at its beginning."""
+        """Open the file anew at the key frame before a time; False when at its beginning."""
         if self._container is not None:
             self._container.close()
         self._container = open_container(self.info.path)
@@ -152,12 +154,12 @@ class VideoReader:
         stream = video_stream(self._container, self.info.path)
         clock = FrameClock(self.info.start, self.info.fps)
         for packet in self._packets(stream):
-            for picture in self._pictures(packet):
-                time = clock.seconds(picture.pts, picture.time_base)
-                if picture.is_corrupt:
+            for frame in self._frames_of(packet):
+                time = clock.seconds(frame.pts, frame.time_base)
+                if frame.is_corrupt:
                     self.corrupt += 1
                 else:
-                    yield time, picture
+                    yield time, frame
 
     def _packets(self, stream: av.VideoStream) -> Iterator["Packet[av.VideoStream]"]:
         assert self._container is not None
@@ -166,7 +168,7 @@ class VideoReader:
         except av.FFmpegError:  # cut off: what was decoded so far is all there is
             self.corrupt += 1
 
-    def _pictures(self, packet: "Packet[av.VideoStream]") -> list[av.VideoFrame]:
+    def _frames_of(self, packet: "Packet[av.VideoStream]") -> list[av.VideoFrame]:
         try:
             return packet.decode()
         except av.FFmpegError:
@@ -174,27 +176,27 @@ class VideoReader:
             return []
 
 
-class _Painter:
-    """Decoded pictures to RGB as displayed, keeping the scaler between frames."""
+class _RgbConverter:
+    """Converts decoded frames to RGB as displayed; the scaler is reused."""
 
     def __init__(self, info: VideoInfo) -> None:
         self._scaler = VideoReformatter()
         self._size = info.stored_size
         self._orientation = info.orientation
 
-    def __call__(self, picture: av.VideoFrame) -> Image:
+    def __call__(self, frame: av.VideoFrame) -> Image:
         rgb = self._scaler.reformat(
-            picture,
+            frame,
             *self._size,
             format="rgb24",
-            src_colorspace=self._colorspace(picture),
-            src_color_range=picture.color_range,
+            src_colorspace=self._colorspace(frame),
+            src_color_range=frame.color_range,
             dst_color_range=ColorRange.JPEG,
         )
         return self._orientation.apply(np.asarray(rgb.to_ndarray(), np.uint8))
 
     @staticmethod
-    def _colorspace(picture: av.VideoFrame) -> int:
-        """The matrix its colours were made with; players take untagged HD for BT.709."""
-        untagged = picture.colorspace == _UNTAGGED
-        return Colorspace.ITU709 if untagged and picture.height >= 720 else picture.colorspace
+    def _colorspace(frame: av.VideoFrame) -> int:
+        """The colour matrix; players take untagged HD for BT.709."""
+        untagged = frame.colorspace == _UNTAGGED
+        return Colorspace.ITU709 if untagged and frame.height >= 720 else frame.colorspace

@@ -1,4 +1,4 @@
-"""Carry a span of a video's sound over into another video, unchanged where that can be."""
+"""Sound: copy a span of a video's sound into another video, unchanged where possible."""
 
 import math
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _Timed = tuple[float, "list[Packet[av.AudioStream]]"]  # seconds from the start 
 
 
 class SoundCopier:
-    """The sound of `source` from `start` to `end`, written as the pictures come along."""
+    """The sound of `source` from `start` to `end`, written along with the frames."""
 
     def __init__(
         self,
@@ -40,17 +40,17 @@ class SoundCopier:
         self._next: _Timed | None = (0.0, [])
 
     def write_until(self, seconds: float) -> None:
-        """Write what sounds up to that second of the span."""
+        """Write the sound up to that second of the span."""
         while self._next is not None and self._next[0] <= seconds:
             self._output.mux(self._next[1])
             self._next = next(self._timed, None)
 
     def close(self) -> None:
-        """Let go of the source."""
+        """Close the source."""
         self._input.close()
 
     def _packets(self) -> Iterator["tuple[float, Packet[av.AudioStream]]"]:
-        """The packets that begin within the span, stamped from its start, and their seconds."""
+        """The packets that begin within the span and their seconds, counted from its start."""
         tick = self._stream.time_base or Fraction(1, _RATE)
         shift = round(self._start / tick)
         try:
@@ -58,7 +58,7 @@ class SoundCopier:
                 self._input.seek(shift - round(_SEEK_MARGIN / tick), stream=self._stream)
             for packet in self._input.demux(self._stream):
                 if packet.pts is None:
-                    continue  # the mark of the end, or nothing that could be placed in time
+                    continue  # the end marker, or a packet without a time
                 packet.pts -= shift
                 packet.dts = packet.pts if packet.dts is None else packet.dts - shift
                 if packet.pts * tick >= self._length:
@@ -66,7 +66,7 @@ class SoundCopier:
                 if packet.pts >= 0:
                     yield float(packet.pts * tick), packet
         except av.FFmpegError:
-            return  # the sound breaks off here; the pictures may well go on
+            return  # the sound ends here; the video may go on
 
     def _copied(self) -> Iterator[_Timed]:
         for seconds, packet in self._packets():

@@ -1,4 +1,4 @@
-"""Write H.264 MP4 with given frame times, and the sound of the video it was made from."""
+"""Writer: H.264 MP4 with given frame times and the sound of a source video."""
 
 import math
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def write_video(
 ) -> Iterator["VideoWriter"]:
     """Write a video with the size, the timing and the sound of `source` between two seconds.
 
-    The file appears when the block ends well; otherwise nothing is left behind.
+    The file appears when the block ends without an error; otherwise nothing is left behind.
     """
     if _CODEC not in av.codecs_available:
         raise MocapError(
@@ -44,7 +44,7 @@ def write_video(
 
 
 class VideoWriter:
-    """Takes RGB pictures, each with its time in the source."""
+    """Takes RGB images, each with its time in the source."""
 
     def __init__(self, path: Path, source: VideoInfo, start: float, end: float | None) -> None:
         self.start = start
@@ -72,7 +72,7 @@ class VideoWriter:
         return stream
 
     def write(self, image: Image, time: float) -> None:
-        """Add a picture that is shown from `time` on, in seconds of the source."""
+        """Add a frame shown from `time` on, in seconds of the source."""
         frame = self._scaler.reformat(
             av.VideoFrame.from_ndarray(_even(image), "rgb24"),
             format="yuv420p",
@@ -87,22 +87,22 @@ class VideoWriter:
             self._sound.write_until(time - self.start)
 
     def finish(self) -> None:
-        """Write what is still held back, and the index; the file is whole after this."""
+        """Flush the encoder and write the index."""
         self._container.mux(self._stream.encode(None))
         if self._sound is not None:
             self._sound.write_until(math.inf)
         self._container.close()
 
     def close(self) -> None:
-        """Let go of the files, finished or not."""
+        """Close the files, finished or not."""
         if self._sound is not None:
             self._sound.close()
-        with suppress(av.FFmpegError):  # what went wrong has been raised before
+        with suppress(av.FFmpegError):  # an error has been raised before
             self._container.close()
 
 
 def _even(image: Image) -> Image:
-    """H.264 halves the colours' size, so an odd last row or column is doubled."""
+    """An even size, as H.264 needs: an odd last row or column is repeated."""
     height, width = image.shape[:2]
     if height % 2 or width % 2:
         return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")

@@ -58,6 +58,7 @@ def record_shots(clips: Sequence[MocapClip], shots: int, seed: int) -> Iterator[
     """Film and follow; a dictionary of arrays a shot."""
     from mocap_cli.keypoints.follow import follow
     from mocap_cli.video.reader import Frame
+    from mocap_cli.video.shots import with_cuts
     from training.synthesis.rendered_shots import random_shots, render_shot
 
     rng = np.random.default_rng(seed)
@@ -70,7 +71,7 @@ def record_shots(clips: Sequence[MocapClip], shots: int, seed: int) -> Iterator[
                 truth.append((frame.xy, frame.visible, frame.joints))
                 yield Frame(index=index, time=index / FPS, image=frame.picture)
 
-        seen, camera = follow(frames()), shot.view.pinhole
+        seen, camera = follow(with_cuts(frames())), shot.view.pinhole
         xy, visible, joints = (np.stack(column) for column in zip(*truth, strict=True))
         yield {
             "rays": camera.rays(seen.xy)[..., :2].astype(np.float32),

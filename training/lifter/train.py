@@ -132,7 +132,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("motion", type=Path, help="folder of motion capture")
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/lifter"))
-    parser.add_argument("--recorded", type=Path, help="what `lifting.recorded` wrote")
+    parser.add_argument("--recorded", type=Path, help="file of `training.lifter.recorded_shots`")
     parser.add_argument("--aside", type=Path, help="the same, for expected errors alone")
     parser.add_argument("--held-out", type=Path, help="the same of held-out subjects")
     parser.add_argument("--steps", type=int, default=TrainConfig().steps)

@@ -119,7 +119,7 @@ def _anny() -> tuple[Any, Any]:
             model = anny.Anny()
     except ImportError as error:
         raise MocapError(
-            "rendered bodies need the package anny", "pip install 'mocap-cli[synthesis]'"
+            "rendered bodies need the package anny", "pip install -e '.[training]'"
         ) from error
     return model, anny.keypoints.KeypointsRegressor.coco(model)
 

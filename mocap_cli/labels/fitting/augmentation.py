@@ -1,4 +1,4 @@
-"""Variety: labelled pictures as they might have been seen, with the poses that they then show."""
+"""Augmentation of labelled images for fine-tuning, with the poses that the result shows."""
 
 from dataclasses import dataclass, replace
 
@@ -9,99 +9,108 @@ from torch.nn import functional as F
 
 from mocap_cli.body.skeleton import BODY, mirror_indices
 from mocap_cli.labels.fitting.degrade import degrade, random_degradation
+from mocap_cli.labels.fitting.fit_heads import ExampleTensors
 from mocap_cli.learning.model.crop_augmentation import jitter_colours
 from mocap_cli.learning.model.model import to_float
 
-Random = np.random.Generator
-
-_JOINT_SIDE = list(mirror_indices(BODY.names))
+_MIRRORED_JOINTS = list(mirror_indices(BODY.names))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AugmentationOptions:
-    """How much pictures are varied."""
+    """How much images are varied."""
 
-    spoilt: float = 0.6  # share of pictures that are shown spoilt
+    degraded: float = 0.6  # share of images
     colours: float = 0.4  # as in pretraining
-    turned: float = 0.15  # radians, deviation
-    shifted: float = 0.1  # of the box, deviation; and by how much it is larger or smaller
-
-
-DEFAULT_AUGMENTATION = AugmentationOptions()
+    rotation: float = 0.15  # radians, standard deviation
+    shift: float = 0.1  # of the box, standard deviation; also of the logarithm of its size
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledImages:
-    """Labelled pictures."""
+    """Images with a pose each, all on one device."""
 
-    frames: Tensor  # (N, 3, H, W) uint8, as the eye is shown them
-    boxes: Tensor  # (N, 4) where the eye finds the person, as in transformer.py
+    frames: Tensor  # (N, 3, H, W) uint8, input of the encoder
+    boxes: Tensor  # (N, 4) boxes of its detector: half size and centre, -1..1
     joints: Tensor  # (N, 19, 3) metres about the pelvis, without NaN
     weight: Tensor  # (N, 19)
 
     def __len__(self) -> int:
         return len(self.frames)
 
-    def part(self, chosen: Tensor) -> "LabelledImages":
+    def select(self, chosen: Tensor) -> "LabelledImages":
         """Only those."""
+        chosen = chosen.to(self.frames.device)
         return LabelledImages(
             self.frames[chosen], self.boxes[chosen], self.joints[chosen], self.weight[chosen]
         )
 
+    def targets(self) -> ExampleTensors:
+        """Poses and weights, without inputs."""
+        empty = self.joints.new_zeros(len(self), 0)
+        return ExampleTensors(empty, empty, self.joints, self.weight)
 
-def augment(
-    album: LabelledImages, side: int, options: AugmentationOptions, rng: Random
-) -> tuple[Tensor, LabelledImages]:
-    """Crops (N, 3, side, side) of the same people as they might have been seen, and their poses."""
-    N = len(album)
-    frames = torch.stack([
-        degrade_image(frame, box, rng) if rng.random() < options.spoilt else frame
-        for frame, box in zip(album.frames, album.boxes, strict=True)
-    ])  # fmt: skip
-    turns, larger, each, shift = (
-        torch.from_numpy(rng.normal(0, spread, shape)).float()
-        for spread, shape in (
-            (options.turned, N), (options.shifted, (N, 1)), (options.shifted / 2, (N, 2)),
-            (options.shifted, (N, 2)),
-        )
-    )  # fmt: skip
-    size, centre = album.boxes.split(2, dim=1)
-    boxes = torch.cat((size * (larger + each).exp(), centre + size * shift), dim=1)
-    crops = jitter_colours(crop_images(frames, boxes, turns, side), options.colours)
-    joints, weight = _rotate_poses(album.joints, turns), album.weight
-    flip = torch.from_numpy(rng.random(N) < 0.5)
-    crops[flip] = crops[flip].flip(-1)
-    joints[flip] = joints[flip][:, _JOINT_SIDE] * torch.tensor([-1.0, 1, 1])
-    weight = torch.where(flip[:, None], weight[:, _JOINT_SIDE], weight)
-    return crops, replace(album, joints=joints, weight=weight)
+    def crops(self, side: int) -> Tensor:
+        """(N, 3, side, side) the images inside the boxes, in 0..1."""
+        return _crop(self.frames, self.boxes, self.boxes.new_zeros(len(self)), side)
+
+    def degraded(self, share: float, rng: np.random.Generator) -> "LabelledImages":
+        """The same with that share of the images degraded."""
+        frames = [
+            _degrade(frame, box, rng) if share >= 1 or rng.random() < share else frame
+            for frame, box in zip(self.frames, self.boxes, strict=True)
+        ]
+        return replace(self, frames=torch.stack(frames))
+
+    def augmented(
+        self, side: int, options: AugmentationOptions, rng: np.random.Generator
+    ) -> tuple[Tensor, "LabelledImages"]:
+        """Augmented crops (N, 3, side, side), and the poses that they show."""
+        N, device = len(self), self.frames.device
+        frames = self.degraded(options.degraded, rng).frames
+        angles, larger, each, shift = (
+            torch.from_numpy(rng.normal(0, spread, shape)).float().to(device)
+            for spread, shape in (
+                (options.rotation, N), (options.shift, (N, 1)), (options.shift / 2, (N, 2)),
+                (options.shift, (N, 2)),
+            )
+        )  # fmt: skip
+        size, centre = self.boxes.split(2, dim=1)
+        boxes = torch.cat((size * (larger + each).exp(), centre + size * shift), dim=1)
+        crops = jitter_colours(_crop(frames, boxes, angles, side), options.colours)
+        joints, weight = _rotate_poses(self.joints, angles), self.weight
+        flip = torch.from_numpy(rng.random(N) < 0.5).to(device)
+        crops[flip] = crops[flip].flip(-1)
+        joints[flip] = joints[flip][:, _MIRRORED_JOINTS] * joints.new_tensor([-1.0, 1, 1])
+        weight = torch.where(flip[:, None], weight[:, _MIRRORED_JOINTS], weight)
+        return crops, replace(self, joints=joints, weight=weight)
 
 
-def degrade_image(frame: Tensor, box: Tensor, rng: Random) -> Tensor:
-    """A picture (3, H, W) as a worse camera takes it."""
+def _degrade(frame: Tensor, box: Tensor, rng: np.random.Generator) -> Tensor:
+    """A degraded image (3, H, W)."""
     height, width = frame.shape[-2:]
     tall = float(max(box[0] * width, box[1] * height))
-    picture = np.ascontiguousarray(frame.permute(1, 2, 0).numpy())
-    return torch.from_numpy(degrade(picture, random_degradation(rng), tall, 0.0, rng)).permute(
-        2, 0, 1
-    )
+    image = np.ascontiguousarray(frame.permute(1, 2, 0).cpu().numpy())
+    degraded = degrade(image, random_degradation(rng), tall, 0.0, rng)
+    return torch.from_numpy(degraded).permute(2, 0, 1).to(frame.device)
 
 
-def crop_images(frames: Tensor, boxes: Tensor, turns: Tensor, side: int) -> Tensor:
-    """What boxes (N, 4) hold of frames (N, 3, H, W) uint8, in which the camera is turned.
+def _crop(frames: Tensor, boxes: Tensor, angles: Tensor, side: int) -> Tensor:
+    """Images (N, 3, H, W) uint8 inside boxes (N, 4), taken by a rolled camera.
 
-    By `turns` (N,) radians clockwise, as one looks at the picture: the person turns the other way.
+    By `angles` (N,) radians clockwise in the image: the person rotates the other way.
     """
-    half = torch.tensor([frames.shape[-1], frames.shape[-2]]) / 2
+    half = boxes.new_tensor([frames.shape[-1], frames.shape[-2]]) / 2
     grid = F.affine_grid(torch.eye(2, 3)[None], [1, 1, side, side], False)  # (1, side, side, 2)
-    x, y = (grid * (boxes[:, None, None, :2] * half)).unbind(-1)
-    cos, sin = turns.cos()[:, None, None], turns.sin()[:, None, None]
-    turned = torch.stack((cos * x - sin * y, sin * x + cos * y), dim=-1) / half
-    at = turned + boxes[:, None, None, 2:]
+    x, y = (grid.to(boxes.device) * (boxes[:, None, None, :2] * half)).unbind(-1)
+    cos, sin = angles.cos()[:, None, None], angles.sin()[:, None, None]
+    rotated = torch.stack((cos * x - sin * y, sin * x + cos * y), dim=-1) / half
+    at = rotated + boxes[:, None, None, 2:]
     return F.grid_sample(to_float(frames), at, "bilinear", "border", False)
 
 
-def _rotate_poses(joints: Tensor, turns: Tensor) -> Tensor:
-    """Poses (N, J, 3) in the axes of a camera that is turned by `turns` (N,) as in `crops_of`."""
-    cos, sin = turns.cos()[:, None], turns.sin()[:, None]
+def _rotate_poses(joints: Tensor, angles: Tensor) -> Tensor:
+    """Poses (N, J, 3) in the axes of a camera that is rolled by `angles` (N,) as in `_crop`."""
+    cos, sin = angles.cos()[:, None], angles.sin()[:, None]
     x, y, z = joints.unbind(-1)
     return torch.stack((cos * x - sin * y, sin * x + cos * y, z), dim=-1)

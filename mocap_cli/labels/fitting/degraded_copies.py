@@ -1,7 +1,8 @@
-"""Copies: labelled clips seen once more, spoilt, with the poses of the sharp pictures."""
+"""Degraded copies of labelled clips, tracked and encoded again."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -16,107 +17,111 @@ from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.person_tracker import LOST_SCORE
 from mocap_cli.keypoints.pose_networks import PoseNetworks, network_hashes
 from mocap_cli.labels.fitting.degrade import VideoDegrader
-from mocap_cli.labels.fitting.frozen_encoder import EncodedVideo, FrozenEncoder, encode_video
+from mocap_cli.labels.fitting.frozen_encoder import EncodedVideo, FrozenEncoder
 from mocap_cli.tracking.estimate import Estimate, estimate_from_keypoints
-from mocap_cli.types import Bool, Int64
+from mocap_cli.types import Bool, Float32, Int64
 from mocap_cli.video.reader import open_video
 from mocap_cli.weights import Device
 
 _BODY = slice(0, 17)  # keypoints without the feet
-_NEAR = 0.5  # seconds around labels within which frames are looked at: the lifter's surroundings
-_OFF, _LARGER, _TURNED = 0.06, 0.1, 0.2  # of the side; logarithm; radians: as a follower errs
+_NEAR = 0.5  # seconds around labels within which frames are used: the window of the lifter
+# Standard deviations of the crop, as a tracker errs: share of the side, logarithm, radians.
+_SHIFT, _LOG_SCALE, _ANGLE = 0.06, 0.1, 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DegradedCopy:
-    """A spoilt copy of a clip as the tracker and the eye see it."""
+class _DegradedCopy:
+    """A degraded copy of a clip, tracked and encoded."""
 
     estimate: Estimate
-    codes: EncodedVideo  # zeros in frames that nobody asked for
-    spoilt: Bool  # (T,) frames that are worse than they were
+    encoded: EncodedVideo  # zeros in frames that are far from all labels
+    degraded: Bool  # (T,) frames that differ from the sharp ones in more than size
 
 
 def degrade_clip(
     video: Path,
-    estimate: Estimate,
+    sharp: Estimate,
     labelled: Int64,
-    eye: FrozenEncoder,
+    encoder: FrozenEncoder,
     seed: int,
+    *,
     cache: Path | None,
     device: Device,
     on_frame: Callable[[int], None] = lambda done: None,
-) -> DegradedCopy:
-    """The frames around labels of a clip, spoilt and seen again where the person is known to be."""
-    spoiler = _degrader_for(estimate, labelled, seed)
-
-    def look() -> Keypoints:
-        return _detect_degraded(video, estimate, spoiler, device, on_frame)
-
-    seen = cached(
-        Keypoints, video, cache, [spoiler.told(), network_hashes(), source_hash("keypoints")], look
+) -> _DegradedCopy:
+    """Degrade the frames around labels and detect the person again near where it is known to be."""
+    degrader = _degrader_for(sharp, labelled, seed)
+    key = [degrader.cache_key(), network_hashes(), source_hash("keypoints")]
+    where = sharp.keypoints.xy.tobytes(), sharp.keypoints.detected.tobytes()
+    keypoints = cached(
+        Keypoints, video, cache, [*key, sha256(b"".join(where)).hexdigest()],
+        lambda: _detect(video, sharp, degrader, device, on_frame),
+    )  # fmt: skip
+    size = degrader.output_size(sharp.size)
+    camera = Pinhole(sharp.camera.focal * degrader.scale, (size[0] / 2, size[1] / 2))
+    encoded = encoder.encode(
+        video, sharp.bounding_squares() * degrader.scale, cache=cache, degrader=degrader
     )
-    focal, size = estimate.camera.focal * spoiler.scale, spoiler.shrunk(estimate.size)
-    camera = Pinhole(focal, (size[0] / 2, size[1] / 2))
-    codes = encode_video(
-        video, eye, cache, estimate.bounding_squares() * spoiler.scale, spoiler=spoiler
-    )
-    spoilt = spoiler.wanted & spoiler.spoils(estimate.times)
-    return DegradedCopy(
-        estimate_from_keypoints(seen, camera, size, estimate.zoom),
-        _spread_over_clip(codes, spoiler.wanted, estimate),
-        spoilt,
+    return _DegradedCopy(
+        estimate_from_keypoints(keypoints, camera, size, sharp.zoom),
+        _among_all_frames(encoded, degrader.wanted, sharp),
+        degrader.wanted & degrader.degrades(sharp.times),
     )
 
 
-def _degrader_for(estimate: Estimate, labelled: Int64, seed: int) -> VideoDegrader:
-    """What spoils the frames around labels."""
-    near = np.abs(np.subtract.outer(estimate.times, estimate.times[labelled])) <= _NEAR
-    sides = estimate.bounding_squares()[:, 2]
-    size = float(np.nanmedian(sides)) if np.isfinite(sides).any() else max(estimate.size) / 2.0
-    return VideoDegrader(seed, round(size, 1), np.asarray(near.any(axis=1)))
+def _degrader_for(sharp: Estimate, labelled: Int64, seed: int) -> VideoDegrader:
+    near = np.abs(np.subtract.outer(sharp.times, sharp.times[labelled])) <= _NEAR
+    sides = sharp.bounding_squares()[:, 2]
+    height = float(np.nanmedian(sides)) if np.isfinite(sides).any() else max(sharp.size) / 2.0
+    return VideoDegrader(seed, round(height, 1), np.asarray(near.any(axis=1)))
 
 
-def _spread_over_clip(codes: EncodedVideo, wanted: Bool, estimate: Estimate) -> EncodedVideo:
-    """Codes of some frames among those of all."""
+def _among_all_frames(encoded: EncodedVideo, wanted: Bool, sharp: Estimate) -> EncodedVideo:
+    """Features of some frames in their places among all frames."""
 
-    def spread(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    def spread(values: NDArray[np.float32]) -> Float32:
         whole = np.zeros((len(wanted), values.shape[1]), np.float32)
         whole[wanted] = values
         return whole
 
-    return EncodedVideo(
-        estimate.times, spread(codes.tv), spread(codes.mirrored), spread(codes.boxes)
+    return replace(
+        encoded,
+        times=sharp.times,
+        time_variant=spread(encoded.time_variant),
+        time_variant_mirrored=spread(encoded.time_variant_mirrored),
+        boxes=spread(encoded.boxes),
     )
 
 
-def _detect_degraded(
+def _detect(
     video: Path,
-    estimate: Estimate,
-    spoiler: VideoDegrader,
+    sharp: Estimate,
+    degrader: VideoDegrader,
     device: Device,
     on_frame: Callable[[int], None],
 ) -> Keypoints:
-    """What the 2D networks see of spoilt frames, shown where the person is."""
-    found: list[Detection | None] = [None] * len(estimate.times)
-    networks, rng = PoseNetworks(device), np.random.default_rng(spoiler.seed)
+    """Keypoints of the degraded frames, from crops around the known person."""
+    known = sharp.keypoints
+    found: list[Detection | None] = [None] * len(known)
+    networks, rng = PoseNetworks(device), np.random.default_rng(degrader.seed)
     with open_video(video) as reader:
-        for frame in spoiler.frames(reader):
-            if estimate.keypoints.detected[frame.index]:
-                around = _jittered_crop(estimate.keypoints, frame.index, spoiler.scale, rng)
-                sighting = detect(networks, frame.image, around)
-                found[frame.index] = sighting if sighting.confidence > LOST_SCORE else None
+        for frame in degrader.frames(reader):
+            if known.detected[frame.index]:
+                crop = _jittered_crop(known, frame.index, degrader.scale, rng)
+                detection = detect(networks, frame.image, crop)
+                found[frame.index] = detection if detection.confidence > LOST_SCORE else None
             on_frame(frame.index + 1)
-    times, cut = estimate.times.tolist(), estimate.keypoints.cut.tolist()
-    return fuse_detections(times, found, cut, spoiler.shrunk(estimate.size))
+    size = degrader.output_size(sharp.size)
+    return fuse_detections(known.times.tolist(), found, known.cut.tolist(), size)
 
 
-def _jittered_crop(seen: Keypoints, frame: int, scale: float, rng: np.random.Generator) -> Crop:
-    """About where somebody who follows the person would look."""
-    crop = crop_around(seen.xy[frame, _BODY].astype(np.float64), seen.score[frame, _BODY])
-    x, y, larger, turned = rng.normal(0, (_OFF, _OFF, _LARGER, _TURNED))
+def _jittered_crop(known: Keypoints, frame: int, scale: float, rng: np.random.Generator) -> Crop:
+    """A crop about where a tracker would have it."""
+    crop = crop_around(known.xy[frame, _BODY].astype(np.float64), known.score[frame, _BODY])
+    x, y, log_scale, angle = rng.normal(0, (_SHIFT, _SHIFT, _LOG_SCALE, _ANGLE))
     return Crop(
         scale * (crop.x + x * crop.side),
         scale * (crop.y + y * crop.side),
-        scale * crop.side * float(np.exp(larger)),
-        crop.angle + turned,
+        scale * crop.side * float(np.exp(log_scale)),
+        crop.angle + angle,
     )

@@ -1,56 +1,131 @@
-"""Evaluation: a fit and the default tracker on the same labelled frames, clip by clip."""
+"""Evaluation of a fitted model and of the default tracker on the same labelled frames."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.io.atomic import write_atomically
-from mocap_cli.labels.evaluate import PoseScores, score_poses
 from mocap_cli.labels.fitting.ensemble import fuse_poses
 from mocap_cli.labels.fitting.fitted_model import FittedModel
-from mocap_cli.labels.fitting.gather import GatherOptions, LabelledClip, encode_clip
-from mocap_cli.labels.poses import separate_predictions
-from mocap_cli.types import Float64
+from mocap_cli.labels.fitting.gather import GatherOptions, LabelledClip
+from mocap_cli.lifting.metrics import mpjpe, n_mpjpe, p_mpjpe
+from mocap_cli.types import Bool, Float64, Int64
 
-_FUSED, _BOTH, _CODE, _DEFAULT = "model", "code and 2D", "code alone", "default"
-_ALL = "all"
-_WITHIN = "within"
+# Keys of the JSON that --scores writes, and names in the tables.
+_FUSED, _FULL, _IMAGE, _DEFAULT = "model", "code and 2D", "code alone", "default"
+_ALL, _WITHIN = "all", "within"
+_PCK_RADIUS = 0.150  # metres
+_MEASURES = ("mpjpe", "n_mpjpe", "p_mpjpe", "pck", "auc", "acceleration")
+_TITLES = ("MPJPE", "N-MPJPE", "P-MPJPE", "PCK@150", "AUC", "accel")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoseScores:
+    """Errors in millimetres, shares in percent, acceleration in metres a second squared."""
+
+    frames: int
+    mpjpe: float  # both about the pelvis
+    n_mpjpe: float  # with the best scale in each frame
+    p_mpjpe: float  # after the best similarity transform in each frame
+    pck: float  # joints within 150 mm
+    auc: float  # mean of PCK over 0 to 150 mm
+    acceleration: float | None  # None where no three consecutive frames are labelled
+    joints: dict[str, float] = field(default_factory=dict)  # MPJPE of each
+
+    @staticmethod
+    def table(rows: Sequence[tuple[str, "PoseScores"]]) -> str:
+        """Scores as text, one a line, numbers under their measures."""
+        lines = [
+            (name, str(one.frames), *(_decimal(getattr(one, m)) for m in _MEASURES))
+            for name, one in rows
+        ]
+        return _columns([("", "frames", *_TITLES), *lines])
+
+
+def score_poses(predicted: Float64, truth: Float64, times: Float64, clips: Int64) -> PoseScores:
+    """Compare predictions with labels (N, 19, 3); joints that are NaN in either do not count."""
+    known = np.asarray(np.isfinite(predicted + truth).all(axis=-1))
+    known[:, 0] = False
+    used = np.any(known, axis=1)
+    p, g, known = predicted[used], truth[used], known[used]
+    p, g = p - p[:, :1], g - g[:, :1]
+    tensors = (torch.from_numpy(p), torch.from_numpy(g), torch.from_numpy(known))
+    errors, scaled, aligned = (f(*tensors).numpy() for f in (mpjpe, n_mpjpe, p_mpjpe))  # (N, 19)
+    joints = {
+        name: 1000 * float(np.nanmean(column))
+        for name, column in zip(BODY.names, errors.T, strict=True)
+        if np.isfinite(column).any()
+    }
+    limits = np.linspace(0, _PCK_RADIUS, 31)
+    return PoseScores(
+        frames=int(used.sum()),
+        mpjpe=1000 * float(np.nanmean(errors)),
+        n_mpjpe=1000 * float(np.mean(scaled[known])),
+        p_mpjpe=1000 * float(np.mean(aligned[known])),
+        pck=100 * float((errors[known] < _PCK_RADIUS).mean()),
+        auc=100 * float(np.mean([(errors[known] <= limit).mean() for limit in limits])),
+        acceleration=_acceleration_error(p, g, known, times[used], clips[used]),
+        joints=joints,
+    )
+
+
+def _acceleration_error(
+    p: Float64, g: Float64, known: Bool, times: Float64, clips: Int64
+) -> float | None:
+    """Mean error over frames whose neighbours are labelled too, at a uniform rate."""
+    if len(times) < 3:
+        return None
+    before, after = np.diff(times)[:-1], np.diff(times)[1:]
+    usual = np.median(np.diff(times)[np.diff(times) > 0]) if (np.diff(times) > 0).any() else 1.0
+    even = (np.abs(before - after) < 0.1 * usual) & (np.abs(before - usual) < 0.1 * usual)
+    even &= (clips[2:] == clips[:-2]) & (before > 0)
+    good = even[:, None] & known[2:] & known[1:-1] & known[:-2]
+    if not good.any():
+        return None
+    error = p - g
+    second = np.linalg.norm(error[2:] - 2 * error[1:-1] + error[:-2], axis=-1)
+    return float((second / (before**2)[:, None])[good].mean())
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Scores by who answered and, below that, by clip; `ALL` is of all clips together."""
+    """Scores by predictor and, below that, by clip; "all" is of all clips together."""
 
     scores: Mapping[str, Mapping[str, PoseScores]]
-    within: float  # percent of the model's errors that lie within the expected ones
+    within: float  # percent of the model's errors that are within its sigma
 
-    @property
-    def rows(self) -> list[tuple[str, PoseScores]]:
-        """For a table: everybody on all clips, then the model and the default on each."""
+    def text(self) -> str:
+        """Tables: every predictor on all clips, model and default on each clip, and by joint."""
         rows = [(name, clips[_ALL]) for name, clips in self.scores.items()]
         clips = [clip for clip in self.scores[_FUSED] if clip != _ALL]
         if len(clips) > 1:
-            both = (_FUSED, _DEFAULT)
-            rows += [(f"{clip}: {who}", self.scores[who][clip]) for clip in clips for who in both
-                     if clip in self.scores[who]]  # fmt: skip
-        return rows
-
-    def joint_rows(self) -> list[tuple[str, ...]]:
-        """Millimetres of each joint, by the model and by the default."""
-        ours, theirs = (
-            self.scores[who][_ALL].joints if who in self.scores else {}
-            for who in (_FUSED, _DEFAULT)
-        )
-        return [
-            (name, *(f"{who[name]:.1f}" if name in who else "-" for who in (ours, theirs)))
+            rows += [(f"{clip}: {name}", self.scores[name][clip]) for clip in clips
+                     for name in (_FUSED, _DEFAULT) if clip in self.scores[name]]  # fmt: skip
+        both = [self.scores[name][_ALL].joints if name in self.scores else {}
+                for name in (_FUSED, _DEFAULT)]  # fmt: skip
+        joints = [
+            (name, *(_decimal(errors.get(name)) for errors in both))
             for name in BODY.names
-            if name in ours
+            if name in both[0]
         ]
+        return f"{PoseScores.table(rows)}\n\n{_columns([('mm', 'model', 'default'), *joints])}"
+
+    def data(self) -> dict[str, Any]:
+        """All numbers as plain data: millimetres, percent, metres a second squared."""
+        scores = {name: {clip: asdict(found) for clip, found in clips.items()}
+                  for name, clips in self.scores.items()}  # fmt: skip
+        return {"scores": scores, _WITHIN: self.within}
+
+    def write(self, path: Path, more: Mapping[str, Any]) -> None:
+        """The same, and `more`, as a JSON file."""
+        with write_atomically(path) as aside:
+            aside.write_text(json.dumps({**self.data(), **more}, indent=1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,60 +133,62 @@ class _Predictions:
     clip: str
     truth: Float64  # (N, 19, 3)
     times: Float64
-    said: Mapping[str, Float64]  # (N, 19, 3) each
+    joints: Mapping[str, Float64]  # (N, 19, 3) by predictor
     sigma: Float64  # (N, 19)
 
 
-def evaluate(fitted: FittedModel, clips: Sequence[LabelledClip], how: GatherOptions) -> Evaluation:
-    """Ask about every labelled frame."""
-    answers = [_predictions_for(fitted, clip, how) for clip in clips]
+def evaluate(model: FittedModel, clips: Sequence[LabelledClip], how: GatherOptions) -> Evaluation:
+    """Compare the model, its two ensembles and the default tracker with the labels of clips."""
+    found = [_predictions_for(model, clip, how) for clip in clips]
     scores = {}
-    for who in (_FUSED, _BOTH, _CODE, _DEFAULT):
-        own = {a.clip: found for a in answers if (found := _score([a], who)) is not None}
-        whole = _score(answers, who)
+    for name in (_FUSED, _FULL, _IMAGE, _DEFAULT):
+        own = {one.clip: s for one in found if (s := _scores([one], name)) is not None}
+        whole = _scores(found, name)
         if whole is not None:
-            scores[who] = {_ALL: whole, **own}
-    off = np.concatenate([np.linalg.norm(a.said[_FUSED] - a.truth, axis=-1) for a in answers])
-    sigma = np.concatenate([a.sigma for a in answers])
-    known = np.isfinite(off + sigma)
+            scores[name] = {_ALL: whole, **own}
+    errors = np.concatenate([np.linalg.norm(p.joints[_FUSED] - p.truth, axis=-1) for p in found])
+    sigma = np.concatenate([one.sigma for one in found])
+    known = np.isfinite(errors + sigma)
     known[:, 0] = False
-    return Evaluation(scores, 100 * float((off <= sigma)[known].mean()))
+    return Evaluation(scores, 100 * float((errors <= sigma)[known].mean()))
 
 
-def _predictions_for(fitted: FittedModel, clip: LabelledClip, how: GatherOptions) -> _Predictions:
-    codes = encode_clip(clip.video, fitted.eye, clip.estimate, how)
-    parts = separate_predictions(fitted, codes, clip.estimate)
+def _predictions_for(model: FittedModel, clip: LabelledClip, how: GatherOptions) -> _Predictions:
+    encoded = how.encode(clip.video, model.encoder, clip.estimate)
+    parts = model.predict_separately(encoded, clip.estimate.steady_keypoints, clip.estimate.pose)
     joints, sigma = fuse_poses(parts)
     at = clip.labels.frames
-    names = (_BOTH, _CODE, _DEFAULT)
-    said = {name: part[0][at] for name, part in zip(names, parts, strict=True)}
+    names = (_FULL, _IMAGE, _DEFAULT)
+    separate = {name: part[0][at] for name, part in zip(names, parts, strict=True)}
     return _Predictions(
         clip=clip.video.name,
         truth=clip.labels.joints - clip.labels.joints[:, :1],
         times=clip.labels.times,
-        said={_FUSED: joints[at], **said},
+        joints={_FUSED: joints[at], **separate},
         sigma=sigma[at],
     )
 
 
-def _score(answers: Sequence[_Predictions], who: str) -> PoseScores | None:
-    said, truth = (np.concatenate(x) for x in zip(*[(a.said[who], a.truth) for a in answers],
-                                                 strict=True))  # fmt: skip
-    if not np.isfinite(said[:, 1:] + truth[:, 1:]).all(axis=-1).any():
+def _scores(found: Sequence[_Predictions], name: str) -> PoseScores | None:
+    predicted = np.concatenate([one.joints[name] for one in found])
+    truth = np.concatenate([one.truth for one in found])
+    if not np.isfinite(predicted[:, 1:] + truth[:, 1:]).all(axis=-1).any():
         return None
-    clips = np.repeat(np.arange(len(answers)), [len(a.truth) for a in answers])
-    return score_poses(said, truth, np.concatenate([a.times for a in answers]), clips)
+    clips = np.repeat(np.arange(len(found)), [len(one.truth) for one in found])
+    return score_poses(predicted, truth, np.concatenate([one.times for one in found]), clips)
 
 
-def scores_of(evaluation: Evaluation) -> dict[str, Any]:
-    """All numbers as plain data: millimetres, percent, metres a second squared."""
-    scores = {who: {clip: asdict(found) for clip, found in clips.items()}
-              for who, clips in evaluation.scores.items()}  # fmt: skip
-    return {"scores": scores, _WITHIN: evaluation.within}
+def _decimal(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
 
 
-def write_scores(evaluation: Evaluation, path: Path, more: Mapping[str, Any]) -> None:
-    """The same as a JSON file."""
-    document = {**scores_of(evaluation), **more}
-    with write_atomically(path) as aside:
-        aside.write_text(json.dumps(document, indent=1))
+def _columns(lines: Sequence[Sequence[str]]) -> str:
+    """Cells under each other: names to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )

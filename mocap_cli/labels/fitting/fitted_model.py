@@ -1,188 +1,256 @@
-"""The .mocap file: a frozen model, heads fitted to labels, and all that tracking needs of them.
+"""The .mocap file: a frozen encoder, the heads fitted on it, and all that tracking needs of them.
 
-Safetensors with JSON in its header, never a pickle; a file that was changed is refused.
+Safetensors with JSON in the header, never a pickle. A SHA-256 over the contents detects damage;
+it has no key, so it does not protect against somebody who changes a file on purpose.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
+from mocap_cli.body.skeleton import BODY
 from mocap_cli.errors import MocapError
-from mocap_cli.io.sealed import write_tensors
-from mocap_cli.labels.fitting.ensemble import ErrorCalibration, HeadEnsemble, Novelty
-from mocap_cli.labels.fitting.frozen_encoder import IMAGENET, FrozenEncoder, open_encoder
+from mocap_cli.io.sealed import FileKind, read_sealed, write_sealed
+from mocap_cli.keypoints.keypoints import Keypoints
+from mocap_cli.labels.fitting.ensemble import HeadEnsemble, fuse_poses
+from mocap_cli.labels.fitting.error_calibration import ErrorCalibration, ErrorScaling, Novelty
+from mocap_cli.labels.fitting.examples import Examples, head_inputs, tracker_uncertainty
+from mocap_cli.labels.fitting.frozen_encoder import IMAGENET, EncodedVideo, FrozenEncoder
 from mocap_cli.labels.fitting.regression_head import HeadConfig, RegressionHead
-from mocap_cli.labels.growth import ErrorScaling
+from mocap_cli.labels.labels import bone_scale
 from mocap_cli.learning.model.model import Model
 from mocap_cli.learning.model.model_config import ModelConfig
+from mocap_cli.lifting.lift import LiftedPose
 from mocap_cli.types import Float64
+from mocap_cli.weights import Device
 
-_FORMAT = "mocap-fitted-2"
 MODEL_SUFFIX = ".mocap"
-_USED = ("encoder.", "detector.")  # of the frozen model, what codes are made by
-_EYE, _CODE, _BOTH = "eye.", "code.", "both."
-_LARGEST = 4096  # pixels: no eye is shown larger pictures
+_USED = ("encoder.", "detector.")  # parts of the frozen model that features are computed by
+_EYE, _CODE, _BOTH = "eye.", "code.", "both."  # prefixes of tensor names in the file
+_LARGEST = 1024  # pixels: sixteen images of that size are encoded at a time
+_MAX_PARTS = 64  # heads of an ensemble, blocks and widths of a network
+_MAX_WIDTH = 1 << 16
 _HINT = "give a file that `mocap label-fit` of this version wrote, or fit it again"
+_KIND = FileKind(format="mocap-fitted-2", noun="a model that was fitted to labels", hint=_HINT)
+
+_Pose = tuple[Float64, Float64]
+"""Joints (T, 19, 3) in metres about the pelvis, and sigma (T, 19); NaN where unknown."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedModel:
     """What `mocap label-fit` makes."""
 
-    eye: FrozenEncoder
-    code: HeadEnsemble  # is told the code alone
-    both: HeadEnsemble  # is told the code, 2D keypoints and the lifted pose
+    encoder: FrozenEncoder
+    image_heads: HeadEnsemble  # inputs: image features
+    full_heads: HeadEnsemble  # inputs: image features, 2D keypoints and the lifted pose
     about: Mapping[str, Any] = field(default_factory=dict)  # for people; nothing depends on it
 
+    def predict(self, encoded: EncodedVideo, keypoints: Keypoints, pose: LiftedPose) -> _Pose:
+        """The fused pose of every frame."""
+        return fuse_poses(self.predict_separately(encoded, keypoints, pose))
 
-def save_fitted(path: Path, fitted: FittedModel) -> None:
-    """Write all of it under a seal."""
-    bundled = fitted.eye.digest == open_encoder(IMAGENET).digest
-    tensors = _ensemble_tensors(_CODE, fitted.code) | _ensemble_tensors(_BOTH, fitted.both)
-    if not bundled:
-        state = fitted.eye.model.state_dict()
-        tensors |= {_EYE + k: v.cpu().contiguous() for k, v in state.items() if k.startswith(_USED)}
-    told = {
-        "eye": _encoder_settings(fitted.eye, bundled=bundled),
-        "code": _ensemble_settings(fitted.code),
-        "both": _ensemble_settings(fitted.both),
-        "about": dict(fitted.about),
-    }
-    text = json.dumps(told)
-    header = {"format": _FORMAT, "told": text, "seal": _seal(text, tensors)}
-    write_tensors(path, tensors, header)
+    def predict_separately(
+        self, encoded: EncodedVideo, keypoints: Keypoints, pose: LiftedPose
+    ) -> list[_Pose]:
+        """By the full heads, by the image heads, and by the lifter in the same person's size."""
+        known = np.isfinite(pose.joints).all(axis=(1, 2)) & keypoints.tracked
+        uncertainty = tracker_uncertainty(keypoints, pose)
+        joints, sigma = self.full_heads.predict(*head_inputs(encoded, keypoints, pose), uncertainty)
+        joints[~known], sigma[~known] = np.nan, np.nan
+        size = bone_scale(joints, pose.joints)
+        calibration = self.full_heads.calibration
+        lifted_sigma = size * calibration.lifter * pose.sigma
+        # heads that get the lifted pose are wrong where it is wrong
+        sigma = np.maximum(sigma, calibration.lifter_ratio * lifted_sigma)
+        return [
+            (joints, sigma),
+            self.image_heads.predict(*head_inputs(encoded, keypoints, None), uncertainty),
+            (size * pose.joints, lifted_sigma),
+        ]
+
+    def save(self, path: Path) -> None:
+        """Write everything to one file; the bundled ImageNet encoder is not copied."""
+        bundled = self.encoder.digest == FrozenEncoder.open(IMAGENET).digest
+        tensors = _ensemble_tensors(_CODE, self.image_heads)
+        tensors |= _ensemble_tensors(_BOTH, self.full_heads)
+        if not bundled:
+            state = self.encoder.model.state_dict().items()
+            used = {k: v for k, v in state if k.startswith(_USED)}
+            tensors |= {_EYE + k: v.cpu().contiguous() for k, v in used.items()}
+        settings = {
+            "eye": {
+                "config": None if bundled else asdict(self.encoder.model.config),
+                "size": list(self.encoder.size),
+                "digest": self.encoder.digest,
+                "cropped": self.encoder.cropped,
+            },
+            "code": _ensemble_settings(self.image_heads),
+            "both": _ensemble_settings(self.full_heads),
+            "about": dict(self.about),
+        }
+        write_sealed(path, _KIND, {"told": json.dumps(settings)}, tensors)
+
+    @staticmethod
+    def open(path: Path, device: Device = "cpu") -> "FittedModel":
+        """Read what `save` wrote; anything else is refused. The encoder runs on `device`."""
+        metadata, tensors = read_sealed(path, _KIND)
+        try:
+            settings = json.loads(metadata["told"])
+            return FittedModel(
+                encoder=_encoder(settings["eye"], _under(tensors, _EYE)).on(device),
+                image_heads=_ensemble(settings["code"], _under(tensors, _CODE), 0),
+                full_heads=_ensemble(
+                    settings["both"], _under(tensors, _BOTH), Examples.KEYPOINT_SIZE
+                ),
+                about=dict(settings["about"]),
+            )
+        except _DAMAGE as error:
+            raise MocapError(f"{path} is damaged: {_brief(error)}", _HINT) from error
 
 
-def open_fitted(path: Path) -> FittedModel:
-    """Read what `save_fitted` wrote; anything else, damaged or changed, is refused."""
-    header, tensors = _read(path)
-    if header.get("seal") != _seal(header.get("told", ""), tensors):
-        raise MocapError(f"{path} is damaged or was changed: its SHA-256 is another", _HINT)
-    try:
-        told = json.loads(header["told"])
-        return FittedModel(
-            eye=_encoder(told["eye"], _under(tensors, _EYE)),
-            code=_ensemble(told["code"], _under(tensors, _CODE)),
-            both=_ensemble(told["both"], _under(tensors, _BOTH)),
-            about=dict(told["about"]),
-        )
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise MocapError(f"{path} does not hold a whole fit: {_brief(error)}", _HINT) from error
+_DAMAGE = (KeyError, TypeError, ValueError, RuntimeError, IndexError, AttributeError, OverflowError)
 
 
-def _encoder_settings(eye: FrozenEncoder, *, bundled: bool) -> dict[str, Any]:
-    """What is shipped with the program needs no copy."""
-    return {
-        "config": None if bundled else asdict(eye.model.config),
-        "size": list(eye.size),
-        "digest": eye.digest,
-        "cropped": eye.cropped,
-    }
-
-
-def _encoder(told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> FrozenEncoder:
-    if told["config"] is None:
-        eye = open_encoder(IMAGENET)
-        if eye.digest != told["digest"]:
-            raise ValueError("it was fitted to other ImageNet features than are shipped")
-        return eye
-    settings = dict(told["config"])
-    settings["widths"] = tuple(settings["widths"])
-    with torch.device("meta"):  # so that a file cannot ask for memory it does not fill
-        model = Model(ModelConfig(**settings), pretrained=False, loss_network=False)
-    model.decoder = model.pose = model.critic = None  # only learning needed them
-    model.load_state_dict(dict(tensors), assign=True)
-    width, height = (int(side) for side in told["size"])
+def _encoder(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> FrozenEncoder:
+    if settings["config"] is None:
+        encoder = FrozenEncoder.open(IMAGENET)
+        if encoder.digest != settings["digest"]:
+            raise ValueError("it was fitted to other ImageNet features than are bundled")
+        return encoder
+    config = dict(settings["config"])
+    config["widths"] = tuple(config["widths"])
+    _check_counts(config)
+    with torch.device("meta"):  # so that a file cannot claim memory that it does not fill
+        model = Model(ModelConfig(**config), pretrained=False, loss_network=False)
+    model.decoder = model.pose = model.critic = None  # only training needed them
+    _load(model, tensors)
+    width, height = (int(side) for side in settings["size"])
     if not (0 < width <= _LARGEST and 0 < height <= _LARGEST):
-        raise ValueError(f"its eye looks at {width}x{height} pixels")
-    return FrozenEncoder(model.eval(), (width, height), str(told["digest"]), bool(told["cropped"]))
+        raise ValueError(f"its encoder takes images of {width}x{height} pixels")
+    return FrozenEncoder(
+        model.eval(), (width, height), str(settings["digest"]), bool(settings["cropped"])
+    )
 
 
-def _ensemble_settings(expert: HeadEnsemble) -> dict[str, Any]:
-    """What an expert is besides its tensors."""
-    calibration = expert.calibration
+def _check_counts(config: Mapping[str, Any]) -> None:
+    """Refuse numbers of blocks and widths that no model has, before networks are built."""
+    for name, value in config.items():
+        numbers = value if isinstance(value, tuple) else (value,)
+        if len(numbers) > _MAX_PARTS:
+            raise ValueError(f"{name} has {len(numbers)} numbers")
+        limit = _MAX_PARTS if name == "depth" else _MAX_WIDTH
+        for number in numbers:
+            if isinstance(number, int | float) and not -1 <= number <= limit:
+                raise ValueError(f"{name} is {number}")
+
+
+def _load(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Give a network its tensors; a ValueError where one is of another type or not finite."""
+    for name, wanted in network.state_dict().items():
+        value = tensors[name]
+        if value.shape != wanted.shape or value.dtype != wanted.dtype:
+            raise ValueError(f"{name} is {value.dtype} {tuple(value.shape)}")
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise ValueError(f"{name} is not finite")
+    network.load_state_dict(dict(tensors), assign=True)
+
+
+def _ensemble_settings(ensemble: HeadEnsemble) -> dict[str, Any]:
+    """What an ensemble is besides its tensors."""
+    calibration = ensemble.calibration
     return {
-        "heads": [asdict(head.config) for head in expert.heads],
-        "usual": expert.novelty.usual,
-        "beside": calibration.beside,
+        "heads": [asdict(head.config) for head in ensemble.heads],
+        "usual": ensemble.novelty.usual,
+        "beside": calibration.lifter_ratio,
         "held_out": calibration.held_out,
         "counted": calibration.counted,
     }
 
 
-def _ensemble_tensors(prefix: str, expert: HeadEnsemble) -> dict[str, Tensor]:
+def _ensemble_tensors(prefix: str, ensemble: HeadEnsemble) -> dict[str, Tensor]:
+    scaling = ensemble.calibration.scaling
     arrays = {
-        "basis": expert.basis,
-        "known": expert.novelty.known,
-        "mean": expert.novelty.mean,
-        "spread": expert.novelty.spread,
-        "joints": expert.calibration.joints,
-        "lifter": expert.calibration.lifter,
-        "growth": _table(expert.calibration.growth),
+        "basis": ensemble.basis,
+        "known": ensemble.novelty.known,
+        "mean": ensemble.novelty.mean,
+        "spread": ensemble.novelty.spread,
+        "joints": ensemble.calibration.joints,
+        "lifter": ensemble.calibration.lifter,
+        "growth": np.stack((scaling.usual, scaling.slopes, scaling.least, scaling.most)),
     }
     tensors = {n: torch.from_numpy(np.ascontiguousarray(array)) for n, array in arrays.items()}
-    for i, head in enumerate(expert.heads):
+    for i, head in enumerate(ensemble.heads):
         tensors |= {f"head{i}.{n}": value.contiguous() for n, value in head.state_dict().items()}
     return {prefix + name: value for name, value in tensors.items()}
 
 
-def _table(growth: ErrorScaling) -> Float64:
-    """(4, S) as a file keeps it."""
-    return np.stack((growth.usual, growth.slopes, growth.least, growth.most))
-
-
-def _ensemble(told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> HeadEnsemble:
+def _ensemble(
+    settings: Mapping[str, Any], tensors: Mapping[str, Tensor], extra: int
+) -> HeadEnsemble:
+    """An ensemble whose heads take `extra` inputs after the projected image features."""
+    shapes = _ensemble_shapes(tensors, extra)
+    arrays = {name: tensors[name].numpy() for name in shapes}
     heads = []
-    for i, config in enumerate(told["heads"]):
+    if not 0 < len(settings["heads"]) <= _MAX_PARTS:
+        raise ValueError(f"it has {len(settings['heads'])} heads")
+    for i, config in enumerate(settings["heads"]):
+        _check_counts(config)
         with torch.device("meta"):
             head = RegressionHead(HeadConfig(**config))
-        head.load_state_dict(_under(tensors, f"head{i}."), assign=True)
+        _load(head, _under(tensors, f"head{i}."))
+        if config["inputs"] != len(arrays["mean"]):
+            raise ValueError(f"head {i} takes {config['inputs']} inputs")
         heads.append(head.eval())
-    arrays = {n: value.numpy() for n, value in tensors.items() if not n.startswith("head")}
     return HeadEnsemble(
         basis=arrays["basis"],
         heads=tuple(heads),
-        novelty=Novelty(arrays["known"], arrays["mean"], arrays["spread"], float(told["usual"])),
+        novelty=Novelty(
+            arrays["known"], arrays["mean"], arrays["spread"], _positive(settings["usual"])
+        ),
         calibration=ErrorCalibration(
             joints=arrays["joints"],
-            growth=ErrorScaling(*arrays["growth"]),
+            scaling=ErrorScaling(*arrays["growth"]),
             lifter=arrays["lifter"],
-            beside=float(told["beside"]),
-            held_out=float(told["held_out"]),
-            counted=int(told["counted"]),
+            lifter_ratio=_positive(settings["beside"]),
+            held_out=_positive(settings["held_out"]),
+            counted=int(settings["counted"]),
         ),
     )
 
 
-def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            header: dict[str, str] = file.metadata() or {}
-            if header.get("format") != _FORMAT:
-                raise MocapError(f"{path} is not a model that was fitted to labels", _HINT)
-            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except FileNotFoundError as error:
-        raise MocapError(f"there is no {path}", "check the path") from error
-    except (OSError, SafetensorError) as error:
-        raise MocapError(f"{path} is no .mocap file: {_brief(error)}", _HINT) from error
-
-
-def _seal(told: str, tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 over everything that the file says."""
-    digest = sha256(told.encode())
-    for name in sorted(tensors):
+def _ensemble_shapes(tensors: Mapping[str, Tensor], extra: int) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of an ensemble's arrays; a ValueError where the file has others."""
+    inputs = tensors["basis"].shape[1] + extra
+    shapes: dict[str, tuple[int, ...]] = {
+        "basis": tuple(tensors["basis"].shape),
+        "known": (len(tensors["known"]), inputs),
+        "mean": (inputs,),
+        "spread": (inputs,),
+        "joints": (len(BODY),),
+        "lifter": (len(BODY),),
+        "growth": (4, 3),  # novelty and two measures of the tracker's uncertainty
+    }
+    for name, shape in shapes.items():
         value = tensors[name]
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+        if tuple(value.shape) != shape or not value.is_floating_point() or not len(value):
+            raise ValueError(f"{name} is {value.dtype} {tuple(value.shape)}")
+        if torch.isnan(value).any():
+            raise ValueError(f"{name} is not finite")
+    return shapes
+
+
+def _positive(value: Any) -> float:
+    number = float(value)
+    if not 0 <= number < float("inf"):
+        raise ValueError(f"{number} is out of range")
+    return number
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -190,4 +258,7 @@ def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _brief(error: Exception) -> str:
-    return str(error).splitlines()[0][:200]
+    """The first line of an error; a missing key by its name."""
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
+    return "".join(c if c.isprintable() else "?" for c in str(error).partition("\n")[0][:200])

@@ -1,9 +1,12 @@
-"""Gather: labels with the videos that they are of, and all that is known of these videos."""
+"""Gathering: labels with their videos, and the estimates and features of these videos."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
+
+import numpy as np
 
 from mocap_cli.camera.lens import focal_pixels
 from mocap_cli.errors import MocapError
@@ -14,25 +17,31 @@ from mocap_cli.labels.alignment.reconstruction import (
     lift_2d_labels,
     triangulate_labels,
 )
-from mocap_cli.labels.alignment.time_alignment import UNKNOWN_TIME_BASE, TimeBase
-from mocap_cli.labels.alignment.video_match import find_video
-from mocap_cli.labels.fitting.degraded_copies import DegradedCopy, degrade_clip
-from mocap_cli.labels.fitting.examples import Examples, join_examples, make_examples
-from mocap_cli.labels.fitting.frozen_encoder import EncodedVideo, FrozenEncoder, encode_video
-from mocap_cli.labels.fitting.pseudo_labels import make_pseudo_labels
-from mocap_cli.labels.labels import Labels
-from mocap_cli.tracking.estimate import Estimate, EstimateOptions
-from mocap_cli.tracking.estimate import estimate as estimate_video
+from mocap_cli.labels.alignment.time_alignment import TimeBase, find_video
+from mocap_cli.labels.fitting.degraded_copies import degrade_clip
+from mocap_cli.labels.fitting.examples import Examples
+from mocap_cli.labels.fitting.frozen_encoder import EncodedVideo, FrozenEncoder
+from mocap_cli.labels.labels import Labels, make_labels
+from mocap_cli.tracking.estimate import Estimate, EstimateOptions, estimate
 from mocap_cli.video.probe import probe
 from mocap_cli.weights import Device
 
-_OnFrame = Callable[[int], None]
-_Bar = Callable[[str, int | None], AbstractContextManager[_OnFrame]]
-"""What shows the progress of something with a name and, where that is known, a length."""
+
+class Bar(Protocol):
+    """Starts a progress bar: what it is for, and the total where that is known."""
+
+    def __call__(
+        self, label: str, total: int | None, /
+    ) -> AbstractContextManager[Callable[[int], None]]:
+        """A context that gives the callback for the number done."""
 
 
-def _no_bar(label: str, frames: int | None) -> AbstractContextManager[_OnFrame]:
-    """Progress that nobody watches."""
+_MIN_SCORE = 0.5  # mean score of the keypoints: such frames are nearly always right
+_MAX_SIGMA = 0.16  # metres, mean sigma of the joints
+
+
+def no_bar(label: str, total: int | None, /) -> AbstractContextManager[Callable[[int], None]]:
+    """No-op progress bar."""
     return nullcontext(lambda done: None)
 
 
@@ -47,19 +56,37 @@ class LabelledClip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatherOptions:
-    """How videos are looked at, and what is said about labels beside the labels."""
+    """How videos are tracked, and what is known of labels beside the labels."""
 
-    cache: Path | None  # where keypoints and codes are kept, so that they are made once
-    height: float | None = None  # metres, of the person in clicks
+    cache: Path | None  # folder of keypoints and features, so that they are computed once
+    subject: Subject = "auto"  # whom to follow where there are several people
+    height: float | None = None  # metres, of the person in 2D labels
     focal: float | str | None = None  # pixels, or a 35 mm equivalent such as "26mm"
     fov: float | None = None  # degrees across the longer side, instead of focal
-    subject: Subject = "auto"  # whom to follow where there are several people
-    clock: TimeBase = UNKNOWN_TIME_BASE  # of labels that have a clock of their own
-    views: Mapping[str, CalibratedCamera] | None = (
-        None  # calibrated cameras, of clicks in several videos
-    )
+    time_base: TimeBase = field(default_factory=TimeBase)  # of labels of mocap sessions
+    cameras: Mapping[str, CalibratedCamera] | None = None  # for 2D labels of several videos
     device: Device = "auto"
-    bar: _Bar = _no_bar
+    bar: Bar = no_bar
+
+    def estimate(self, video: Path) -> Estimate:
+        """What the default tracker gives of a video."""
+        info = probe(video)
+        focal = focal_pixels(self.focal, self.fov, (info.width, info.height))
+        options = EstimateOptions(subject=self.subject, focal=focal, device=self.device)
+        with self.bar(f"tracking {video.name}", info.frames) as bar:
+            return estimate(info, options, bar, cache=self.cache)
+
+    def encode(self, video: Path, encoder: FrozenEncoder, found: Estimate) -> EncodedVideo:
+        """Image features of the same frames."""
+        with self.bar(f"encoding {video.name}", len(found.times)) as bar:
+            crops = found.bounding_squares()
+            encoded = encoder.encode(video, crops, cache=self.cache, on_frame=bar)
+        if len(encoded) != len(found.times):
+            raise MocapError(
+                f"{video} gave {len(found.times)} frames, then {len(encoded)}",
+                "re-encode it as H.264 MP4",
+            )
+        return encoded
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,106 +96,110 @@ class GatheredLabels:
     clips: tuple[LabelledClip, ...]
     left_out: Mapping[Path, str]
 
+    def __len__(self) -> int:
+        return sum(len(clip.labels) for clip in self.clips)
+
 
 def gather(
-    said: Sequence[Labels], videos: Sequence[Path], how: GatherOptions, *, taught: bool = False
+    labels: Sequence[Labels], videos: Sequence[Path], how: GatherOptions, *, pseudo: bool = False
 ) -> GatheredLabels:
-    """Find each label's video, follow the person there, and put both together.
+    """Find the video of each label file, track it, and align both.
 
-    `taught`: the default tracker labels the other videos, where it is sure of them. Labels that
-    cannot be used alone are an error; among others they are left out and named.
+    With `pseudo` the other videos get pseudo-labels of the default tracker. Labels that cannot be
+    used are an error if they are the only ones, else they are left out and named.
     """
     clips: list[LabelledClip] = []
     left_out: dict[Path, str] = {}
-    for labels in said:
+    for one in labels:
         try:
-            video = find_video(labels, videos)
-            estimate = estimate_of(video, how)
-            clips.append(LabelledClip(video, align_labels(labels, estimate, how.clock), estimate))
+            video = find_video(one, videos)
+            found = how.estimate(video)
+            clips.append(LabelledClip(video, align_labels(one, found, how.time_base), found))
         except MocapError as error:
-            if len(said) == 1 and not taught:
+            if len(labels) == 1 and not pseudo:
                 raise
-            left_out[labels.path] = error.message
+            left_out[one.path] = error.message
     clips = _with_3d(clips, how)
     labelled = {clip.video for clip in clips}
-    for video in [v for v in videos if taught and v not in labelled]:
-        estimate = estimate_of(video, how)
+    for video in [v for v in videos if pseudo and v not in labelled]:
         try:
-            clips.append(LabelledClip(video, make_pseudo_labels(video, estimate), estimate))
+            found = how.estimate(video)
+            clips.append(LabelledClip(video, _pseudo_labels(video, found), found))
         except MocapError as error:
             left_out[video] = error.message
     if not clips:
         raise MocapError(
             "no labels can be used: " + "; ".join(left_out.values())[:400],
-            "look at them with --check",
+            "draw them on their frames with --check",
         )
     return GatheredLabels(tuple(clips), left_out)
 
 
 def _with_3d(clips: Sequence[LabelledClip], how: GatherOptions) -> list[LabelledClip]:
-    """Joints for labels that are only clicks: from several cameras, or by the lifter."""
-    placed = [clip for clip in clips if clip.labels.has_3d.any()]
+    """Joints for labels that are only 2D: from several cameras, or by the lifter."""
+    done = [clip for clip in clips if clip.labels.has_3d.any()]
     flat = [clip for clip in clips if not clip.labels.has_3d.any()]
-    if how.views is not None and flat:
+    if how.cameras is not None and flat:
         by_video = {clip.labels.video: clip for clip in flat}
-        solid = triangulate_labels([clip.labels for clip in flat], how.views)
-        return placed + [replace(by_video[labels.video], labels=labels) for labels in solid]
-    return placed + [
+        solid = triangulate_labels([clip.labels for clip in flat], how.cameras)
+        return done + [replace(by_video[labels.video], labels=labels) for labels in solid]
+    return done + [
         replace(clip, labels=lift_2d_labels(clip.labels, clip.estimate, how.height))
         for clip in flat
     ]
 
 
-def estimate_of(video: Path, how: GatherOptions) -> Estimate:
-    """What `mocap track` would lift of the same video."""
-    info = probe(video)
-    focal = focal_pixels(how.focal, how.fov, (info.width, info.height))
-    options = EstimateOptions(subject=how.subject, focal=focal, device=how.device)
-    with how.bar(f"tracking {video.name}", info.frames) as bar:
-        return estimate_video(info, options, bar, cache=how.cache)
-
-
-def encode_clip(
-    video: Path, eye: FrozenEncoder, estimate: Estimate, how: GatherOptions
-) -> EncodedVideo:
-    """What an eye makes of the same frames."""
-    with how.bar(f"encoding {video.name}", len(estimate.times)) as bar:
-        codes = encode_video(video, eye, how.cache, estimate.bounding_squares(), on_frame=bar)
-    if len(codes) != len(estimate.times):
+def _pseudo_labels(video: Path, found: Estimate) -> Labels:
+    """Poses of the frames in which the default tracker is confident, with their sigma."""
+    score = np.nan_to_num(found.keypoints.score.mean(axis=1))
+    sigma = np.nan_to_num(found.pose.sigma.mean(axis=1), nan=np.inf)
+    confident = found.keypoints.detected & (score > _MIN_SCORE) & (sigma < _MAX_SIGMA)
+    frames = np.flatnonzero(confident)
+    if not len(frames):
         raise MocapError(
-            f"{video} gave {len(estimate.times)} frames, then {len(codes)}",
-            "encode it as H.264 MP4",
+            f"the default tracker is not confident in any frame of {video.name}",
+            "label some frames by hand",
         )
-    return codes
+    labels = make_labels(
+        video,
+        video.name,
+        frames=frames,
+        joints=found.pose.joints[frames],
+        sigma=found.pose.sigma[frames],
+        in_camera=True,
+        size=found.size,
+        notes=(f"pseudo-labels in {len(frames)} of {len(found.times)} frames",),
+    )
+    return replace(labels, times=found.times[labels.frames])
 
 
 def clip_examples(
     clips: Sequence[LabelledClip],
-    eye: FrozenEncoder,
+    encoder: FrozenEncoder,
     how: GatherOptions,
     *,
     points: bool,
     copies: int = 0,
 ) -> Examples:
-    """All labelled frames as an eye sees them; several labels of one video are of one clip.
+    """All labelled frames, encoded; several label files of one video are of one clip.
 
-    Each has so many copies, spoilt: those of its pictures that come out worse.
+    Each has so many degraded copies, of which the frames count that came out worse.
     """
     numbers = {video: i for i, video in enumerate(dict.fromkeys(clip.video for clip in clips))}
     parts = []
     for clip in clips:
-        codes, number = encode_clip(clip.video, eye, clip.estimate, how), numbers[clip.video]
-        parts.append(make_examples(clip.labels, codes, clip.estimate, number, points=points))
+        labels, number = clip.labels, numbers[clip.video]
+        encoded = how.encode(clip.video, encoder, clip.estimate)
+        parts.append(Examples.of_clip(labels, encoded, clip.estimate, number, points=points))
         for seed in range(copies):
-            copy = _copy(clip, eye, seed, how)
-            worse = copy.spoilt & copy.estimate.keypoints.tracked if points else copy.spoilt
-            own = make_examples(clip.labels, copy.codes, copy.estimate, number, points=points)
-            parts.append(own.only(worse[clip.labels.frames]))
-    return join_examples(parts)
-
-
-def _copy(clip: LabelledClip, eye: FrozenEncoder, seed: int, how: GatherOptions) -> DegradedCopy:
-    with how.bar(f"spoiling {clip.video.name}", len(clip.estimate.times)) as bar:
-        return degrade_clip(
-            clip.video, clip.estimate, clip.labels.frames, eye, seed, how.cache, how.device, bar
-        )
+            with how.bar(f"degrading {clip.video.name}", len(clip.estimate.times)) as bar:
+                copy = degrade_clip(
+                    clip.video, clip.estimate, labels.frames, encoder, seed,
+                    cache=how.cache, device=how.device, on_frame=bar,
+                )  # fmt: skip
+            worse = copy.degraded
+            if points:
+                worse = worse & copy.estimate.keypoints.tracked
+            own = Examples.of_clip(labels, copy.encoded, copy.estimate, number, points=points)
+            parts.append(own.select(worse[labels.frames]))
+    return Examples.join(parts)

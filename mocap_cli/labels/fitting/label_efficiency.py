@@ -1,4 +1,4 @@
-"""The label-efficiency curve: error against the number of labels, one encoder beside another."""
+"""The label-efficiency curve: error against the number of labels, for several encoders."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -10,10 +10,10 @@ import numpy as np
 
 from mocap_cli.export.views.canvas import DIM, FAINT, INK, Canvas, Colour
 from mocap_cli.io.atomic import write_atomically
-from mocap_cli.labels.evaluate import score_poses
+from mocap_cli.labels.fitting.evaluation import score_poses
 from mocap_cli.labels.fitting.examples import Examples
-from mocap_cli.labels.fitting.fit_heads import DEFAULT_FIT, FitOptions, fit_heads
-from mocap_cli.labels.fitting.frozen_encoder import IMAGENET, FrozenEncoder, open_encoder
+from mocap_cli.labels.fitting.fit_heads import FitOptions, fit_heads
+from mocap_cli.labels.fitting.frozen_encoder import IMAGENET, FrozenEncoder
 from mocap_cli.labels.fitting.gather import GatherOptions, LabelledClip, clip_examples
 
 _Points = Sequence[tuple[int, float]]  # labels, N-MPJPE in mm
@@ -26,48 +26,50 @@ _COLOURS: tuple[Colour, ...] = ((214, 106, 16), (31, 98, 179), (34, 139, 84), (1
 
 
 def label_efficiency(
-    taught: Examples,
-    asked: Examples,
+    labelled: Examples,
+    held_out: Examples,
     options: FitOptions,
     counts: Sequence[int] = _COUNTS,
     on_point: Callable[[int], None] = lambda done: None,
 ) -> list[tuple[int, float]]:
-    """N-MPJPE on examples that are not taught, for more and more labels, evenly chosen."""
+    """N-MPJPE on held-out examples after fitting to more and more labels, evenly chosen."""
     points = []
-    for done, count in enumerate((*[c for c in counts if c < len(taught)], len(taught)), start=1):
-        at = np.unique(np.linspace(0, len(taught) - 1, count).round().astype(int))
-        expert = fit_heads(taught.only(at), replace(options, folds=min(options.folds, count)))
-        joints, _ = expert.ask(asked.inputs, asked.flipped)
-        times = asked.frames.astype(np.float64)
-        found = score_poses(joints, asked.joints.astype(np.float64), times, asked.clips)
-        points.append((count, found.n_mpjpe))
+    total = len(labelled)
+    for done, count in enumerate((*[c for c in counts if c < total], total), start=1):
+        at = np.unique(np.linspace(0, total - 1, count).round().astype(int))
+        heads = fit_heads(labelled.select(at), replace(options, folds=min(options.folds, count)))
+        joints, _ = heads.predict(held_out.inputs, held_out.flipped)
+        times = held_out.frames.astype(np.float64)
+        scores = score_poses(joints, held_out.joints.astype(np.float64), times, held_out.clips)
+        points.append((count, scores.n_mpjpe))
         on_point(done)
     return points
 
 
 def compare_encoders(
-    eye: FrozenEncoder,
-    taught: Sequence[LabelledClip],
-    held: Sequence[LabelledClip],
+    encoder: FrozenEncoder,
+    labelled: Sequence[LabelledClip],
+    held_out: Sequence[LabelledClip],
     how: GatherOptions,
-    options: FitOptions = DEFAULT_FIT,
+    options: FitOptions,
     on_point: Callable[[int], None] = lambda done: None,
 ) -> dict[str, list[tuple[int, float]]]:
-    """The curves of a model, of ImageNet features, and of the model with 2D keypoints."""
-    baseline = open_encoder(IMAGENET)
-    rows = {eye.method(): (eye, False), IMAGENET: (baseline, False)}
-    rows[f"{eye.method()} + 2D"] = (eye, True)
+    """Curves of an encoder, of ImageNet features, and of the encoder with 2D keypoints."""
+    baseline = FrozenEncoder.open(IMAGENET, how.device)
+    rows = {encoder.method: (encoder, False), IMAGENET: (baseline, False)}
+    rows[f"{encoder.method} + 2D"] = (encoder, True)
     curves: dict[str, list[tuple[int, float]]] = {}
     for name, (own, points) in rows.items():
         before = sum(len(curve) for curve in curves.values())
-        examples = [clip_examples(clips, own, how, points=points) for clips in (taught, held)]
-        told = partial(_told_after, on_point, before)
+        examples = [clip_examples(clips, own, how, points=points) for clips in (labelled, held_out)]
         chosen = replace(options, points=points)
-        curves[name] = label_efficiency(examples[0], examples[1], chosen, on_point=told)
+        curves[name] = label_efficiency(
+            examples[0], examples[1], chosen, on_point=partial(_offset, on_point, before)
+        )
     return curves
 
 
-def _told_after(on_point: Callable[[int], None], before: int, done: int) -> None:
+def _offset(on_point: Callable[[int], None], before: int, done: int) -> None:
     on_point(before + done)
 
 
@@ -102,7 +104,7 @@ def draw_label_efficiency(curves: Mapping[str, _Points], path: Path) -> None:
 
 
 def _spread_labels(heights: Sequence[float], lowest: float, least: float = 18.0) -> list[float]:
-    """About the same heights, so far from each other that words fit between."""
+    """About the same heights, far enough from each other for text."""
     placed = list(heights)
     order = np.argsort(heights, kind="stable").tolist()
     for above, below in pairwise(order):

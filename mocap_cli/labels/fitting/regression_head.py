@@ -1,5 +1,6 @@
-"""Heads A and B: what reads a pose from a code; the only part that learns from labels."""
+"""Heads A and B: from image features to a pose; the only part that is fitted to labels."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,33 +12,34 @@ from mocap_cli.learning.model.pose_head import PoseHead
 
 HeadKind = Literal["A", "B"]
 _WIDTHS: dict[HeadKind, int] = {"A": 2048, "B": 1024}  # the paper's
-_PAPERS_CODE = 600
+_PAPER_FEATURES = 600
+_RIDGES = (0.03, 0.3, 1.0, 3.0, 30.0, 1000.0)  # of the inputs' mean power
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadConfig:
-    """What a head is built of; stored with its weights."""
+    """Architecture of a head; stored with its weights."""
 
     kind: HeadKind = "B"
-    inputs: int  # numbers that are known of a frame: the code, and what 2D keypoints tell
-    codes: int  # how many of them are the code, at the beginning
+    inputs: int  # image features, and what 2D keypoints and the lifter add
+    codes: int  # how many of them are image features, at the beginning
     width: int
-    pose: int = 0  # how far from the end of the inputs a lifted pose begins; 0 where there is none
+    pose: int = 0  # how far from the end of the inputs the lifted pose begins; 0: there is none
     dropout: float = 0.5  # of head A
 
-
-def default_head(kind: HeadKind, inputs: int, codes: int, pose: int = 0) -> HeadConfig:
-    """As wide as the paper's for codes like the paper's, else as few labels can teach soon."""
-    width = _WIDTHS[kind] // (1 if codes >= _PAPERS_CODE else 4)
-    return HeadConfig(kind=kind, inputs=inputs, codes=codes, width=width, pose=pose)
+    @staticmethod
+    def default(kind: HeadKind, inputs: int, codes: int, pose: int = 0) -> "HeadConfig":
+        """As wide as in the paper for features as long as there, else a quarter of that."""
+        width = _WIDTHS[kind] // (1 if codes >= _PAPER_FEATURES else 4)
+        return HeadConfig(kind=kind, inputs=inputs, codes=codes, width=width, pose=pose)
 
 
 class RegressionHead(nn.Module):
-    """What is known of frames (N, inputs) to joints (N, 19, 3) about the pelvis, in metres.
+    """Inputs (N, D) of frames to joints (N, 19, 3) about the pelvis, in metres.
 
-    Inputs and answers are of unit spread inside. Where a lifted pose is among the inputs, the head
-    tells by how much it is off: knowing nothing, it is as good as the lifter. What inputs tell by
-    lines is solved for at once; the network begins at zero and learns the rest.
+    Inputs and outputs are normalised to unit variance. Where a lifted pose is among the inputs,
+    the head predicts a correction of it: untrained, it is as good as the lifter. The linear part
+    is solved in closed form; the network starts at zero and learns the rest.
     """
 
     def __init__(self, config: HeadConfig) -> None:
@@ -57,10 +59,10 @@ class RegressionHead(nn.Module):
         self.register_buffer("linear", torch.zeros(enter, leave))
 
     def normalise(self, inputs: Tensor, targets: Tensor, known: Tensor) -> None:
-        """Take means and spreads from what there is to learn: (N, D), (N, 19, 3), (N, 19)."""
+        """Set means and scales from (N, D) inputs, (N, 19, 3) targets and (N, 19) what is known."""
         self.mean.copy_(inputs.mean(0))
         spread = inputs.std(0, correction=0)
-        # What hardly differs is mostly noise: it must not be made as large as what differs.
+        # Features that hardly vary are mostly noise and must not be amplified.
         usual = spread[: self.config.codes].square().mean().sqrt().clamp(min=1e-6)
         spread[: self.config.codes].clamp_(min=usual)
         spread[self.config.codes :].clamp_(min=0.05)
@@ -69,25 +71,37 @@ class RegressionHead(nn.Module):
         weight = known[..., None].float()
         middle = (targets.nan_to_num() * weight).sum(0) / weight.sum(0).clamp(min=1)
         self.usual.copy_(middle.flatten())
-        off = (targets.nan_to_num() - middle) * weight
-        self.scale.copy_((off.square().sum() / (3 * weight.sum()).clamp(min=1)).sqrt() + 1e-3)
+        residual = (targets.nan_to_num() - middle) * weight
+        variance = residual.square().sum() / (3 * weight.sum()).clamp(min=1)
+        self.scale.copy_(variance.sqrt() + 1e-3)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(N, D) to (N, 19, 3) metres."""
         scaled = self.scaled(inputs)
-        told = self.usual + self.scale * (scaled @ self.linear + self.net(scaled))
-        return self.base(inputs) + told.unflatten(-1, (-1, 3))
+        residual = self.usual + self.scale * (scaled @ self.linear + self.net(scaled))
+        return self.base(inputs) + residual.unflatten(-1, (-1, 3))
 
     def scaled(self, inputs: Tensor) -> Tensor:
-        """(N, D) of about unit spread; what is beyond everything learnt stays near it."""
+        """(N, D) of about unit variance; values far outside the training range are clamped."""
         return ((inputs - self.mean) / self.spread).clamp(-8, 8)
 
-    def solve(self, inputs: Tensor, targets: Tensor, weight: Tensor, ridge: float) -> None:
-        """The linear part: least squares, held to zero by `ridge`."""
+    def fit_linear(
+        self, inputs: Tensor, targets: Tensor, weight: Tensor, error: Callable[[], float]
+    ) -> None:
+        """Solve the linear part with the ridge penalty that gives the least validation error."""
+
+        def error_with(ridge: float) -> float:
+            self._solve(inputs, targets, weight, ridge)
+            return error()
+
+        error_with(min(_RIDGES, key=error_with))
+
+    def _solve(self, inputs: Tensor, targets: Tensor, weight: Tensor, ridge: float) -> None:
+        """Weighted least squares with a ridge penalty."""
         x = self.scaled(inputs).double()
-        off = (targets - self.base(inputs)).flatten(1) - self.usual
-        y = (off / self.scale).unflatten(-1, (-1, 3)).double()  # (N, 19, 3)
-        # A weight a frame stands for those of its joints: all of them share one equation.
+        residual = (targets - self.base(inputs)).flatten(1) - self.usual
+        y = (residual / self.scale).unflatten(-1, (-1, 3)).double()  # (N, 19, 3)
+        # One weight a frame, not a joint, so that all joints share one system of equations.
         frame = weight.double().sum(1, keepdim=True) / weight.sum(1).max().clamp(min=1e-6)
         y = y * (weight > 0)[..., None]
         normal = x.T @ (frame * x)
@@ -96,7 +110,7 @@ class RegressionHead(nn.Module):
         self.linear.copy_(solved.float())
 
     def base(self, inputs: Tensor) -> Tensor:
-        """(N, 19, 3) the lifted pose that is among the inputs; zeros where there is none."""
+        """(N, 19, 3) the lifted pose among the inputs, or zeros."""
         pose = inputs.new_zeros(len(inputs), len(BODY), 3)
         if self.config.pose:
             first, count = inputs.shape[1] - self.config.pose, len(BODY) - 1

@@ -1,6 +1,6 @@
-"""Suggest: which frames to label next, as pictures with a label file that waits to be filled."""
+"""Suggestion of frames to label next: images, with a COCO file that waits to be filled."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,139 +8,143 @@ from typing import Any
 import cv2
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.errors import MocapError
-from mocap_cli.io.atomic import readable, write_atomically
+from mocap_cli.io.atomic import write_atomically
 from mocap_cli.labels.alignment.corrections import align_labels
-from mocap_cli.labels.alignment.video_match import find_video
+from mocap_cli.labels.alignment.time_alignment import find_video
 from mocap_cli.labels.fitting.frozen_encoder import FrozenEncoder
-from mocap_cli.labels.fitting.gather import GatherOptions, encode_clip, estimate_of
+from mocap_cli.labels.fitting.gather import GatherOptions
 from mocap_cli.labels.labels import Labels
 from mocap_cli.tracking.estimate import Estimate
-from mocap_cli.types import Float32, Float64
+from mocap_cli.types import Bool, Float32, Float64, Int64, UInt8
 from mocap_cli.video.reader import open_video
 
 LABEL_FILE = "labels.json"
 _MAX_FRAMES = 2400  # frames that are compared with each other, of all videos together
-_WEIGHT_RANGE = (0.25, 4.0)  # of the usual doubt: what the most and the least doubtful frame count
-_EMPTY_WEIGHT = 0.5  # of the usual doubt: where nobody is seen there may be nobody
+_WEIGHT_RANGE = (0.25, 4.0)  # weight of certain and uncertain frames, by the usual uncertainty
+_EMPTY_WEIGHT = 0.5  # where no person was detected there may be none
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CandidateFrames:
+class _CandidateFrames:
     """What is known of a video's frames before they are labelled."""
 
     video: Path
     times: Float64  # (T,) seconds
-    codes: Float32  # (T, F) what changes in time
-    doubt: Float64  # (T,) how unsure the poses are; NaN where nobody is seen
-    labelled: NDArray[np.int64]  # (L,) frames that have labels already
+    features: Float32  # (T, F) time-variant features
+    uncertainty: Float64  # (T,) of the poses; NaN where no person was detected
+    labelled: Int64  # (L,) frames that have labels already
 
 
-def _frame_uncertainty(estimate: Estimate) -> Float64:
-    """(T,) the lifter's expected error, larger where the keypoints are unsure as well."""
-    unsure = 1.5 - np.clip(estimate.keypoints.score.mean(axis=1), 0, 1).astype(np.float64)
-    return np.asarray(estimate.pose.sigma.mean(axis=1) * unsure, np.float64)
+def _frame_uncertainty(found: Estimate) -> Float64:
+    """(T,) the lifter's mean sigma, larger where the keypoints are uncertain as well."""
+    factor = 1.5 - np.clip(found.keypoints.score.mean(axis=1), 0, 1).astype(np.float64)
+    return np.asarray(found.pose.sigma.mean(axis=1) * factor, np.float64)
 
 
-def _choose_frames(seen: Sequence[CandidateFrames], count: int) -> list[NDArray[np.int64]]:
-    """For each video the frames whose labels would teach most, `count` in all, in order of time.
+def _choose_frames(candidates: Sequence[_CandidateFrames], count: int) -> list[Int64]:
+    """For each video the frames that are most worth a label, `count` in all, in order of time.
 
-    Every frame is told by the labelled frame most like it: the next to label is the one that
-    brings all others nearest to a label, doubtful ones counting more.
+    A frame is represented by the labelled frame nearest to it in feature space: the next to label
+    is the one that brings all others nearest to a label, weighted by their uncertainty.
     """
-    step = max(1, -(-sum(len(one.times) for one in seen) // _MAX_FRAMES))
-    at = [np.union1d(np.arange(0, len(one.times), step), one.labelled) for one in seen]
-    whose = np.repeat(np.arange(len(seen)), [len(frames) for frames in at])
-    frames = np.concatenate(at)
-    codes = np.concatenate([one.codes[rows] for one, rows in zip(seen, at, strict=True)])
-    weight = np.concatenate([_weights(one.doubt)[rows] for one, rows in zip(seen, at, strict=True)])
-    known = np.concatenate([np.isin(r, one.labelled) for one, r in zip(seen, at, strict=True)])
+    step = max(1, -(-sum(len(one.times) for one in candidates) // _MAX_FRAMES))
+    rows = [np.union1d(np.arange(0, len(one.times), step), one.labelled) for one in candidates]
+    pairs = list(zip(candidates, rows, strict=True))
+    whose = np.repeat(np.arange(len(candidates)), [len(frames) for frames in rows])
+    frames = np.concatenate(rows)
+    features = np.concatenate([one.features[at] for one, at in pairs])
+    weight = np.concatenate([_weights(one.uncertainty)[at] for one, at in pairs])
+    known = np.concatenate([np.isin(at, one.labelled) for one, at in pairs])
     if count > (~known).sum():
         raise MocapError(
-            f"{count} frames are more than the {int((~known).sum())} without labels", "ask for less"
+            f"{count} frames are more than the {int((~known).sum())} without labels",
+            "give a smaller number to --suggest",
         )
-    chosen = _greedy_cover(_pairwise_distances(codes), weight, known, count)
-    return [np.sort(frames[[i for i in chosen if whose[i] == k]]) for k in range(len(seen))]
+    chosen = _greedy_cover(_pairwise_distances(features), weight, known, count)
+    return [np.sort(frames[[i for i in chosen if whose[i] == k]]) for k in range(len(rows))]
 
 
 def suggest_frames(
-    said: Sequence[Labels],
+    labels: Sequence[Labels],
     videos: Sequence[Path],
-    eye: FrozenEncoder,
+    encoder: FrozenEncoder,
     count: int,
+    folder: Path,
     how: GatherOptions,
-) -> tuple[list[CandidateFrames], list[NDArray[np.int64]]]:
-    """Look at all videos, and which of their frames to label next, beside those of `said`."""
-    known: dict[Path, list[NDArray[np.int64]]] = {}
-    estimates = {video: estimate_of(video, how) for video in videos}
-    for labels in said:
-        video = find_video(labels, videos)
-        on = align_labels(labels, estimates[video], how.clock)
-        known.setdefault(video, []).append(on.frames)
-    seen = []
-    for video, estimate in estimates.items():
-        codes = encode_clip(video, eye, estimate, how)
-        none = np.array([], np.int64)
-        labelled = np.unique(np.concatenate(known.get(video, [none])))
-        seen.append(
-            CandidateFrames(video, estimate.times, codes.tv, _frame_uncertainty(estimate), labelled)
-        )
-    return seen, _choose_frames(seen, count)
+) -> dict[Path, list[Path]]:
+    """Write the frames that are most worth a label, beside those that have labels.
+
+    Gives the images by video.
+    """
+    known: dict[Path, list[Int64]] = {}
+    estimates = {video: how.estimate(video) for video in videos}
+    for one in labels:
+        video = find_video(one, videos)
+        aligned = align_labels(one, estimates[video], how.time_base)
+        known.setdefault(video, []).append(aligned.frames)
+    candidates = []
+    for video, found in estimates.items():
+        features = how.encode(video, encoder, found).time_variant
+        labelled = np.unique(np.concatenate(known.get(video, [np.array([], np.int64)])))
+        uncertainty = _frame_uncertainty(found)
+        candidates.append(_CandidateFrames(video, found.times, features, uncertainty, labelled))
+    return _write_suggestions(candidates, _choose_frames(candidates, count), folder)
 
 
-def _weights(doubt: Float64) -> Float64:
-    """(T,) how much each frame's nearness to a label counts: 1 is usual."""
-    known = np.isfinite(doubt)
-    usual = float(np.median(doubt[known])) if known.any() else 1.0
-    weight = np.clip(np.where(known, doubt, np.nan) / max(usual, 1e-9), *_WEIGHT_RANGE)
+def _weights(uncertainty: Float64) -> Float64:
+    """(T,) weight of each frame's distance to a label: 1 is usual."""
+    known = np.isfinite(uncertainty)
+    usual = float(np.median(uncertainty[known])) if known.any() else 1.0
+    weight = np.clip(np.where(known, uncertainty, np.nan) / max(usual, 1e-9), *_WEIGHT_RANGE)
     return np.asarray(np.where(known, weight, _EMPTY_WEIGHT), np.float64)
 
 
-def _pairwise_distances(codes: Float32) -> Float64:
-    """(N, N) distances of codes."""
-    off = (codes - codes.mean(axis=0)).astype(np.float64)
-    square = np.square(off).sum(axis=1)
-    return np.asarray(np.sqrt(np.maximum(square[:, None] + square - 2 * off @ off.T, 0)))
+def _pairwise_distances(features: Float32) -> Float64:
+    """(N, N) Euclidean distances."""
+    centred = (features - features.mean(axis=0)).astype(np.float64)
+    square = np.square(centred).sum(axis=1)
+    return np.asarray(np.sqrt(np.maximum(square[:, None] + square - 2 * centred @ centred.T, 0)))
 
 
-def _greedy_cover(
-    apart: Float64, weight: Float64, known: NDArray[np.bool_], count: int
-) -> NDArray[np.int64]:
-    """(count,) rows that bring all rows nearest, one after the other; `known` ones are there."""
-    farthest = np.full(len(apart), apart.max() + 1e-9)
-    nearest = np.minimum(apart[:, known].min(axis=1, initial=np.inf), farthest)
+def _greedy_cover(distances: Float64, weight: Float64, known: Bool, count: int) -> Int64:
+    """(count,) rows that bring all rows nearest to one of them or of the `known` ones."""
+    farthest = np.full(len(distances), distances.max() + 1e-9)
+    nearest = np.minimum(distances[:, known].min(axis=1, initial=np.inf), farthest)
     chosen: list[int] = []
     free = ~known
     for _ in range(count):
-        gain = weight @ np.maximum(nearest[:, None] - apart, 0)
+        gain = weight @ np.maximum(nearest[:, None] - distances, 0)
         best = int(np.where(free, gain, -1).argmax())
         chosen.append(best)
         free[best] = False
-        nearest = np.minimum(nearest, apart[:, best])
+        nearest = np.minimum(nearest, distances[:, best])
     return np.array(chosen, np.int64)
 
 
-def write_suggestions(
-    seen: Sequence[CandidateFrames], chosen: Sequence[NDArray[np.int64]], folder: Path
-) -> list[Path]:
-    """Pictures VIDEO_000001.png, counted from 1, and a COCO file without a single point."""
+def _write_suggestions(
+    candidates: Sequence[_CandidateFrames], chosen: Sequence[Int64], folder: Path
+) -> dict[Path, list[Path]]:
+    """Write images VIDEO_000001.png, counted from 1, and a COCO file without annotations.
+
+    Gives the images by video.
+    """
     if (folder / LABEL_FILE).exists():
         raise MocapError(
-            f"{folder / LABEL_FILE} is there already, and may hold your labels",
+            f"{folder / LABEL_FILE} exists already and may hold your labels",
             "choose another folder with -o",
         )
-    written: list[Path] = []
+    written: dict[Path, list[Path]] = {}
     images: list[Mapping[str, Any]] = []
-    for one, frames in zip(seen, chosen, strict=True):
-        for path, picture, time in _pictures(one, frames, folder):
+    for one, frames in zip(candidates, chosen, strict=True):
+        for path, image, time in _images(one, frames, folder):
             with write_atomically(path) as aside:
-                _, png = cv2.imencode(".png", picture[..., ::-1])
+                _, png = cv2.imencode(".png", image[..., ::-1])
                 aside.write_bytes(png.tobytes())
-            height, width = picture.shape[:2]
-            written.append(path)
+            height, width = image.shape[:2]
+            written.setdefault(one.video, []).append(path)
             images.append({"id": len(images) + 1, "file_name": path.name, "width": width,
                            "height": height, "time": time})  # fmt: skip
     with write_atomically(folder / LABEL_FILE) as aside:
@@ -148,20 +152,18 @@ def write_suggestions(
     return written
 
 
-def _pictures(
-    one: CandidateFrames, frames: NDArray[np.int64], folder: Path
-) -> list[tuple[Path, NDArray[np.uint8], float]]:
-    if not len(frames):
-        return []
-    wanted, found = set(frames.tolist()), []
+def _images(
+    one: _CandidateFrames, frames: Int64, folder: Path
+) -> Iterator[tuple[Path, UInt8, float]]:
+    wanted = set(frames.tolist())
     with open_video(one.video) as reader:
         for frame in reader:
-            if frame.index in wanted:
-                path = folder / f"{readable(one.video.stem)}_{frame.index + 1:06d}.png"
-                found.append((path, frame.image, frame.time))
-            if frame.index >= frames[-1]:
+            if not wanted:
                 break
-    return found
+            if frame.index in wanted:
+                wanted.remove(frame.index)
+                path = folder / f"{one.video.stem}_{frame.index + 1:06d}.png"
+                yield path, frame.image, frame.time
 
 
 def _empty_coco(images: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Clicks in pictures: COCO keypoints, LabelMe, CVAT and DeepLabCut as labels."""
+"""Annotated images as 2D labels: COCO keypoints, LabelMe, CVAT and DeepLabCut."""
 
 import csv
 import re
@@ -9,84 +9,108 @@ from xml.etree import ElementTree
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from mocap_cli.errors import MocapError
 from mocap_cli.labels.labels import Labels, make_labels
-from mocap_cli.labels.readers.joint_names import map_to_keypoints
+from mocap_cli.labels.readers.damage import damage_at
+from mocap_cli.labels.readers.joint_names import distinct_names, map_to_keypoints
 from mocap_cli.types import Float64
 
 _Points = Mapping[str, tuple[float, float]]
+_Frame = tuple[int, _Points]
 
-_NUMBERED = re.compile(r"^(?P<video>.*?)[_\-.#]*?(?P<number>\d+)$")
-_MIN_LIKELIHOOD = 0.3  # DeepLabCut's likelihood from which a point is believed
-_ONE_PERSON_HINT = "label one person; export the others apart"
+_NUMBERED = re.compile(r"^(?P<video>.*?)[_\-.#]*?(?P<number>[0-9]+)$")
+_MIN_LIKELIHOOD = 0.3  # of DeepLabCut, from which a point is used
+_ONE_PERSON_HINT = "label one person; export the others to files of their own"
+_NAMES_HINT = "name images VIDEO_000001.jpg and so on"
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """A JSON file that holds an object."""
+    with damage_at(path):
+        document = orjson.loads(path.read_bytes())
+    if not isinstance(document, dict):
+        raise MocapError(f"{path} is no label file", "give one of the formats in docs/labels.md")
+    return document
 
 
 def read_coco(path: Path, document: Mapping[str, Any]) -> list[Labels]:
-    """A COCO keypoint file: pictures are of `VIDEO_000001.jpg` and on, counted from 1."""
-    try:
-        images = {image["id"]: image for image in document["images"]}
-        names = [str(n) for n in document["categories"][0]["keypoints"]]
-        marks: dict[str, list[tuple[Mapping[str, Any], _Points]]] = {}
-        for mark in document["annotations"]:
+    """A COCO keypoint file: images are named `VIDEO_000001.jpg` and on, counted from 1."""
+    with damage_at(path, "images"):
+        images = {image["id"]: _mapping(image) for image in document["images"]}
+        first = min(_video_and_frame(str(i["file_name"]))[1] for i in images.values())
+    with damage_at(path, "categories[0].keypoints"):
+        names = [str(name) for name in document["categories"][0]["keypoints"]]
+    videos: dict[str, list[tuple[Mapping[str, Any], _Points]]] = {}
+    with damage_at(path, "annotations"):
+        annotations = list(document["annotations"])
+    for i, mark in enumerate(annotations):
+        with damage_at(path, f"annotations[{i}]"):
             image = images[mark["image_id"]]
-            video, _ = _video_and_frame(image["file_name"])
-            marks.setdefault(video, []).append((image, _coco_points(mark["keypoints"], names)))
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise MocapError(f"{path} is no COCO keypoint file: {error}", "export it anew") from error
-    return [_coco_video(path, video, marked, images) for video, marked in marks.items()]
+            video, _ = _video_and_frame(str(image["file_name"]))
+            points = _coco_points(mark["keypoints"], names)
+            videos.setdefault(video, []).append((image, points))
+    return [_coco_video(path, video, marked, first) for video, marked in videos.items()]
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"it is a {type(value).__name__}, not an object")
+    return value
 
 
 def _coco_points(flat: Sequence[float], names: Sequence[str]) -> _Points:
-    triples = np.array(flat, np.float64).reshape(len(names), 3)
-    return {n: (x, y) for n, (x, y, state) in zip(names, triples.tolist(), strict=True) if state}
+    values = np.array(flat, np.float64)
+    if values.shape != (3 * len(names),):
+        raise ValueError(
+            f"keypoints has {values.size} numbers, but the category names {len(names)} keypoints,"
+            f" which take {3 * len(names)} (x, y and visibility of each)"
+        )
+    triples = values.reshape(len(names), 3).tolist()
+    return {n: (x, y) for n, (x, y, visible) in zip(names, triples, strict=True) if visible}
 
 
 def _coco_video(
-    path: Path,
-    video: str,
-    marked: Sequence[tuple[Mapping[str, Any], _Points]],
-    images: Mapping[Any, Mapping[str, Any]],
+    path: Path, video: str, marked: Sequence[tuple[Mapping[str, Any], _Points]], first: int
 ) -> Labels:
-    first = marked[0][0]
-    size = (int(first["width"]), int(first["height"])) if "width" in first else None
-    points = [p for _, p in marked]
-    if all("time" in image for image, _ in marked):
-        times = np.array([float(image["time"]) for image, _ in marked])
+    images = [image for image, _ in marked]
+    points = [found for _, found in marked]
+    with damage_at(path, f"the images of {video}"):
+        size = _size(images[0].get("width"), images[0].get("height"))
+        numbers = [_video_and_frame(str(image["file_name"]))[1] for image in images]
+        timed = all("time" in image for image in images)
+        times = np.array([float(image["time"]) for image in images]) if timed else None
+    if times is not None:
         return _annotated_labels(path, video, points, times=times, size=size)
-    numbers = [_video_and_frame(image["file_name"])[1] for image, _ in marked]
-    start = min(_video_and_frame(i["file_name"])[1] for i in images.values())
-    return _annotated_labels(path, video, points, frames=_from_zero(numbers, start), size=size)
+    return _annotated_labels(path, video, points, numbers=_from_zero(numbers, first), size=size)
 
 
-def _from_zero(numbers: Sequence[int], first: int) -> NDArray[np.int64]:
-    """ffmpeg counts pictures from 1, most other programs from 0: a 0 tells which."""
-    return np.array(numbers, np.int64) - (0 if first == 0 else 1)
+def _from_zero(numbers: Sequence[int], first: int) -> list[int]:
+    """ffmpeg counts images from 1, most other programs from 0: a 0 tells which."""
+    return [number - (0 if first == 0 else 1) for number in numbers]
 
 
-def read_labelme(paths: Sequence[Path]) -> list[Labels]:
-    """LabelMe's files, one a picture named VIDEO_000123.json, each point a shape."""
+def _size(width: Any, height: Any) -> tuple[int, int] | None:
+    return (int(width), int(height)) if width and height else None
+
+
+def read_labelme(files: Sequence[tuple[Path, Mapping[str, Any]]]) -> list[Labels]:
+    """LabelMe's documents, one an image named VIDEO_000123.json, each point a shape."""
     videos: dict[str, list[tuple[int, _Points, tuple[int, int] | None]]] = {}
-    for path in paths:
-        document = read_json_object(path)
-        video, number = _video_and_frame(str(document.get("imagePath") or path.name))
-        shapes = [s for s in document.get("shapes", []) if s.get("shape_type", "point") == "point"]
-        points = {str(s["label"]): (float(s["points"][0][0]), float(s["points"][0][1]))
-                  for s in shapes}  # fmt: skip
-        if len(points) < len(shapes):
-            raise MocapError(f"{path} has a point twice", _ONE_PERSON_HINT)
-        wide, high = document.get("imageWidth"), document.get("imageHeight")
-        size = (int(wide), int(high)) if wide and high else None
-        videos.setdefault(video, []).append((number, points, size))
+    for path, document in files:
+        with damage_at(path, "imagePath, imageWidth, imageHeight"):
+            video, number = _video_and_frame(str(document.get("imagePath") or path.name))
+            size = _size(document.get("imageWidth"), document.get("imageHeight"))
+        videos.setdefault(video, []).append((number, _labelme_points(path, document), size))
     first = min((n for marks in videos.values() for n, _, _ in marks), default=1)
+    where = files[0][0].parent if len(files) > 1 else files[0][0]
     return [
         _annotated_labels(
-            paths[0].parent if len(paths) > 1 else paths[0],
+            where,
             video,
             [points for _, points, _ in marks],
-            # a few chosen pictures need not include the one that tells how they are counted
-            frames=np.array([n for n, _, _ in marks], np.int64) - (0 if first == 0 else 1),
+            # a few chosen images need not include the one that tells how they are counted
+            numbers=_from_zero([n for n, _, _ in marks], first),
             size=marks[0][2],
         )
         for video, marks in videos.items()
@@ -94,75 +118,90 @@ def read_labelme(paths: Sequence[Path]) -> list[Labels]:
     ]
 
 
+def _labelme_points(path: Path, document: Mapping[str, Any]) -> _Points:
+    points: dict[str, tuple[float, float]] = {}
+    with damage_at(path, "shapes"):
+        shapes = list(document["shapes"])
+    for i, shape in enumerate(shapes):
+        with damage_at(path, f"shapes[{i}]"):
+            if _mapping(shape).get("shape_type", "point") != "point":
+                continue
+            name, (x, y) = str(shape["label"]), shape["points"][0]
+            if name in points:
+                raise MocapError(f"{path} has the point {name} twice", _ONE_PERSON_HINT)
+            points[name] = float(x), float(y)
+    return points
+
+
 def read_cvat(path: Path) -> list[Labels]:
-    """CVAT's XML: of videos (tracks of points or skeletons) and of pictures."""
-    try:
+    """CVAT's XML: of videos (tracks of points or skeletons) and of images."""
+    with damage_at(path):
         root = ElementTree.parse(path).getroot()
-    except (ElementTree.ParseError, OSError) as error:
-        raise MocapError(f"{path} breaks off or is no XML: {error}", "export it anew") from error
     source = root.findtext(".//meta//source") or root.findtext(".//meta//task/name") or path.stem
-    frames: dict[str, dict[int, dict[str, tuple[float, float]]]] = {}
-    for track in root.iter("track"):
-        for mark in [*track.findall("points"), *track.iterfind("skeleton/points")]:
-            if mark.get("outside") != "1":
-                name = mark.get("label") or track.get("label") or ""
-                number = int(mark.get("frame") or _parent_frame(track, mark))
-                frames.setdefault(source, {}).setdefault(number, {})[name] = _cvat_xy(mark)
+    videos: dict[str, dict[int, dict[str, tuple[float, float]]]] = {}
+    for i, track in enumerate(root.iter("track")):
+        with damage_at(path, f"track {i} ({track.get('label')})"):
+            for number, name, place in _cvat_track(track):
+                videos.setdefault(source, {}).setdefault(number, {})[name] = place
     for image in root.iter("image"):
-        video, number = _video_and_frame(image.get("name") or "", missing=int(image.get("id") or 0))
-        for mark in image.iter("points"):
-            name = mark.get("label") or ""
-            frames.setdefault(video, {}).setdefault(number, {})[name] = _cvat_xy(mark)
-    if not frames:
+        with damage_at(path, f"image {image.get('id')} ({image.get('name')})"):
+            missing = int(image.get("id") or 0)
+            video, number = _video_and_frame(image.get("name") or "", missing=missing)
+            for mark in image.iter("points"):
+                place = _cvat_place(mark)
+                videos.setdefault(video, {}).setdefault(number, {})[mark.get("label") or ""] = place
+    if not videos:
         raise MocapError(f"{path} holds no points of CVAT", "export it as CVAT for video 1.1")
-    pictures = root.find("image") is not None
-    shift = 1 if pictures and all(0 not in marks for marks in frames.values()) else 0
+    of_images = root.find("image") is not None
+    first = 1 if of_images and all(0 not in marks for marks in videos.values()) else 0
     return [
-        _annotated_labels(
-            path, video, list(marks.values()), frames=np.array(list(marks), np.int64) - shift
-        )
-        for video, marks in frames.items()
+        _annotated_labels(path, video, list(marks.values()), numbers=_from_zero(list(marks), first))
+        for video, marks in videos.items()
     ]
 
 
-def _parent_frame(track: ElementTree.Element, mark: ElementTree.Element) -> int:
+def _cvat_track(track: ElementTree.Element) -> list[tuple[int, str, tuple[float, float]]]:
+    """Frame number, name and pixels of every point of a track that is inside the image."""
+    marks = [(mark, mark.get("frame")) for mark in track.findall("points")]
     for skeleton in track.findall("skeleton"):
-        if mark in list(skeleton):
-            return int(skeleton.get("frame") or 0)
-    return 0
+        marks += [(m, m.get("frame") or skeleton.get("frame")) for m in skeleton.findall("points")]
+    return [
+        (int(number or 0), mark.get("label") or track.get("label") or "", _cvat_place(mark))
+        for mark, number in marks
+        if mark.get("outside") != "1"
+    ]
 
 
-def _cvat_xy(mark: ElementTree.Element) -> tuple[float, float]:
+def _cvat_place(mark: ElementTree.Element) -> tuple[float, float]:
     x, _, y = (mark.get("points") or "nan,nan").split(";")[0].partition(",")
     return float(x), float(y)
 
 
-def is_deeplabcut(path: Path) -> bool:
-    """Whether a table begins as DeepLabCut's do."""
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        return file.readline().split(",")[0].strip() == "scorer"
+def read_deeplabcut(path: Path) -> list[Labels] | None:
+    """DeepLabCut's tables: annotations (labeled-data/VIDEO/img0001.png) or what it predicted.
 
-
-def read_deeplabcut(path: Path) -> list[Labels]:
-    """DeepLabCut's tables: clicks (labeled-data/VIDEO/img0001.png) or what it found in a video."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = [row for row in csv.reader(file) if row]
-    heads = {row[0]: row for row in rows[:5] if row[0] in ("scorer", "bodyparts", "coords")}
-    parts, axes = heads.get("bodyparts"), heads.get("coords")
-    if parts is None or axes is None:
-        raise MocapError(f"{path} lacks the rows bodyparts and coords", "export it anew")
-    if any(row[0] == "individuals" and len(set(row) - {"individuals", "", "single"}) > 1
-           for row in rows[:5]):  # fmt: skip
+    None where a table does not begin as DeepLabCut's do.
+    """
+    with damage_at(path), path.open(encoding="utf-8-sig", errors="replace") as file:
+        if file.readline(1000).split(",")[0].strip() != "scorer":
+            return None
+    with damage_at(path), path.open(newline="", encoding="utf-8-sig") as file:
+        rows = [(i, row) for i, row in enumerate(csv.reader(file), start=1) if row]
+    head = {row[0]: row for _, row in rows[:5]}
+    count = sum(k in head for k in ("scorer", "individuals", "bodyparts", "coords"))
+    if "bodyparts" not in head or "coords" not in head:
+        raise MocapError(f"{path} lacks the rows bodyparts and coords", "export it again")
+    if len(set(head.get("individuals", ())) - {"individuals", "", "single"}) > 1:
         raise MocapError(f"{path} labels several individuals", _ONE_PERSON_HINT)
-    videos: dict[str, list[tuple[int, _Points]]] = {}
-    for row in rows[len(heads) + sum(r[0] == "individuals" for r in rows[:5]) :]:
-        where = [c for c in row[:3] if c and not _is_number(c)]
-        video, number = _deeplabcut_frame(path, where, row[0])
-        videos.setdefault(video, []).append((number, _deeplabcut_points(row, parts, axes)))
+    videos: dict[str, list[_Frame]] = {}
+    for line, row in rows[count:]:
+        with damage_at(path, f"row {line}"):
+            where = [cell for cell in row[:3] if cell and not _is_number(cell)]
+            video, number = _deeplabcut_frame(path, where, row[0])
+            points = _deeplabcut_points(row, head["bodyparts"], head["coords"])
+            videos.setdefault(video, []).append((number, points))
     return [
-        _annotated_labels(
-            path, video, [p for _, p in marks], frames=np.array([n for n, _ in marks], np.int64)
-        )
+        _annotated_labels(path, video, [p for _, p in marks], numbers=[n for n, _ in marks])
         for video, marks in videos.items()
     ]
 
@@ -200,20 +239,20 @@ def _annotated_labels(
     video: str,
     points: Sequence[_Points],
     *,
-    frames: NDArray[np.int64] | None = None,
+    numbers: Sequence[int] | None = None,
     times: Float64 | None = None,
     size: tuple[int, int] | None = None,
 ) -> Labels:
-    """Labels of the points that were clicked in some pictures of a video."""
-    names = list(dict.fromkeys(name for marks in points for name in marks))
+    """Labels of the points that are annotated in some frames of a video."""
+    with damage_at(path):
+        names = distinct_names(name for marks in points for name in marks)
     xy = np.full((len(points), len(names), 2), np.nan)
+    index = {name: i for i, name in enumerate(names)}
     for i, marks in enumerate(points):
         for name, place in marks.items():
-            xy[i, names.index(name)] = place
-    if frames is not None and (frames < 0).any():
-        raise MocapError(f"{path} counts a frame below 0", "name pictures VIDEO_000001.jpg and on")
+            xy[i, index[name]] = place
     known = map_to_keypoints(names, xy, str(path))
-    return make_labels(path, video, frames=frames, times=times, xy=known, size=size)
+    return make_labels(path, video, frames=numbers, times=times, xy=known, size=size)
 
 
 def _video_and_frame(name: str, *, missing: int | None = None) -> tuple[str, int]:
@@ -223,19 +262,6 @@ def _video_and_frame(name: str, *, missing: int | None = None) -> tuple[str, int
     if found is None:
         if missing is not None:
             return path.parent.name or path.stem, missing
-        raise MocapError(
-            f"{name} does not tell which frame it is", "name pictures VIDEO_000001.jpg and on"
-        )
-    plain = found["video"].lower() in ("", "img", "image", "frame")
-    return (path.parent.name if plain else found["video"]), int(found["number"])
-
-
-def read_json_object(path: Path) -> dict[str, Any]:
-    """A JSON file's mapping."""
-    try:
-        document = orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise MocapError(f"{path} breaks off or is no JSON: {error}", "export it anew") from error
-    if not isinstance(document, dict):
-        raise MocapError(f"{path} is no label file", "give one of the forms in docs/labels.md")
-    return document
+        raise ValueError(f"the image name {name!r} does not end in a frame number; {_NAMES_HINT}")
+    generic = found["video"].lower() in ("", "img", "image", "frame")
+    return (path.parent.name if generic else found["video"]), int(found["number"])

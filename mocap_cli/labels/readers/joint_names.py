@@ -1,7 +1,7 @@
-"""Names: which of our joints and keypoints is meant by what others call theirs."""
+"""Joint names: the joints and keypoints of other skeletons by their names or their number."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -38,12 +38,12 @@ _ORDERS: dict[str, tuple[str, ...]] = {
         "right_toe",
     ),
 }  # fmt: skip
-"""The joints of skeletons that are given without names, in order; "" is one that we have not."""
+"""Joints of skeletons that are given without names, in order; "" has no counterpart."""
 
 _BY_COUNT = {3: ("body-19", "h36m-17", "diving-13", "smpl-24", "body-25", "mediapipe-33"),
              2: ("coco-17", "keypoints-21", "diving-13", "body-25", "mediapipe-33")}  # fmt: skip
 
-_LIMB_NAMES: dict[str, tuple[str, ...]] = {  # the first that is there is meant
+_LIMB_NAMES: dict[str, tuple[str, ...]] = {  # the first one given is used
     "hip": ("hipjoint", "upleg", "upperleg", "thigh", "hip"),
     "knee": ("knee", "lowerleg", "calf", "shin", "shank", "leg"),
     "ankle": ("ankle", "foot"),
@@ -55,6 +55,7 @@ _LIMB_NAMES: dict[str, tuple[str, ...]] = {  # the first that is there is meant
     "eye": ("eye",),
     "ear": ("ear",),
 }
+_MAX_NAMES = 1000
 _LIMBS_WORDS = frozenset(other for others in _LIMB_NAMES.values() for other in others)
 _IGNORED = re.compile(
     r"(spine\d*|chest|upperchest|collar|clavicle|shoulder|torso|neck\d*|headfront|mouth|face|jaw"
@@ -66,19 +67,27 @@ _ENDS = re.compile(r"^(.+?)[^A-Za-z0-9]+(left|right|l|r|L|R|Left|Right)$")
 
 
 def unnamed_skeleton(count: int, dimensions: int) -> tuple[str, ...]:
-    """The names of joints that are given by their order alone."""
+    """Names of joints that are given without names, by their number."""
     for name in _BY_COUNT[dimensions]:
         if len(_ORDERS[name]) == count:
             return _ORDERS[name]
     known = ", ".join(_BY_COUNT[dimensions])
     raise MocapError(
-        f"{count} joints without names are no skeleton that is known", f"name them, or give {known}"
+        f"{count} joints without names are no known skeleton", f"name them, or give {known}"
     )
 
 
+def distinct_names(names: Iterable[str]) -> list[str]:
+    """Each name once, in order; a ValueError where there are more than any skeleton has."""
+    distinct = list(dict.fromkeys(names))
+    if len(distinct) > _MAX_NAMES:
+        raise ValueError(f"{len(distinct)} different joint names")
+    return distinct
+
+
 def map_to_body(names: Sequence[str], places: Float64, whose: str) -> Float64:
-    """Places (N, P, 3) of joints with these names to (N, 19, 3); what is not given is NaN."""
-    found = _matched(names, BODY.names, whose)
+    """Places (N, P, 3) of joints with these names to (N, 19, 3); missing ones are NaN."""
+    found = _matched(names, BODY.names, places, whose)
     body = np.full((len(places), len(BODY), 3), np.nan)
     for ours, theirs in found.items():
         body[:, BODY.index(ours)] = places[:, theirs]
@@ -86,8 +95,8 @@ def map_to_body(names: Sequence[str], places: Float64, whose: str) -> Float64:
 
 
 def map_to_keypoints(names: Sequence[str], xy: Float64, whose: str) -> Float64:
-    """Pixels (N, P, 2) of points with these names to (N, 21, 2); what is not given is NaN."""
-    found = _matched(names, KEYPOINTS, whose)
+    """Pixels (N, P, 2) of points with these names to (N, 21, 2); missing ones are NaN."""
+    found = _matched(names, KEYPOINTS, xy, whose)
     points = np.full((len(xy), len(KEYPOINTS), 2), np.nan)
     for ours, theirs in found.items():
         points[:, KEYPOINTS.index(ours)] = xy[:, theirs]
@@ -95,7 +104,7 @@ def map_to_keypoints(names: Sequence[str], xy: Float64, whose: str) -> Float64:
 
 
 def _with_midpoints(body: Float64) -> Float64:
-    """Middles of what lies on both sides, where they were not given themselves."""
+    """Midpoints of pairs, where the joint between them is missing."""
     for middle, pair in (
         ("pelvis", ("left_hip", "right_hip")),
         ("thorax", ("left_shoulder", "right_shoulder")),
@@ -107,8 +116,14 @@ def _with_midpoints(body: Float64) -> Float64:
     return body
 
 
-def _matched(names: Sequence[str], wanted: Sequence[str], whose: str) -> dict[str, int]:
-    """For each of the wanted joints that is given, where."""
+def _matched(
+    names: Sequence[str], wanted: Sequence[str], places: Float64, whose: str
+) -> dict[str, int]:
+    """The index in `names` of each wanted joint that is given."""
+    if len(names) != places.shape[1]:
+        raise MocapError(
+            f"{whose} has {places.shape[1]} joints but {len(names)} names", "give a name to each"
+        )
     given = {_normalized(name): i for i, name in reversed(list(enumerate(names)))}
     found: dict[str, int] = {}
     for name in wanted:
@@ -119,21 +134,21 @@ def _matched(names: Sequence[str], wanted: Sequence[str], whose: str) -> dict[st
     strange = [names[i] for n, i in reversed(given.items()) if i not in used and _is_unknown(n)]
     if len(found) < 3 or (strange and len(strange) > len(found)):
         raise MocapError(
-            f"{whose} has joints that are not known: {', '.join(strange or names)[:200]}",
+            f"{whose} has unknown joints: {', '.join(strange or names)[:200]}",
             f"name them as one of {', '.join(wanted)}",
         )
     return found
 
 
 def _synonyms(name: str, given: dict[str, int]) -> tuple[str, ...]:
-    """What else a joint may be called among those that are given."""
+    """Other names of a joint among the given ones."""
     side, _, part = name.partition("_")
     if part:
         return tuple(f"{side}_{other}" for other in _limb_synonyms(part, side, given))
     pelvis = ("pelvis", "hips", "root", "hip", "midhip", "hipcenter")
     if "thorax" in given:
         return {"pelvis": pelvis, "head": ("head", "headtop")}.get(name, (name,))
-    rig = {  # in a rig the neck is where it begins, and the head's own joint is below the skull
+    rig = {  # in a rig the neck joint is its base, and the head joint is below the skull
         "pelvis": pelvis,
         "spine": ("spine1",) if "spine2" not in given else ("spine3",) if "spine4" in given else (),
         "thorax": ("neck", "neckbase", "neck1"),
@@ -153,7 +168,7 @@ def _limb_synonyms(part: str, side: str, given: dict[str, int]) -> tuple[str, ..
 
 
 def _normalized(name: str) -> str:
-    """LeftUpLeg, l_hip and mixamorig:LeftUpLeg alike: a side in front, no other marks."""
+    """Normalise LeftUpLeg, l_hip and mixamorig:LeftUpLeg: side first, no other marks."""
     name = name.rsplit(":", 1)[-1].strip()
     begins, ends = _SIDE.match(name) or _SIDE.match(name.lower()), _ENDS.match(name)
     if begins:
@@ -167,7 +182,7 @@ def _normalized(name: str) -> str:
 
 
 def _with_side_prefix(plain: str) -> str:
-    """Lknee in small letters is still a left knee."""
+    """`lknee` is a left knee."""
     for mark, side in (("left", "left"), ("right", "right"), ("l", "left"), ("r", "right")):
         if plain.startswith(mark) and plain.removeprefix(mark) in _LIMBS_WORDS:
             return f"{side}_{plain.removeprefix(mark)}"

@@ -1,74 +1,98 @@
-"""TRC, C3D and BVH of a motion-capture session as labels: another clock, another world."""
+"""TRC, C3D and BVH of a motion-capture session as labels: another time base, another world."""
 
-import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from mocap_cli.errors import MocapError
-from mocap_cli.io import bvh as io_bvh
+from mocap_cli.io.bvh import read_bvh
 from mocap_cli.labels.labels import Labels, make_labels
-from mocap_cli.labels.readers.joint_names import map_to_body
+from mocap_cli.labels.readers.c3d_points import read_c3d_points
+from mocap_cli.labels.readers.damage import INCOMPLETE_HINT, damage_at
+from mocap_cli.labels.readers.joint_names import distinct_names, map_to_body
 from mocap_cli.types import Float64
 
 _METRES = {"mm": 1e-3, "cm": 1e-2, "m": 1.0, "in": 0.0254, "dm": 0.1}
-_INCOMPLETE_HINT = "look whether it was copied to its end"
+_LONGEST_GAP = 3600.0  # seconds between two frames of a session
 
 
-def read_trc(path: Path) -> Labels:
-    """Markers of joints, with the unit that the file tells."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    try:
+def _read_trc(path: Path) -> Labels:
+    """Markers at joint centres, in the unit that the file states."""
+    with damage_at(path):
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    with damage_at(path, "its header (lines 1 to 4)"):
         head = dict(zip(lines[1].split("\t"), lines[2].split("\t"), strict=False))
-        scale = _METRES[head.get("Units", "mm").strip().lower()]
+        scale = _scale(head.get("Units", "mm"))
         promised = int(float(head["NumFrames"]))
         names = [name for name in lines[3].split("\t")[2:] if name.strip()]
-    except (IndexError, KeyError, ValueError) as error:
-        raise MocapError(f"{path} is no TRC: its head is damaged", _INCOMPLETE_HINT) from error
-    rows = [cells for line in lines[5:] if len(cells := line.split("\t")) > 2]
-    wide = 2 + 3 * len(names)
-    values = [[_number(c) for c in (r + [""] * wide)[:wide]] for r in rows]
-    if not values:
-        raise MocapError(f"{path} holds no frames", _INCOMPLETE_HINT)
-    table = np.array(values)
-    places = scale * table[:, 2:].reshape(len(table), len(names), 3)
-    return _session_labels(path, table[:, 1], names, places, promised)
+        distinct_names(names)
+    rows = [(i, cells) for i, line in enumerate(lines[5:], start=6)
+            if len(cells := line.split("\t")) > 2]  # fmt: skip
+    if not rows:
+        raise MocapError(f"{path} holds no frames", INCOMPLETE_HINT)
+    width = 2 + 3 * len(names)
+    table = np.array([[_number(c) for c in (row + [""] * width)[:width]] for _, row in rows])
+    _check_times(path, table[:, 1], [number for number, _ in rows])
+    positions = scale * table[:, 2:].reshape(len(table), len(names), 3)
+    return _session_labels(path, table[:, 1], names, positions, promised)
 
 
-def read_c3d(path: Path) -> Labels:
-    """Points of joints, by ezc3d; points that the file calls invalid are left out."""
-    import ezc3d
-
-    try:
-        file = ezc3d.c3d(str(path))
-        point = file["parameters"]["POINT"]
-        names = [str(name) for name in point["LABELS"]["value"]]
-        places, header = file["data"]["points"][:3], file["header"]["points"]
-        scale = _METRES[str(point["UNITS"]["value"][0]).strip().lower()]
-        rate, first = float(header["frame_rate"]), int(header["first_frame"])
-    except (RuntimeError, OSError, KeyError, ValueError, IndexError) as error:
-        raise MocapError(f"{path} is no C3D that can be read: {error}", _INCOMPLETE_HINT) from error
-    places = scale * np.moveaxis(np.asarray(places, np.float64), (0, 1, 2), (2, 1, 0))
-    times = (first + np.arange(len(places))) / rate
-    return _session_labels(path, times, names[: places.shape[1]], places, _promised(path))
+def _check_times(path: Path, times: Float64, lines: Sequence[int]) -> None:
+    """Times must rise, without a gap that no session has: one wild number ruins the alignment."""
+    steps = np.diff(times)
+    wrong = np.flatnonzero(~((steps > 0) & (steps < _LONGEST_GAP)))
+    if not np.isfinite(times[0]) or len(wrong):
+        at = 0 if not np.isfinite(times[0]) else int(wrong[0]) + 1
+        after = f" after {times[at - 1]:g} s" if at else ""
+        raise MocapError(
+            f"{path} is damaged at line {lines[at]}: the time is {times[at]:g} s{after}",
+            "correct or delete that line",
+        )
 
 
-def _promised(path: Path) -> int:
-    """How many frames the head of a C3D tells; the reader gives those that are there."""
-    head = path.read_bytes()[:10]
-    first, last = struct.unpack("<HH", head[6:10])
-    return int(last - first + 1)
+def _read_c3d(path: Path) -> Labels:
+    """Points at joint centres; points that the file marks invalid are left out."""
+    points = read_c3d_points(path)
+    with damage_at(path, "POINT:UNITS"):
+        scale = _scale(points.unit)
+    count = points.positions.shape[1]
+    if len(points.names) < count:
+        raise MocapError(
+            f"{path} names {len(points.names)} of its {count} points", "export it with all names"
+        )
+    times = (points.first - 1 + np.arange(len(points.positions))) / points.rate
+    return _session_labels(
+        path, times, points.names[:count], scale * points.positions, points.promised
+    )
+
+
+def _read_bvh_session(path: Path) -> Labels:
+    """Joint positions of a rig, by forward kinematics."""
+    motion = read_bvh(path)
+    with damage_at(path):
+        positions, _ = motion.world_pose()
+    times = np.arange(len(positions), dtype=np.float64) * motion.period
+    names = [joint.name for joint in motion.joints]
+    return _session_labels(path, times, names, positions, motion.frames)
+
+
+def _scale(unit: str) -> float:
+    """Metres in a unit."""
+    found = _METRES.get(unit.strip().lower())
+    if found is None:
+        raise ValueError(f"the unit {unit!r} is none of {', '.join(_METRES)}")
+    return found
 
 
 def _session_labels(
-    path: Path, times: Float64, names: Sequence[str], places: Float64, promised: int
+    path: Path, times: Float64, names: Sequence[str], positions: Float64, promised: int
 ) -> Labels:
     notes: tuple[str, ...] = ()
     if len(times) < promised:
-        notes = (f"it breaks off at frame {len(times)} of {promised}; those are used",)
-    body = map_to_body(names, places, str(path))
-    return make_labels(path, path.stem, times=times, joints=body, synchronous=False, notes=notes)
+        notes = (f"the file breaks off at frame {len(times)} of {promised}; those are used",)
+    joints = map_to_body(names, positions, str(path))
+    return make_labels(path, path.stem, times=times, joints=joints, synchronous=False, notes=notes)
 
 
 def _number(text: str) -> float:
@@ -78,10 +102,8 @@ def _number(text: str) -> float:
         return float("nan")
 
 
-def read_bvh(path: Path) -> Labels:
-    """Positions of the joints of a rig, by forward kinematics."""
-    bvh = io_bvh.read_bvh(path)
-    positions, _ = bvh.world_pose()
-    times = np.arange(len(positions), dtype=np.float64) * bvh.period
-    names = [joint.name for joint in bvh.joints]
-    return _session_labels(path, times, names, positions, bvh.frames)
+SESSION_READERS: Mapping[str, Callable[[Path], Labels]] = {
+    ".trc": _read_trc,
+    ".c3d": _read_c3d,
+    ".bvh": _read_bvh_session,
+}

@@ -1,4 +1,4 @@
-"""Our own JSON, CSV and NPZ as labels, and tables and arrays that others wrote alike."""
+"""The JSON, CSV and NPZ that mocap writes as labels, and tables and arrays of the same layout."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -13,36 +13,54 @@ from mocap_cli.body.skeleton import BODY
 from mocap_cli.errors import MocapError
 from mocap_cli.io.npz import load_npz
 from mocap_cli.labels.labels import MOCAP_SIGMA, Labels, make_labels
-from mocap_cli.labels.readers.joint_names import map_to_body, map_to_keypoints, unnamed_skeleton
+from mocap_cli.labels.readers.damage import damage_at
+from mocap_cli.labels.readers.joint_names import (
+    distinct_names,
+    map_to_body,
+    map_to_keypoints,
+    unnamed_skeleton,
+)
 from mocap_cli.types import Float64
+
+_Arrays = Mapping[str, NDArray[Any]]
 
 _AXES = {"x": 0, "y": 1, "z": 2}
 _POSES = ("joints", "poses", "pose", "keypoints3d", "joints3d", "positions")
 _POINTS = ("xy", "keypoints", "keypoints2d", "joints2d")
 _NUMBERS, _TIMES = ("frames", "frame", "frame_numbers"), ("times", "time", "timestamps")
+_MAX_NAMES = 1000
+_MAX_BYTES = 1 << 29  # of an NPZ's arrays: an hour of joints at 250 frames a second
 
 
 def read_motion_labels(path: Path) -> Labels:
-    """A motion of ours, its joints turned into the camera's axes; what was filled in is unsure."""
+    """A result of mocap, its joints in camera axes; joints that were filled in are uncertain."""
     motion = read_motion(path)
-    joints = map_to_body(motion.skeleton.names, motion.joints.astype(np.float64), str(path))
+    names = [str(name) for name in motion.skeleton.names]
+    joints = map_to_body(names, motion.joints.astype(np.float64), str(path))
     if motion.space == "world":
-        pose = motion.camera.world_from_camera.astype(np.float64)
-        joints = (joints - pose[:, None, :, 3]) @ pose[:, :, :3]  # the transpose turns rows back
+        joints = _to_camera(joints, motion.camera.world_from_camera.astype(np.float64))
+    with damage_at(path, "source"):
+        size = _size(motion.source.width, motion.source.height)
     return make_labels(
         path,
-        motion.source.file,
+        str(motion.source.file),
         times=motion.times,
         joints=joints,
         xy=np.where(motion.score[..., None] > 0, motion.xy, np.nan).astype(np.float64),
-        sigma=_sigma_of(motion.skeleton.names, motion.sigma.astype(np.float64)),
+        sigma=_sigma_of(names, motion.sigma.astype(np.float64)),
         in_camera=True,
-        size=(motion.source.width, motion.source.height),
+        size=size,
     )
 
 
+def _to_camera(joints: Float64, world_from_camera: Float64) -> Float64:
+    """Joints (N, 19, 3) in the world to camera axes, by poses (N, 3, 4)."""
+    rotation, place = world_from_camera[:, :, :3], world_from_camera[:, None, :, 3]
+    return np.asarray((joints - place) @ rotation)  # on rows the transpose is undone
+
+
 def _sigma_of(names: Sequence[str], sigma: Float64) -> Float64:
-    """(N, P) errors of joints with these names, for ours."""
+    """(N, P) errors of joints with these names as (N, 19) of the body's."""
     ours = np.full((len(sigma), len(BODY)), MOCAP_SIGMA)
     for i, name in enumerate(names):
         if name in BODY.names:
@@ -51,106 +69,129 @@ def _sigma_of(names: Sequence[str], sigma: Float64) -> Float64:
 
 
 def read_npz_labels(path: Path) -> Labels:
-    """Arrays of ours, or `joints` (N, P, 3) or `xy` (N, P, 2) with `times` or `frames`."""
-    try:
-        arrays = load_npz(path)
-    except (OSError, ValueError) as error:
-        raise MocapError(f"{path} is not an NPZ of plain arrays: {error}", "save it anew") from None
+    """Arrays of mocap, or `joints` (N, P, 3) or `xy` (N, P, 2) with `times` or `frames`."""
+    with damage_at(path, hint="save it again as an NPZ of plain arrays"):
+        arrays = load_npz(path, _MAX_BYTES)
+        numbers = sum(array.size for array in arrays.values())
+        if 8 * numbers > _MAX_BYTES:  # they become float64
+            raise ValueError(f"it holds {numbers} numbers")
     poses, points = _first(arrays, _POSES), _first(arrays, _POINTS)
     if poses is None and points is None:
         raise MocapError(
             f"{path} holds no joints, only {', '.join(arrays)[:150]}",
             "call them joints (N, P, 3) or xy (N, P, 2), with joint_names and times or frames",
         )
-    N = len(poses if poses is not None else points)  # type: ignore[arg-type]
-    sigma = arrays.get("sigma")
-    names = [str(n) for n in arrays["joint_names"]] if "joint_names" in arrays else []
-    joints = None if poses is None else _body(path, arrays, poses)
-    camera = _camera_poses(arrays)
-    if joints is not None and camera is not None:
-        joints = (joints - camera[:, None, :, 3]) @ camera[:, :, :3]
+    N = len(np.atleast_1d(poses if poses is not None else points))  # type: ignore[arg-type]
+    with damage_at(path, hint="docs/labels.md lists names and shapes of the arrays"):
+        joints = None if poses is None else _body(path, arrays, poses)
+        space = str(arrays.get("space", ""))
+        in_world = space == "world" and "world_from_camera" in arrays
+        if joints is not None and in_world:
+            joints = _to_camera(joints, _shaped(arrays, "world_from_camera", (N, 3, 4)))
+        xy = None if points is None else _keypoints(path, arrays, points)
+        when, sigma = _time_or_frame(arrays, N), _sigma(arrays, N)
+        sized = "size_pixels" in arrays
+        size = _size(*_shaped(arrays, "size_pixels", (2,))) if sized else None
     return make_labels(
         path,
         str(arrays["source"]) if "source" in arrays else path.stem,
-        **_time_or_frame(path, arrays, N),
+        **when,
         joints=joints,
-        xy=None if points is None else _keypoints(path, arrays, points),
-        sigma=_sigma_of(names, sigma.astype(np.float64)) if sigma is not None and names else None,
-        in_camera=camera is not None or str(arrays.get("space", "")) == "camera",
-        size=_size(arrays),
+        xy=xy,
+        sigma=sigma,
+        in_camera=in_world or space == "camera",
+        size=size,
     )
 
 
-def _camera_poses(arrays: Mapping[str, NDArray[Any]]) -> Float64 | None:
-    """(N, 3, 4) where the file says that its joints are in the world."""
-    if str(arrays.get("space", "")) != "world" or "world_from_camera" not in arrays:
-        return None
-    return arrays["world_from_camera"].astype(np.float64)
+def _shaped(arrays: _Arrays, name: str, shape: tuple[int, ...]) -> Float64:
+    """An array of numbers that must have that shape."""
+    values = arrays[name]
+    if values.shape != shape or values.dtype.kind not in "biuf":
+        raise ValueError(f"{name} is {values.dtype} {values.shape}, not numbers {shape}")
+    return values.astype(np.float64)
 
 
-def _size(arrays: Mapping[str, NDArray[Any]]) -> tuple[int, int] | None:
-    if "size_pixels" not in arrays:
+def _sigma(arrays: _Arrays, count: int) -> Float64 | None:
+    if "sigma" not in arrays or "joint_names" not in arrays:
         return None
-    width, height = arrays["size_pixels"].tolist()
+    names = _names(arrays, ("joint_names",))
+    return _sigma_of(names, _shaped(arrays, "sigma", (count, len(names))))
+
+
+def _names(arrays: _Arrays, keys: Sequence[str]) -> tuple[str, ...]:
+    named = _first(arrays, keys)
+    if named is None:
+        return ()
+    if named.size > _MAX_NAMES:
+        raise ValueError(f"{keys[0]} has {named.size} names")
+    return tuple(str(name) for name in np.atleast_1d(named).ravel())
+
+
+def _size(width: float, height: float) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def _first(arrays: Mapping[str, NDArray[Any]], names: Sequence[str]) -> NDArray[Any] | None:
+def _first(arrays: _Arrays, names: Sequence[str]) -> NDArray[Any] | None:
     return next((arrays[name] for name in names if name in arrays), None)
 
 
-def _body(path: Path, arrays: Mapping[str, NDArray[Any]], poses: NDArray[Any]) -> Float64:
-    if poses.ndim != 3 or poses.shape[2] != 3:
-        raise MocapError(f"joints of {path} are {poses.shape}", "give (frames, joints, 3)")
-    named = _first(arrays, ("joint_names", "names"))
-    names = [str(n) for n in named] if named is not None else unnamed_skeleton(poses.shape[1], 3)
+def _body(path: Path, arrays: _Arrays, poses: NDArray[Any]) -> Float64:
+    if poses.ndim != 3 or poses.shape[2] != 3 or poses.dtype.kind not in "biuf":
+        raise ValueError(f"joints are {poses.dtype} {poses.shape}, not (frames, joints, 3)")
+    names = _names(arrays, ("joint_names", "names")) or unnamed_skeleton(poses.shape[1], 3)
     return map_to_body(names, poses.astype(np.float64), str(path))
 
 
-def _keypoints(path: Path, arrays: Mapping[str, NDArray[Any]], points: NDArray[Any]) -> Float64:
-    if points.ndim != 3 or points.shape[2] not in (2, 3):
-        raise MocapError(f"points of {path} are {points.shape}", "give (frames, points, 2)")
-    named = _first(arrays, ("keypoint_names", "names"))
-    names = [str(n) for n in named] if named is not None else unnamed_skeleton(points.shape[1], 2)
+def _keypoints(path: Path, arrays: _Arrays, points: NDArray[Any]) -> Float64:
+    if points.ndim != 3 or points.shape[2] not in (2, 3) or points.dtype.kind not in "biuf":
+        raise ValueError(f"points are {points.dtype} {points.shape}, not (frames, points, 2)")
+    names = _names(arrays, ("keypoint_names", "names")) or unnamed_skeleton(points.shape[1], 2)
     xy = points[..., :2].astype(np.float64)
-    sure = arrays["score"] if "score" in arrays else points[..., 2] if points.shape[2] > 2 else None
-    known = np.ones(xy.shape[:2], bool) if sure is None else np.asarray(sure) > 0
+    known = np.ones(xy.shape[:2], bool)
+    if "score" in arrays:
+        known = _shaped(arrays, "score", xy.shape[:2]) > 0
+    elif points.shape[2] > 2:
+        known = points[..., 2] > 0
     return map_to_keypoints(names, np.where(known[..., None], xy, np.nan), str(path))
 
 
-def _time_or_frame(path: Path, arrays: Mapping[str, NDArray[Any]], count: int) -> dict[str, Any]:
-    times, numbers = _first(arrays, _TIMES), _first(arrays, _NUMBERS)
-    for name, values in (("times", times), ("frames", numbers)):
-        if values is not None and values.shape == (count,):
-            return {name: values.astype(np.float64 if name == "times" else np.int64)}
-    if times is None and numbers is None:
-        return {"frames": np.arange(count)}
-    raise MocapError(f"{path} has {count} poses but another number of times", "write it anew")
+def _time_or_frame(arrays: _Arrays, count: int) -> dict[str, Any]:
+    for key, names in (("times", _TIMES), ("frames", _NUMBERS)):
+        name = next((name for name in names if name in arrays), None)
+        if name is not None and arrays[name].shape == (count,):
+            values = _shaped(arrays, name, (count,))
+            return {key: values if key == "times" else [int(value) for value in values]}
+    given = [name for name in (*_TIMES, *_NUMBERS) if name in arrays]
+    if not given:
+        return {"frames": range(count)}
+    raise ValueError(f"{given[0]} is {arrays[given[0]].shape} for {count} poses")
 
 
 def read_csv_labels(path: Path) -> Labels:
     """A table with a row a joint (time, joint, x, y, z), or a row a frame (pelvis_x, pelvis_y)."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise MocapError(f"cannot read {path} as a table: {error}", "save it as CSV") from error
+    with damage_at(path), path.open(newline="", encoding="utf-8-sig") as file:
+        rows = [{(k or "").strip(): v for k, v in row.items()} for row in csv.DictReader(file)]
     if not rows:
-        raise MocapError(f"{path} has no rows", "look whether it was written to its end")
+        raise MocapError(f"{path} has no rows", "check that it was written to its end")
     if {"joint", "x", "y"} <= rows[0].keys():
         return _long(path, rows)
-    return _wide(path, [{(k or "").strip(): v for k, v in row.items()} for row in rows])
+    return _wide(path, rows)
 
 
 def _long(path: Path, rows: Sequence[Mapping[str, Any]]) -> Labels:
     clock = "time" if "time" in rows[0] else "frame"
     axes = [axis for axis in _AXES if axis in rows[0]]
-    moments = {text: i for i, text in enumerate(dict.fromkeys(row[clock] for row in rows))}
-    names = list(dict.fromkeys(str(row["joint"]) for row in rows))
+    with damage_at(path):
+        moments = {text: i for i, text in enumerate(dict.fromkeys(row[clock] for row in rows))}
+        names = distinct_names(str(row["joint"]) for row in rows)
+        if len(moments) * len(names) > _MAX_BYTES // 64:
+            raise ValueError(f"{len(rows)} rows name {len(names)} joints at {len(moments)} times")
+    index = {name: i for i, name in enumerate(names)}
     places = np.full((len(moments), len(names), len(axes)), np.nan)
     sigma = np.full((len(moments), len(names)), np.nan)
     for row in rows:
-        at = moments[row[clock]], names.index(str(row["joint"]))
+        at = moments[row[clock]], index[str(row["joint"])]
         places[at] = [_number(row.get(axis)) for axis in axes]
         sigma[at] = _number(row.get("sigma"))
     return _table(path, clock, [_number(t) for t in moments], names, places, sigma)
@@ -167,14 +208,16 @@ def _wide(path: Path, rows: Sequence[Mapping[str, Any]]) -> Labels:
             f"{path} is no table of joints: its columns are {', '.join(columns)[:120]}",
             "give time,joint,x,y,z as `mocap export` does, or time,pelvis_x,pelvis_y,...",
         )
-    names = list(dict.fromkeys(name for name, _ in parts.values()))
-    deep = max(_AXES[axis] for _, axis in parts.values()) + 1
-    places = np.full((len(rows), len(names), deep), np.nan)
+    with damage_at(path):
+        names = distinct_names(name for name, _ in parts.values())
+    index = {name: i for i, name in enumerate(names)}
+    depth = max(_AXES[axis] for _, axis in parts.values()) + 1
+    places = np.full((len(rows), len(names), depth), np.nan)
     for i, row in enumerate(rows):
         for column, (name, axis) in parts.items():
-            places[i, names.index(name), _AXES[axis]] = _number(row.get(column))
+            places[i, index[name], _AXES[axis]] = _number(row.get(column))
     moments = [_number(row[clock]) for row in rows]
-    kind = "frame" if clock.lower().startswith("frame") else "time"
+    kind = "frame" if clock.startswith("frame") else "time"
     return _table(path, kind, moments, names, places, np.full(places.shape[:2], np.nan))
 
 
@@ -186,15 +229,18 @@ def _table(
     places: Float64,
     sigma: Float64,
 ) -> Labels:
+    if places.shape[2] < 2:
+        raise MocapError(f"{path} has x without y", "give x, y and z, or x and y")
     if not np.isfinite(moments).all():
         raise MocapError(f"{path} has rows without a {clock}", f"give every row its {clock}")
     when: dict[str, Any] = {"times": np.array(moments)}
     if clock == "frame":
-        when = {"frames": np.array(moments).astype(np.int64)}
+        when = {"frames": [int(moment) for moment in moments]}
     if places.shape[2] == 2:
-        return make_labels(path, path.stem, **when, xy=map_to_keypoints(names, places, str(path)))
-    body = map_to_body(names, places, str(path))
-    return make_labels(path, path.stem, **when, joints=body, sigma=_sigma_of(names, sigma))
+        xy = map_to_keypoints(names, places, str(path))
+        return make_labels(path, path.stem, **when, xy=xy)
+    joints = map_to_body(names, places, str(path))
+    return make_labels(path, path.stem, **when, joints=joints, sigma=_sigma_of(names, sigma))
 
 
 def _number(text: Any) -> float:

@@ -1,1 +1,0 @@
-"""Footage with known truth: rendered bodies moved by motion capture."""
