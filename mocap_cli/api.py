@@ -7,14 +7,14 @@ done, and its total, or None where that is unknown.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from mocap_cli.camera.lens import focal_pixels
 from mocap_cli.errors import MocapError
 from mocap_cli.progress import Progress, count_stage, no_progress
 
 Paths = str | Path | Sequence[str | Path]
-"""A path, or several."""
+"""One path, or several."""
 
 if TYPE_CHECKING:  # heavy: `import mocap_cli` must not wait for them
     from mocap_cli.body.motion import Motion
@@ -261,9 +261,20 @@ def fit_labels(
     labels: Paths,
     output: str | Path,
     *,
+    model: str | Path = "imagenet",
+    head: Literal["A", "B"] = "B",
+    fine_tune: bool = False,
     evaluate_on: Paths = (),
+    subject: str | tuple[float, float] = "auto",
+    height: float | None = None,
+    focal: float | str | None = None,
+    fov: float | None = None,
+    offset: float | None = None,
+    rate: float | None = None,
+    calibration: str | Path | None = None,
+    cache: str | Path | None = None,
+    device: "Device" = "auto",
     progress: Progress = no_progress,
-    **options: Any,
 ) -> "FitResult":
     """Fit a model to labels of videos and write it as a .mocap file, for `track(model=...)`.
 
@@ -271,21 +282,42 @@ def fit_labels(
         videos: Videos, or folders of videos.
         labels: Label files or folders; "auto" adds pseudo-labels of the default tracker.
         output: The .mocap file to write.
-        evaluate_on: Label files that the model is evaluated on and not fitted to.
+        model: Frozen encoder: a run of `pretrain` or its model file; "imagenet" is the baseline.
+        head: Regression head of the paper.
+        fine_tune: Also fine-tune the encoder, not only the heads.
+        evaluate_on: Label files on which the model is evaluated; they are not fitted to.
+        subject: Person to track where there are several, as in `track`.
+        height: Height of the labelled person in metres, for 2D labels; by default 1.70.
+        focal: Focal length in pixels, or its 35 mm equivalent such as "26mm".
+        fov: Field of view across the longer side of the image in degrees, instead of `focal`.
+        offset: Time in the video at which TRC, C3D or BVH labels start; by default by correlation.
+        rate: Seconds of video per second of such labels; by default by correlation.
+        calibration: JSON file of cameras, to triangulate 2D labels of several videos.
+        cache: Folder of keypoints and image features; by default they are computed anew.
+        device: Device that runs the networks.
         progress: Progress callback.
-        options: Fields of `LabelFitOptions`, such as model, head, height, subject or cache.
     """
+    from mocap_cli.keypoints.person_detector import parse_subject
     from mocap_cli.labels import label_fit
+
+    options = label_fit.LabelFitOptions(
+        model=str(model), head=head, fine_tune=fine_tune,
+        subject=parse_subject(subject) if isinstance(subject, str) else subject,
+        height=height, focal=focal, fov=fov, offset=offset, rate=rate,
+        calibration=None if calibration is None else Path(calibration),
+        cache=None if cache is None else Path(cache), device=device,
+    )  # fmt: skip
 
     @contextmanager
     def bar(stage: str, total: int | None) -> Iterator[Callable[[int], None]]:
         yield count_stage(progress, stage, total)
 
+    given = [labels] if isinstance(labels, str | Path) else labels
     return label_fit.fit_labels(
         _find_videos(videos),
-        _as_paths(labels),
+        [str(path) if path == label_fit.AUTO else Path(path) for path in given],
         Path(output),
-        label_fit.LabelFitOptions(**options),
+        options,
         evaluate_on=_as_paths(evaluate_on),
         bar=bar,
     )

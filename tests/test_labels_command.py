@@ -222,3 +222,22 @@ def test_suggestions_name_tools_to_label_with(mocap):
     _, err = mocap("label-fit a.mp4 --suggest 3 -o next")
     assert "open next/ in an annotation tool (CVAT, Label Studio, COCO Annotator)" in err
     assert "save them as COCO in next/labels.json" in err
+
+
+def test_python_fits_the_same_model(mocap):
+    import mocap_cli
+
+    calls = []
+    result = mocap_cli.fit_labels(
+        "a.mp4",
+        "a.npz",
+        "x.mocap",
+        evaluate_on=["a.npz"],
+        progress=lambda *call: calls.append(call),
+    )
+    assert result.model.about["videos"] == ["a.mp4"]
+    assert result.evaluation is not None
+    assert Path("x.mocap").exists()
+    assert any(stage == "fitting" for stage, _, _ in calls)
+    pseudo = mocap_cli.fit_labels("a.mp4", "auto", "y.mocap", head="A")
+    assert pseudo.model.about["frames"] == 90

@@ -12,9 +12,7 @@ import typer
 from mocap_cli.cli.display import Display
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import identity
-from mocap_cli.io.inputs import MOTIONS, OVERLAY, skipped_folders
-from mocap_cli.io.inputs import VIDEOS as VIDEOS
-from mocap_cli.io.inputs import find_inputs as find_inputs
+from mocap_cli.io.inputs import MOTIONS, OVERLAY, VIDEOS, find_inputs, skipped_folders
 
 _Checked = TypeVar("_Checked")
 

@@ -8,10 +8,10 @@ import typer
 from rich.text import Text
 
 from mocap_cli.cli.display import Display, Line, Report, format_duration
-from mocap_cli.cli.jobs import VIDEOS, find_inputs
 from mocap_cli.cli.report import OutputFiles
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import identity, refuse_unwritable, same_file
+from mocap_cli.io.inputs import find_inputs
 from mocap_cli.labels.fitting.evaluation import Evaluation
 from mocap_cli.labels.fitting.fitted_model import MODEL_SUFFIX, FittedModel
 from mocap_cli.labels.fitting.gather import GatheredLabels
@@ -97,14 +97,14 @@ class LabelFitRequest:
             found = [
                 video
                 for given in self.videos
-                for video in find_inputs(given, VIDEOS, self.recursive)
+                for video in find_inputs(given, recursive=self.recursive)
             ]
             return list(dict.fromkeys(found))
         beside = [*self.label_paths, *self.evaluate]
         folders = dict.fromkeys(path if path.is_dir() else path.parent for path in beside)
         for folder in (*folders, *(path.parent for path in folders)):
             try:
-                return find_inputs(folder.absolute(), VIDEOS, False)
+                return find_inputs(folder.absolute())
             except (MocapError, OSError):
                 continue
         raise MocapError(f"no videos lie beside {beside[0]}", "give the videos, or their folder")

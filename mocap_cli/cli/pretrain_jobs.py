@@ -8,8 +8,8 @@ from pathlib import Path
 import typer
 
 from mocap_cli.cli.display import Display, Line, Report, format_duration
-from mocap_cli.cli.jobs import VIDEOS, find_inputs
 from mocap_cli.cli.pretrain_table import StopRequest, TrainingTable
+from mocap_cli.io.inputs import find_inputs
 from mocap_cli.learning.data.ingest import Ingested
 from mocap_cli.learning.loop.checkpoint import RunState
 from mocap_cli.learning.loop.metrics_log import StepMetrics
@@ -30,7 +30,7 @@ from mocap_cli.weights import Device
 
 def find_videos(given: Sequence[Path], recursive: bool) -> list[Path]:
     """The videos among the inputs, and in their folders."""
-    return [video for path in given for video in find_inputs(path, VIDEOS, recursive)]
+    return [video for path in given for video in find_inputs(path, recursive=recursive)]
 
 
 def start_run(
