@@ -2,7 +2,7 @@
 
 
 class MocapError(Exception):
-    """Something the user can put right: what is wrong, and the way out.
+    """An error that the user can correct: what is wrong, and a hint how to correct it.
 
     The command line prints both on stderr, as one line and a hint, and exits with 1.
     """

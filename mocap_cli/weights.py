@@ -47,7 +47,7 @@ class _Network:
 
 
 def open_network(name: str, device: Device = "auto", threads: int = _THREADS) -> _Network:
-    """Open `weights/NAME.onnx`, verified, on the device asked for."""
+    """Open `weights/NAME.onnx`, verified, on the requested device."""
     return _Network(weight_path(f"{name}.onnx"), _providers(device), threads)
 
 

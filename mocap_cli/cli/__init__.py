@@ -1,1 +1,1 @@
-"""The commands, one file each, and what they share on the screen."""
+"""The command line: one module a command for its options, one for its work, and the display."""
