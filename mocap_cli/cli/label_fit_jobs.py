@@ -107,7 +107,9 @@ class LabelFitRequest:
                 return find_inputs(folder.absolute())
             except (MocapError, OSError):
                 continue
-        raise MocapError(f"there are no videos beside {beside[0]}", "give the videos, or their folder")
+        raise MocapError(
+            f"there are no videos beside {beside[0]}", "give the videos, or their folder"
+        )
 
 
 def run_label_fit(asked: LabelFitRequest, display: Display) -> None:
