@@ -14,7 +14,7 @@ from mocap_cli.errors import MocapError
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 _THREADS = 2
-"""More gain little for networks this small, and the video decoder wants a core as well."""
+"""More gain little for networks this small, and the video decoder needs a core as well."""
 
 _SUMS = "SHA256SUMS"
 _PACKAGE = Path(__file__).parent
@@ -57,7 +57,7 @@ def weight_path(name: str) -> Path:
 
 
 def weight_hash(name: str) -> str:
-    """The SHA-256 that the file in weights/ has, or is refused for not having."""
+    """The SHA-256 that the file in weights/ must have."""
     return _sums(_folder() / _SUMS)[name]
 
 
@@ -91,7 +91,7 @@ def _sums(path: Path) -> dict[str, str]:
 
 
 def _providers(device: Device) -> list[str]:
-    """What onnxruntime should try before the CPU."""
+    """Execution providers to try before the CPU."""
     available = onnxruntime.get_available_providers()
     if device == "auto":
         return [_PROVIDERS["cuda"]] if _PROVIDERS["cuda"] in available else []

@@ -38,9 +38,9 @@ BALL_HEIGHT = 0.016
 
 def _mass_of_joints() -> Float64:
     share = np.zeros(len(BODY))
-    for start, end, mass, way in _SEGMENTS:
-        share[BODY.index(start)] += mass * (1 - way)
-        share[BODY.index(end)] += mass * way
+    for start, end, mass, position in _SEGMENTS:
+        share[BODY.index(start)] += mass * (1 - position)
+        share[BODY.index(end)] += mass * position
     return share / share.sum()  # the published shares add up to 0.999 by rounding
 
 

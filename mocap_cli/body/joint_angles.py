@@ -1,7 +1,7 @@
 """Joint angles by anatomical convention: flexion of limbs and trunk over time, in degrees.
 
 All are zero in a person who stands straight with hanging arms. Limbs are measured against their
-parent part, by the rotations of `posture.first_turns`: a knee bends about the axis shown
+parent part, by the rotations of `initial_rotations`: a knee bends about the axis shown
 by knee and foot, so that hyperextension is negative and not a bend the other way.
 """
 

@@ -105,15 +105,15 @@ def _joints_at(motion: Motion, times: Float64) -> NDArray[np.float32]:
     if len(old) == 1 or not tracked.any():
         made[:] = motion.joints[:1]
         return made
-    first, way, near = _between(old, times)
-    known = (tracked[first] & tracked[first + 1] & near) | (tracked[first] & (way < _HAIR))
-    known |= tracked[first + 1] & (way > 1 - _HAIR)
-    seen, joints = old[tracked], motion.joints[tracked].astype(np.float64)
-    if len(seen) == 1:
+    first, share, near = _between(old, times)
+    known = (tracked[first] & tracked[first + 1] & near) | (tracked[first] & (share < _HAIR))
+    known |= tracked[first + 1] & (share > 1 - _HAIR)
+    known_times, joints = old[tracked], motion.joints[tracked].astype(np.float64)
+    if len(known_times) == 1:
         made[known] = joints
     else:
-        first, way, _ = _between(seen, times[known])
-        made[known] = _cubic(joints, seen, first, way)
+        first, share, _ = _between(known_times, times[known])
+        made[known] = _cubic(joints, known_times, first, share)
     return made
 
 
@@ -121,8 +121,8 @@ def _between(times: Float64, at: Float64) -> tuple[NDArray[np.intp], Float64, ND
     """The frame before each time, the share of the way to the next one, and if that is near."""
     first = np.clip(np.searchsorted(times, at, side="right") - 1, 0, len(times) - 2)
     gaps = np.diff(times)
-    way = np.clip((at - times[first]) / gaps[first], 0, 1)
-    return first, way, gaps[first] <= _LONGEST_GAP * np.median(gaps)
+    share = np.clip((at - times[first]) / gaps[first], 0, 1)
+    return first, share, gaps[first] <= _LONGEST_GAP * np.median(gaps)
 
 
 def resample_rotations(
@@ -135,14 +135,14 @@ def resample_rotations(
     """
     if len(times) == 1:
         return np.repeat(rotations, len(at), axis=0), np.repeat(root, len(at), axis=0)
-    first, way, near = _between(times, at)
+    first, share, near = _between(times, at)
     four = continuous_quaternions(quaternion_from_matrix(rotations))
-    turns = matrix_from_quaternion(unit(_cubic(four, times, first, way)))
-    straight = slerp(rotations[first[~near]], rotations[first[~near] + 1], way[~near, None])
-    turns[~near] = straight
-    path = _cubic(root, times, first, way)
-    line = root[first] + way[:, None] * (root[first + 1] - root[first])
-    return turns, np.where(near[:, None], path, line)
+    between = matrix_from_quaternion(unit(_cubic(four, times, first, share)))
+    straight = slerp(rotations[first[~near]], rotations[first[~near] + 1], share[~near, None])
+    between[~near] = straight
+    path = _cubic(root, times, first, share)
+    line = root[first] + share[:, None] * (root[first + 1] - root[first])
+    return between, np.where(near[:, None], path, line)
 
 
 def continuous_quaternions(four: Float64) -> Float64:
@@ -152,12 +152,12 @@ def continuous_quaternions(four: Float64) -> Float64:
     return np.where(odd[..., None], -four, four)
 
 
-def _cubic(values: Float64, times: Float64, first: NDArray[np.intp], way: Float64) -> Float64:
+def _cubic(values: Float64, times: Float64, first: NDArray[np.intp], share: Float64) -> Float64:
     """Hermite interpolation from frame `first` to the next, with slopes from three frames each."""
     flat = values.reshape(len(values), -1)
     speed = np.gradient(flat, times, axis=0, edge_order=2 if len(times) > 2 else 1)
-    gap, w = (times[first + 1] - times[first])[:, None], way[:, None]
+    gap, w = (times[first + 1] - times[first])[:, None], share[:, None]
     start, end = flat[first], flat[first + 1]
     eased = start + w**2 * (3 - 2 * w) * (end - start)
     bent = w * (1 - w) * gap * ((1 - w) * speed[first] - w * speed[first + 1])
-    return np.asarray(eased + bent).reshape(len(way), *values.shape[1:])
+    return np.asarray(eased + bent).reshape(len(share), *values.shape[1:])

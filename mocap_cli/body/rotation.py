@@ -115,10 +115,10 @@ def quaternion_from_matrix(matrices: ArrayLike) -> Float64:
     return np.asarray(np.where(four[..., :1] < 0, -four, four))
 
 
-def slerp(start: Float64, end: Float64, way: ArrayLike) -> Float64:
+def slerp(start: Float64, end: Float64, share: ArrayLike) -> Float64:
     """Spherical linear interpolation: part of the way (0 start, 1 end) by the shortest rotation."""
     turn = vector_from_matrix(inverse(start) @ end)
-    return np.asarray(start @ matrix_from_vector(np.asarray(way)[..., None] * turn))
+    return np.asarray(start @ matrix_from_vector(np.asarray(share)[..., None] * turn))
 
 
 def _zxy_from_matrix(matrices: ArrayLike) -> Float64:

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all."""
+"""Atomic files: written to a temporary name, then renamed."""
 
 import glob
 import os
@@ -39,7 +39,7 @@ def readable(name: str) -> str:
 
 @contextmanager
 def write_atomically(path: Path) -> Iterator[Path]:
-    """Give a path to write aside, and rename it to `path` when the block ends well.
+    """Give a temporary path to write, and rename it to `path` when the block ends without error.
 
     When the block fails or is interrupted nothing is left, and an older file stays as it was. A
     file that is replaced passes its mode on; one that may not be written is not replaced. The

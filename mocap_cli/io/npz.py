@@ -1,4 +1,4 @@
-"""Arrays: NPZ files read as data, and one error for all that may be wrong with them."""
+"""NPZ files read as data, never as code, with one error for all their faults."""
 
 import math
 import zlib

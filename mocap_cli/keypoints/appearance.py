@@ -20,16 +20,16 @@ _RIM = 4  # pixels beyond, for the blur
 _BREADTH = 0.22  # of a limb or of a torso seen from the side, in lengths of the torso
 
 
-def appearance_of(picture: Image, xy: NDArray[np.floating]) -> Appearance:
+def appearance_of(image: Image, xy: NDArray[np.floating]) -> Appearance:
     """The appearance of a body whose COCO keypoints are at (17, 2) pixels of the image."""
     corners = np.asarray(xy, np.float32)[list(_TORSO)]
     length = float(np.linalg.norm(corners[:2].mean(0) - corners[2:].mean(0)))
     breadth = int(np.clip(_BREADTH * length, 2, 60))
-    left, top, right, bottom = _around(xy[_DRESSED], breadth, picture)
-    picture = picture[top:bottom, left:right]
+    left, top, right, bottom = _around(xy[_DRESSED], breadth, image)
+    image = image[top:bottom, left:right]
     xy, corners = xy - (left, top), corners - np.array((left, top), np.float32)
-    lab = cv2.cvtColor(cv2.blur(picture, (5, 5)), cv2.COLOR_RGB2LAB)
-    torso, thighs = np.zeros((2, *picture.shape[:2]), np.uint8)
+    lab = cv2.cvtColor(cv2.blur(image, (5, 5)), cv2.COLOR_RGB2LAB)
+    torso, thighs = np.zeros((2, *image.shape[:2]), np.uint8)
     hull = cv2.convexHull(corners).astype(np.int32)
     cv2.fillConvexPoly(torso, hull, 1)
     cv2.line(torso, _whole(corners[:2].mean(0)), _whole(corners[2:].mean(0)), 1, breadth)
@@ -38,9 +38,9 @@ def appearance_of(picture: Image, xy: NDArray[np.floating]) -> Appearance:
     return np.stack([_histogram(lab, mask) for mask in (torso, thighs)])
 
 
-def _around(points: NDArray[np.floating], reach: int, picture: Image) -> tuple[int, int, int, int]:
+def _around(points: NDArray[np.floating], reach: int, image: Image) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of the points' bounding box, grown by `reach`."""
-    size = np.array(picture.shape[1::-1])
+    size = np.array(image.shape[1::-1])
     low = np.clip(points.min(axis=0) - reach - _RIM, 0, size - 1).astype(int)
     high = np.clip(points.max(axis=0) + reach + _RIM, low + 1, size).astype(int)
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])

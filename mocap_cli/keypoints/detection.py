@@ -44,8 +44,8 @@ class Detection:
 
     def is_body_of(self, other: "Detection") -> bool:
         """Whether both are the same body."""
-        apart = np.linalg.norm(self.xy - other.xy, axis=1)[_BODY]
-        return float(np.median(apart)) < _SAME_BODY * min(self.crop.side, other.crop.side)
+        distance = np.linalg.norm(self.xy - other.xy, axis=1)[_BODY]
+        return float(np.median(distance)) < _SAME_BODY * min(self.crop.side, other.crop.side)
 
 
 def detect(

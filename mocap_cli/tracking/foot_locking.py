@@ -93,9 +93,9 @@ def _stays(points: Float64, run: slice) -> list[slice]:
     sums = np.cumsum(path, axis=0)
     before = sums[:-1] / count[:, None]
     after = (sums[-1] - sums[:-1]) / (len(path) - count)[:, None]
-    apart = _size(after - before)
-    cut = int(np.argmax(count * (len(path) - count) * apart**2))
-    if apart[cut] < _WANDER:
+    distance = _size(after - before)
+    cut = int(np.argmax(count * (len(path) - count) * distance**2))
+    if distance[cut] < _WANDER:
         return [run]
     middle = run.start + 1 + cut
     halves = (slice(run.start, middle), slice(middle, run.stop))

@@ -24,7 +24,9 @@ from mocap_cli.types import Bool, Float64
 DEFAULT_HEIGHT = 1.70  # metres
 _LARGEST_UP_SIGMA = math.radians(15)  # beyond it the result stays in camera space
 _WARNING_UP_SIGMA = math.radians(7)
-_LONG_FALL = 0.10  # relative sigma of measured gravity below which it tells the person's height
+_LONG_FALL = (
+    0.10  # relative sigma of measured gravity below which it determines the person's height
+)
 
 
 @dataclass(frozen=True, slots=True)

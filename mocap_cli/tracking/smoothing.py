@@ -67,9 +67,9 @@ def smooth_pose(
 
 
 def _smooth_piece(pose: Float64, sigma: Float64, times: Float64, how: SmoothingCutoffs) -> Float64:
-    turns = trunk_rotations(pose)  # (T, 3, 3)
-    smooth_trunk = _smooth_rotations(turns, times, how.turn)
-    local = pose @ turns  # the transpose turns each row back
+    rotations = trunk_rotations(pose)  # (T, 3, 3)
+    smooth_trunk = _smooth_rotations(rotations, times, how.turn)
+    local = pose @ rotations  # the transpose rotates each row back
     trust = _trust(sigma)
     for joint in range(1, pose.shape[1]):
         local[:, joint] = _smooth_joint(local[:, joint], trust[:, joint], times, how)
@@ -130,9 +130,9 @@ def trunk_rotations(pose: Float64) -> Float64:
     return nearest_rotation(np.einsum("tki,kj->tij", pose[:, _TRUNK], usual))
 
 
-def _smooth_rotations(turns: Float64, times: Float64, cutoff: float) -> Float64:
+def _smooth_rotations(rotations: Float64, times: Float64, cutoff: float) -> Float64:
     """(T, 3, 3) rotations without jitter; a smooth_trunk spin does not change."""
-    four = continuous_quaternions(quaternion_from_matrix(turns))
+    four = continuous_quaternions(quaternion_from_matrix(rotations))
     even = np.ones(len(times))
     sound = _unbroken(four, low_pass(four, times, even, 2 * cutoff))
     smooth = low_pass(four, times, sound, cutoff)

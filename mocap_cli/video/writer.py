@@ -18,7 +18,7 @@ from mocap_cli.video.sound import SoundCopier
 
 _CODEC: Final = "libx264"
 _BT709, _LIMITED = 1, 1  # AVCOL_SPC_BT709 and AVCOL_RANGE_MPEG: what players expect of HD
-_QUALITY = {"preset": "veryfast", "crf": "20"}  # hardly told from the source, 3x real time
+_QUALITY = {"preset": "veryfast", "crf": "20"}  # hardly different from the source, 3x real time
 
 
 @contextmanager
