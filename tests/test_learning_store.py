@@ -26,8 +26,10 @@ from mocap_cli.learning.data.ingest import (
 )
 from mocap_cli.learning.data.store import StoreRecipe, open_clip
 from mocap_cli.learning.options import _default_gaps, _frame_size
+from mocap_cli.plates import builder
 from mocap_cli.tracking.track import TrackOptions
 from mocap_cli.video.probe import probe
+from mocap_cli.video.reader import open_video
 
 RECIPE = StoreRecipe(width=64, height=48, fps=15)
 
@@ -50,7 +52,7 @@ class Wall:
 @pytest.fixture(autouse=True)
 def background(monkeypatch):
     """No video of these needs a background made."""
-    monkeypatch.setattr(filling, "open_or_make_background", lambda *given: Wall())
+    monkeypatch.setattr(filling, "_open_background", lambda *given: Wall())
 
 
 def stored(video, store, recipe=RECIPE):
@@ -112,12 +114,32 @@ def test_the_most_common_shape_is_the_shape_of_all_stored_frames(tmp_path):
     assert _frame_size([tall, *wide], 128) == (128, 72)
 
 
+def test_a_video_is_decoded_twice_for_its_frames_and_its_background(tmp_path, monkeypatch):
+    video = film_blob(tmp_path / "a.mp4", seconds=1)
+    opened = []
+
+    def counting(*span):
+        opened.append(span)
+        return open_video(*span)
+
+    monkeypatch.setattr(filling, "_open_background", lambda *given: None)
+    monkeypatch.setattr(filling, "open_video", counting)
+    monkeypatch.setattr(builder, "open_video", counting)
+    clip = stored(video, tmp_path / "store")
+    assert len(opened) == 2
+    background = builder.make_background(video)
+    left, top, width, height = clip.picture
+    image, _ = background.at(0.0, (width, height))
+    plate = clip.plates[clip.plate_of[0]]
+    np.testing.assert_array_equal(plate[top : top + height, left : left + width], image)
+
+
 def test_a_static_plate_is_stored_once_and_a_moving_one_for_every_frame(tmp_path, monkeypatch):
     video = film_blob(tmp_path / "a.mp4", seconds=1)
     recipe = StoreRecipe(width=SIZE[0], height=SIZE[1], fps=15)
     still = stored(video, tmp_path / "still", recipe)
     assert len(still.plates) == len(still.known) == 1
-    monkeypatch.setattr(filling, "open_or_make_background", lambda *given: Wall(changes=True))
+    monkeypatch.setattr(filling, "_open_background", lambda *given: Wall(changes=True))
     moving = stored(video, tmp_path / "moving", recipe)
     assert len(moving.plates) == len(moving.times) == 15
     assert (moving.plates[moving.plate_of[3]] == np.roll(wall(0), 3, 0)).all()

@@ -20,12 +20,10 @@ from mocap_cli.plates.plate import ALWAYS_OCCLUDED, Plate
 from mocap_cli.plates.sample_store import SampleStore
 from mocap_cli.plates.surface import fit_surface, frame_surface
 from mocap_cli.types import Bool, Int64, UInt8
-from mocap_cli.video.probe import Image
+from mocap_cli.video.probe import Image, probe
 from mocap_cli.video.reader import open_video
 from mocap_cli.video.shots import CutDetector
 from mocap_cli.weights import Device
-
-Progress = Callable[[int], None]
 
 _STILL_SAMPLES, _PANNED_SAMPLES = 60, 90
 _PART_SAMPLES = 5  # of a part at least
@@ -55,11 +53,11 @@ class BackgroundOptions:
 def make_background(
     video: Path,
     options: BackgroundOptions = BackgroundOptions(),
-    on_frame: Progress = lambda done: None,
+    on_frame: Callable[[int], None] = lambda done: None,
 ) -> Background:
     """Estimate the camera path of a video, then the scene behind the subject."""
     with open_video(video, options.start, options.end) as frames:
-        builder = BackgroundBuilder(options, frames.info.focal_pixels)
+        builder = BackgroundBuilder(options)
         for done, frame in enumerate(frames, start=1):
             builder.add(frame.image, frame.time)
             on_frame(done)
@@ -74,12 +72,8 @@ class BackgroundBuilder:
     A caller that decodes the video for itself shares its pass by adding the frames.
     """
 
-    def __init__(
-        self, options: BackgroundOptions = BackgroundOptions(), focal: float | None = None
-    ) -> None:
-        """`focal`, in pixels, is what the file says of its lens."""
+    def __init__(self, options: BackgroundOptions = BackgroundOptions()) -> None:
         self._options = options
-        self._focal = options.focal or focal
         self._mask = PersonMasker(options.device) if options.people else None
         self._cuts = CutDetector()
         moving = options.kind in ("auto", "panorama")
@@ -100,7 +94,7 @@ class BackgroundBuilder:
 
     def build(self, video: Path) -> Background:
         """Sample frames in a second pass over the video, and make the background of them."""
-        camera = self._camera()
+        camera = self._camera(self._options.focal or probe(video).focal_pixels)
         kind = self._options.kind
         if kind == "auto":
             kind = "panorama" if camera.moves else "median"
@@ -120,9 +114,9 @@ class BackgroundBuilder:
         warnings = (*camera.warnings, *missing, *misfit, *_occluded(plates))
         return replace(background, warnings=warnings)
 
-    def _camera(self) -> CameraPath:
+    def _camera(self, focal: float | None) -> CameraPath:
         if self._matcher is not None:
-            return solve_camera_path(self._matcher.matches, self._focal)
+            return solve_camera_path(self._matcher.matches, focal)
         times, part = np.array(self._times), np.array(self._part, np.int64)
         return fixed_camera_path(times, part, self._size, float(max(self._size)))
 

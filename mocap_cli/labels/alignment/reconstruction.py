@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
+from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.errors import MocapError
 from mocap_cli.labels.labels import Labels, body_height
 from mocap_cli.labels.readers.annotations import read_json_object
@@ -50,15 +51,12 @@ def lift_2d_labels(labels: Labels, estimate: Estimate, height: float | None = No
 class CalibratedCamera:
     """One camera of several, in the world that they share."""
 
-    focal: float  # pixels
-    centre: tuple[float, float]
+    pinhole: Pinhole
     world_from_camera: Float64  # (3, 4), the camera looking along its own -Z with Y up
 
     def rays(self, xy: Float64) -> Float64:
         """(..., 2) pixels to (..., 3) directions in the world, of length 1."""
-        x = (xy[..., 0] - self.centre[0]) / self.focal
-        y = -(xy[..., 1] - self.centre[1]) / self.focal
-        directions = np.stack((x, y, -np.ones_like(x)), axis=-1) @ self.world_from_camera[:, :3].T
+        directions = self.pinhole.rays(xy) @ self.world_from_camera[:, :3].T
         return np.asarray(directions / np.linalg.norm(directions, axis=-1, keepdims=True))
 
 
@@ -69,13 +67,13 @@ def read_calibration(path: Path) -> dict[str, CalibratedCamera]:
         with damage_at(path, f"camera {name}", "docs/labels.md shows a calibration"):
             x, y = given["centre"]
             pose = np.array(given["world_from_camera"], np.float64)
-            camera = CalibratedCamera(float(given["focal_pixels"]), (float(x), float(y)), pose)
+            camera = Pinhole(float(given["focal_pixels"]), (float(x), float(y)))
             if pose.shape != (3, 4):
                 raise ValueError(f"world_from_camera is {pose.shape}, not three rows of four")
             numbers = np.concatenate(((camera.focal, *camera.centre), pose.ravel()))
-            if not (np.abs(numbers) < _LARGEST_NUMBER).all() or camera.focal <= 0:
+            if not (np.abs(numbers) < _LARGEST_NUMBER).all():
                 raise ValueError("a number is out of range")
-            cameras[Path(name).stem] = camera
+            cameras[Path(name).stem] = CalibratedCamera(camera, pose)
     return cameras
 
 

@@ -1,7 +1,7 @@
 """Decoding: a video's frames, their backgrounds and the person count, written to the store once."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -20,7 +20,7 @@ from mocap_cli.learning.data.store import (
     write_clip,
 )
 from mocap_cli.plates.background import Background, BackgroundKind, read_background
-from mocap_cli.plates.builder import BackgroundOptions, make_background
+from mocap_cli.plates.builder import BackgroundBuilder, BackgroundOptions, make_background
 from mocap_cli.types import Bool, UInt8
 from mocap_cli.video.letterbox import Letterbox
 from mocap_cli.video.reader import Frame, VideoReader, open_video
@@ -41,8 +41,12 @@ def store_video(video: Path, store: Path, recipe: StoreRecipe, on_frame: _OnFram
     address = clip_address(video_sha256(video, store), recipe)
     if not is_stored(store, address):
         with write_clip(store, address, recipe) as writer:
-            clip = _decode(video, writer, recipe, on_frame)
-            background = open_or_make_background(video, recipe.background, on_frame)
+            background = _open_background(video, recipe.background)
+            builder = None if background else _builder(recipe.background)
+            clip = _decode(video, writer, recipe, builder, on_frame)
+            if builder is not None:
+                background = builder.build(video)
+            assert background is not None
             writer.finish(_add_plates(clip, background, writer))
     return address
 
@@ -51,11 +55,19 @@ def open_or_make_background(
     video: Path, kind: str, on_frame: _OnFrame = lambda done: None
 ) -> Background:
     """The background archive next to the video, or what `mocap background` would make."""
+    saved = _open_background(video, kind)
+    if saved is not None:
+        return saved
+    return make_background(video, BackgroundOptions(kind=cast(BackgroundKind, kind)), on_frame)
+
+
+def _open_background(video: Path, kind: str) -> Background | None:
     archive = video.with_name(video.stem + _ARCHIVE_SUFFIX)
-    if kind == "auto" and archive.is_file():
-        return read_background(archive)
-    options = BackgroundOptions(kind=cast(BackgroundKind, kind))
-    return make_background(video, options, on_frame)
+    return read_background(archive) if kind == "auto" and archive.is_file() else None
+
+
+def _builder(kind: str) -> BackgroundBuilder:
+    return BackgroundBuilder(BackgroundOptions(kind=cast(BackgroundKind, kind)))
 
 
 def foreground_share(frame: UInt8, plate: UInt8, known: Bool) -> float:
@@ -65,12 +77,20 @@ def foreground_share(frame: UInt8, plate: UInt8, known: Bool) -> float:
     return float(foreground.sum() / max(known.sum(), 1))
 
 
-def _decode(video: Path, writer: ClipWriter, recipe: StoreRecipe, on_frame: _OnFrame) -> StoredClip:
-    """Frames, times and person counts; the backgrounds follow."""
+def _decode(
+    video: Path,
+    writer: ClipWriter,
+    recipe: StoreRecipe,
+    builder: BackgroundBuilder | None,
+    on_frame: _OnFrame,
+) -> StoredClip:
+    """Frames, times and person counts; the builder shares the pass, its backgrounds follow."""
     with open_video(video) as reader:
         letterbox = Letterbox((reader.info.width, reader.info.height), recipe.frame_size)
         counter, times, people = _PersonCounter(), [], []
-        for frame in _subsampled(reader, recipe.fps, on_frame):
+        frames = reader if builder is None else _shared(reader, builder)
+        stride = max(1, math.ceil(reader.info.fps / recipe.fps - _FPS_TOLERANCE))
+        for frame in _subsampled(frames, stride, on_frame):
             writer.append("frames", letterbox.apply(frame.image))
             times.append(frame.time)
             people.append(counter.count(frame))
@@ -90,10 +110,16 @@ def _decode(video: Path, writer: ClipWriter, recipe: StoreRecipe, on_frame: _OnF
     )
 
 
-def _subsampled(reader: VideoReader, fps: float, on_frame: _OnFrame) -> Iterator[Frame]:
-    """Every n-th frame, so that at most `fps` a second remain, evenly spaced."""
-    stride = max(1, math.ceil(reader.info.fps / fps - _FPS_TOLERANCE))
-    for done, frame in enumerate(reader):
+def _shared(reader: VideoReader, builder: BackgroundBuilder) -> Iterator[Frame]:
+    """The frames, of which each goes to the builder too: a video is decoded once less."""
+    for frame in reader:
+        builder.add(frame.image, frame.time)
+        yield frame
+
+
+def _subsampled(frames: Iterable[Frame], stride: int, on_frame: _OnFrame) -> Iterator[Frame]:
+    """Every n-th frame."""
+    for done, frame in enumerate(frames):
         on_frame(done + 1)
         if done % stride == 0:
             yield frame
