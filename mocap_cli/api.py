@@ -248,12 +248,11 @@ def swap_appearance(
         panel: Add the two original videos beside the result.
         progress: Progress callback.
     """
-    from mocap_cli.export.appearance_swap import Span
     from mocap_cli.export.swap_video import swap_video
 
     return swap_video(
         Path(video), Path(appearance), Path(output), Path(model),
-        Span(start=start or 0.0, end=end), panel=panel, progress=progress,
+        start=start or 0.0, end=end, panel=panel, progress=progress,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from mocap_cli.body.rig import bone_lengths
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.errors import MocapError
 from mocap_cli.export.edits import Edits, apply_edits
-from mocap_cli.export.views.overlay import project_joints
+from mocap_cli.export.views.projection import project_joints
 from mocap_cli.video.reader import probe
 
 TIMES = np.arange(60) / 30
@@ -152,7 +152,7 @@ def test_a_foot_that_is_put_elsewhere_within_one_contact_gets_there_without_a_ju
 
 @pytest.mark.parametrize("change", [Edits(floor=True), Edits(foot_lock=True)])
 def test_without_a_ground_feet_cannot_be_put_on_it(change):
-    with pytest.raises(MocapError, match=r"a\.mp4 was tracked without finding the ground"):
+    with pytest.raises(MocapError, match=r"the ground in a\.mp4 could not be determined"):
         apply_edits(motion_of(t_pose(), TIMES[:5], space="camera"), change)
 
 
@@ -198,7 +198,7 @@ def test_a_loop_begins_and_ends_with_somebody_there():
 
 
 @pytest.mark.parametrize(
-    ("joints", "said"), [(walk(2.0), "turned away by 11. degrees"), (walk()[:3], "too short")]
+    ("joints", "said"), [(walk(2.0), "last heading is 11. degrees from"), (walk()[:3], "too short")]
 )
 def test_what_cannot_loop_is_said(joints, said):
     with pytest.raises(MocapError, match=said):

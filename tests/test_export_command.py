@@ -18,7 +18,7 @@ from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.cli import main
 from mocap_cli.export.edits import Edits, _mirror, apply_edits
 from mocap_cli.export.registry import FORMATS
-from mocap_cli.export.views.overlay import project_joints
+from mocap_cli.export.views.projection import project_joints
 from mocap_cli.video.reader import probe
 
 TIMES = np.arange(30) / 30
@@ -147,11 +147,11 @@ def test_a_folder_gets_every_suffix_that_is_asked_for(mocap):
     [
         ("nothing.json", "cannot read nothing.json"),
         ("a.json -o b.foo", ".foo is not a known format"),
-        ("a.json -o b.fbx", "no free program but Blender writes FBX"),
-        ("a.json -o .fbx", "no free program but Blender writes FBX"),
+        ("a.json -o b.fbx", "no maintained free FBX writer"),
+        ("a.json -o .fbx", "no maintained free FBX writer"),
         ("a.json -o .xyz", ".xyz is not a known format"),
         ("a.json -o a.json", "a.json is the motion itself"),
-        ("a.json -o b.bvh --start 9", "a.mp4 has no frame between these seconds"),
+        ("a.json -o b.bvh --start 9", "a.mp4 has no frame in this span"),
         ("a.json -o b.mp4", "cannot find a.mp4, the video of a.json"),
         ("empty", "empty holds no motions"),
     ],
@@ -213,11 +213,11 @@ def test_check_gives_one_line_a_reason_and_writes_nothing_of_an_unfit_motion(moc
     assert (code, out) == (1, "")
     lines = err.splitlines()
     assert lines[0] == "error: bad.json fails the quality checks:"
-    assert lines[1] == "  coverage: 17 %, wanted at least 70 %"
+    assert lines[1] == "  coverage: 17 %, should be at least 70 %"
     assert any(line.startswith("  jitter: ") for line in lines)
     assert files() == ["a.json", "bad.json"]
     code, _, err = mocap("export bad.json -o .csv")
-    assert "quality   needs review (coverage: 17 %, wanted at least 70 %; " in err
+    assert "quality   needs review (coverage: 17 %, should be at least 70 %; " in err
     Path("bad.csv").unlink()
     code, _, err = mocap("export a.json bad.json --check -o .csv")
     assert code == 1
@@ -238,7 +238,7 @@ def test_clean_up_options_change_the_motion_in_every_file_that_is_written(mocap)
 
 def test_a_dance_that_ends_facing_elsewhere_is_no_loop_and_a_standing_person_is(mocap):
     code, _, err = mocap("export a.json --loop -o b.bvh")
-    assert (code, "which is no loop" in err) == (1, True)
+    assert (code, "cannot loop" in err) == (1, True)
     filmed("v")
     assert mocap("export v.json --loop -o b.bvh")[0] == 0
 

@@ -10,6 +10,7 @@ from test_export_bvh import JOINT_OF
 from mocap_cli.body.rig import fit_rig
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.errors import MocapError
+from mocap_cli.export.formats.animation import animate
 from mocap_cli.export.formats.capsules import _capsules
 from mocap_cli.export.formats.glb import write_glb
 
@@ -19,7 +20,7 @@ NODE_OF = {**JOINT_OF, "head": "HeadEnd"}
 
 @pytest.mark.parametrize("frames", [1, 60])
 def test_khronos_validator_has_nothing_to_say(tmp_path, frames):
-    write_glb(motion_of(dance(TIMES)[:frames], TIMES[:frames]), tmp_path / "a.glb")
+    write_glb(animate(motion_of(dance(TIMES)[:frames], TIMES[:frames])), tmp_path / "a.glb")
     issues = run_node("validate_glb.mjs", f"gltf-validator@{VALIDATOR}", tmp_path / "a.glb")
     assert issues["issues"]["messages"] == []
     assert issues["info"]["animationCount"] == 1
@@ -29,7 +30,7 @@ def test_khronos_validator_has_nothing_to_say(tmp_path, frames):
 def test_three_js_finds_all_joints_within_a_millimetre_at_the_times_of_the_video(tmp_path):
     joints = np.concatenate((somersault(TIMES), dance(TIMES), handstand(TIMES)))
     times = 3 + np.arange(180) / 60
-    write_glb(motion_of(joints, times), tmp_path / "a.glb")
+    write_glb(animate(motion_of(joints, times)), tmp_path / "a.glb")
     read = run_node("read_glb.mjs", f"three@{THREE}", tmp_path / "a.glb")
     np.testing.assert_allclose(read["times"], times - 3, atol=1e-5)
     places = np.array(read["places"])
@@ -40,7 +41,7 @@ def test_three_js_finds_all_joints_within_a_millimetre_at_the_times_of_the_video
 
 def test_the_skin_goes_where_the_joints_go(tmp_path):
     joints = somersault(TIMES, 1)[30:]  # upside down, off the ground, away from the origin
-    write_glb(motion_of(joints, TIMES[30:]), tmp_path / "a.glb")
+    write_glb(animate(motion_of(joints, TIMES[30:])), tmp_path / "a.glb")
     read = run_node("read_glb.mjs", f"three@{THREE}", tmp_path / "a.glb")
     low, high = np.array(read["reach"])
     first = np.array(read["places"])[0]
@@ -50,7 +51,7 @@ def test_the_skin_goes_where_the_joints_go(tmp_path):
 
 
 def test_trimesh_finds_a_person_in_t_pose_on_the_ground_that_faces_z(tmp_path):
-    write_glb(motion_of(t_pose(), TIMES[:5]), tmp_path / "a.glb")
+    write_glb(animate(motion_of(t_pose(), TIMES[:5])), tmp_path / "a.glb")
     low, high = trimesh.load_scene(tmp_path / "a.glb").bounds
     assert low[1] == pytest.approx(0, abs=0.05)
     assert 1.4 < high[1] < 1.8
@@ -70,12 +71,12 @@ def test_limbs_lie_along_their_bones_on_their_side():
 
 
 def test_another_rate_gives_that_many_key_frames(tmp_path):
-    write_glb(motion_of(dance(TIMES), TIMES), tmp_path / "a.glb", fps=24)
+    write_glb(animate(motion_of(dance(TIMES), TIMES), fps=24), tmp_path / "a.glb")
     read = run_node("read_glb.mjs", f"three@{THREE}", tmp_path / "a.glb")
     np.testing.assert_allclose(np.diff(read["times"]), 1 / 24, atol=1e-5)
 
 
 def test_nobody_is_said_and_leaves_no_file(tmp_path):
-    with pytest.raises(MocapError, match=r"a\.mp4 shows nobody"):
-        write_glb(motion_of(np.full((4, 19, 3), np.nan), TIMES[:4]), tmp_path / "a.glb")
+    with pytest.raises(MocapError, match=r"a\.mp4: no frame has a person"):
+        write_glb(animate(motion_of(np.full((4, 19, 3), np.nan), TIMES[:4])), tmp_path / "a.glb")
     assert not list(tmp_path.iterdir())

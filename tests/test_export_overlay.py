@@ -11,17 +11,18 @@ from person import standing
 
 from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.errors import MocapError
-from mocap_cli.export.views.figure import CONTACT_COLOUR, LEFT, RIGHT, Figure, draw_figure
+from mocap_cli.export.views.figure import CONTACT_COLOUR, SIDE_COLOURS, Figure, draw_figure
 from mocap_cli.export.views.overlay import (
     OverlayOptions,
     _draw_trail,
-    project_joints,
     write_overlay,
 )
 from mocap_cli.export.views.panel import Panel
+from mocap_cli.export.views.projection import project_joints
 from mocap_cli.video.reader import open_video, probe
 
 GREY = 90
+LEFT, RIGHT = SIDE_COLOURS["left"], SIDE_COLOURS["right"]
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +115,7 @@ def test_the_3d_joints_fall_on_the_keypoints_that_show_them(motion):
 
 def test_the_overlay_has_the_tracked_span_with_its_times_and_sound(motion, video, tmp_path):
     done: list[int] = []
-    write_overlay(motion, video, tmp_path / "b.mp4", done.append)
+    write_overlay(motion, video, tmp_path / "b.mp4", on_frame=done.append)
     with open_video(tmp_path / "b.mp4") as overlay:
         times = [frame.time for frame in overlay]
     assert done == list(range(1, 22))
@@ -142,7 +143,7 @@ def test_another_video_than_the_motions_own_is_refused(motion, tmp_path):
 
 def test_beside_the_video_is_the_panel_and_the_video_is_as_without_it(motion, video, tmp_path):
     write_overlay(motion, video, tmp_path / "b.mp4")
-    write_overlay(motion, video, tmp_path / "c.mp4", extras=OverlayOptions(panel=True))
+    write_overlay(motion, video, tmp_path / "c.mp4", options=OverlayOptions(panel=True))
     with open_video(tmp_path / "b.mp4") as plain, open_video(tmp_path / "c.mp4") as wide:
         pairs = list(zip(plain, wide, strict=True))
     for one, other in pairs:
@@ -208,6 +209,6 @@ def test_the_smallest_pictures_take_all_extras(tmp_path, size):
     info = probe(film(tmp_path / "b.mp4", range(2), size=size, pix_fmt="yuv444p"))
     motion = standing(info, np.arange(2) / 30)
     extras = OverlayOptions(trail=True, panel=True)
-    write_overlay(motion, info.path, tmp_path / "c.mp4", extras=extras)
+    write_overlay(motion, info.path, tmp_path / "c.mp4", options=extras)
     with open_video(tmp_path / "c.mp4") as video:
         assert len(list(video)) == 2

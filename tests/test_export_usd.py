@@ -8,6 +8,7 @@ from test_export_glb import NODE_OF
 
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.errors import MocapError
+from mocap_cli.export.formats.animation import animate
 from mocap_cli.export.formats.usd import write_usd
 
 TIMES = np.arange(30) / 30
@@ -31,7 +32,7 @@ def places(query: UsdSkel.SkeletonQuery, frames: int) -> dict[str, np.ndarray]:
 
 def test_all_joints_are_found_within_a_millimetre_at_the_rate_of_the_video(tmp_path):
     joints = np.concatenate((somersault(TIMES), dance(TIMES), handstand(TIMES)))
-    write_usd(motion_of(joints, 2 + np.arange(90) / 30), tmp_path / "a.usda")
+    write_usd(animate(motion_of(joints, 2 + np.arange(90) / 30)), tmp_path / "a.usda")
     stage, query = opened(tmp_path / "a.usda")
     assert (stage.GetStartTimeCode(), stage.GetEndTimeCode()) == (0, 89)
     assert stage.GetTimeCodesPerSecond() == pytest.approx(30)
@@ -45,7 +46,7 @@ def test_all_joints_are_found_within_a_millimetre_at_the_rate_of_the_video(tmp_p
 
 def test_the_skin_stands_on_the_ground_in_t_pose_and_goes_where_the_joints_go(tmp_path):
     joints = somersault(TIMES, 1)
-    write_usd(motion_of(joints, TIMES), tmp_path / "a.usda")
+    write_usd(animate(motion_of(joints, TIMES)), tmp_path / "a.usda")
     stage, query = opened(tmp_path / "a.usda")
     rest = np.concatenate([_points(stage, side) for side in ("Left", "Right", "Middle")])
     assert rest[:, 1].min() == pytest.approx(0, abs=0.05)
@@ -73,13 +74,13 @@ def _skinned(stage: Usd.Stage, query: UsdSkel.SkeletonQuery, side: str, t: int) 
 
 
 def test_colons_of_mixamo_are_left_out_of_paths(tmp_path):
-    write_usd(motion_of(t_pose(), TIMES[:5]), tmp_path / "a.usda", rig="mixamo", fps=24)
+    write_usd(animate(motion_of(t_pose(), TIMES[:5]), fps=24), tmp_path / "a.usda", rig="mixamo")
     stage, query = opened(tmp_path / "a.usda")
     assert query.GetJointOrder()[1] == "mixamorig_Hips/mixamorig_Spine"
     assert stage.GetTimeCodesPerSecond() == 24
 
 
 def test_nobody_is_said_and_leaves_no_file(tmp_path):
-    with pytest.raises(MocapError, match=r"a\.mp4 shows nobody"):
-        write_usd(motion_of(np.full((4, 19, 3), np.nan), TIMES[:4]), tmp_path / "a.usda")
+    with pytest.raises(MocapError, match=r"a\.mp4: no frame has a person"):
+        write_usd(animate(motion_of(np.full((4, 19, 3), np.nan), TIMES[:4])), tmp_path / "a.usda")
     assert not list(tmp_path.iterdir())

@@ -85,7 +85,7 @@ def test_chosen_frames_of_a_motion_can_be_written_and_read(tmp_path):
     [
         ("{", "not JSON"),
         ("[]", "not a motion"),
-        ('{"mocap": 2}', "says 2"),
+        ('{"mocap": 2}', "is 2"),
         ('{"mocap": 1}', "damaged"),
     ],
 )

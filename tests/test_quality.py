@@ -121,12 +121,12 @@ def test_gaps_and_fillings_are_counted():
     [
         (
             lambda j: np.where(np.arange(90)[:, None, None] < 60, np.nan, j),
-            "coverage: 33 %, wanted at least 70 %",
+            "coverage: 33 %, should be at least 70 %",
         ),
         (lambda j: wobbling(j, size=0.03), "jitter: 3"),
         (
             lambda j: j + TIMES[:, None, None] * (1.0, 0, 0),
-            "foot slide: 100 cm/s, wanted at most 15 cm/s",
+            "foot slide: 100 cm/s, should be at most 15 cm/s",
         ),
         (lambda j: j - np.array((0, 0.1, 0)), "below floor: 100 mm"),
         (lambda j: j * np.linspace(1, 1.5, 90)[:, None, None], "bone drift: "),
@@ -135,7 +135,7 @@ def test_gaps_and_fillings_are_counted():
 def test_every_fault_is_one_line_with_the_number_and_the_limit(broken, says):
     found = quality_faults(measure_quality(motion_of(broken(gliding(0)), TIMES, contacts=STANDING)))
     (line,) = [line for line in found if says in line]
-    assert "wanted" in line
+    assert "should be" in line
     assert "\n" not in line
 
 

@@ -11,18 +11,18 @@ from poses import dance, motion_of, somersault, t_pose, wobbling
 
 from mocap_cli.errors import MocapError
 from mocap_cli.export.views.canvas import _PAPER, Canvas, text_width, truncate_text
-from mocap_cli.export.views.figure import LEFT, RIGHT
+from mocap_cli.export.views.figure import SIDE_COLOURS
 from mocap_cli.export.views.key_poses import (
-    FROM_CAMERA,
-    FROM_SIDE,
     crop_key_poses,
     draw_key_poses,
     key_frames,
 )
 from mocap_cli.export.views.motion_report import _WIDTH, write_report
 from mocap_cli.export.views.plots import _ticks
+from mocap_cli.export.views.projection import OrthographicView
 from mocap_cli.video.reader import probe
 
+LEFT, RIGHT = SIDE_COLOURS["left"], SIDE_COLOURS["right"]
 TIMES = np.arange(90) / 30
 
 
@@ -59,11 +59,11 @@ def test_a_drawn_figure_is_upright_has_its_left_where_the_camera_sees_it_and_sta
     joints = t_pose(1)
     joints[..., 1] -= joints[..., 1].min()
     motion = motion_of(joints, TIMES[:1])
-    (front,) = draw_key_poses(motion, [0], FROM_CAMERA, (300, 230))
+    (front,) = draw_key_poses(motion, [0], OrthographicView.CAMERA, (300, 230))
     left, right = near(front, LEFT), near(front, RIGHT)
     assert left[:, 1].mean() > 150 > right[:, 1].mean()
     assert left[:, 0].min() < 115 < left[:, 0].max()  # a foot below, a hand above
-    (side,) = draw_key_poses(motion, [0], FROM_SIDE, (300, 230))
+    (side,) = draw_key_poses(motion, [0], OrthographicView.SIDE, (300, 230))
     toe = near(side, LEFT)
     lowest = toe[toe[:, 0] > toe[:, 0].max() - 3]
     # Seen from the camera's right, somebody who faces the camera looks to the left.

@@ -8,9 +8,9 @@ from poses import dance, motion_of, t_pose
 from readers import READERS, THREE, run_node
 
 from mocap_cli.body.rig import fit_rig
+from mocap_cli.export.formats.animation import animate, with_joint_names
 from mocap_cli.export.formats.bvh import write_bvh
 from mocap_cli.export.formats.glb import write_glb
-from mocap_cli.export.rigs import with_joint_names
 
 TIMES = np.arange(10) / 30
 MIXAMO = (
@@ -34,8 +34,8 @@ def test_joints_have_the_names_of_the_characters_they_are_meant_for():
 @pytest.mark.parametrize("names", ["mixamo", "rokoko"])
 def test_names_change_nothing_else_in_a_bvh(tmp_path, names):
     motion = motion_of(dance(TIMES), TIMES)
-    write_bvh(motion, tmp_path / "a.bvh")
-    write_bvh(motion, tmp_path / "b.bvh", rig=names)
+    write_bvh(animate(motion), tmp_path / "a.bvh")
+    write_bvh(animate(motion), tmp_path / "b.bvh", rig=names)
     ours, theirs = (READERS["pybvh"](tmp_path / f"{name}.bvh") for name in "ab")
     rig = fit_rig(motion.joints.astype(float))
     for name, other in zip(rig.names, with_joint_names(rig, names).names, strict=True):
@@ -46,8 +46,8 @@ def test_names_change_nothing_else_in_a_bvh(tmp_path, names):
 @pytest.mark.parametrize("names", ["mixamo", "rokoko"])
 def test_names_change_nothing_else_in_a_glb(tmp_path, names):
     motion = motion_of(dance(TIMES), TIMES)
-    write_glb(motion, tmp_path / "a.glb")
-    write_glb(motion, tmp_path / "b.glb", rig=names)
+    write_glb(animate(motion), tmp_path / "a.glb")
+    write_glb(animate(motion), tmp_path / "b.glb", rig=names)
     ours, theirs = (
         run_node("read_glb.mjs", f"three@{THREE}", tmp_path / f"{name}.glb") for name in "ab"
     )

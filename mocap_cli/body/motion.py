@@ -1,4 +1,4 @@
-"""Motion, the one result type, and its JSON: what the tracker makes and every exporter takes."""
+"""Motion: the result of tracking, input of all exports, and its JSON."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,31 +9,34 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from mocap_cli.body.skeleton import KEYPOINTS, Skeleton
+from mocap_cli.body.skeleton import BODY, KEYPOINTS, Skeleton
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import write_atomically
+from mocap_cli.io.json_fields import JsonObject, short_repr
 from mocap_cli.progress import Progress, count_stage, no_progress
 from mocap_cli.types import Float32, Float64
 
 _FORMAT = 1
-_WANTED = "give a file that `mocap track` of this version wrote"
+_MAX_NAME = 765  # bytes of a file name: 255, each of which may have become U+FFFD
+_SHORTEST = 1e-6  # seconds from frame to frame
+_LARGEST = 1e6  # seconds, metres, pixels: a larger number in a file is damage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """The video that a motion was read from."""
+    """The video that a motion was tracked in."""
 
     file: str  # its name, without folders
     fps: float  # mean rate over the tracked span
     width: int  # pixels as displayed, after the rotation flag
     height: int
     frames: int
-    rotation: int  # degrees counter-clockwise that a player turns the stored picture
+    rotation: int  # degrees counter-clockwise that a player rotates the stored image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Camera:
-    """How each frame saw the world: a pinhole looking along its own -Z with Y up."""
+    """The camera of each frame: a pinhole looking along its own -Z with Y up."""
 
     focal_pixels: float
     centre: tuple[float, float]  # principal point, displayed pixels
@@ -42,10 +45,10 @@ class Camera:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Motion:
-    """A person's joints over time, with what is known about how sure they are.
+    """A person's joints over time, with their uncertainty and what they were computed from.
 
-    Frames where nobody was found hold NaN in `joints`, `sigma` and `keypoints`; frames whose
-    joints were filled in from their neighbours hold numbers and `seen` is False.
+    Frames without a person hold NaN in `joints`, `sigma` and `xy`; frames whose joints were
+    interpolated from their neighbours hold numbers, and `detected` is False.
     """
 
     source: Source
@@ -54,12 +57,12 @@ class Motion:
     times: Float64  # (T,) seconds, strictly rising
     joints: Float32  # (T, J, 3) metres, right-handed, Y up
     sigma: Float32  # (T, J) metres: 70 % of errors are expected within it
-    detected: NDArray[np.bool_]  # (T,) the 2D network saw the person in this frame
-    contacts: Float32  # (T, 2) how likely the left and the right foot is planted, 0..1
+    detected: NDArray[np.bool_]  # (T,) the 2D networks detected the person in this frame
+    contacts: Float32  # (T, 2) probability that the left and the right foot is planted
     xy: Float32  # (T, K, 2) displayed pixels, Y down
     score: Float32  # (T, K) 0..1
     camera: Camera
-    model: Mapping[str, str] = field(default_factory=dict)  # what made it: names and hashes
+    model: Mapping[str, str] = field(default_factory=dict)  # the networks: names and hashes
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -82,11 +85,11 @@ class Motion:
 
     @property
     def tracked(self) -> NDArray[np.bool_]:
-        """(T,) frames that have joints, seen or filled."""
+        """(T,) frames that have joints, detected or interpolated."""
         return np.asarray(np.isfinite(self.joints).all(axis=(1, 2)))
 
     def frames(self, chosen: slice) -> "Motion":
-        """The same motion, only those frames."""
+        """Only these frames of the motion."""
         pose = self.camera.world_from_camera[chosen]
         return replace(
             self,
@@ -147,9 +150,8 @@ class Motion:
         options = registry.WriteOptions(
             video=video, link_video=link_video, overlay=OverlayOptions(trail=trail, panel=panel),
             units=units, rig=rig, fps=fps,
-            on_frame=count_stage(progress, f"writing {path.name}", frames),
         )  # fmt: skip
-        registry.write(self, path, options)
+        registry.write(self, path, options, count_stage(progress, f"writing {path.name}", frames))
         return path
 
     def edit(
@@ -198,7 +200,7 @@ class Motion:
 def write_motion(motion: Motion, path: Path, quality: Mapping[str, Any] | None = None) -> None:
     """Write the JSON of docs/formats.md; reading it back gives the same numbers.
 
-    `quality` is what was measured of it, for those who read the file: it follows from the rest.
+    `quality` is for readers of the file; it is computed from the rest.
     """
     document = {
         "mocap": _FORMAT,
@@ -222,14 +224,14 @@ def write_motion(motion: Motion, path: Path, quality: Mapping[str, Any] | None =
 
 
 def _contiguous(value: Any) -> Any:
-    """What orjson asks for when an array is a strided view: the same numbers in order."""
+    """The copy of a strided array, which orjson cannot write itself."""
     if isinstance(value, np.ndarray):
         return np.ascontiguousarray(value)
     raise TypeError(f"cannot write {type(value).__name__}")
 
 
 def read_motion(path: str | Path) -> Motion:
-    """Read a JSON file of `mocap track` or `Motion.save`."""
+    """Read what `write_motion` wrote; anything else is an error that names the file and the key."""
     path = Path(path)
     try:
         document = orjson.loads(path.read_bytes())
@@ -239,51 +241,78 @@ def read_motion(path: str | Path) -> Motion:
         raise MocapError(
             f"{path} is not JSON: {error}", "give a file that `mocap track` wrote"
         ) from error
-    if not isinstance(document, dict) or document.get("mocap") != _FORMAT:
-        found = document.get("mocap") if isinstance(document, dict) else None
-        told = 'it has no "mocap"' if found is None else f'its "mocap" says {found!r}'
-        raise MocapError(f"{path} is not a motion of format {_FORMAT} ({told})", _WANTED)
-    try:
-        return _motion(document)
-    except (KeyError, TypeError, ValueError) as error:
-        fault = f"{error} is missing" if isinstance(error, KeyError) else error
+    version = document.get("mocap") if isinstance(document, dict) else None
+    if version != _FORMAT:
+        reason = 'it has no "mocap"' if version is None else f'its "mocap" is {short_repr(version)}'
         raise MocapError(
-            f"{path} is damaged: {fault}",
-            "track the video again, or mend the file by docs/formats.md",
+            f"{path} is not a motion of format {_FORMAT} ({reason})",
+            "give a file that `mocap track` of this version wrote",
+        )
+    try:
+        return _motion(JsonObject(document))
+    except ValueError as error:
+        raise MocapError(
+            f"{path} is damaged: {error}",
+            "track the video again, or correct the file; docs/formats.md describes its keys",
         ) from error
 
 
-def _motion(document: dict[str, Any]) -> Motion:
-    seen, camera = document["keypoints"], document["camera"]
-    if tuple(seen["names"]) != KEYPOINTS:
-        raise ValueError("keypoints.names are not the ones of this version")
+def _motion(document: JsonObject) -> Motion:
+    """The motion of a document, each value checked."""
+    skeleton, keypoints = document.child("skeleton"), document.child("keypoints")
+    names = skeleton.texts("names")
+    parents = skeleton.numbers("parents", (len(names),), -1, len(names), null=False)
+    if (names, tuple(parents.tolist())) != (BODY.names, BODY.parents):
+        raise ValueError("skeleton is not that of this version")
+    if keypoints.texts("names") != KEYPOINTS:
+        raise ValueError("keypoints.names are not those of this version")
+    if document.text("units") != "metres":
+        raise ValueError(f"units is {short_repr(document.text('units'))}, not 'metres'")
+    times = document.numbers("times", (None,), -_LARGEST, _LARGEST, null=False)
+    if (np.diff(times) < _SHORTEST).any():
+        raise ValueError(f"times do not rise by at least {_SHORTEST:g} s from frame to frame")
+    T, J, K = len(times), len(BODY), len(KEYPOINTS)
     return Motion(
-        source=Source(**document["source"]),
-        skeleton=Skeleton(
-            tuple(document["skeleton"]["names"]), tuple(document["skeleton"]["parents"])
-        ),
-        space=document["space"],
-        times=np.array(document["times"], np.float64),
-        joints=_singles(document["joints"], "joints"),
-        sigma=_singles(document["sigma"], "sigma"),
-        detected=np.array(document["seen"], np.bool_),
-        contacts=_singles(document["contacts"], "contacts"),
-        xy=_singles(seen["xy"], "keypoints.xy"),
-        score=_singles(seen["score"], "keypoints.score"),
-        camera=Camera(
-            focal_pixels=camera["focal_pixels"],
-            centre=(camera["centre"][0], camera["centre"][1]),
-            world_from_camera=_singles(camera["world_from_camera"], "world_from_camera"),
-        ),
-        model=dict(document["model"]),
-        warnings=tuple(document["warnings"]),
+        source=_source(document.child("source")),
+        skeleton=BODY,
+        space=_space(document.text("space")),
+        times=times,
+        joints=document.numbers("joints", (T, J, 3), -_LARGEST, _LARGEST).astype(np.float32),
+        sigma=document.numbers("sigma", (T, J), 0, _LARGEST).astype(np.float32),
+        detected=document.flags("seen", T),
+        contacts=document.numbers("contacts", (T, 2), 0, _LARGEST).astype(np.float32),
+        xy=keypoints.numbers("xy", (T, K, 2), -_LARGEST, _LARGEST).astype(np.float32),
+        score=keypoints.numbers("score", (T, K), 0, _LARGEST).astype(np.float32),
+        camera=_camera(document.child("camera"), T),
+        model={key: document.child("model").text(key) for key in document.child("model").values},
+        warnings=document.texts("warnings"),
     )
 
 
-def _singles(values: Any, name: str) -> Float32:
-    """Single precision; a number beyond it is a ValueError, not infinitely far away."""
-    with np.errstate(over="ignore"):
-        numbers = np.array(values, np.float32)
-    if np.isinf(numbers).any():
-        raise ValueError(f"{name} holds a number that is too large")
-    return numbers
+def _source(fields: JsonObject) -> Source:
+    return Source(
+        file=fields.text("file", max_bytes=_MAX_NAME),
+        fps=fields.number("fps", 1e-6, _LARGEST),
+        width=fields.number("width", 1, 100_000, int),
+        height=fields.number("height", 1, 100_000, int),
+        frames=fields.number("frames", 1, 1_000_000_000, int),
+        rotation=fields.number("rotation", -360, 360, int),
+    )
+
+
+def _space(text: str) -> Literal["world", "camera"]:
+    if text == "world":
+        return "world"
+    if text == "camera":
+        return "camera"
+    raise ValueError(f"space is {short_repr(text)}, not 'world' or 'camera'")
+
+
+def _camera(fields: JsonObject, frames: int) -> Camera:
+    x, y = fields.numbers("centre", (2,), -_LARGEST, _LARGEST, null=False).tolist()
+    pose = fields.numbers("world_from_camera", (frames, 3, 4), -_LARGEST, _LARGEST)
+    return Camera(
+        focal_pixels=fields.number("focal_pixels", 1e-3, _LARGEST),
+        centre=(x, y),
+        world_from_camera=pose.astype(np.float32),
+    )

@@ -16,11 +16,11 @@ from mocap_cli.export.edits import Edits, apply_edits
 from mocap_cli.export.quality import measure_quality, quality_faults
 from mocap_cli.export.registry import (
     FORMATS,
+    MotionWriter,
     WriteOptions,
     check_output,
     format_of,
     suffix_of,
-    write,
 )
 from mocap_cli.export.swap_video import SwapResult
 from mocap_cli.io.atomic import identity
@@ -69,10 +69,11 @@ class MotionExport:
                     _check_quality(judged, job.source)
                 motion = apply_edits(original, self.edits) if self.edits.in_place else judged
                 files = OutputFiles.plan(job.outputs, no_overwrite=self.no_overwrite)
+                options = replace(self.options, video=video, fps=self.edits.fps)
+                writer = MotionWriter(motion, options)
                 for path in job.outputs:
                     count = count_stage(progress, f"writing {path.name}", len(motion.times))
-                    options = replace(self.options, video=video, fps=self.edits.fps)
-                    write(motion, path, options.with_progress(count))
+                    writer.write(path, count)
             display.report(export_report(judged, job.source, files, self.options.units))
             if video is None and not self.edits.mirror and _shows_video(job):
                 display.note(f"  without {_video_name(motion)}: give it with --video")

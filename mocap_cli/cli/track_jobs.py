@@ -9,7 +9,14 @@ from mocap_cli.body.motion import Motion
 from mocap_cli.cli.display import Display
 from mocap_cli.cli.jobs import Job, OutputRequest, plan_jobs, run_jobs
 from mocap_cli.cli.report import OutputFiles, track_report
-from mocap_cli.export.registry import DEFAULT_SUFFIXES, FORMATS, check_output
+from mocap_cli.export.registry import (
+    DEFAULT_SUFFIXES,
+    FORMATS,
+    MotionWriter,
+    WriteOptions,
+    check_output,
+)
+from mocap_cli.progress import count_stage
 from mocap_cli.video.probe import probe
 
 
@@ -40,8 +47,10 @@ def track_videos(
             began = time.perf_counter()
             motion = track(job.source, progress=progress)
             seconds = time.perf_counter() - began
+            writer = MotionWriter(motion, WriteOptions(video=job.source, units=units, fps=fps))
             for path in job.outputs:
-                motion.save(path, video=job.source, units=units, fps=fps, progress=progress)
+                count = count_stage(progress, f"writing {path.name}", len(motion.times))
+                writer.write(path, count)
         display.report(track_report(motion, job.source, files, units, seconds))
 
     run_jobs(jobs, check, do, display, "videos")

@@ -1,7 +1,4 @@
-"""Quality: what a motion is worth, in numbers, and the reasons not to use it.
-
-Nothing here knows the truth: these are the faults that a result shows by itself.
-"""
+"""Quality: measures of a motion that need no ground truth, and the limits for use unreviewed."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -11,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli.body.motion import Motion
-from mocap_cli.body.resample import uniform_times
+from mocap_cli.body.resample import is_uniform
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.tracking.frame_runs import true_runs
 from mocap_cli.tracking.summary import UNCERTAIN, UncertainSpan, summarise
 from mocap_cli.types import Float64
 
-PLANTED = 0.5  # contacts above it are feet that stand
-_STANCE_SECONDS = 0.1  # seconds over which a planted foot is watched
-_MIN_INTERVAL = 1 / 60  # seconds: frames nearer to each other have been smoothed as one
-_LOWER_FLOOR = 0.2  # metres below the floor at which a foot stands on something lower
+PLANTED = 0.5  # contact probability from which a foot counts as planted
+_STANCE_SECONDS = 0.1  # over which the slide of a planted foot is measured
+_MIN_INTERVAL = 1 / 60  # seconds; closer frames were smoothed together
+_LOWER_FLOOR = 0.2  # metres; a foot deeper than this stands on a lower floor
 _MEDIAN_OF_CHI2 = 2.366  # of three squared standard normals
 _FEET = tuple(
     (BODY.index(f"{side}_ankle"), BODY.index(f"{side}_toe")) for side in ("left", "right")
@@ -29,30 +26,30 @@ _FEET = tuple(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
-    """The faults of one motion; None where nothing tells."""
+    """Quality measures of one motion; None where unknown."""
 
     frames: int
     seconds: float
     fps: float
-    even: bool  # the frames have a steady beat
-    longest_step: float  # seconds from one frame to the next, at most
+    even: bool  # the frames have a constant rate
+    longest_step: float  # longest interval between frames in seconds
     coverage: float  # share of the frames that have joints
-    filled: float  # share of the frames whose joints were filled in from their neighbours
-    longest_gap: float  # seconds in which nobody was seen between two sightings, at most
+    filled: float  # share of the frames whose joints were interpolated
+    longest_gap: float  # seconds between two consecutive detections, at most
     unsure: float  # share of the tracked time in which half of the joints may be 10 cm off
-    doubtful: tuple[UncertainSpan, ...]  # where to look, longest first
+    doubtful: tuple[UncertainSpan, ...]  # to review, longest first
     jitter: float | None  # metres: noise of a joint's coordinates from frame to frame
-    foot_slide: float | None  # metres per second of feet that are said to stand
-    bone_drift: float | None  # metres by which the least constant bone changes its length
-    below_floor: float | None  # metres below 0 that planted feet reach
+    foot_slide: float | None  # metres per second of planted feet
+    bone_drift: float | None  # metres; range of the length of the least constant bone
+    below_floor: float | None  # metres; depth of planted feet below 0
 
     def block(self) -> dict[str, Any]:
-        """The same as plain data, for the JSON."""
+        """The measures as plain data for the JSON."""
         return asdict(self)
 
 
 def measure_quality(motion: Motion) -> Quality:
-    """Find what can be found without knowing the truth."""
+    """Measure a motion."""
     summary = summarise(motion)
     joints, times = motion.joints.astype(np.float64), motion.times
     unsure = sum(
@@ -64,7 +61,7 @@ def measure_quality(motion: Motion) -> Quality:
         frames=summary.frames,
         seconds=summary.seconds,
         fps=summary.fps,
-        even=len(times) < 3 or len(uniform_times(times, None)[0]) == len(times),
+        even=is_uniform(times),
         longest_step=float(np.diff(times).max(initial=0.0)),
         coverage=summary.coverage,
         filled=summary.filled / summary.frames,
@@ -79,18 +76,18 @@ def measure_quality(motion: Motion) -> Quality:
 
 
 def _longest_gap(motion: Motion) -> float:
-    """Seconds of the longest stretch between two frames in which the person was seen."""
-    seen = np.flatnonzero(motion.detected & motion.tracked)
-    apart = np.flatnonzero(np.diff(seen) > 1)
-    gaps = motion.times[seen[apart + 1]] - motion.times[seen[apart]]
+    """Longest time between two consecutive frames in which the person was detected, in seconds."""
+    detected = np.flatnonzero(motion.detected & motion.tracked)
+    before = np.flatnonzero(np.diff(detected) > 1)
+    gaps = motion.times[detected[before + 1]] - motion.times[detected[before]]
     return float(gaps.max(initial=0.0))
 
 
 def _jitter(joints: Float64, times: Float64) -> float | None:
-    """Standard deviation of the noise in a coordinate (T, J, 3), by the calmer half of the frames.
+    """Standard deviation of the noise in a coordinate (T, J, 3), in the calmer half of the frames.
 
-    Four points in a row are weighted so that any parabola cancels: what is left is noise. Speed
-    and steady acceleration do not count, and the median leaves out kicks.
+    Four consecutive points are weighted so that any parabola cancels and only noise remains: speed
+    and constant acceleration do not count. The median leaves out fast movements.
     """
     beat = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     stride = max(1, round(_MIN_INTERVAL / beat)) if beat else 1
@@ -110,11 +107,11 @@ def _jitter(joints: Float64, times: Float64) -> float | None:
 
 
 def _foot_slide(joints: Float64, contacts: NDArray[np.float32], times: Float64) -> float | None:
-    """Mean speed along the floor of planted feet, of their ankle or ball, whichever rests more.
+    """Mean speed along the floor of planted feet, of the ankle or the ball, whichever moves less.
 
-    Seen over a tenth of a second, so that noise is no speed.
+    Measured over a tenth of a second, so that noise does not count as speed.
     """
-    way = lasted = 0.0
+    distance = duration = 0.0
     for side, pair in enumerate(_FEET):
         planted = (contacts[:, side] > PLANTED) & np.isfinite(joints).all(axis=(1, 2))
         for run in true_runs(planted):
@@ -122,13 +119,13 @@ def _foot_slide(joints: Float64, contacts: NDArray[np.float32], times: Float64) 
             later = np.searchsorted(clock, clock + _STANCE_SECONDS - 1e-6)
             there = later < len(clock)
             moved = foot[later[there]] - foot[there]
-            way += float(np.linalg.norm(moved, axis=-1).min(axis=-1).sum())
-            lasted += float((clock[later[there]] - clock[there]).sum())
-    return way / lasted if lasted > 0 else None
+            distance += float(np.linalg.norm(moved, axis=-1).min(axis=-1).sum())
+            duration += float((clock[later[there]] - clock[there]).sum())
+    return distance / duration if duration > 0 else None
 
 
 def _bone_drift(joints: Float64) -> float | None:
-    """By how much the least constant bone changes: between its shortest and longest, less 5 %."""
+    """Range of the length of the least constant bone, without the outer 5 %."""
     joints = joints[np.isfinite(joints).all(axis=(1, 2))]
     if not len(joints):
         return None
@@ -139,7 +136,7 @@ def _bone_drift(joints: Float64) -> float | None:
 
 
 def _below_floor(joints: Float64, contacts: NDArray[np.float32]) -> float | None:
-    """How deep planted feet sink, less the worst 5 %; what is far below stands on a lower floor."""
+    """Depth of planted feet below 0, without the worst 5 % and those on a lower floor."""
     depths = []
     for side, pair in enumerate(_FEET):
         planted = (contacts[:, side] > PLANTED) & np.isfinite(joints).all(axis=(1, 2))
@@ -151,25 +148,25 @@ def _below_floor(joints: Float64, contacts: NDArray[np.float32]) -> float | None
 
 @dataclass(frozen=True, slots=True)
 class _Limit:
-    """How good one number must be for a result to be used unseen."""
+    """The bound of one measure for use without review."""
 
-    name: str  # of the number in Quality
+    name: str  # of the field in Quality
     label: str
-    format_value: Callable[[float], str]  # the number as a person reads it
+    format_value: Callable[[float], str]  # with its unit
     bound: float
-    at_least: bool = False  # the bound is a floor, not a ceiling
+    at_least: bool = False  # else at most
 
     def passes(self, value: float | None) -> bool:
-        """Whether the number is good enough; what is not known is no fault."""
+        """Whether the value is within the bound; an unknown value is."""
         if value is None:
             return True
         return value >= self.bound if self.at_least else value <= self.bound
 
     def reason(self, value: float) -> str:
-        """Why the result is unfit."""
-        most = "at least" if self.at_least else "at most"
-        bound = self.format_value(self.bound)
-        return f"{self.label}: {self.format_value(value)}, wanted {most} {bound}"
+        """The fault in one line."""
+        relation = "at least" if self.at_least else "at most"
+        value_text, bound_text = self.format_value(value), self.format_value(self.bound)
+        return f"{self.label}: {value_text}, should be {relation} {bound_text}"
 
 
 def _share(value: float) -> str:
@@ -190,11 +187,11 @@ _LIMITS = (
     _Limit("bone_drift", "bone drift", _millimetres, 0.030),
     _Limit("below_floor", "below floor", _millimetres, 0.050),
 )
-"""What `mocap export --check` asks for; docs/formats.md says why."""
+"""The limits of `mocap export --check`; docs/formats.md explains them."""
 
 
 def quality_readings(quality: Quality) -> list[tuple[str, str, bool]]:
-    """(label, the number as a person reads it, whether it is good enough) of all limits."""
+    """(label, value with its unit, whether it is within its limit) of all measures with a limit."""
     made = []
     for limit in _LIMITS:
         value = getattr(quality, limit.name)
@@ -205,6 +202,6 @@ def quality_readings(quality: Quality) -> list[tuple[str, str, bool]]:
 
 
 def quality_faults(quality: Quality) -> tuple[str, ...]:
-    """One line for every reason not to use the result without looking; none when it is fit."""
+    """One line for each limit that the motion exceeds."""
     found = [(limit, getattr(quality, limit.name)) for limit in _LIMITS]
     return tuple(limit.reason(value) for limit, value in found if not limit.passes(value))

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from mocap_cli.export.appearance_model import open_appearance_model
-from mocap_cli.export.appearance_swap import Span, read_appearance, write_swap
+from mocap_cli.export.appearance_swap import read_appearance, write_swap
 from mocap_cli.export.registry import check_output
 from mocap_cli.learning.data.decoding import open_or_make_background
 from mocap_cli.progress import Progress, count_stage, no_progress
@@ -32,8 +32,9 @@ def swap_video(
     appearance: Path,
     output: Path,
     model: Path,
-    span: Span,
     *,
+    start: float = 0.0,
+    end: float | None = None,
     panel: bool = False,
     progress: Progress = no_progress,
 ) -> SwapResult:
@@ -42,7 +43,7 @@ def swap_video(
     drawing = open_appearance_model(model)
     inputs = {"video": video, "video with the appearance": appearance}
     check_output(output, inputs, motion.frames or 0)
-    with open_video(video, span.start, span.end) as frames:
+    with open_video(video, start, end) as frames:
         next(iter(frames))  # a span without a frame is an error, before the long work
     with _one_thread():
         count = count_stage(progress, f"appearance of {appearance.name}", worn.frames)
@@ -50,7 +51,9 @@ def swap_video(
         count = count_stage(progress, "background", motion.frames)
         plates = open_or_make_background(video, "auto", count)
         count = count_stage(progress, f"writing {output.name}", motion.frames)
-        done = write_swap(drawing, video, plates, look, output, span, panel=panel, on_frame=count)
+        done = write_swap(
+            drawing, video, plates, look, output, start=start, end=end, panel=panel, on_frame=count
+        )
     unknown = [v.name for v in (video, appearance) if drawing.clips and v.name not in drawing.clips]
     return SwapResult(
         path=output,

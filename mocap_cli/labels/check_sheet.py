@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.errors import MocapError
 from mocap_cli.export.views.canvas import DIM, Canvas, Colour, truncate_text
-from mocap_cli.export.views.figure import LEFT, RIGHT, Figure, draw_figure, limb_colour
+from mocap_cli.export.views.figure import SIDE_COLOURS, Figure, draw_figure, limb_side
 from mocap_cli.io.atomic import write_atomically
 from mocap_cli.labels.alignment.corrections import align_labels
 from mocap_cli.labels.alignment.projection import (
@@ -143,7 +143,9 @@ def _draw_heading(
     error = _median_error(overlay)
     far = "" if np.isnan(error) else f"; {error:.2f} body sizes off the keypoints (dots)"
     sheet.text((_GAP, 50), f"lines are labels{far}", 14, _ALERT if error > _MARKED_ERROR else DIM)
-    for i, (name, colour) in enumerate((("the person's left", LEFT), ("right", RIGHT))):
+    for i, (name, colour) in enumerate(
+        (("the person's left", SIDE_COLOURS["left"]), ("right", SIDE_COLOURS["right"]))
+    ):
         sheet.fill((_sheet_width() - 240 + 150 * i, 14, _sheet_width() - 226 + 150 * i, 28), colour)
         sheet.text((_sheet_width() - 220 + 150 * i, 26), name, 14)
     for i, (line, colour) in enumerate(lines):
@@ -213,4 +215,4 @@ def _draw(cell: UInt8, xy: Float64, joints: Float64, keypoints: Float64) -> None
         if np.isfinite(at).all() and name not in KEYPOINTS[1:5]:
             x, y = (at - 0.5).round().astype(int).tolist()
             cv2.circle(cell, (x, y), 5, (255, 255, 255), -1, cv2.LINE_AA)
-            cv2.circle(cell, (x, y), 3, limb_colour((name, "")), -1, cv2.LINE_AA)
+            cv2.circle(cell, (x, y), 3, SIDE_COLOURS[limb_side(name, "")], -1, cv2.LINE_AA)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from mocap_cli.io import bvh as io_bvh
 from mocap_cli.types import Float64
 from training.synthesis.mocap_clip import LEG_LENGTH, LIMBS, PART_NAMES, MocapClip
 
@@ -41,14 +42,6 @@ DEEPMIMIC_ORDER = (
     ("right_shoulder", 4), ("right_elbow", 1), ("left_hip", 4), ("left_knee", 1),
     ("left_ankle", 4), ("left_shoulder", 4), ("left_elbow", 1),
 )  # fmt: skip
-
-
-@dataclass(slots=True)
-class _Bone:
-    name: str
-    parent: int
-    offset: Float64  # from the parent's start, rest pose
-    channels: tuple[str, ...] = ()
 
 
 def _rest_directions(starts: dict[str, Float64], ends: dict[str, Float64]) -> NDArray[np.float32]:
@@ -87,60 +80,20 @@ def _leg_scale(starts: dict[str, Float64]) -> float:
 # ---------------------------------------------------------------------------------------- BVH
 
 
-def _read_bvh(text: str) -> tuple[list[_Bone], Float64, float]:
-    bones: list[_Bone] = []
-    stack: list[int] = []
-    head, _, body = text.partition("MOTION")
-    last = -1
-    for line in head.splitlines():
-        match line.split():
-            case ["ROOT" | "JOINT", name]:
-                bones.append(_Bone(name, stack[-1] if stack else -1, np.zeros(3)))
-                last = len(bones) - 1
-            case ["End", *_]:
-                last = -1
-            case ["{"]:
-                stack.append(last)
-            case ["}"]:
-                stack.pop()
-            case ["OFFSET", *numbers] if stack and stack[-1] >= 0:
-                bones[stack[-1]].offset = np.array(numbers, np.float64)
-            case ["CHANNELS", _, *channels]:
-                bones[stack[-1]].channels = tuple(channels)
-            case _:
-                pass
-    lines = [line for line in body.splitlines() if line.strip()]
-    frame_time = float(lines[1].split(":")[1])
-    return bones, np.array([line.split() for line in lines[2:]], np.float64), frame_time
-
-
 def read_bvh(path: Path, name: str) -> MocapClip:
     """A BVH of the two CMU conversions: their rest pose is a T-pose facing +Z."""
-    bones, values, frame_time = _read_bvh(path.read_text())
-    names = [bone.name for bone in bones]
-    roles = CGSPEED if "abdomen" in names else DIRECT
-    turns: list[Float64] = []
-    starts: list[Float64] = []
-    column, root = 0, np.zeros((len(values), 3))
-    for bone in bones:
-        local = values[:, column : column + len(bone.channels)]
-        column += len(bone.channels)
-        spins = [i for i, c in enumerate(bone.channels) if c.endswith("rotation")]
-        order = "".join(bone.channels[i][0] for i in spins)
-        turn = Rotation.from_euler(order, local[:, spins], degrees=True).as_matrix()
-        turns.append(turn if bone.parent < 0 else turns[bone.parent] @ turn)
-        starts.append(bone.offset + (starts[bone.parent] if bone.parent >= 0 else 0))
-        if bone.parent < 0:
-            root = local[:, :3]
-    at = {part: starts[names.index(bone)] for part, bone in roles.items()}
+    bvh = io_bvh.read_bvh(path)
+    roles = CGSPEED if any(joint.name == "abdomen" for joint in bvh.joints) else DIRECT
+    joints = {part: bvh.index(joint) for part, joint in roles.items()}
+    rest, (positions, rotations) = bvh.rest_positions(), bvh.world_pose()
+    at = {part: rest[joint] for part, joint in joints.items()}
     ends = {part: at[_next_part(part)] for part in LIMBS}
     hips = (at["left_thigh"] + at["right_thigh"]) / 2 - at["pelvis"]
-    scale = _leg_scale(at)
-    chosen = np.stack([turns[names.index(roles[part])] for part in PART_NAMES], axis=1)
-    pelvis = (root + chosen[:, 0] @ hips) * scale
-    rest = _straightened(_rest_directions(at, ends))
+    chosen = rotations[:, [joints[part] for part in PART_NAMES]]
+    pelvis = (positions[:, 0] + chosen[:, 0] @ hips) * _leg_scale(at)
+    directions = _straightened(_rest_directions(at, ends))
     return MocapClip(
-        name, 1 / frame_time, chosen.astype(np.float32), rest, pelvis.astype(np.float32)
+        name, 1 / bvh.period, chosen.astype(np.float32), directions, pelvis.astype(np.float32)
     )
 
 

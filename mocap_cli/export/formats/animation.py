@@ -1,6 +1,8 @@
-"""Animation: a Motion as one rig that turns at a steady rate, which BVH and glTF both write."""
+"""Animation: a Motion as rotations of one rig at a constant rate, for BVH, GLB and USD."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -11,13 +13,30 @@ from mocap_cli.body.rig import Rig, fit_rig
 from mocap_cli.errors import MocapError
 from mocap_cli.types import Float64
 
+RigNames = Literal["default", "mixamo", "rokoko"]
+
 _MAX_FPS = 1000.0
+_PREFIX = {"default": "", "mixamo": "mixamorig:", "rokoko": ""}
+_PART_NAMES = {  # of the parts whose name differs from ours; the side comes before it
+    "default": {},
+    "mixamo": {"HeadEnd": "HeadTop_End", "HandEnd": "HandMiddle4", "ToeBaseEnd": "Toe_End"},
+    "rokoko": {
+        # Newton has four spine joints: ours in the middle of the chest is where its third is.
+        "Spine": "Spine1",
+        "Spine1": "Spine3",
+        "UpLeg": "Thigh",
+        "Leg": "Shin",
+        "ToeBase": "Toe",
+        "ToeBaseEnd": "ToeTip",
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Animation:
-    """A rig and how it is turned in every frame."""
+    """A rig and its rotations at a constant frame rate."""
 
+    name: str  # of the video, without its suffix
     rig: Rig
     rotations: Float64  # (T, N, 3, 3) from the parent
     root: Float64  # (T, 3) metres
@@ -25,9 +44,9 @@ class Animation:
 
 
 def animate(motion: Motion, fps: float | None = None) -> Animation:
-    """The person as a rig of constant bones, at the motion's own rate or at `fps`.
+    """Fit a rig of constant bones by inverse kinematics, at the motion's own rate or at `fps`.
 
-    Frames without a person are filled from their neighbours; uneven times are made even.
+    Frames without a person are interpolated; uneven times are resampled.
     """
     if fps is not None and not 0 < fps <= _MAX_FPS:
         raise MocapError(
@@ -36,8 +55,8 @@ def animate(motion: Motion, fps: float | None = None) -> Animation:
     tracked = motion.tracked
     if not tracked.any():
         raise MocapError(
-            f"{motion.source.file} shows nobody to animate",
-            "look at what was tracked (-o .html), or track it again with --subject",
+            f"{motion.source.file}: no frame has a person to animate",
+            "check what was tracked with -o .html, or track it again with --subject",
         )
     joints, times = motion.joints[tracked].astype(np.float64), motion.times[tracked]
     rig = fit_rig(joints)
@@ -46,6 +65,17 @@ def animate(motion: Motion, fps: float | None = None) -> Animation:
     )
     if fps is None and len(motion.times) == 1:
         fps = motion.source.fps if motion.source.fps > 0 else SINGLE_FRAME_FPS
-    clock, period = uniform_times(motion.times, fps)
-    rotations, root = resample_rotations(rotations, root, times, clock)
-    return Animation(rig, rotations, root, period)
+    uniform, period = uniform_times(motion.times, fps)
+    rotations, root = resample_rotations(rotations, root, times, uniform)
+    return Animation(Path(motion.source.file).stem, rig, rotations, root, period)
+
+
+def with_joint_names(rig: Rig, names: RigNames) -> Rig:
+    """The rig with the joint names of Mixamo's or Rokoko's characters, for retargeting."""
+    return replace(rig, names=tuple(_joint_name(name, names) for name in rig.names))
+
+
+def _joint_name(ours: str, names: RigNames) -> str:
+    side = next((side for side in ("Left", "Right") if ours.startswith(side)), "")
+    part = ours.removeprefix(side)
+    return _PREFIX[names] + side + _PART_NAMES[names].get(part, part)

@@ -1,4 +1,4 @@
-"""COCO: what the 2D networks saw as a keypoint annotation file, for other vision programs."""
+"""COCO: the 2D keypoints as an annotation file, for other vision programs."""
 
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,16 @@ from mocap_cli.io.atomic import write_atomically
 
 _KEYPOINTS = KEYPOINTS[:17]
 _VISIBLE_SCORE = 0.5
-"""Score from which a keypoint counts as visible (v = 2); below it is only labelled (v = 1)."""
+"""Score from which a keypoint counts as visible (v = 2); below, as labelled only (v = 1)."""
 
-_LIMBS = (  # as COCO's own files list them, counted from 1
+_LIMBS = (  # in the order of COCO's own files, counted from 1
     (16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12), (7, 13), (6, 7), (6, 8), (7, 9),
     (8, 10), (9, 11), (2, 3), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 7),
 )  # fmt: skip
 
 
 def write_coco(motion: Motion, path: Path) -> None:
-    """One image for every frame, and one annotation where the person was seen."""
+    """One image for each frame, and one annotation where the person was detected."""
     stem = Path(motion.source.file).stem
     size = {"width": motion.source.width, "height": motion.source.height}
     document = {

@@ -1,4 +1,4 @@
-"""GLB: a body of capsules skinned to the animated rig, for Blender, Unity, Unreal and the web."""
+"""GLB: the animated rig and a skinned body in one file, for Blender, Unity, Unreal and the web."""
 
 from pathlib import Path
 from typing import Any
@@ -7,34 +7,29 @@ import numpy as np
 import pygltflib as gltf
 from numpy.typing import NDArray
 
-from mocap_cli.body.motion import Motion
 from mocap_cli.body.resample import continuous_quaternions
 from mocap_cli.body.rig import Rig
 from mocap_cli.body.rotation import quaternion_from_matrix
-from mocap_cli.export.formats.animation import Animation, animate
+from mocap_cli.export.formats.animation import Animation, RigNames, with_joint_names
 from mocap_cli.export.formats.capsules import CapsuleMesh, capsule_meshes
-from mocap_cli.export.rigs import RigNames, with_joint_names
 from mocap_cli.io.atomic import write_atomically
 
 _SHAPES = {1: gltf.SCALAR, 3: gltf.VEC3, 4: gltf.VEC4, 16: gltf.MAT4}
 _KINDS = {"float32": gltf.FLOAT, "uint16": gltf.UNSIGNED_SHORT, "uint8": gltf.UNSIGNED_BYTE}
 
 
-def write_glb(
-    motion: Motion, path: Path, *, fps: float | None = None, rig: RigNames = "default"
-) -> None:
-    """Write the person as a skinned body whose joints carry the animation; metres, Y up."""
+def write_glb(animation: Animation, path: Path, *, rig: RigNames = "default") -> None:
+    """Write a skinned body whose joints carry the animation; metres, Y up."""
     document = _Document()
-    made = animate(motion, fps)
-    document.add_rig(with_joint_names(made.rig, rig))
-    document.add_body(made.rig)
-    document.add_animation(made, Path(motion.source.file).stem)
+    document.add_rig(with_joint_names(animation.rig, rig))
+    document.add_body(animation.rig)
+    document.add_animation(animation)
     with write_atomically(path) as aside:
         aside.write_bytes(document.to_bytes())
 
 
 class _Document:
-    """A glTF file as it grows: what is in it, and the numbers that lie behind it."""
+    """A glTF file under construction: the JSON part, and the binary buffer behind it."""
 
     def __init__(self) -> None:
         self._gltf = gltf.GLTF2(
@@ -43,54 +38,54 @@ class _Document:
         self._bytes = bytearray()
 
     def add_rig(self, rig: Rig) -> None:
-        """One node for every joint, in the T-pose on the ground; the joints come first of all."""
-        places = rig.offsets.copy()
-        places[0] = _up(rig)
-        for joint, (name, place) in enumerate(zip(rig.names, places.tolist(), strict=True)):
+        """One node for each joint, in the T-pose on the ground; nodes of joints come first."""
+        positions = rig.offsets.copy()
+        positions[0] = _root_position(rig)
+        for joint, (name, position) in enumerate(zip(rig.names, positions.tolist(), strict=True)):
             children = list(rig.children(joint))
-            self._gltf.nodes.append(gltf.Node(name=name, translation=place, children=children))
+            self._gltf.nodes.append(gltf.Node(name=name, translation=position, children=children))
         bind = np.tile(np.eye(4), (len(rig), 1, 1))
-        bind[:, 3, :3] = -(rig.rest_positions + _up(rig))  # by columns, as glTF wants it
+        bind[:, 3, :3] = -(rig.rest_positions + _root_position(rig))  # glTF stores columns
         matrices = self._add(bind.reshape(len(rig), 16).astype(np.float32))
         joints = list(range(len(rig)))
         self._gltf.skins.append(gltf.Skin(joints=joints, inverseBindMatrices=matrices))
 
     def add_body(self, rig: Rig) -> None:
-        """One skinned mesh in three colours beside the rig."""
+        """One skinned mesh in three colours next to the rig."""
         mesh = gltf.Mesh(name="Body")
-        for side, skin in capsule_meshes(rig).items():
-            mesh.primitives.append(self._primitive(skin))
+        for side, part in capsule_meshes(rig).items():
+            mesh.primitives.append(self._primitive(part))
             mesh.primitives[-1].material = len(self._gltf.materials)
-            self._gltf.materials.append(_material(side, skin))
+            self._gltf.materials.append(_material(side, part))
         self._gltf.meshes.append(mesh)
         self._gltf.nodes.append(gltf.Node(name="Body", mesh=0, skin=0))
         self._gltf.scenes[0].nodes = [0, len(rig)]
 
-    def _primitive(self, skin: CapsuleMesh) -> gltf.Primitive:
-        joints = np.zeros((len(skin.points), 4), np.uint8)
-        joints[:, 0] = skin.joints
-        weights = np.zeros((len(skin.points), 4), np.float32)
-        weights[:, 0] = 1  # capsules are stiff
+    def _primitive(self, part: CapsuleMesh) -> gltf.Primitive:
+        joints = np.zeros((len(part.points), 4), np.uint8)
+        joints[:, 0] = part.joints
+        weights = np.zeros((len(part.points), 4), np.float32)
+        weights[:, 0] = 1  # capsules are rigid
         attributes = gltf.Attributes(
-            POSITION=self._add(skin.points.astype(np.float32), gltf.ARRAY_BUFFER, bounded=True),
-            NORMAL=self._add(skin.normals.astype(np.float32), gltf.ARRAY_BUFFER),
+            POSITION=self._add(part.points.astype(np.float32), gltf.ARRAY_BUFFER, bounded=True),
+            NORMAL=self._add(part.normals.astype(np.float32), gltf.ARRAY_BUFFER),
             JOINTS_0=self._add(joints, gltf.ARRAY_BUFFER),
             WEIGHTS_0=self._add(weights, gltf.ARRAY_BUFFER),
         )
-        corners = skin.faces.reshape(-1, 1).astype(np.uint16)
+        corners = part.faces.reshape(-1, 1).astype(np.uint16)
         indices = self._add(corners, gltf.ELEMENT_ARRAY_BUFFER)
         return gltf.Primitive(attributes=attributes, indices=indices)
 
-    def add_animation(self, made: Animation, name: str) -> None:
-        """Turns of every joint that moves something, and the way of the root; starts at 0 s."""
-        animation = gltf.Animation(name=name)
-        clock = (made.period * np.arange(len(made.root)))[:, None].astype(np.float32)
-        times = self._add(clock, bounded=True)
-        four = continuous_quaternions(quaternion_from_matrix(made.rotations))
-        four = np.roll(four, -1, axis=-1)  # glTF's are (x, y, z, w)
+    def add_animation(self, made: Animation) -> None:
+        """Rotations of all joints with children, and the path of the root; starts at 0 s."""
+        animation = gltf.Animation(name=made.name)
+        seconds = (made.period * np.arange(len(made.root)))[:, None].astype(np.float32)
+        times = self._add(seconds, bounded=True)
+        quaternions = continuous_quaternions(quaternion_from_matrix(made.rotations))
+        quaternions = np.roll(quaternions, -1, axis=-1)  # to (x, y, z, w)
         tracks = [(0, "translation", made.root)]
-        turning = [joint for joint in range(len(made.rig)) if made.rig.children(joint)]
-        tracks += [(joint, "rotation", four[:, joint]) for joint in turning]
+        moving = [joint for joint in range(len(made.rig)) if made.rig.children(joint)]
+        tracks += [(joint, "rotation", quaternions[:, joint]) for joint in moving]
         for joint, what, values in tracks:
             target = gltf.AnimationChannelTarget(node=joint, path=what)
             sampler = len(animation.samplers)
@@ -102,9 +97,9 @@ class _Document:
     def _add(
         self, values: NDArray[Any], target: int | None = None, *, bounded: bool = False
     ) -> int:
-        """Keep (N, width) numbers; the index of their accessor."""
+        """Append (N, width) numbers to the buffer; returns the index of their accessor."""
         start, data = len(self._bytes), np.ascontiguousarray(values).tobytes()
-        self._bytes += data + bytes(-len(data) % 4)  # every view begins at a multiple of four
+        self._bytes += data + bytes(-len(data) % 4)  # views start at multiples of four
         view = gltf.BufferView(buffer=0, byteOffset=start, byteLength=len(data), target=target)
         self._gltf.bufferViews.append(view)
         accessor = gltf.Accessor(
@@ -125,14 +120,14 @@ class _Document:
         return b"".join(self._gltf.save_to_bytes())
 
 
-def _up(rig: Rig) -> NDArray[np.float64]:
-    """Where the root of the T-pose is when it stands on the ground."""
+def _root_position(rig: Rig) -> NDArray[np.float64]:
+    """Position of the root in a T-pose that stands on the ground."""
     return np.array((0.0, rig.root_height, 0.0))
 
 
-def _material(name: str, skin: CapsuleMesh) -> gltf.Material:
-    """A matt colour."""
+def _material(name: str, part: CapsuleMesh) -> gltf.Material:
+    """A matt material."""
     surface = gltf.PbrMetallicRoughness(
-        baseColorFactor=[*skin.colour, 1.0], metallicFactor=0.0, roughnessFactor=0.8
+        baseColorFactor=[*part.colour, 1.0], metallicFactor=0.0, roughnessFactor=0.8
     )
     return gltf.Material(name=name, pbrMetallicRoughness=surface, alphaCutoff=None)

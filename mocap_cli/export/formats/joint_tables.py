@@ -16,7 +16,7 @@ _COLUMNS = ("time", "joint", "x", "y", "z", "sigma", "seen")
 
 
 def write_csv(motion: Motion, path: Path) -> None:
-    """One row for every joint in every frame; what is not known is an empty cell."""
+    """One row for each joint in each frame; unknown values are empty cells."""
     with write_atomically(path) as aside, aside.open("w", encoding="ascii", newline="") as file:
         file.write(",".join(_COLUMNS) + "\n")
         file.writelines(_rows(motion))
@@ -24,15 +24,15 @@ def write_csv(motion: Motion, path: Path) -> None:
 
 def _rows(motion: Motion) -> Iterator[str]:
     numbers = np.concatenate((motion.joints, motion.sigma[..., None]), axis=-1)  # (T, J, 4)
-    for time, joints, seen in zip(motion.times.tolist(), numbers, motion.detected, strict=True):
-        last = "true" if seen else "false"
+    for time, joints, detected in zip(motion.times.tolist(), numbers, motion.detected, strict=True):
+        last = "true" if detected else "false"
         for name, values in zip(motion.skeleton.names, joints.tolist(), strict=True):
             cells = ",".join("" if v != v else f"{v:.6f}" for v in values)
             yield f"{time:.6f},{name},{cells},{last}\n"
 
 
 def write_angles(motion: Motion, path: Path, decimals: int = 4) -> None:
-    """One row for every frame and one column for every angle, in degrees."""
+    """One row for each frame and one column for each angle, in degrees."""
     angles = joint_angles(motion)
     table = np.stack(tuple(angles.values()), axis=-1)  # (T, A)
     with write_atomically(path) as aside, aside.open("w", encoding="ascii", newline="") as file:
@@ -43,7 +43,7 @@ def write_angles(motion: Motion, path: Path, decimals: int = 4) -> None:
 
 
 def write_npz(motion: Motion, path: Path) -> None:
-    """Every array of the motion under its own name, compressed; opens without pickle."""
+    """Every array of the motion under its own name, compressed and without pickle."""
     arrays: dict[str, NDArray[Any]] = {
         "times": motion.times,
         "joints": motion.joints,

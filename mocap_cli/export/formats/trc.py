@@ -1,4 +1,4 @@
-"""TRC: the joints as marker paths in millimetres, for OpenSim and Visual3D."""
+"""TRC: the joints as marker trajectories in millimetres, for OpenSim and Visual3D."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +13,12 @@ _MM = 1000.0
 
 
 def write_trc(motion: Motion, path: Path) -> None:
-    """Write every joint as a marker at a constant rate; frames without a person are empty."""
+    """Write each joint as a marker at a constant rate; frames without a person are empty."""
     motion, rate = uniform_motion(motion)
     with write_atomically(path) as aside:
-        aside.write_text("".join(_lines(motion, rate, path.name)), encoding="utf-8", newline="\r\n")
+        aside.write_text(
+            "".join(_lines(motion, rate, _printable(path.name))), encoding="utf-8", newline="\r\n"
+        )
 
 
 def _lines(motion: Motion, rate: float, name: str) -> Iterator[str]:
@@ -28,7 +30,12 @@ def _lines(motion: Motion, rate: float, name: str) -> Iterator[str]:
     yield f"{rate:.6f}\t{rate:.6f}\t{T}\t{len(names)}\tmm\t{rate:.6f}\t1\t{T}\n"
     yield "Frame#\tTime\t" + "\t\t\t".join(names) + "\t\t\n"
     yield "\t\t" + "\t".join(axes) + "\n\n"
-    places = (_MM * motion.joints.astype(np.float64)).reshape(T, -1)
-    for i, row in enumerate(places.tolist()):
+    positions = (_MM * motion.joints.astype(np.float64)).reshape(T, -1)
+    for i, row in enumerate(positions.tolist()):
         cells = "\t".join("" if v != v else f"{v:.4f}" for v in row)
         yield f"{i + 1}\t{motion.times[0] + i / rate:.6f}\t{cells}\n"
+
+
+def _printable(name: str) -> str:
+    """A file name as one cell of the table: no tabs, and no bytes that are not UTF-8."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in name)

@@ -1,4 +1,4 @@
-"""USD: a body of capsules on the animated rig as text, for Omniverse, Houdini, Maya and Blender."""
+"""USD: the animated rig and a skinned body as text, for Omniverse, Houdini, Maya and Blender."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,103 +6,100 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap_cli.body.motion import Motion
 from mocap_cli.body.resample import continuous_quaternions
 from mocap_cli.body.rig import Rig
 from mocap_cli.body.rotation import quaternion_from_matrix
-from mocap_cli.export.formats.animation import Animation, animate
+from mocap_cli.export.formats.animation import Animation, RigNames, with_joint_names
 from mocap_cli.export.formats.capsules import CapsuleMesh, capsule_meshes
-from mocap_cli.export.rigs import RigNames, with_joint_names
 from mocap_cli.io.atomic import write_atomically
 from mocap_cli.types import Float64
 
 
-def write_usd(
-    motion: Motion, path: Path, *, fps: float | None = None, rig: RigNames = "default"
-) -> None:
-    """Write the person as a skinned body whose joints carry the animation; metres, Y up."""
-    made = animate(motion, fps)
+def write_usd(animation: Animation, path: Path, *, rig: RigNames = "default") -> None:
+    """Write a skinned body whose joints carry the animation; metres, Y up."""
+    names = with_joint_names(animation.rig, rig)
     with write_atomically(path) as aside, aside.open("w", encoding="ascii", newline="\n") as file:
-        file.writelines(f"{line}\n" for line in _lines(made, with_joint_names(made.rig, rig)))
+        file.writelines(f"{line}\n" for line in _lines(animation, names))
 
 
-def _lines(made: Animation, rig: Rig) -> Iterator[str]:
-    rate = 1 / made.period
+def _lines(animation: Animation, rig: Rig) -> Iterator[str]:
+    rate = 1 / animation.period
     yield "#usda 1.0"
     yield "("
     yield '    defaultPrim = "Person"'
     yield '    upAxis = "Y"'
     yield "    metersPerUnit = 1"
     yield "    startTimeCode = 0"
-    yield f"    endTimeCode = {len(made.root) - 1}"
+    yield f"    endTimeCode = {len(animation.root) - 1}"
     yield f"    timeCodesPerSecond = {rate:.9g}"
     yield f"    framesPerSecond = {rate:.9g}"
     yield ")"
     yield ""
     yield 'def SkelRoot "Person"'
     yield "{"
-    yield from _indented(_rig(made, rig))
-    for side, skin in capsule_meshes(made.rig).items():
-        yield from _indented(_material(side.title(), skin))
-        yield from _indented(_mesh(side.title(), skin))
+    yield from _indented(_rig(animation, rig))
+    for side, mesh in capsule_meshes(animation.rig).items():
+        yield from _indented(_material(side.title(), mesh))
+        yield from _indented(_mesh(side.title(), mesh))
     yield "}"
 
 
-def _rig(made: Animation, rig: Rig) -> Iterator[str]:
-    places = rig.offsets.copy()
-    places[0, 1] = rig.root_height
+def _rig(animation: Animation, rig: Rig) -> Iterator[str]:
+    positions = rig.offsets.copy()
+    positions[0, 1] = rig.root_height
+    bind = rig.rest_positions + positions[0]
     yield 'def Skeleton "Rig" (prepend apiSchemas = ["SkelBindingAPI"])'
     yield "{"
     yield f"    uniform token[] joints = {_paths(rig)}"
-    yield f"    uniform matrix4d[] bindTransforms = {_shifts(rig.rest_positions + places[0])}"
-    yield f"    uniform matrix4d[] restTransforms = {_shifts(places)}"
+    yield f"    uniform matrix4d[] bindTransforms = {_translations(bind)}"
+    yield f"    uniform matrix4d[] restTransforms = {_translations(positions)}"
     yield "    rel skel:animationSource = </Person/Rig/Motion>"
     yield '    def SkelAnimation "Motion"'
     yield "    {"
-    yield from _indented(_indented(_motion(made, rig)))
+    yield from _indented(_indented(_motion(animation, rig)))
     yield "    }"
     yield "}"
 
 
-def _motion(made: Animation, rig: Rig) -> Iterator[str]:
-    """Where every joint is from its parent, and how it is turned, at each time code."""
+def _motion(animation: Animation, rig: Rig) -> Iterator[str]:
+    """Translation and rotation of every joint from its parent at each time code."""
     yield f"uniform token[] joints = {_paths(rig)}"
     yield f"half3[] scales = {_tuples(np.ones((len(rig), 3)))}"
-    places = np.tile(rig.offsets, (len(made.root), 1, 1))
-    places[:, 0] = made.root
-    turns = continuous_quaternions(quaternion_from_matrix(made.rotations))
-    for kind, values in (("float3[] translations", places), ("quatf[] rotations", turns)):
+    positions = np.tile(rig.offsets, (len(animation.root), 1, 1))
+    positions[:, 0] = animation.root
+    quaternions = continuous_quaternions(quaternion_from_matrix(animation.rotations))
+    for kind, values in (("float3[] translations", positions), ("quatf[] rotations", quaternions)):
         yield f"{kind}.timeSamples = {{"
         for frame, value in enumerate(values):
             yield f"    {frame}: {_tuples(value)},"
         yield "}"
 
 
-def _mesh(name: str, skin: CapsuleMesh) -> Iterator[str]:
-    weights = _numbers(np.ones_like(skin.joints))  # capsules are stiff
+def _mesh(name: str, mesh: CapsuleMesh) -> Iterator[str]:
+    weights = _numbers(np.ones_like(mesh.joints))  # capsules are rigid
     each = '(elementSize = 1\n        interpolation = "vertex")'
     yield f'def Mesh "{name}" (prepend apiSchemas = ["SkelBindingAPI", "MaterialBindingAPI"])'
     yield "{"
     yield '    uniform token subdivisionScheme = "none"'
-    yield f"    int[] faceVertexCounts = {_numbers(np.full(len(skin.faces), 3))}"
-    yield f"    int[] faceVertexIndices = {_numbers(skin.faces.reshape(-1))}"
-    yield f"    point3f[] points = {_tuples(skin.points)}"
-    yield f'    normal3f[] normals = {_tuples(skin.normals)} (interpolation = "vertex")'
-    yield f"    int[] primvars:skel:jointIndices = {_numbers(skin.joints)} {each}"
+    yield f"    int[] faceVertexCounts = {_numbers(np.full(len(mesh.faces), 3))}"
+    yield f"    int[] faceVertexIndices = {_numbers(mesh.faces.reshape(-1))}"
+    yield f"    point3f[] points = {_tuples(mesh.points)}"
+    yield f'    normal3f[] normals = {_tuples(mesh.normals)} (interpolation = "vertex")'
+    yield f"    int[] primvars:skel:jointIndices = {_numbers(mesh.joints)} {each}"
     yield f"    float[] primvars:skel:jointWeights = {weights} {each}"
     yield "    rel skel:skeleton = </Person/Rig>"
     yield f"    rel material:binding = </Person/{name}Matt>"
     yield "}"
 
 
-def _material(name: str, skin: CapsuleMesh) -> Iterator[str]:
+def _material(name: str, mesh: CapsuleMesh) -> Iterator[str]:
     yield f'def Material "{name}Matt"'
     yield "{"
     yield f"    token outputs:surface.connect = </Person/{name}Matt/Surface.outputs:surface>"
     yield '    def Shader "Surface"'
     yield "    {"
     yield '        uniform token info:id = "UsdPreviewSurface"'
-    yield f"        color3f inputs:diffuseColor = {skin.colour}"
+    yield f"        color3f inputs:diffuseColor = {mesh.colour}"
     yield "        float inputs:roughness = 0.8"
     yield "        token outputs:surface"
     yield "    }"
@@ -110,7 +107,7 @@ def _material(name: str, skin: CapsuleMesh) -> Iterator[str]:
 
 
 def _paths(rig: Rig) -> str:
-    """Every joint by its way from the root; colons mean something else in USD."""
+    """The path of every joint from the root; colons separate namespaces in USD."""
     paths: list[str] = []
     for name, parent in zip(rig.names, rig.parents, strict=True):
         above = f"{paths[parent]}/" if parent >= 0 else ""
@@ -118,10 +115,10 @@ def _paths(rig: Rig) -> str:
     return "[" + ", ".join(f'"{path}"' for path in paths) + "]"
 
 
-def _shifts(places: Float64) -> str:
-    """Matrices that move to those places; rows are what others write as columns."""
+def _translations(positions: Float64) -> str:
+    """Translation matrices; USD multiplies row vectors, so the translation is the last row."""
     rows = "(1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0)"
-    moves = (f"({x:.6f}, {y:.6f}, {z:.6f}, 1)" for x, y, z in places.tolist())
+    moves = (f"({x:.6f}, {y:.6f}, {z:.6f}, 1)" for x, y, z in positions.tolist())
     return "[" + ", ".join(f"({rows}, {move})" for move in moves) + "]"
 
 

@@ -1,27 +1,29 @@
-"""Draw one person into a picture: limbs, planted feet, the box, and the 3D joints on top."""
+"""Figure: one person drawn into an image, with limbs, planted feet, box and 3D joints."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
+from mocap_cli.export.views.canvas import Colour
+from mocap_cli.types import Float32, Float64, UInt8
 
-Image = NDArray[np.uint8]
-Colour = tuple[int, int, int]
-_Point = NDArray[np.float64]
+Side = Literal["left", "right", "middle"]
 
-LEFT: Colour = (255, 150, 30)  # the person's left: orange
-RIGHT: Colour = (40, 165, 255)  # the person's right: blue
-MIDDLE: Colour = (240, 240, 240)
-_PALE: dict[Colour, Colour] = {  # the 3D joints, which lie within the limbs where both agree
-    LEFT: (255, 232, 205),
-    RIGHT: (205, 235, 255),
-    MIDDLE: (255, 255, 255),
+SIDE_COLOURS: dict[Side, Colour] = {  # left and right are the person's
+    "left": (255, 150, 30),
+    "right": (40, 165, 255),
+    "middle": (240, 240, 240),
 }
 CONTACT_COLOUR: Colour = (90, 235, 110)
-OUTLINE_COLOUR: Colour = (12, 12, 20)  # a dark rim keeps bright lines legible on bright ground
+OUTLINE_COLOUR: Colour = (12, 12, 20)  # keeps bright lines legible on a bright background
+_PALE: dict[Side, Colour] = {  # the 3D joints, which are inside the limbs where both agree
+    "left": (255, 232, 205),
+    "right": (205, 235, 255),
+    "middle": (255, 255, 255),
+}
 
 _LIMBS: tuple[tuple[str, str], ...] = (
     ("left_eye", "nose"),
@@ -45,63 +47,68 @@ _LIMBS: tuple[tuple[str, str], ...] = (
         )
     ),
 )
-_HIDDEN_SCORE, _OPAQUE_SCORE = (
-    0.15,
-    0.7,
-)  # scores at which a point vanishes and at which it is opaque
+_HIDDEN_SCORE, _OPAQUE_SCORE = 0.15, 0.7  # limbs fade in between these scores
 _PLANTED = 0.5
-_SHIFT = 4  # cv2 takes points in sixteenths of a pixel
+_SHIFT = 4  # OpenCV takes positions in sixteenths of a pixel
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What is known of the person in one frame; pixels, NaN where nothing is known."""
+    """The person in one frame, in pixels; NaN where unknown."""
 
-    xy: NDArray[np.float32]  # (K, 2)
-    score: NDArray[np.float32]  # (K,) 0..1
-    joints: NDArray[np.float64]  # (J, 2) the 3D joints as the camera sees them
-    contacts: NDArray[np.float32]  # (2,) left and right foot, 0..1
-    detected: bool  # False when it was filled in from its neighbours
+    xy: Float32  # (K, 2)
+    score: Float32  # (K,) 0..1
+    joints: Float64  # (J, 2) the 3D joints, projected into the image
+    contacts: Float32  # (2,) left and right foot, 0..1
+    detected: bool  # False when interpolated from neighbouring frames
 
 
 class Layer:
-    """Lines with opacity, laid over the part of a picture that they may touch."""
+    """Lines with opacity over a part of an image."""
 
-    def __init__(self, image: Image, corner: tuple[int, int], far: tuple[int, int]) -> None:
-        self._picture = image[corner[1] : far[1], corner[0] : far[0]]
-        self._corner = np.array(corner)
-        self._colour = self._picture.copy()
-        self._opacity = np.zeros(self._picture.shape[:2], np.uint8)
+    def __init__(self, image: UInt8, low: Float64, high: Float64) -> None:
+        size = image.shape[1::-1]
+        left, top = np.floor(np.clip(low, 0, size)).astype(int).tolist()
+        right, bottom = np.ceil(np.clip(high, 0, size)).astype(int).tolist()
+        self._image = image[top:bottom, left:right]
+        self._corner = np.array((left, top))
+        self._colour = self._image.copy()
+        self._opacity = np.zeros(self._image.shape[:2], np.uint8)
 
-    def line(self, a: _Point, b: _Point, colour: Colour, width: int, opacity: float) -> None:
+    @property
+    def empty(self) -> bool:
+        """Whether the part is outside the image, so that there is nothing to draw on."""
+        return self._image.size == 0
+
+    def line(self, a: Float64, b: Float64, colour: Colour, width: int, opacity: float) -> None:
         """A straight line with round ends."""
         start, end = self._fixed(a), self._fixed(b)
         cv2.line(self._colour, start, end, colour, width, cv2.LINE_AA, _SHIFT)
-        # Wider, so that the soft rim of the colour is shown whole.
+        # Wider than the colour, so that its antialiased edge is kept.
         cv2.line(self._opacity, start, end, _level(opacity), width + 2, cv2.LINE_8, _SHIFT)
 
-    def dot(self, at: _Point, colour: Colour, width: int, opacity: float) -> None:
-        """A filled circle of that diameter."""
+    def dot(self, at: Float64, colour: Colour, width: int, opacity: float) -> None:
+        """A disc of diameter `width`."""
         centre, radius = self._fixed(at), round(width / 2 * (1 << _SHIFT))
         cv2.circle(self._colour, centre, radius, colour, -1, cv2.LINE_AA, _SHIFT)
         wider, level = radius + (1 << _SHIFT), _level(opacity)
         cv2.circle(self._opacity, centre, wider, level, -1, cv2.LINE_8, _SHIFT)
 
     def blend(self) -> None:
-        """Lay what was drawn over the picture."""
+        """Blend the lines into the image."""
         opacity = cv2.merge([self._opacity] * 3)
         shown = cv2.multiply(self._colour, opacity, scale=1 / 255)
-        kept = cv2.multiply(self._picture, 255 - opacity, scale=1 / 255)
-        cv2.add(shown, kept, dst=self._picture)
+        kept = cv2.multiply(self._image, 255 - opacity, scale=1 / 255)
+        cv2.add(shown, kept, dst=self._image)
 
-    def _fixed(self, point: _Point) -> tuple[int, int]:
-        """For cv2 a pixel's middle is at 0, for us at 0.5."""
+    def _fixed(self, point: Float64) -> tuple[int, int]:
+        """For OpenCV the middle of a pixel is at 0, for us at 0.5."""
         x, y = ((point - self._corner - 0.5) * (1 << _SHIFT)).round().astype(int).tolist()
         return x, y
 
 
-def draw_figure(image: Image, figure: Figure) -> None:
-    """Draw into the picture; nothing when nobody is there."""
+def draw_figure(image: UInt8, figure: Figure) -> None:
+    """Draw the person; nothing where there is none."""
     points = np.concatenate((figure.xy[figure.score > _HIDDEN_SCORE], figure.joints))
     points = points[np.isfinite(points).all(axis=-1)]
     if len(points) < 2:
@@ -110,10 +117,9 @@ def draw_figure(image: Image, figure: Figure) -> None:
     size = float(np.linalg.norm(high - low))
     width = line_width(image, size)
     margin = 0.08 * size + 2 * width
-    corner, far = clip_box(image, low - margin - width, high + margin + width)
-    if far[0] <= corner[0] or far[1] <= corner[1]:
+    layer = Layer(image, low - margin - width, high + margin + width)
+    if layer.empty:
         return
-    layer = Layer(image, corner, far)
     _draw_box(layer, low - margin, high + margin, max(1, width // 2), figure.detected)
     _draw_feet(layer, figure, width)
     _draw_limbs(layer, figure, width)
@@ -121,31 +127,29 @@ def draw_figure(image: Image, figure: Figure) -> None:
     layer.blend()
 
 
-def line_width(image: Image, size: float) -> int:
-    """Pixels: scaled to the picture, thinner for people who are small in it."""
+def line_width(image: UInt8, size: float) -> int:
+    """Line width in pixels, scaled to the image, thinner for a small person."""
     return max(1, round(min(min(image.shape[:2]) / 130, size / 45)))
 
 
-def clip_box(image: Image, low: _Point, high: _Point) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The corners of what the picture shows of a box."""
-    height, width = image.shape[:2]
-    left, top = np.floor(np.clip(low, 0, (width, height))).astype(int).tolist()
-    right, bottom = np.ceil(np.clip(high, 0, (width, height))).astype(int).tolist()
-    return (left, top), (right, bottom)
-
-
-def _draw_box(layer: Layer, low: _Point, high: _Point, width: int, seen: bool) -> None:
-    """The four corners of the box; faint when the person was filled in, not seen."""
+def _draw_box(layer: Layer, low: Float64, high: Float64, width: int, detected: bool) -> None:
+    """The four corners of the bounding box; faint in interpolated frames."""
     arm = 0.12 * float((high - low).max())
     for x, right in ((low[0], 1), (high[0], -1)):
         for y, down in ((low[1], 1), (high[1], -1)):
             corner = np.array((x, y))
             for along in ((right * arm, 0.0), (0.0, down * arm)):
-                layer.line(corner, corner + along, MIDDLE, width, 0.75 if seen else 0.25)
+                layer.line(
+                    corner,
+                    corner + along,
+                    SIDE_COLOURS["middle"],
+                    width,
+                    0.75 if detected else 0.25,
+                )
 
 
 def _draw_feet(layer: Layer, figure: Figure, width: int) -> None:
-    """A green sole under every planted foot, stronger the surer."""
+    """A green sole under each planted foot, more opaque with higher probability."""
     for contact, side in zip(figure.contacts, ("left", "right"), strict=True):
         if contact > _PLANTED:
             (heel, toe), score = _ends(figure, f"{side}_heel", f"{side}_toe")
@@ -155,14 +159,14 @@ def _draw_feet(layer: Layer, figure: Figure, width: int) -> None:
 
 def _draw_limbs(layer: Layer, figure: Figure, width: int) -> None:
     drawn = [(names, *_ends(figure, *names)) for names in _LIMBS]
-    drawn.sort(key=lambda limb: limb[-1])  # the surest on top
+    drawn.sort(key=lambda limb: limb[-1])  # the most certain on top
     for names, (a, b), opacity in drawn:
         if opacity > 0:
             rim = _limb_width(names, width) + max(2, width // 2)
             layer.line(a, b, OUTLINE_COLOUR, rim, 0.7 * opacity)
     for names, (a, b), opacity in drawn:
         if opacity > 0:
-            layer.line(a, b, limb_colour(names), _limb_width(names, width), opacity)
+            layer.line(a, b, SIDE_COLOURS[limb_side(*names)], _limb_width(names, width), opacity)
 
 
 def _limb_width(names: tuple[str, str], width: int) -> int:
@@ -171,20 +175,20 @@ def _limb_width(names: tuple[str, str], width: int) -> int:
 
 
 def _draw_joints(layer: Layer, figure: Figure, width: int) -> None:
-    """The 3D joints where the camera sees them: thin pale bones with a dot on every joint."""
+    """The projected 3D joints: thin pale bones with a dot on each joint."""
     opacity = 0.9 if figure.detected else 0.4
     known = np.asarray(np.isfinite(figure.joints).all(axis=-1))
     for bone in BODY.bones:
         if known[list(bone)].all():
             a, b = bone
-            colour = _PALE[limb_colour((BODY.names[a], BODY.names[b]))]
+            colour = _PALE[limb_side(BODY.names[a], BODY.names[b])]
             layer.line(figure.joints[a], figure.joints[b], colour, max(1, width // 2), opacity)
     for joint in figure.joints[known]:
-        layer.dot(joint, MIDDLE, max(2, round(1.5 * width)), opacity)
+        layer.dot(joint, SIDE_COLOURS["middle"], max(2, round(1.5 * width)), opacity)
 
 
-def _ends(figure: Figure, first: str, second: str) -> tuple[NDArray[np.float32], float]:
-    """Both points of a limb and its opacity: that of the less certain end."""
+def _ends(figure: Figure, first: str, second: str) -> tuple[Float32, float]:
+    """Both points of a limb, and its opacity by the lower of their scores."""
     chosen = [KEYPOINTS.index(first), KEYPOINTS.index(second)]
     points, score = figure.xy[chosen], float(figure.score[chosen].min())
     if not np.isfinite(points).all():
@@ -192,10 +196,12 @@ def _ends(figure: Figure, first: str, second: str) -> tuple[NDArray[np.float32],
     return points, float(np.clip((score - _HIDDEN_SCORE) / (_OPAQUE_SCORE - _HIDDEN_SCORE), 0, 1))
 
 
-def limb_colour(names: tuple[str, str]) -> Colour:
-    """Of a limb between two joints: that of the side it is on."""
-    sides = {name.partition("_")[0] for name in names} & {"left", "right"}
-    return {"left": LEFT, "right": RIGHT}[sides.pop()] if len(sides) == 1 else MIDDLE
+def limb_side(first: str, second: str) -> Side:
+    """The side that a limb between two joints belongs to."""
+    sides = {first.partition("_")[0], second.partition("_")[0]} & {"left", "right"}
+    if len(sides) != 1:
+        return "middle"
+    return "left" if "left" in sides else "right"
 
 
 def _level(opacity: float) -> int:

@@ -1,4 +1,4 @@
-"""Report: one picture that tells a motion: key poses, what joints did, and how far to trust it."""
+"""Report: one image that summarises a motion: key poses, timeline, curves and quality."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,29 +10,16 @@ from mocap_cli.body.joint_angles import joint_angles
 from mocap_cli.body.motion import Motion
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.export.quality import Quality, measure_quality, quality_faults, quality_readings
-from mocap_cli.export.views.canvas import DIM, INK, Canvas, Colour, Image, text_width, truncate_text
-from mocap_cli.export.views.key_poses import (
-    FROM_CAMERA,
-    FROM_SIDE,
-    crop_key_poses,
-    draw_key_poses,
-    key_frames,
-)
-from mocap_cli.export.views.plots import (
-    LEFT_INK,
-    MIDDLE_INK,
-    RIGHT_INK,
-    Curve,
-    PlotContext,
-    draw_plot,
-    draw_timeline,
-)
+from mocap_cli.export.views.canvas import DIM, INK, Canvas, Colour, text_width, truncate_text
+from mocap_cli.export.views.key_poses import crop_key_poses, draw_key_poses, key_frames
+from mocap_cli.export.views.plots import Curve, PlotContext, draw_plot, draw_timeline
+from mocap_cli.export.views.projection import OrthographicView
 from mocap_cli.io.atomic import write_atomically
 from mocap_cli.types import Float64
 
 _WIDTH, _MARGIN, _GAP = 1600, 44, 14
 _POSES = 7
-_VIDEO_ROW, _DRAWN_ROW = 280, 210  # pixels that the two rows of key poses are high
+_VIDEO_ROW, _DRAWN_ROW = 280, 210  # heights of the two rows of key poses in pixels
 _TIMELINE, _PLOT = 118, 190
 _PLOTTED = (
     "knee_flexion",
@@ -43,143 +30,144 @@ _PLOTTED = (
 )
 _GOOD: Colour = (20, 132, 62)
 _BAD: Colour = (178, 106, 0)
-_LINE = 24  # pixels from one line of words to the next
-_ROWS = 8  # lines that there is room for below the plots
+_LINE = 24  # pixels from one line of text to the next
+_ROWS = 8  # lines of text below the plots
 
 
 def write_report(motion: Motion, path: Path, video: Path | None = None) -> None:
-    """Write the report as PNG, with pictures from the video where it is given."""
+    """Write the report as PNG, with key poses from the video where it is given."""
     quality = measure_quality(motion)
     frames = key_frames(motion, _POSES)
     tops = _tops()
-    sheet = Canvas(_WIDTH, tops["end"])
-    _draw_head(sheet, motion, quality)
-    _draw_poses(sheet, tops["poses"], motion, frames, video)
-    timing = PlotContext(motion, quality.doubtful, [float(motion.times[t]) for t in frames])
+    canvas = Canvas(_WIDTH, tops["end"])
+    _draw_head(canvas, motion, quality)
+    _draw_poses(canvas, tops["poses"], motion, frames, video)
+    context = PlotContext(motion, quality.doubtful, [float(motion.times[t]) for t in frames])
     box = (_MARGIN, tops["timeline"], _WIDTH - _MARGIN, tops["timeline"] + _TIMELINE)
-    draw_timeline(sheet, box, timing)
-    _draw_plots(sheet, tops["plots"], timing)
-    _draw_words(sheet, tops["words"], motion, quality)
+    draw_timeline(canvas, box, context)
+    _draw_plots(canvas, tops["plots"], context)
+    _draw_text(canvas, tops["text"], motion, quality)
     with write_atomically(path) as aside:
-        aside.write_bytes(sheet.png())
+        aside.write_bytes(canvas.png())
 
 
 def _tops() -> dict[str, int]:
-    """Where each part begins."""
+    """The top of each part in pixels."""
     poses = 124
     timeline = poses + _VIDEO_ROW + 6 + _DRAWN_ROW + 44
     plots = timeline + _TIMELINE + 34
-    words = plots + 2 * (_PLOT + 26) + 22
+    text = plots + 2 * (_PLOT + 26) + 22
     return {
         "poses": poses,
         "timeline": timeline,
         "plots": plots,
-        "words": words,
-        "end": words + (_ROWS + 1) * _LINE + _MARGIN - 10,
+        "text": text,
+        "end": text + (_ROWS + 1) * _LINE + _MARGIN - 10,
     }
 
 
-def _draw_head(sheet: Canvas, motion: Motion, quality: Quality) -> None:
+def _draw_head(canvas: Canvas, motion: Motion, quality: Quality) -> None:
     source = motion.source
     name = truncate_text(source.file, 34, _WIDTH - 2 * _MARGIN - 260)
-    sheet.text((_MARGIN, 66), name, 34)
+    canvas.text((_MARGIN, 66), name, 34)
     facts = (
         f"{quality.frames} frames, {quality.seconds:.2f} s at {quality.fps:.2f} fps"
         f"{'' if quality.even else ' (uneven)'}, {source.width} x {source.height}"
     )
-    sheet.text((_MARGIN, 98), facts, 17, DIM)
+    canvas.text((_MARGIN, 98), facts, 17, DIM)
     reasons = quality_faults(quality)
     colour = _BAD if reasons else _GOOD
-    verdict = "look before use" if reasons else "fit for use"
-    sheet.text((_WIDTH - _MARGIN, 64), verdict, 24, colour, "right")
+    verdict = "review before use" if reasons else "fit for use"
+    canvas.text((_WIDTH - _MARGIN, 64), verdict, 24, colour, "right")
     room = _WIDTH - 2 * _MARGIN - text_width(facts, 17) - 40
-    sheet.text(
+    canvas.text(
         (_WIDTH - _MARGIN, 98), truncate_text("; ".join(reasons), 15, room), 15, colour, "right"
     )
 
 
 def _draw_poses(
-    sheet: Canvas, top: int, motion: Motion, frames: list[int], video: Path | None
+    canvas: Canvas, top: int, motion: Motion, frames: list[int], video: Path | None
 ) -> None:
-    """Two rows: as filmed, and from the side; the number of each is that of the timeline."""
+    """Two rows, from the camera and from the side, numbered as on the timeline."""
     if not frames:
-        sheet.text((_WIDTH / 2, top + _VIDEO_ROW), "nobody was found", 24, DIM, "middle")
+        canvas.text((_WIDTH / 2, top + _VIDEO_ROW), "no person was found", 24, DIM, "middle")
         return
     width = (_WIDTH - 2 * _MARGIN - (_POSES - 1) * _GAP) // _POSES
-    first: list[Image]
     if video is None:
-        first = draw_key_poses(motion, frames, FROM_CAMERA, (width, _VIDEO_ROW))
+        first = draw_key_poses(motion, frames, OrthographicView.CAMERA, (width, _VIDEO_ROW))
     else:
         first = crop_key_poses(motion, frames, video, (width, _VIDEO_ROW))
-    second = draw_key_poses(motion, frames, FROM_SIDE, (width, _DRAWN_ROW))
+    second = draw_key_poses(motion, frames, OrthographicView.SIDE, (width, _DRAWN_ROW))
     for number, (t, upper, lower) in enumerate(zip(frames, first, second, strict=True)):
         left = _MARGIN + number * (width + _GAP)
-        sheet.paste((left, top), upper)
-        sheet.paste((left, top + _VIDEO_ROW + 6), lower)
+        canvas.paste((left, top), upper)
+        canvas.paste((left, top + _VIDEO_ROW + 6), lower)
         y = top + _VIDEO_ROW + 6 + _DRAWN_ROW + 20
-        sheet.text((left, y), f"{number + 1}", 16)
-        sheet.text((left + width, y), f"{motion.times[t]:.2f} s", 15, DIM, "right")
+        canvas.text((left, y), f"{number + 1}", 16)
+        canvas.text((left + width, y), f"{motion.times[t]:.2f} s", 15, DIM, "right")
 
 
-def _draw_plots(sheet: Canvas, top: int, timing: PlotContext) -> None:
-    """Three by two: heights and angles."""
+def _draw_plots(canvas: Canvas, top: int, context: PlotContext) -> None:
+    """Three by two plots of heights and angles."""
     width = (_WIDTH - 2 * _MARGIN - 2 * 30) // 3
-    height = "height, m" if timing.motion.space == "world" else "height for the camera, m"
-    plots = [(height, _heights(timing.motion), 0.5)]
-    angles = joint_angles(timing.motion)
+    height = "height, m" if context.motion.space == "world" else "height in camera axes, m"
+    plots = [(height, _heights(context.motion), 0.5)]
+    angles = joint_angles(context.motion)
     plots += [(f"{n.replace('_', ' ')}, degrees", _sides(angles, n), 20.0) for n in _PLOTTED]
-    for number, (title, curves, least) in enumerate(plots):
+    for number, (title, curves, min_range) in enumerate(plots):
         left = _MARGIN + (number % 3) * (width + 30)
         above = top + (number // 3) * (_PLOT + 26)
         box = (left, above, left + width, above + _PLOT)
-        draw_plot(sheet, box, title, curves, timing, least)
+        draw_plot(canvas, box, title, curves, context, min_range)
 
 
 def _heights(motion: Motion) -> list[Curve]:
     height = motion.joints[..., 1].astype(np.float64)
     return [
-        Curve("centre of mass", centre_of_mass(motion.joints)[:, 1], MIDDLE_INK),
-        Curve("left foot", height[:, BODY.index("left_toe")], LEFT_INK),
-        Curve("right foot", height[:, BODY.index("right_toe")], RIGHT_INK),
+        Curve("centre of mass", centre_of_mass(motion.joints)[:, 1], "middle"),
+        Curve("left foot", height[:, BODY.index("left_toe")], "left"),
+        Curve("right foot", height[:, BODY.index("right_toe")], "right"),
     ]
 
 
 def _sides(angles: Mapping[str, Float64], name: str) -> list[Curve]:
     if name in angles:
-        return [Curve("", angles[name], MIDDLE_INK)]
+        return [Curve("", angles[name], "middle")]
     return [
-        Curve("left", angles[f"left_{name}"], LEFT_INK),
-        Curve("right", angles[f"right_{name}"], RIGHT_INK),
+        Curve("left", angles[f"left_{name}"], "left"),
+        Curve("right", angles[f"right_{name}"], "right"),
     ]
 
 
-def _draw_words(sheet: Canvas, top: int, motion: Motion, quality: Quality) -> None:
-    """Three columns: the numbers, where to look again, and the warnings."""
+def _draw_text(canvas: Canvas, top: int, motion: Motion, quality: Quality) -> None:
+    """Three columns: quality, spans to review, warnings."""
     columns = [_MARGIN, _MARGIN + 400, _MARGIN + 800]
-    titles = ("Quality", "Look again at", "Know before use")
+    titles = ("Quality", "Review", "Warnings")
     for left, title in zip(columns, titles, strict=True):
-        sheet.text((left, top), title, 15, DIM)
+        canvas.text((left, top), title, 15, DIM)
     for row, (label, value, kept) in enumerate(quality_readings(quality), 1):
-        sheet.text((columns[0], top + row * _LINE), label, 16)
+        canvas.text((columns[0], top + row * _LINE), label, 16)
         colour = INK if kept else _BAD
-        sheet.text((columns[0] + 140, top + row * _LINE), value or "not known", 16, colour)
-    doubts = [f"{s.start:.2f} to {s.end:.2f} s: {s.reason}" for s in quality.doubtful]
-    _draw_lines(sheet, columns[1], top, doubts or ["nothing"], 370)
-    _draw_lines(sheet, columns[2], top, _folded(motion.warnings, 16, _WIDTH - _MARGIN - columns[2]))
+        canvas.text((columns[0] + 140, top + row * _LINE), value or "unknown", 16, colour)
+    spans = [f"{s.start:.2f} to {s.end:.2f} s: {s.reason}" for s in quality.doubtful]
+    _draw_lines(canvas, columns[1], top, spans or ["nothing"], 370)
+    _draw_lines(
+        canvas, columns[2], top, _wrapped(motion.warnings, 16, _WIDTH - _MARGIN - columns[2])
+    )
 
 
-def _draw_lines(sheet: Canvas, left: int, top: int, lines: list[str], width: int = _WIDTH) -> None:
+def _draw_lines(canvas: Canvas, left: int, top: int, lines: list[str], width: int = _WIDTH) -> None:
     shown = (
         lines
         if len(lines) <= _ROWS
         else [*lines[: _ROWS - 1], f"and {len(lines) - _ROWS + 1} more"]
     )
     for row, line in enumerate(shown, 1):
-        sheet.text((left, top + row * _LINE), truncate_text(line, 16, width), 16)
+        canvas.text((left, top + row * _LINE), truncate_text(line, 16, width), 16)
 
 
-def _folded(texts: tuple[str, ...], size: int, width: float) -> list[str]:
-    """The texts as lines that fit, each text on lines of its own."""
+def _wrapped(texts: tuple[str, ...], size: int, width: float) -> list[str]:
+    """The texts as lines that fit, each text starting a new line."""
     lines: list[str] = []
     for text in texts:
         line = ""

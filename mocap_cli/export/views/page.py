@@ -1,7 +1,7 @@
-"""Page: the motion beside its video in one HTML file that opens anywhere, without a network.
+"""Page: the motion next to its video in one HTML file that needs no network.
 
-The page is an archive: it carries the motion's JSON, BVH and angles as files, reads them to draw,
-and gives them to whoever asks. What it does stands in viewer/, which is put into it as it is.
+The page embeds the motion as JSON, BVH and a table of angles: its script draws from these files and
+offers them as downloads. Script and style are the files in viewer/, embedded unchanged.
 """
 
 import base64
@@ -20,6 +20,7 @@ import orjson
 from mocap_cli import __version__
 from mocap_cli.body.anatomy import JOINT_MASSES
 from mocap_cli.body.motion import Motion, write_motion
+from mocap_cli.export.formats.animation import Animation, animate
 from mocap_cli.export.formats.bvh import write_bvh
 from mocap_cli.export.formats.joint_tables import write_angles
 from mocap_cli.export.quality import measure_quality, quality_faults, quality_readings
@@ -27,7 +28,7 @@ from mocap_cli.export.views.browser_video import BrowserVideo, browser_video
 from mocap_cli.io.atomic import write_atomically
 
 _SUFFIXES = {"json-file": ".json", "bvh-file": ".bvh", "angles-file": ".angles.csv"}
-"""Of the files that a page carries, by the ids of their elements."""
+"""Of the embedded files, by the ids of their elements."""
 
 _LABELS = {"json-file": "JSON", "bvh-file": "BVH", "angles-file": "Angles"}
 _VIEWER = Path(__file__).parent / "viewer"
@@ -39,24 +40,27 @@ def write_page(
     path: Path,
     video: Path | None = None,
     *,
+    animation: Animation | None = None,  # of the motion, where it is known already
     link: bool = False,
     on_frame: Callable[[int], None] = lambda done: None,
 ) -> None:
-    """Write the page, with the video inside it, linked with `link`, or without any.
+    """Write the page with the video embedded, linked with `link`, or without a video.
 
-    `on_frame` is told how many frames are done where the video has to be encoded anew.
+    `on_frame` is called with the number of frames done while a video is encoded again.
     """
+    if animation is None and motion.tracked.any():
+        animation = animate(motion)
     film = (
         None if video is None else browser_video(motion, video, path, link=link, on_frame=on_frame)
     )
     with write_atomically(path) as aside:
-        aside.write_text(_page(motion, film), encoding="utf-8")
+        aside.write_text(_page(motion, animation, film), encoding="utf-8")
 
 
-def _page(motion: Motion, film: BrowserVideo | None) -> str:
+def _page(motion: Motion, animation: Animation | None, film: BrowserVideo | None) -> str:
     style = (_VIEWER / "viewer.css").read_text("utf-8")
     script = '"use strict";\n' + "\n".join((_VIEWER / f).read_text("utf-8") for f in _SCRIPTS)
-    files = _files(motion)
+    files = _files(motion, animation)
     parts = {
         "policy": _policy(style, script, linked=film is not None and film.link is not None),
         "version": __version__,
@@ -64,43 +68,43 @@ def _page(motion: Motion, film: BrowserVideo | None) -> str:
         "style": style,
         "script": script,
         "settings": _as_script(_settings(motion, film, list(files))),
-        "carried": "\n".join([*map(_carried, files, files.values()), _carried_video(film)]),
+        "carried": "\n".join([*map(_embedded, files, files.values()), _embedded_video(film)]),
     }
     template = (_VIEWER / "viewer.html").read_text("utf-8")
-    # In one go, so that nothing inside a part is taken for a place to fill.
-    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], template)
+    # In one pass, so that {{...}} inside a part is not replaced.
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
 
 
 def _policy(style: str, script: str, *, linked: bool) -> str:
-    """What the page may do: run its own script, show its own video, and nothing else."""
+    """The content security policy: the page's own script, style and video, and nothing else."""
     media = "blob: file: 'self'" if linked else "blob:"
     return (
-        f"default-src 'none'; script-src {_fingerprint(script)}; style-src {_fingerprint(style)};"
+        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)};"
         f" media-src {media}; base-uri 'none'; form-action 'none'"
     )
 
 
-def _fingerprint(text: str) -> str:
+def _hash(text: str) -> str:
     digest = hashlib.sha256(text.encode("utf-8")).digest()
     return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
 
-def _files(motion: Motion) -> dict[str, bytes]:
-    """The files that the page carries, by the ids of their elements.
+def _files(motion: Motion, animation: Animation | None) -> dict[str, bytes]:
+    """The embedded files, by the ids of their elements.
 
-    Fewer digits than `mocap export` writes make it half as large, and tell more than is known.
+    They have fewer digits than those of `mocap export`, which halves the page.
     """
     with tempfile.TemporaryDirectory() as folder:
         made = {name: Path(folder) / name for name in _SUFFIXES}
         write_motion(_rounded(motion), made["json-file"], measure_quality(motion).block())
         write_angles(motion, made["angles-file"], decimals=2)
-        if motion.tracked.any():
-            write_bvh(motion, made["bvh-file"], decimals=3)
+        if animation is not None:
+            write_bvh(animation, made["bvh-file"], decimals=3)
         return {name: path.read_bytes() for name, path in made.items() if path.exists()}
 
 
 def _rounded(motion: Motion) -> Motion:
-    """To 0.1 mm, 0.1 pixel and hundredths."""
+    """Rounded to 0.1 mm, 0.1 pixel and hundredths."""
     pose = motion.camera.world_from_camera
     return replace(
         motion,
@@ -114,7 +118,7 @@ def _rounded(motion: Motion) -> Motion:
 
 
 def _settings(motion: Motion, film: BrowserVideo | None, files: list[str]) -> dict[str, Any]:
-    """What the page must know besides the files."""
+    """What the script needs besides the files."""
     quality, stem = measure_quality(motion), Path(motion.source.file).stem
     return {
         "stem": stem,
@@ -132,16 +136,16 @@ def _settings(motion: Motion, film: BrowserVideo | None, files: list[str]) -> di
 
 
 def _as_script(value: dict[str, Any]) -> str:
-    """JSON that cannot end the element it stands in, whatever names it holds."""
+    """JSON that cannot end its script element, whatever text it holds."""
     return orjson.dumps(value).decode("utf-8").replace("<", "\\u003c")
 
 
-def _carried(name: str, file: bytes) -> str:
+def _embedded(name: str, file: bytes) -> str:
     packed = gzip.compress(file, mtime=0)
     return _element(name, base64.b64encode(packed).decode("ascii"))
 
 
-def _carried_video(film: BrowserVideo | None) -> str:
+def _embedded_video(film: BrowserVideo | None) -> str:
     return "" if film is None or film.data is None else _element("video-file", film.data)
 
 

@@ -1,4 +1,4 @@
-"""Curves: numbers over time on a sheet, with axes, stretches in doubt, and marks."""
+"""Plots: curves over time on a canvas, with axes, uncertain spans and marks."""
 
 import itertools
 import math
@@ -10,20 +10,23 @@ import numpy as np
 from mocap_cli.body.motion import Motion
 from mocap_cli.export.quality import PLANTED
 from mocap_cli.export.views.canvas import DIM, FAINT, INK, PALE, Box, Canvas, Colour, text_width
+from mocap_cli.export.views.figure import Side
 from mocap_cli.tracking.frame_runs import true_runs
 from mocap_cli.tracking.summary import UncertainSpan
 from mocap_cli.types import Bool, Float64
 
-LEFT_INK: Colour = (224, 118, 0)
-RIGHT_INK: Colour = (10, 120, 209)
-MIDDLE_INK: Colour = (110, 119, 132)
+_INKS: dict[Side, Colour] = {  # darker than SIDE_COLOURS, for white paper
+    "left": (224, 118, 0),
+    "right": (10, 120, 209),
+    "middle": (110, 119, 132),
+}
 _UNCERTAIN: Colour = (252, 244, 224)
 _UNCERTAIN_INK: Colour = (190, 132, 10)
 _FILLED: Colour = (180, 186, 195)
 _MARK: Colour = (196, 203, 212)
-_ROWS = ("seen", "left foot down", "right foot down", "look again")
-_TIMES = 22  # pixels below a plot that its times are written in
-_VALUES = 48  # pixels left of it
+_ROWS = ("detected", "left foot down", "right foot down", "uncertain")
+_TIME_LABELS = 22  # pixels below a plot, for its times
+_VALUE_LABELS = 48  # pixels left of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +34,21 @@ class Curve:
     """One line of a plot."""
 
     label: str
-    values: Float64  # (T,) NaN where nothing is known
-    colour: Colour
+    values: Float64  # (T,) NaN where unknown
+    side: Side
 
 
 @dataclass(frozen=True, slots=True)
 class PlotContext:
-    """What all that is drawn along time has in common."""
+    """What all plots along time share."""
 
     motion: Motion
-    uncertain: Sequence[UncertainSpan]
+    uncertain: Sequence[UncertainSpan]  # shaded
     marks: Sequence[float]  # seconds of the key poses
 
 
 class _Axes:
-    """Seconds and values as pixels of a box."""
+    """Seconds and values to pixels of a box."""
 
     def __init__(self, motion: Motion, box: Box, low: float = 0.0, high: float = 1.0) -> None:
         self.box = box
@@ -54,90 +57,99 @@ class _Axes:
         self.low, self.high = low, high
 
     def x(self, time: Float64 | float) -> Float64:
-        """The columns of these seconds."""
-        way = (np.asarray(time) - self.first) / (self.last - self.first)
-        return np.asarray(self.box[0] + way * (self.box[2] - self.box[0]))
+        """The pixel columns of these seconds."""
+        fraction = (np.asarray(time) - self.first) / (self.last - self.first)
+        return np.asarray(self.box[0] + fraction * (self.box[2] - self.box[0]))
 
     def y(self, value: Float64 | float) -> Float64:
-        """The rows of these values."""
-        way = (np.asarray(value) - self.low) / (self.high - self.low)
-        return np.asarray(self.box[3] + way * (self.box[1] - self.box[3]))
+        """The pixel rows of these values."""
+        fraction = (np.asarray(value) - self.low) / (self.high - self.low)
+        return np.asarray(self.box[3] + fraction * (self.box[1] - self.box[3]))
 
-    def bar(self, start: float, end: float, least: int = 1) -> Box:
+    def bar(self, start: float, end: float, min_width: int = 1) -> Box:
         """The box between two times, from top to bottom."""
         left = round(float(self.x(start)))
-        return left, self.box[1], max(round(float(self.x(end))), left + least), self.box[3]
+        return left, self.box[1], max(round(float(self.x(end))), left + min_width), self.box[3]
 
 
 def draw_plot(
-    sheet: Canvas, box: Box, title: str, curves: Sequence[Curve], timing: PlotContext, least: float
+    canvas: Canvas,
+    box: Box,
+    title: str,
+    curves: Sequence[Curve],
+    context: PlotContext,
+    min_range: float,
 ) -> None:
-    """A plot with its title and its key above, at least `least` high in its own units."""
+    """A plot with its title and legend above, and an axis of values of at least `min_range`."""
     left, top, right, bottom = box
-    _draw_key(sheet, (left, top + 16), right, title, curves)
-    inside = (left + _VALUES, top + 30, right, bottom - _TIMES)
-    axes = _Axes(timing.motion, inside, *_range(curves, least))
-    sheet.fill(inside, PALE)
-    for stretch in timing.uncertain:
-        sheet.fill(axes.bar(stretch.start, stretch.end), _UNCERTAIN)
-    _draw_axes(sheet, axes)
-    for mark in timing.marks:
+    _draw_legend(canvas, (left, top + 16), right, title, curves)
+    inside = (left + _VALUE_LABELS, top + 30, right, bottom - _TIME_LABELS)
+    axes = _Axes(context.motion, inside, *_range(curves, min_range))
+    canvas.fill(inside, PALE)
+    for span in context.uncertain:
+        canvas.fill(axes.bar(span.start, span.end), _UNCERTAIN)
+    _draw_axes(canvas, axes)
+    for mark in context.marks:
         x = float(axes.x(mark))
-        sheet.line([(x, inside[1]), (x, inside[3])], _MARK)
+        canvas.line([(x, inside[1]), (x, inside[3])], _MARK)
     for curve in curves:
         for run in _pieces(curve.values):
-            times = timing.motion.times[run]
-            sheet.line(np.stack((axes.x(times), axes.y(curve.values[run])), -1), curve.colour, 2)
+            times = context.motion.times[run]
+            canvas.line(
+                np.stack((axes.x(times), axes.y(curve.values[run])), -1), _INKS[curve.side], 2
+            )
 
 
-def _draw_axes(sheet: Canvas, axes: _Axes) -> None:
+def _draw_axes(canvas: Canvas, axes: _Axes) -> None:
     left, _, right, bottom = axes.box
     for value, label in _ticks(axes.low, axes.high, 4):
         y = float(axes.y(value))
-        sheet.line([(left, y), (right, y)], FAINT)
-        sheet.text((left - 8, y + 5), label, 13, DIM, "right")
+        canvas.line([(left, y), (right, y)], FAINT)
+        canvas.text((left - 8, y + 5), label, 13, DIM, "right")
     for value, label in _ticks(axes.first, axes.last, 6):
         x = float(axes.x(value))
-        sheet.text((min(x, right - 12), bottom + _TIMES - 5), f"{label} s", 13, DIM, "middle")
+        canvas.text(
+            (min(x, right - 12), bottom + _TIME_LABELS - 5), f"{label} s", 13, DIM, "middle"
+        )
 
 
-def _draw_key(
-    sheet: Canvas, at: tuple[int, int], right: int, title: str, curves: Sequence[Curve]
+def _draw_legend(
+    canvas: Canvas, at: tuple[int, int], right: int, title: str, curves: Sequence[Curve]
 ) -> None:
-    sheet.text(at, title, 16)
+    canvas.text(at, title, 16)
     for curve in reversed(curves):
         if curve.label:
-            sheet.text((right, at[1]), curve.label, 14, DIM, "right")
+            canvas.text((right, at[1]), curve.label, 14, DIM, "right")
             right -= round(text_width(curve.label, 14)) + 26
-            sheet.fill((right + 2, at[1] - 6, right + 20, at[1] - 3), curve.colour)
+            canvas.fill((right + 2, at[1] - 6, right + 20, at[1] - 3), _INKS[curve.side])
             right -= 16
 
 
-def _range(curves: Sequence[Curve], least: float) -> tuple[float, float]:
+def _range(curves: Sequence[Curve], min_range: float) -> tuple[float, float]:
     values = np.concatenate([curve.values for curve in curves])
     values = values[np.isfinite(values)]
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
-    room = max(0.06 * (high - low), (least - (high - low)) / 2)
-    return low - room, high + room
+    margin = max(0.06 * (high - low), (min_range - (high - low)) / 2)
+    return low - margin, high + margin
 
 
 def _pieces(values: Float64) -> list[slice]:
-    """Runs of known values that do not come round from the other side of a circle."""
+    """Runs of known values, split where an angle wraps around."""
     jumps = np.abs(np.diff(values, prepend=values[:1])) > 180
     return [
         slice(run.start + part.start, run.start + part.stop)
         for run in true_runs(np.isfinite(values))
-        for part in _between(jumps[run])
+        for part in _split(jumps[run])
     ]
 
 
-def _between(jumps: Bool) -> list[slice]:
+def _split(jumps: Bool) -> list[slice]:
     edges = [0, *(int(j) for j in np.flatnonzero(jumps) if j > 0), len(jumps)]
     return [slice(a, b) for a, b in itertools.pairwise(edges)]
 
 
 def _ticks(low: float, high: float, count: int) -> list[tuple[float, str]]:
-    """About so many round values between two bounds, with how they are written."""
+    """About `count` round values between two bounds, and their labels."""
     raw = (high - low) / count
     power = 10 ** math.floor(math.log10(raw))
     step = power * next(f for f in (1, 2, 5, 10) if f * power >= 0.999 * raw)
@@ -146,37 +158,37 @@ def _ticks(low: float, high: float, count: int) -> list[tuple[float, str]]:
     return [(k * step, f"{k * step + 0.0:.{digits}f}") for k in range(first, last + 1)]
 
 
-def draw_timeline(sheet: Canvas, box: Box, timing: PlotContext) -> None:
-    """Who was seen when, which foot stood, where to look again, and where the key poses are."""
+def draw_timeline(canvas: Canvas, box: Box, context: PlotContext) -> None:
+    """Detections, foot contacts, uncertain spans and key poses over time."""
     left, top, right, bottom = box
-    motion, height = timing.motion, (bottom - top - 18) // len(_ROWS)
+    motion, height = context.motion, (bottom - top - 18) // len(_ROWS)
     for number, label in enumerate(_ROWS):
         y = top + 18 + number * height
         axes = _Axes(motion, (left + 118, y + 3, right, y + height - 5))
-        sheet.text((left, y + 14), label, 14, DIM)
-        sheet.fill(axes.box, PALE)
-        if label == "look again":
-            for stretch in timing.uncertain:
-                sheet.fill(axes.bar(stretch.start, stretch.end, 2), _UNCERTAIN_INK)
-        for yes, colour in _bands(label, motion):
-            _draw_runs(sheet, axes, motion, yes, colour)
-    for number, mark in enumerate(timing.marks, 1):
+        canvas.text((left, y + 14), label, 14, DIM)
+        canvas.fill(axes.box, PALE)
+        if label == "uncertain":
+            for span in context.uncertain:
+                canvas.fill(axes.bar(span.start, span.end, 2), _UNCERTAIN_INK)
+        for mask, colour in _bands(label, motion):
+            _draw_runs(canvas, axes, motion, mask, colour)
+    for number, mark in enumerate(context.marks, 1):
         x = float(axes.x(mark))
-        sheet.text((x, top + 13), str(number), 13, INK, "middle")
-        sheet.line([(x, top + 17), (x, bottom)], _MARK)
+        canvas.text((x, top + 13), str(number), 13, INK, "middle")
+        canvas.line([(x, top + 17), (x, bottom)], _MARK)
 
 
 def _bands(label: str, motion: Motion) -> list[tuple[Bool, Colour]]:
-    """What to lay over each other in a row of the timeline."""
+    """The layers of a row of the timeline: where they are drawn, and their colours."""
     return {
-        "seen": [(motion.tracked, _FILLED), (motion.tracked & motion.detected, INK)],
-        "left foot down": [(motion.contacts[:, 0] > PLANTED, LEFT_INK)],
-        "right foot down": [(motion.contacts[:, 1] > PLANTED, RIGHT_INK)],
+        "detected": [(motion.tracked, _FILLED), (motion.tracked & motion.detected, INK)],
+        "left foot down": [(motion.contacts[:, 0] > PLANTED, _INKS["left"])],
+        "right foot down": [(motion.contacts[:, 1] > PLANTED, _INKS["right"])],
     }.get(label, [])
 
 
-def _draw_runs(sheet: Canvas, axes: _Axes, motion: Motion, yes: Bool, colour: Colour) -> None:
+def _draw_runs(canvas: Canvas, axes: _Axes, motion: Motion, mask: Bool, colour: Colour) -> None:
     times = motion.times
-    for run in true_runs(yes):
+    for run in true_runs(mask):
         end = float(times[min(run.stop, len(times) - 1)])
-        sheet.fill(axes.bar(float(times[run.start]), end), colour)
+        canvas.fill(axes.bar(float(times[run.start]), end), colour)

@@ -15,13 +15,13 @@ from mocap_cli.io.video_cache import cached
 from mocap_cli.keypoints.crop import Crop
 from mocap_cli.labels.fitting.degrade import VideoDegrader
 from mocap_cli.learning.data.ingest import read_sources
-from mocap_cli.learning.data.letterbox import letterbox, letterbox_rectangle
 from mocap_cli.learning.data.store import open_clip
 from mocap_cli.learning.loop.training import BEST
 from mocap_cli.learning.model.model import Model, to_float
 from mocap_cli.learning.model.model_config import MODEL_PRESETS
 from mocap_cli.learning.model.model_file import open_model
 from mocap_cli.types import Float32, Float64, Int64, UInt8
+from mocap_cli.video.letterbox import Letterbox
 from mocap_cli.video.reader import Frame, open_video
 from mocap_cli.weights import Device, weight_hash
 
@@ -122,12 +122,12 @@ class FrozenEncoder:
         on_frame: Callable[[int], None] = lambda done: None,
     ) -> Iterator[tuple[float, UInt8]]:
         """Time and input image of each frame: letterboxed, or the person crop."""
-        place = letterbox_rectangle(size, self.size)
+        letterbox = Letterbox(size, self.size)
         for frame in frames:
             if self.cropped:
                 yield frame.time, _person_crop(frame, crops, self.size[0])
             else:
-                yield frame.time, letterbox(frame.image, place, self.size)
+                yield frame.time, letterbox.apply(frame.image)
             on_frame(frame.index + 1)
 
     @torch.inference_mode()
@@ -212,8 +212,5 @@ def _box_pixels(
     """(N, 4) boxes of the detector (half size and centre, -1..1) as corners in displayed pixels."""
     if boxes is None:
         return np.full((count, 4), np.nan, np.float32)
-    left, top, width, height = letterbox_rectangle(size, encoded)
-    half, centre = np.split(boxes.float().cpu().numpy(), 2, axis=1)
-    corners = np.concatenate((centre - half, centre + half), axis=1)
-    pixels = (corners + 1) / 2 * np.tile(encoded, 2) - np.tile((left, top), 2)
-    return np.asarray(pixels * np.tile((size[0] / width, size[1] / height), 2), np.float32)
+    pixels = Letterbox(size, encoded).boxes_in_image(boxes.float().cpu().numpy())
+    return np.asarray(pixels, np.float32)

@@ -11,7 +11,6 @@ import numpy as np
 
 from mocap_cli.io.video_cache import video_sha256
 from mocap_cli.keypoints.person_detector import PersonDetector, whole_image_crop
-from mocap_cli.learning.data.letterbox import letterbox, letterbox_rectangle
 from mocap_cli.learning.data.store import (
     ClipWriter,
     StoredClip,
@@ -23,6 +22,7 @@ from mocap_cli.learning.data.store import (
 from mocap_cli.plates.background import Background, BackgroundKind, read_background
 from mocap_cli.plates.builder import BackgroundOptions, make_background
 from mocap_cli.types import Bool, UInt8
+from mocap_cli.video.letterbox import Letterbox
 from mocap_cli.video.reader import Frame, VideoReader, open_video
 
 _OnFrame = Callable[[int], None]
@@ -68,10 +68,10 @@ def foreground_share(frame: UInt8, plate: UInt8, known: Bool) -> float:
 def _decode(video: Path, writer: ClipWriter, recipe: StoreRecipe, on_frame: _OnFrame) -> StoredClip:
     """Frames, times and person counts; the backgrounds follow."""
     with open_video(video) as reader:
-        rectangle = letterbox_rectangle((reader.info.width, reader.info.height), recipe.frame_size)
+        letterbox = Letterbox((reader.info.width, reader.info.height), recipe.frame_size)
         counter, times, people = _PersonCounter(), [], []
         for frame in _subsampled(reader, recipe.fps, on_frame):
-            writer.append("frames", letterbox(frame.image, rectangle, recipe.frame_size))
+            writer.append("frames", letterbox.apply(frame.image))
             times.append(frame.time)
             people.append(counter.count(frame))
         warnings = reader.warnings
@@ -85,7 +85,7 @@ def _decode(video: Path, writer: ClipWriter, recipe: StoreRecipe, on_frame: _OnF
         times=np.array(times),
         moved=np.zeros(len(times)),
         people=np.array(people, np.int64),
-        picture=rectangle,
+        picture=letterbox.rectangle,
         warnings=warnings,
     )
 

@@ -1,4 +1,4 @@
-/* The clock: which frame is shown now; led by the video where there is one. */
+/* The clock: the current frame; driven by the video where there is one. */
 
 class Clock {
   constructor(times, onFrame, onState) {
@@ -17,7 +17,7 @@ class Clock {
     return this.times.length - 1;
   }
 
-  /* Let a video lead, once it can be played; `zero` is the motion's time when its own is 0. */
+  /* Let a video drive the clock; `zero` is the motion's time when the video's is 0. */
   lead(video, zero) {
     this.video = video;
     this.zero = zero;
@@ -30,7 +30,7 @@ class Clock {
     this.show(this.frame);
   }
 
-  /* Be told of every picture that the video shows. */
+  /* Follow every frame that the video shows. */
   watch() {
     this.video?.requestVideoFrameCallback((now, shown) => {
       this.presented(shown.mediaTime);
@@ -38,7 +38,7 @@ class Clock {
     });
   }
 
-  /* The same for browsers that tell only the time; half a frame off at most. */
+  /* The same in browsers that report only the time, with an error of half a frame at most. */
   poll() {
     if (!this.video) return;
     if (!this.video.seeking) this.presented(this.video.currentTime - this.beat / 2);
@@ -52,7 +52,7 @@ class Clock {
     else this.move(this.nearest(time));
   }
 
-  /* The video is gone or cannot be played: go on alone. */
+  /* Without the video, or when it cannot be played: run on a timer. */
   leave() {
     this.video = null;
     if (this.playing) this.pause();
@@ -65,7 +65,7 @@ class Clock {
     return time - this.times[after - 1] < this.times[after] - time ? after - 1 : after;
   }
 
-  /* How many frames come before or at a time. */
+  /* The number of frames at or before a time. */
   after(time) {
     let [low, high] = [0, this.times.length];
     while (low < high) {
@@ -81,13 +81,13 @@ class Clock {
     this.onFrame(frame);
   }
 
-  /* Jump to a frame, playing or not. */
+  /* Go to a frame, during playback too. */
   show(frame) {
     const to = Math.max(0, Math.min(this.last, frame));
     this.now = this.times[to];
     this.move(to);
     if (this.video) {
-      // The middle of the frame's time, so that rounding cannot show its neighbour.
+      // The middle of the frame's interval, so that rounding cannot show its neighbour.
       const until = to < this.last ? this.times[to + 1] - this.times[to] : this.beat;
       this.wanted = this.times[to] + Math.min(until, this.beat) / 2 - this.zero;
       if (!this.video.seeking) this.seekWanted();
@@ -142,7 +142,7 @@ class Clock {
     const was = this.playing;
     this.playing = false;
     this.video?.pause();
-    if (was) this.show(this.frame); // the very frame, should the video have gone on meanwhile
+    if (was) this.show(this.frame); // this frame, in case the video has advanced
     this.onState();
   }
 

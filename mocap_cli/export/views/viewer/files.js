@@ -1,4 +1,4 @@
-/* The files that this page carries, and the motion in them as typed arrays. */
+/* The embedded files, and the motion in them as typed arrays. */
 
 function carriedBytes(id) {
   const text = atob(document.getElementById(id).textContent.trim());
@@ -36,7 +36,7 @@ function motionOf(document) {
     centre: document.camera.centre,
     camera: flat(document.camera.world_from_camera),
     warnings: document.warnings,
-    doubtful: document.quality.doubtful,
+    uncertain: document.quality.doubtful,
     fps: document.quality.fps,
     frames,
     J: names.length,
@@ -46,13 +46,13 @@ function motionOf(document) {
   return motion;
 }
 
-/* Where a joint is in a frame: [x, y, z]. */
+/* The position of a joint in a frame: [x, y, z]. */
 function placeOf(motion, frame, joint) {
   const at = (frame * motion.J + joint) * 3;
   return [motion.joints[at], motion.joints[at + 1], motion.joints[at + 2]];
 }
 
-/* The centre of mass in every frame, from the share of mass that each joint stands for. */
+/* The centre of mass in every frame, from the share of mass of each joint. */
 function centresOfMass(motion, mass) {
   const centres = new Float32Array(motion.frames * 3);
   for (let t = 0; t < motion.frames; t++) {
@@ -65,7 +65,7 @@ function centresOfMass(motion, mass) {
   return centres;
 }
 
-/* The pixel at which the camera of a frame saw a place, or null behind it. */
+/* A position projected into a frame, in pixels, or null behind the camera. */
 function pixelOf(motion, frame, place) {
   const at = frame * 12;
   const pose = motion.camera;

@@ -1,6 +1,6 @@
-/* The video's own stage: the skeleton drawn over the picture, as the camera of the frame saw it. */
+/* The video with the skeleton drawn over it, projected with the camera of the frame. */
 
-/* Fit a canvas to its place on the screen: its pen in CSS pixels, and its size. */
+/* Fit a canvas to its size on the screen: its context in CSS pixels, and that size. */
 function sized(canvas) {
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   const ratio = window.devicePixelRatio || 1;
@@ -43,7 +43,7 @@ class Film {
     for (const rim of [true, false]) {
       motion.parents.forEach((parent, joint) => {
         if (parent < 0 || !points[parent] || !points[joint]) return;
-        // Always the dark page's colours: the picture does not turn light with the page.
+        // Always the colours of the dark theme: the video does not change with the theme.
         pen.strokeStyle = rim ? "#0c0c14" : FILM_COLOURS[sideOf(motion.names[joint])];
         pen.globalAlpha = rim ? 0.55 * alpha : alpha;
         pen.lineWidth = rim ? thick + 2.5 : thick;

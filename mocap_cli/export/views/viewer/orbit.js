@@ -1,4 +1,4 @@
-/* The orbit: a camera that circles what it looks at, turned by mouse and fingers. */
+/* The orbit: a camera that circles its target, controlled by mouse and touch. */
 
 const FIELD = Math.tan((18 * Math.PI) / 180); // half the field of view
 const NEAR = 0.05;
@@ -69,7 +69,7 @@ class Orbit {
     return { right: [cy, 0, -sy], up: [-sy * sp, cp, -cy * sp], ahead: [-sy * cp, -sp, -cy * cp] };
   }
 
-  /* The camera for one drawing: a function from a place to [x, y, depth]. */
+  /* The camera of one drawing: a function from a position to [x, y, depth]. */
   lens(width, height) {
     const { right, up, ahead } = this.axes();
     this.aim = this.target.map((value, axis) => value + this.pan[axis]);

@@ -1,7 +1,7 @@
-/* The page: opens what it carries, and lets buttons, keys and the mouse move one clock. */
+/* The page: reads the embedded files and connects buttons, keys and mouse to the clock. */
 
 const $ = (id) => document.getElementById(id);
-const COLOURS = ["text", "dim", "line", "panel", "left", "right", "middle", "planted", "doubt", "grid"];
+const COLOURS = ["text", "dim", "line", "panel", "left", "right", "middle", "planted", "uncertain", "grid"];
 const RATES = [0.1, 0.25, 0.5, 1, 2];
 const FIRST_PLOTS = ["knee flexion", "hip flexion", "elbow flexion", "shoulder elevation", "trunk inclination"];
 
@@ -11,7 +11,7 @@ function readColours(into) {
   return into;
 }
 
-/* The angles of the table as choices of a plot: left and right of one name belong together. */
+/* The angles of the table as choices of a plot, left and right of one name together. */
 function angleChoices(table) {
   const parts = new Map();
   for (const column of table.columns.slice(1)) {
@@ -26,7 +26,7 @@ function angleChoices(table) {
 function heightChoice(motion, centres) {
   const of = (name) => Float32Array.from({ length: motion.frames }, (_, t) => placeOf(motion, t, motion.joint[name])[1]);
   return {
-    title: motion.space === "world" ? "height, m" : "height for the camera, m",
+    title: motion.space === "world" ? "height, m" : "height in camera axes, m",
     unit: "",
     digits: 2,
     least: 0.5,
@@ -69,23 +69,23 @@ class Page {
     const { width, height } = motion.source;
     $("facts").textContent = `${motion.frames} frames, ${seconds.toFixed(2)} s at ${motion.fps.toFixed(2)} fps, ${width} \u00d7 ${height}`;
     $("verdict").hidden = false;
-    $("verdict").textContent = settings.fit ? "fit for use" : "look before use";
+    $("verdict").textContent = settings.fit ? "fit for use" : "review before use";
     $("verdict").className = `pill ${settings.fit ? "fit" : "unfit"}`;
     $("scrub").max = motion.frames - 1;
     for (const { label, value, kept } of settings.readings) {
       $("quality").appendChild(document.createElement("dt")).textContent = label;
       const number = $("quality").appendChild(document.createElement("dd"));
-      number.textContent = value || "not known";
+      number.textContent = value || "unknown";
       number.classList.toggle("bad", !kept);
     }
-    for (const { start, end, reason } of motion.doubtful) {
-      const row = $("doubts").appendChild(document.createElement("li"));
+    for (const { start, end, reason } of motion.uncertain) {
+      const row = $("spans").appendChild(document.createElement("li"));
       const button = row.appendChild(document.createElement("button"));
       button.textContent = `${start.toFixed(2)} to ${end.toFixed(2)} s`;
       button.addEventListener("click", () => go(start));
       row.append(reason);
     }
-    if (!motion.doubtful.length) $("doubts").appendChild(document.createElement("li")).textContent = "nothing";
+    if (!motion.uncertain.length) $("spans").appendChild(document.createElement("li")).textContent = "nothing";
     for (const warning of motion.warnings) $("warnings").appendChild(document.createElement("li")).textContent = warning;
     $("warned").hidden = !motion.warnings.length;
   }
@@ -115,7 +115,7 @@ class Page {
     const { motion } = this;
     for (const view of this.views) view.show(frame);
     $("scrub").value = frame;
-    const state = motion.seen[frame] ? "" : motion.tracked[frame] ? ", filled in" : ", nobody found";
+    const state = motion.seen[frame] ? "" : motion.tracked[frame] ? ", interpolated" : ", no person";
     $("time").textContent = `${motion.times[frame].toFixed(3)} s`;
     $("time").appendChild(document.createElement("small")).textContent = `frame ${frame + 1} of ${motion.frames}${state}`;
   }
@@ -152,7 +152,7 @@ class Page {
     this.onSwitch("loop", (on) => (clock.loop = on));
     $("theme").addEventListener("click", () => this.setTheme(document.documentElement.dataset.theme === "light" ? "dark" : "light"));
     $("help").addEventListener("click", () => $("keys").showModal());
-    // A button that was clicked must not be pressed again by the space bar that plays.
+    // The space bar plays; it must not also press the button that was clicked last.
     document.addEventListener("click", (event) => event.detail && document.activeElement?.tagName === "BUTTON" && document.activeElement.blur());
     document.addEventListener("keydown", (event) => this.press(event));
     new ResizeObserver(() => this.redraw()).observe($("stages"));
@@ -178,8 +178,8 @@ class Page {
     this.redraw();
   }
 
-  setRate(way) {
-    const next = RATES[Math.max(0, Math.min(RATES.length - 1, RATES.indexOf(this.clock.rate) + way))];
+  setRate(steps) {
+    const next = RATES[Math.max(0, Math.min(RATES.length - 1, RATES.indexOf(this.clock.rate) + steps))];
     $("rate").value = next;
     this.clock.setRate(next);
   }
@@ -229,7 +229,7 @@ open().then(
   (page) => (window.mocap = page),
   (error) => {
     $("note").hidden = false;
-    $("note").textContent = `this page could not be opened: ${error.message}`;
+    $("note").textContent = `cannot open this page: ${error.message}`;
     throw error;
   }
 );

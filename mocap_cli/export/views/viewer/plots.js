@@ -1,10 +1,10 @@
-/* Plots over time, with a cursor that follows the frame; a press on one goes to that frame. */
+/* Plots over time with a cursor at the current frame; a click goes to that frame. */
 
 const TOP = 8;
-const BOTTOM = 18; // pixels of a plot that the times are written in
+const BOTTOM = 18; // pixels below a plot, for its times
 const STEPS = [1, 2, 5, 10];
 
-/* Round values between two bounds, about so many. */
+/* About `count` round values between two bounds. */
 function ticks(low, high, count) {
   const raw = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(raw));
@@ -14,7 +14,7 @@ function ticks(low, high, count) {
   return { made, digits: Math.max(0, -Math.floor(Math.log10(step) + 1e-9)) };
 }
 
-/* Let a press or a drag on a canvas choose a time. */
+/* Let a click or a drag on a canvas choose a time. */
 function seekable(canvas, timeAt, go) {
   const seek = (event) => go(timeAt(event.clientX - canvas.getBoundingClientRect().left));
   canvas.addEventListener("pointerdown", (event) => {
@@ -24,7 +24,7 @@ function seekable(canvas, timeAt, go) {
   canvas.addEventListener("pointermove", (event) => event.buttons && seek(event));
 }
 
-/* A canvas along time: what stands still is drawn once, on paper; the cursor moves over it. */
+/* A canvas along time: the static part is drawn once, on paper; the cursor moves over it. */
 class Strip {
   constructor(canvas, motion, colours, left, right, go) {
     Object.assign(this, { canvas, motion, colours, left, right });
@@ -53,7 +53,7 @@ class Strip {
     this.draw();
   }
 
-  /* Have the paper drawn anew. */
+  /* Draw the paper again next time. */
   forget() {
     this.paper.width = 0;
   }
@@ -149,7 +149,7 @@ class Plot extends Strip {
     });
   }
 
-  /* What does not move: axes, stretches in doubt, and the lines. */
+  /* The static part: axes, uncertain spans, and the lines. */
   drawPaper(pen, width, height) {
     pen.font = "11px system-ui, sans-serif";
     this.drawDoubts(pen, height);
@@ -163,9 +163,9 @@ class Plot extends Strip {
   }
 
   drawDoubts(pen, height) {
-    pen.fillStyle = this.colours.doubt;
+    pen.fillStyle = this.colours.uncertain;
     pen.globalAlpha = 0.09;
-    for (const { start, end } of this.motion.doubtful) {
+    for (const { start, end } of this.motion.uncertain) {
       pen.fillRect(this.x(start), TOP, Math.max(1, this.x(end) - this.x(start)), height - TOP - BOTTOM);
     }
     pen.globalAlpha = 1;
@@ -192,7 +192,7 @@ class Plot extends Strip {
     for (const time of along.made) pen.fillText(`${time.toFixed(along.digits)} s`, Math.min(this.x(time), width - 16), height);
   }
 
-  /* A line that stops where nothing is known, and where an angle comes round from the other side. */
+  /* A line with gaps where values are unknown and where an angle wraps around. */
   drawLine(pen, values) {
     const { times, frames } = this.motion;
     pen.beginPath();
@@ -208,7 +208,7 @@ class Plot extends Strip {
   }
 }
 
-/* The whole clip as a band: who was seen, which foot stands, where to look again. */
+/* The whole clip as a band: detections, foot contacts, uncertain spans. */
 class Timeline extends Strip {
   constructor(canvas, motion, colours, go) {
     super(canvas, motion, colours, 6, 6, go);
@@ -221,13 +221,13 @@ class Timeline extends Strip {
     this.drawBand(pen, (t) => motion.tracked[t] && motion.seen[t], colours.dim, 0.75, 9, 8);
     this.drawBand(pen, (t) => motion.contacts[2 * t] > 0.5, colours.left, 1, 19, 4);
     this.drawBand(pen, (t) => motion.contacts[2 * t + 1] > 0.5, colours.right, 1, 24, 4);
-    pen.fillStyle = colours.doubt;
-    for (const { start, end } of motion.doubtful) {
+    pen.fillStyle = colours.uncertain;
+    for (const { start, end } of motion.uncertain) {
       pen.fillRect(this.x(start), 4, Math.max(2, this.x(end) - this.x(start)), 3);
     }
   }
 
-  /* A bar over every run of frames of which something is true. */
+  /* A bar over every run of frames for which a condition holds. */
   drawBand(pen, yes, colour, alpha, top, thick) {
     const { times, frames } = this.motion;
     pen.fillStyle = colour;

@@ -1,10 +1,10 @@
-/* The 3D view: one person on a floor of one-metre squares, seen by a camera that the mouse turns. */
+/* The 3D view: the person on a grid of one-metre squares, with an orbiting camera. */
 
 const THICKNESS = {
   knee: 0.062, ankle: 0.046, toe: 0.036, hip: 0.05, spine: 0.07, thorax: 0.07, neck: 0.05,
   head: 0.05, shoulder: 0.046, elbow: 0.042, wrist: 0.034,
-}; // metres across the limb that ends in that joint
-const TRAIL = 6; // seconds of the way of the centre of mass, before and after now
+}; // metres; diameter of the limb that ends in this joint
+const TRAIL = 6; // seconds of the path of the centre of mass, before and after the current frame
 const GRID = 7; // metres of floor shown around the middle
 
 const sideOf = (name) => (name.startsWith("left") ? "left" : name.startsWith("right") ? "right" : "middle");
@@ -24,7 +24,7 @@ class Scene {
     this.reset();
   }
 
-  /* Everything in view, a little from the side and from above. */
+  /* The whole motion in view, a little from the side and from above. */
   reset() {
     const [low, high] = this.reach();
     const middle = low.map((value, axis) => (value + high[axis]) / 2);
@@ -34,7 +34,7 @@ class Scene {
     this.follow = tall > 1.8 || wide > 3.5;
     this.orbit.target = middle;
     this.orbit.pan = [0, 0, 0];
-    // Whoever comes nearer than the middle must not grow out of the view.
+    // A person nearer than the middle must not outgrow the view.
     this.orbit.distance = this.follow ? 1.2 / FIELD : (0.2 + Math.max(1, tall, wide * narrow)) / FIELD + 0.6 * wide;
     this.look("camera");
     this.orbit.yaw += 0.5;
@@ -52,7 +52,7 @@ class Scene {
     return Number.isFinite(low[0]) ? [low, high] : [[-1, 0, -1], [1, 2, 1]];
   }
 
-  /* Turn to one of the four views, as the person stands in this frame. */
+  /* Go to one of the four views, by the heading of the person in this frame. */
   look(view) {
     const pose = this.motion.camera.subarray(this.frame * 12, this.frame * 12 + 12);
     if (view === "camera") {
@@ -66,7 +66,7 @@ class Scene {
     }
   }
 
-  /* Which way the person faces along the floor: left hip, up the trunk, and what is ahead. */
+  /* The heading of the person along the floor, from the hips and the trunk. */
   facing() {
     const at = (name) => placeOf(this.motion, this.frame, this.motion.joint[name]);
     const minus = (a, b) => a.map((value, axis) => value - b[axis]);
@@ -94,7 +94,7 @@ class Scene {
       pen.font = "13px system-ui, sans-serif";
       pen.fillStyle = this.colours.dim;
       pen.textAlign = "center";
-      pen.fillText("nobody found", width / 2, height / 2);
+      pen.fillText("no person", width / 2, height / 2);
       return;
     }
     if (this.motion.space === "world") this.drawShadow(pen, lens);
@@ -117,12 +117,12 @@ class Scene {
     }
   }
 
-  /* The way of the centre of mass around now: behind strong, ahead faint. */
+  /* The path of the centre of mass around the current frame: past opaque, future faint. */
   drawTrail(pen, lens) {
     const reach = Math.ceil(TRAIL * this.motion.fps);
     const oldest = Math.max(0, this.frame - reach);
     const newest = Math.min(this.motion.frames - 1, this.frame + reach);
-    pen.strokeStyle = this.colours.doubt;
+    pen.strokeStyle = this.colours.uncertain;
     pen.lineWidth = 1.5;
     for (const [first, last, alpha] of [[oldest, this.frame, 0.75], [this.frame, newest, 0.25]]) {
       pen.globalAlpha = alpha;
@@ -158,12 +158,12 @@ class Scene {
     pen.strokeStyle = this.colours.planted;
     pen.lineWidth = 2;
     ["left", "right"].forEach((side, index) => {
-      const sure = this.motion.contacts[this.frame * 2 + index];
-      if (!(sure > 0.5)) return;
+      const contact = this.motion.contacts[this.frame * 2 + index];
+      if (!(contact > 0.5)) return;
       const [ankle, toe] = ["ankle", "toe"].map((part) =>
         placeOf(this.motion, this.frame, this.motion.joint[`${side}_${part}`]));
       const height = Math.max(0, Math.min(ankle[1] - 0.07, toe[1] - 0.03));
-      pen.globalAlpha = sure;
+      pen.globalAlpha = contact;
       pen.beginPath();
       for (let k = 0; k <= 24; k++) {
         const turn = (k * Math.PI) / 12;
@@ -175,51 +175,51 @@ class Scene {
     });
   }
 
-  /* Limbs as rounded strokes, the far ones first; unsure ones are faint. */
+  /* Limbs as rounded strokes, the far ones first; uncertain ones are faint. */
   drawBody(pen, lens) {
     const points = this.motion.names.map((_, joint) => lens(placeOf(this.motion, this.frame, joint)));
-    const given = this.motion.seen[this.frame] ? 1 : 0.55;
+    const fade = this.motion.seen[this.frame] ? 1 : 0.55;
     const parts = this.bones.map((bone) => {
       const [a, b] = [points[bone.parent], points[bone.joint]];
       const sigma = this.motion.sigma[this.frame * this.motion.J + bone.joint];
-      const sure = Math.max(0.4, Math.min(1, 1.25 - sigma * 3)) * given;
-      return { depth: (a[2] + b[2]) / 2, paint: () => this.drawLimb(pen, a, b, bone, sure) };
+      const opacity = Math.max(0.4, Math.min(1, 1.25 - sigma * 3)) * fade;
+      return { depth: (a[2] + b[2]) / 2, paint: () => this.drawLimb(pen, a, b, bone, opacity) };
     });
     const corners = ["left_shoulder", "right_shoulder", "right_hip", "left_hip"].map((name) => points[this.motion.joint[name]]);
-    parts.push({ depth: corners.reduce((sum, point) => sum + point[2], 0) / 4, paint: () => this.drawTrunk(pen, corners, given) });
+    parts.push({ depth: corners.reduce((sum, point) => sum + point[2], 0) / 4, paint: () => this.drawTrunk(pen, corners, fade) });
     parts.sort((one, other) => other.depth - one.depth);
     for (const { depth, paint } of parts) if (depth > NEAR) paint();
   }
 
-  drawTrunk(pen, corners, given) {
-    pen.globalAlpha = 0.3 * given;
+  drawTrunk(pen, corners, fade) {
+    pen.globalAlpha = 0.3 * fade;
     pen.fillStyle = this.colours.middle;
     pen.beginPath();
     corners.forEach(([x, y], index) => (index ? pen.lineTo(x, y) : pen.moveTo(x, y)));
     pen.fill();
   }
 
-  drawLimb(pen, a, b, bone, sure) {
+  drawLimb(pen, a, b, bone, opacity) {
     const thick = Math.max(2, (this.orbit.scale * bone.width) / Math.max((a[2] + b[2]) / 2, NEAR));
     const head = this.motion.names[bone.joint] === "head";
     const end = head ? a.map((value, axis) => (value + b[axis]) / 2) : b;
     for (const [colour, width, alpha] of [
-      [this.colours.panel, thick + 2.5, sure],
-      [this.colours[bone.side], thick, sure],
-      ["#fff", thick * 0.3, 0.25 * sure],
+      [this.colours.panel, thick + 2.5, opacity],
+      [this.colours[bone.side], thick, opacity],
+      ["#fff", thick * 0.3, 0.25 * opacity],
     ]) {
       pen.strokeStyle = colour;
       pen.lineWidth = width;
       pen.globalAlpha = alpha;
       this.stroke(pen, a, end);
     }
-    if (head) this.drawHead(pen, a, b, sure);
+    if (head) this.drawHead(pen, a, b, opacity);
   }
 
-  drawHead(pen, neck, crown, sure) {
+  drawHead(pen, neck, crown, opacity) {
     const radius = 0.6 * Math.hypot(crown[0] - neck[0], crown[1] - neck[1]);
     const least = (this.orbit.scale * 0.085) / Math.max(crown[2], NEAR);
-    pen.globalAlpha = sure;
+    pen.globalAlpha = opacity;
     pen.fillStyle = this.colours.middle;
     pen.strokeStyle = this.colours.panel;
     pen.lineWidth = 1.5;
