@@ -10,6 +10,7 @@ from PIL import Image
 from poses import dance, motion_of, somersault, t_pose, wobbling
 
 from mocap_cli.errors import MocapError
+from mocap_cli.export.views import canvas
 from mocap_cli.export.views.canvas import _PAPER, Canvas, text_width, truncate_text
 from mocap_cli.export.views.figure import SIDE_COLOURS
 from mocap_cli.export.views.key_poses import (
@@ -141,3 +142,17 @@ def test_ticks_are_round_few_and_inside(low, high):
     assert 2 <= len(made) <= 6
     assert all(low - 1e-9 <= value <= high + 1e-9 for value, _ in made)
     assert [float(text) for _, text in made] == pytest.approx([value for value, _ in made])
+
+
+def test_a_word_of_thousands_of_letters_is_cut_after_few_measurements(monkeypatch):
+    measured = []
+
+    def counted(text, size):
+        measured.append(text)
+        return text_width(text, size)
+
+    monkeypatch.setattr(canvas, "text_width", counted)
+    cut = truncate_text("x" * 4000, 16, 300)
+    assert cut.endswith("...")
+    assert text_width(cut, 16) <= 300 < text_width("x" + cut, 16)
+    assert len(measured) < 20

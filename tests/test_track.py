@@ -100,6 +100,6 @@ def test_another_frame_rate_keeps_span_and_poses(tracked, tmp_path):
 
 def test_a_film_without_a_person_is_said_to_have_none(tmp_path):
     film(tmp_path / "empty.mp4")
-    with pytest.raises(MocapError, match="nobody was found") as caught:
+    with pytest.raises(MocapError, match="no person was found") as caught:
         track(tmp_path / "empty.mp4", TrackOptions())
     assert "--subject" in caught.value.hint

@@ -71,7 +71,9 @@ def inverse_kinematics(
     if sigma is None:
         sigma = np.full(joints.shape[:2], _USUAL_SIGMA)
     sigma = np.clip(np.nan_to_num(sigma[:, fit.joints], nan=_USUAL_SIGMA), SURE, VAGUE)
-    error = np.abs(forward_kinematics(rig, rotations, root)[:, fit.seen] - wanted).max(axis=(1, 2))
+    error = np.abs(forward_kinematics(rig, rotations, root)[:, fit.rig_joints] - wanted).max(
+        axis=(1, 2)
+    )
     far = np.flatnonzero(error > _TOLERANCE)
     for start in range(0, len(far), _CHUNK):
         part = far[start : start + _CHUNK]
@@ -87,7 +89,7 @@ class _Fit:
 
     rig: Rig
     joints: list[int]  # M joints of BODY
-    seen: list[int]  # M joints of the rig at the same positions
+    rig_joints: list[int]  # M joints of the rig at the same positions
     turning: list[int]  # P joints of the rig whose rotations move them
     moves: NDArray[np.bool_]  # (M, P) which moves which
 
@@ -95,15 +97,15 @@ class _Fit:
     def of(rig: Rig) -> "_Fit":
         """The joints to fit and the bones to rotate in a rig."""
         names = [name for name in BODY.names if name in rig.body_joints]
-        seen = [rig.index_of(name) for name in names]
+        rig_joints = [rig.index_of(name) for name in names]
         above = np.zeros((len(rig), len(rig)), bool)  # [joint, ancestor]
         for joint, parent in enumerate(rig.parents):
             if parent >= 0:
                 above[joint] = above[parent]
                 above[joint, parent] = True
-        turning = np.flatnonzero(above[seen].any(axis=0))
-        moves = above[seen][:, turning]
-        return _Fit(rig, [BODY.index(n) for n in names], seen, turning.tolist(), moves)
+        turning = np.flatnonzero(above[rig_joints].any(axis=0))
+        moves = above[rig_joints][:, turning]
+        return _Fit(rig, [BODY.index(n) for n in names], rig_joints, turning.tolist(), moves)
 
     def refine(
         self, rotations: Float64, root: Float64, wanted: Float64, weights: Float64
@@ -125,7 +127,7 @@ class _Fit:
         return state.rotations, state.root
 
     def _cost(self, state: "_State", wanted: Float64, weights: Float64) -> Float64:
-        places = forward_kinematics(self.rig, state.rotations, state.root)[:, self.seen]
+        places = forward_kinematics(self.rig, state.rotations, state.root)[:, self.rig_joints]
         miss = weights[..., None] * (wanted - places)
         habit = state.drift / _PRIOR
         return np.asarray(np.sum(miss**2, axis=(1, 2)) + np.sum(habit**2, axis=(1, 2)))
@@ -134,17 +136,17 @@ class _Fit:
         self, state: "_State", wanted: Float64, weights: Float64, damping: Float64
     ) -> Float64:
         """(T, P + 1, 3) rotation vectors in the parents' axes, and the shift of the root."""
-        T, M, P = len(wanted), len(self.seen), len(self.turning)
+        T, M, P = len(wanted), len(self.rig_joints), len(self.turning)
         turns = _world_rotations(self.rig, state.rotations)
         places = _places(self.rig, turns, state.root)
         above = self._above(turns)  # (T, P, 3, 3)
-        lever = places[:, self.seen, None] - places[:, None, self.turning]  # (T, M, P, 3)
+        lever = places[:, self.rig_joints, None] - places[:, None, self.turning]  # (T, M, P, 3)
         slopes = np.empty((T, M, 3, P + 1, 3))
         turned = -cross_matrix(lever * self.moves[..., None]) @ above[:, None]
         slopes[..., :P, :] = turned.transpose(0, 1, 3, 2, 4)
         slopes[..., P, :] = np.eye(3)
         rows = (slopes * weights[..., None, None, None]).reshape(T, 3 * M, -1)
-        miss = (weights[..., None] * (wanted - places[:, self.seen])).reshape(T, 3 * M, 1)
+        miss = (weights[..., None] * (wanted - places[:, self.rig_joints])).reshape(T, 3 * M, 1)
         normal, right = inverse(rows) @ rows, inverse(rows) @ miss
         right[:, : 3 * P, 0] -= state.drift.reshape(T, -1) / _PRIOR**2
         diagonal = np.einsum("tii->ti", normal)  # a view

@@ -231,7 +231,7 @@ def _contiguous(value: Any) -> Any:
 
 
 def read_motion(path: str | Path) -> Motion:
-    """Read what `write_motion` wrote; anything else is an error that names the file and the key."""
+    """Read a JSON file of `mocap track` or `Motion.save`; an error names the file and the key."""
     path = Path(path)
     try:
         document = orjson.loads(path.read_bytes())

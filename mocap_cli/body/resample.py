@@ -1,4 +1,4 @@
-"""Poses at other times than they were seen at: steady clocks, missing frames, other rates."""
+"""Resampling: poses at a constant or another frame rate, across missing frames."""
 
 from dataclasses import replace
 
@@ -10,18 +10,18 @@ from mocap_cli.body.rotation import matrix_from_quaternion, quaternion_from_matr
 from mocap_cli.errors import MocapError
 from mocap_cli.types import Float64
 
-_STEADY = 0.05  # of a period: times that stray no further from an even beat are on it
-_ROUNDED = 0.6e-3  # seconds: some containers keep whole milliseconds, which is no uneven beat
-_LONGEST_GAP = 3.0  # periods: across longer gaps nothing is known of speeds, and lines are straight
+_STEADY = 0.05  # of a period: times that differ less from a constant rate have one
+_ROUNDED = 0.6e-3  # seconds: some containers round to milliseconds
+_LONGEST_GAP = 3.0  # periods: longer gaps are interpolated linearly, since speeds are unknown
 SINGLE_FRAME_FPS = 30.0  # frames per second of a single frame, when its source has no rate
-_HAIR = 1e-6  # of a gap: that close to a frame it is that frame
+_HAIR = 1e-6  # of a gap: a time that close to a frame is that frame's
 _MOST_TIMES, _ALWAYS = 50, 36_000  # times as many frames, and frames that any clip may become
 
 
 def uniform_times(times: Float64, fps: float | None) -> tuple[Float64, float]:
     """Times at a constant rate over the same span, and the seconds between them.
 
-    Times that have a constant rate are kept, all of them, unless `fps` requests another one.
+    Times that have a constant rate are returned as they are, unless `fps` gives another one.
     """
     period, uniform = _period(times, fps)
     if uniform:
@@ -63,9 +63,9 @@ def _steps(times: Float64, period: float) -> int:
 
 
 def resample_motion(motion: Motion, fps: float) -> Motion:
-    """The motion at a constant rate: joints along cubics, what is measured along straight lines.
+    """The motion at a constant rate: cubic interpolation for joints, linear for the rest.
 
-    What is missing stays missing: joints are made up only between two frames that have some.
+    Joints are interpolated only between two frames that have some.
     """
     old = motion.times
     times, _ = uniform_times(old, fps)
@@ -91,7 +91,7 @@ def resample_motion(motion: Motion, fps: float) -> Motion:
 
 
 def uniform_motion(motion: Motion) -> tuple[Motion, float]:
-    """The motion on an even beat, which many formats demand, and its frames per second."""
+    """The motion at a constant rate, which many formats need, and its frames per second."""
     if len(motion.times) == 1:
         return motion, motion.source.fps if motion.source.fps > 0 else SINGLE_FRAME_FPS
     clock, period = uniform_times(motion.times, None)
@@ -99,7 +99,7 @@ def uniform_motion(motion: Motion) -> tuple[Motion, float]:
 
 
 def _joints_at(motion: Motion, times: Float64) -> NDArray[np.float32]:
-    """(T', J, 3) where the joints are then, NaN where they are not known on both sides."""
+    """(T', J, 3) interpolated joints, NaN where they are not known on both sides."""
     made = np.full((len(times), *motion.joints.shape[1:]), np.nan, np.float32)
     old, tracked = motion.times, motion.tracked
     if len(old) == 1 or not tracked.any():
@@ -118,7 +118,7 @@ def _joints_at(motion: Motion, times: Float64) -> NDArray[np.float32]:
 
 
 def _between(times: Float64, at: Float64) -> tuple[NDArray[np.intp], Float64, NDArray[np.bool_]]:
-    """The frame before each time, the part of the way to the next one, and if it is near."""
+    """The frame before each time, the share of the way to the next one, and if that is near."""
     first = np.clip(np.searchsorted(times, at, side="right") - 1, 0, len(times) - 2)
     gaps = np.diff(times)
     way = np.clip((at - times[first]) / gaps[first], 0, 1)
@@ -130,8 +130,8 @@ def resample_rotations(
 ) -> tuple[Float64, Float64]:
     """(T, N, 3, 3) rotations and (T, 3) root, known at `times`, at other times.
 
-    Between frames they move as smoothly as cubics do, across gaps at a constant rate, and before
-    the first and after the last frame they stand still.
+    Interpolation is cubic between frames and linear across gaps; before the first and after the
+    last frame the pose is constant.
     """
     if len(times) == 1:
         return np.repeat(rotations, len(at), axis=0), np.repeat(root, len(at), axis=0)
@@ -146,14 +146,14 @@ def resample_rotations(
 
 
 def continuous_quaternions(four: Float64) -> Float64:
-    """The same turns with the signs of quaternions, which are free, going on over time."""
+    """The same rotations with the signs of quaternions chosen without jumps over time."""
     flips = np.sum(four[1:] * four[:-1], axis=-1) < 0
     odd = np.concatenate((np.zeros_like(four[:1, ..., 0], bool), np.cumsum(flips, axis=0) % 2 == 1))
     return np.where(odd[..., None], -four, four)
 
 
 def _cubic(values: Float64, times: Float64, first: NDArray[np.intp], way: Float64) -> Float64:
-    """Part of the way from frame `first` to the next, with speeds from three frames each."""
+    """Hermite interpolation from frame `first` to the next, with slopes from three frames each."""
     flat = values.reshape(len(values), -1)
     speed = np.gradient(flat, times, axis=0, edge_order=2 if len(times) > 2 else 1)
     gap, w = (times[first + 1] - times[first])[:, None], way[:, None]

@@ -33,16 +33,16 @@ class CameraPath:
 
     def __post_init__(self) -> None:
         T = len(self.times)
-        wanted = {
+        shapes = {
             "part": (T,),
             "known": (T,),
             "rays_from_frame": (T, 3, 3),
             "focal": (T,),
             "gain": (T, 3),
         }
-        for name, shape in wanted.items():
+        for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
-                raise ValueError(f"{name} is {getattr(self, name).shape}, wanted {shape}")
+                raise ValueError(f"{name} is {getattr(self, name).shape}, not {shape}")
         if T == 0 or len(self.kind) != self.part[-1] + 1:
             raise ValueError("give at least one frame, and a kind for each part")
         if len(self.reprojection_error) != len(self.kind):

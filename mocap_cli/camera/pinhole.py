@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 _DEFAULT_FIELD_OF_VIEW = math.radians(60)
-"""Across the longer side when neither the user nor the file tells: a phone's main lens."""
+"""Across the longer side where neither the user nor the file gives a lens: a phone's main one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Pinhole:
 
     @staticmethod
     def guess(width: int, height: int) -> "Pinhole":
-        """The camera to assume for a picture of that size when nothing is known."""
+        """The camera to assume for an image of that size when nothing is known."""
         focal = max(width, height) / 2 / math.tan(_DEFAULT_FIELD_OF_VIEW / 2)
         return Pinhole(focal, (width / 2, height / 2))
 

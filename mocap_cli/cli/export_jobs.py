@@ -87,7 +87,7 @@ class MotionExport:
         found = None
         if "needed" in uses or ("welcome" in uses and self.video is not None):
             found = _find_video(job.source, motion, self.video)
-        elif "welcome" in uses and (beside := _video_beside(job.source, motion)).is_file():
+        elif "welcome" in uses and _is_file(beside := _video_beside(job.source, motion)):
             found = beside
         if found is not None:
             inputs["video"] = found
@@ -113,11 +113,19 @@ def _find_video(source: Path, motion: Motion, given: Path | None) -> Path:
     found = _video_beside(source, motion) if given is None else given
     if found.is_dir():
         found = found / _video_name(motion)
-    if not found.is_file():
+    if not _is_file(found):
         raise MocapError(
             f"cannot find {found}, the video of {source}", "give it, or its folder, with --video"
         )
     return found
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; there is none whose name is too long for a file."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _video_beside(source: Path, motion: Motion) -> Path:

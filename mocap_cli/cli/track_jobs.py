@@ -49,8 +49,7 @@ def track_videos(
             seconds = time.perf_counter() - began
             writer = MotionWriter(motion, WriteOptions(video=job.source, units=units, fps=fps))
             for path in job.outputs:
-                count = count_stage(progress, f"writing {path.name}", len(motion.times))
-                writer.write(path, count)
+                writer.write(path, count_stage(progress, f"writing {path.name}", len(motion.times)))
         display.report(track_report(motion, job.source, files, units, seconds))
 
     run_jobs(jobs, check, do, display, "videos")

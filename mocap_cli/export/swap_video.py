@@ -52,8 +52,9 @@ def swap_video(
         plates = open_or_make_background(video, "auto", count)
         count = count_stage(progress, f"writing {output.name}", motion.frames)
         done = write_swap(
-            drawing, video, plates, look, output, start=start, end=end, panel=panel, on_frame=count
-        )
+            drawing, video, plates, look, output,
+            start=start, end=end, panel=panel, on_frame=count,
+        )  # fmt: skip
     unknown = [v.name for v in (video, appearance) if drawing.clips and v.name not in drawing.clips]
     return SwapResult(
         path=output,

@@ -158,19 +158,19 @@ def _plate(found: dict[str, NDArray[Any]], number: int) -> Plate:
     return Plate(surface, _decoded(found[f"plate_{number}"]))
 
 
-def _encoded(picture: UInt8) -> UInt8:
+def _encoded(image: UInt8) -> UInt8:
     """The bytes of a PNG; cv2 has blue first."""
-    done, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGBA2BGRA))
+    done, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGBA2BGRA))
     if not done:
         raise MocapError("cannot encode the background as PNG", "free some memory")
     return np.asarray(data, np.uint8)
 
 
 def _decoded(data: UInt8) -> UInt8:
-    picture = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-    if picture is None or picture.ndim != 3 or picture.shape[2] != 4:
+    image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    if image is None or image.ndim != 3 or image.shape[2] != 4:
         raise ValueError("a plate is not a PNG with alpha")
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGRA2RGBA), np.uint8)
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA), np.uint8)
 
 
 def write_plate(plate: Plate, path: Path) -> None:

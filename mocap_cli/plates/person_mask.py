@@ -35,7 +35,7 @@ class PersonMasker:
     """Masks people in frames; call it with one after the other."""
 
     def __init__(self, device: Device = "auto") -> None:
-        self._finder, self._networks = PersonDetector(device), PoseNetworks(device)
+        self._detector, self._networks = PersonDetector(device), PoseNetworks(device)
         self._last: Crop | None = None
 
     def __call__(self, image: Image) -> UInt8:
@@ -44,21 +44,21 @@ class PersonMasker:
         views = [whole_image_crop(width, height)]
         if self._last is not None and self._last.side < _SMALL * max(width, height):
             views.append(self._last)
-        people = self._finder.people(image, views)[:_MAX_PEOPLE]
-        free = np.full((height, width), 255, np.uint8)
+        people = self._detector.people(image, views)[:_MAX_PEOPLE]
+        mask = np.full((height, width), 255, np.uint8)
         for person in people:
-            seen = detect(self._networks, image, person.crop)
-            if seen.confidence > _UNCERTAIN:
-                _mask_body(free, seen.blazepose)
+            detection = detect(self._networks, image, person.crop)
+            if detection.confidence > _UNCERTAIN:
+                _mask_body(mask, detection.blazepose)
             else:
-                _mask_circle(free, person.crop)
+                _mask_circle(mask, person.crop)
         if people:
             crop = people[0].crop
             self._last = Crop(crop.x, crop.y, max(crop.side * _CLOSE_UP, CROP_SIZE / 2))
-        return free
+        return mask
 
 
-def _mask_body(free: UInt8, xy: _Points) -> None:
+def _mask_body(mask: UInt8, xy: _Points) -> None:
     """Draw a body with the 21 keypoints (K, 2) as 0."""
     at = dict(zip(KEYPOINTS, xy.astype(np.float64), strict=True))
     corners = [at[f"{side}_{joint}"] for side, joint in _AROUND_TRUNK]
@@ -66,29 +66,29 @@ def _mask_body(free: UInt8, xy: _Points) -> None:
         float(np.linalg.norm(at[f"{side}_shoulder"] - at[f"{side}_hip"]))
         for side in ("left", "right")
     )
-    cv2.fillPoly(free, [np.round(corners).astype(np.int32)], 0)
+    cv2.fillPoly(mask, [np.round(corners).astype(np.int32)], 0)
     for a, b in zip(corners, corners[1:] + corners[:1], strict=True):
-        _stroke(free, a, b, _TRUNK * trunk)
+        _stroke(mask, a, b, _TRUNK * trunk)
     for side in ("left", "right"):
         for upper, lower in _LIMBS:
-            _stroke(free, at[f"{side}_{upper}"], at[f"{side}_{lower}"], _LIMB * trunk)
+            _stroke(mask, at[f"{side}_{upper}"], at[f"{side}_{lower}"], _LIMB * trunk)
         wrist, toe = at[f"{side}_wrist"], at[f"{side}_toe"]
-        _stroke(free, wrist, wrist + 0.4 * (wrist - at[f"{side}_elbow"]), _HAND * trunk)
-        _stroke(free, toe, toe, _FOOT * trunk)
+        _stroke(mask, wrist, wrist + 0.4 * (wrist - at[f"{side}_elbow"]), _HAND * trunk)
+        _stroke(mask, toe, toe, _FOOT * trunk)
     neck = (corners[0] + corners[1]) / 2
     face = (at["left_ear"] + at["right_ear"]) / 2
-    _stroke(free, neck, face + 0.35 * (face - neck), 2 * _HEAD * trunk)
+    _stroke(mask, neck, face + 0.35 * (face - neck), 2 * _HEAD * trunk)
 
 
 _AROUND_TRUNK = (("left", "shoulder"), ("right", "shoulder"), ("right", "hip"), ("left", "hip"))
 
 
-def _stroke(free: UInt8, start: _Points, end: _Points, width: float) -> None:
+def _stroke(mask: UInt8, start: _Points, end: _Points, width: float) -> None:
     a, b = ((round(float(p[0])), round(float(p[1]))) for p in (start, end))
     # cv2 draws no lines wider than 32767.
-    cv2.line(free, a, b, 0, int(np.clip(round(width), 1, 8000)))
+    cv2.line(mask, a, b, 0, int(np.clip(round(width), 1, 8000)))
 
 
-def _mask_circle(free: UInt8, crop: Crop) -> None:
+def _mask_circle(mask: UInt8, crop: Crop) -> None:
     place = (round(crop.x), round(crop.y))
-    cv2.circle(free, place, int(np.clip(round(crop.side / 2), 1, 8000)), 0, thickness=-1)
+    cv2.circle(mask, place, int(np.clip(round(crop.side / 2), 1, 8000)), 0, thickness=-1)

@@ -134,30 +134,29 @@ def estimate(
     `cache` is a folder where the slow part is kept and found again: keypoints and camera motion.
     """
     key = [options.start, options.end, options.subject, options.focal, network_hashes()]
-    seen = cached(
+    observed = cached(
         _Observation, video.path, cache, [*key, source_hash(*_OBSERVING)],
         lambda: _observe(video, options, on_frame),
     )  # fmt: skip
-    keypoints, refinement = seen.keypoints, None
+    keypoints, refinement = observed.keypoints, None
     if options.model is not None:
         span = options.start, options.end
         refinement = options.model.analyse(video.path, keypoints, span, options.device, on_model)
         keypoints = refinement.keypoints
-    camera = Pinhole(float(seen.focal), Pinhole.guess(video.width, video.height).centre)
-    found = estimate_from_keypoints(
-        keypoints, camera, (video.width, video.height), seen.zoom if len(seen.zoom) else None
-    )
+    size = video.width, video.height
+    camera = Pinhole(float(observed.focal), Pinhole.guess(*size).centre)
+    found = estimate_from_keypoints(keypoints, camera, size, _unless_empty(observed.zoom))
     pose = found.pose
     if refinement is not None:
         pose = refinement.pose(found.steady_keypoints, camera, pose)
     return replace(
         found,
         pose=pose,
-        rotation=seen.rotation if len(seen.rotation) else None,
+        rotation=_unless_empty(observed.rotation),
         warnings=(
-            *seen.file_warnings.tolist(),
+            *observed.file_warnings.tolist(),
             *_keypoint_warnings(keypoints),
-            *seen.camera_warnings.tolist(),
+            *observed.camera_warnings.tolist(),
         ),
     )
 
@@ -217,6 +216,10 @@ def _observe(video: VideoInfo, options: EstimateOptions, on_frame: OnFrame) -> _
         file_warnings=np.array(damage, np.str_),
         camera_warnings=np.array((*lens_warnings, *motion.warnings), np.str_),
     )
+
+
+def _unless_empty(values: Float64) -> Float64 | None:
+    return values if len(values) else None
 
 
 def _with_camera(

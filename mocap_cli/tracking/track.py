@@ -45,7 +45,7 @@ def track(
     keypoints = found.keypoints
     if not keypoints.tracked.any():
         raise MocapError(
-            f"nobody was found in {path.name} ({len(keypoints)} frames)",
+            f"no person was found in {path.name} ({len(keypoints)} frames)",
             "say where the person is with --subject X,Y, or cut to where one is with --start",
         )
     steady, pose = found.steady_keypoints, found.pose
