@@ -213,4 +213,4 @@ def _box_pixels(
     if boxes is None:
         return np.full((count, 4), np.nan, np.float32)
     pixels = Letterbox(size, encoded).boxes_in_image(boxes.float().cpu().numpy())
-    return pixels.astype(np.float32)
+    return np.asarray(pixels, np.float32)
