@@ -165,6 +165,21 @@ def test_python_of_a_page_imports_and_calls_what_exists(page):
                 assert given <= set(inspect.signature(function).parameters), ast.unparse(node)
 
 
+@pytest.mark.parametrize("command", sorted(MOCAP.commands))
+def test_the_examples_in_the_help_of_a_command_parse(command):
+    examples = re.findall(r"Example: (mocap .*)", MOCAP.commands[command].help)
+    assert examples
+    for example in examples:
+        parse(mocap_arguments(example))
+
+
+def test_scripts_name_files_that_exist():
+    for folder in ("benchmarks", "examples", "training", "tests"):
+        for script in (ROOT / folder).rglob("*.py"):
+            for path in re.findall(r"(?:benchmarks|examples)/\w+\.py", script.read_text()):
+                assert (ROOT / path).exists(), f"{name(script)} names {path}"
+
+
 def test_the_hooks_run_tests_that_exist():
     for path in _PATH.findall((ROOT / ".pre-commit-config.yaml").read_text()):
         assert (ROOT / path).exists(), path
