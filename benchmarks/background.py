@@ -1,6 +1,6 @@
 """Measure backgrounds on examples/ski.mp4 and walk.mp4, whose cameras and backgrounds are known.
 
-python benchmarks/plates.py
+python benchmarks/background.py
 
 The camera against SIFT matched on every pair of frames, as the paper does it, and against OpenCV's
 stitcher on the same key frames; the background against the true one.

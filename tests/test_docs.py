@@ -3,8 +3,11 @@
 Nothing is run here but the parser; `.ci/run` runs the commands of the README.
 """
 
+import ast
 import contextlib
+import importlib
 import importlib.util
+import inspect
 import re
 import shlex
 from collections.abc import Iterator
@@ -13,16 +16,18 @@ from pathlib import Path
 import pytest
 import typer
 
+import mocap_cli
 from mocap_cli.cli.main import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
     page
-    for pattern in ("*.md", "docs/**/*.md", "examples/*.md", "weights/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "examples/*.md", "training/*.md", "weights/*.md")
     for page in ROOT.glob(pattern)
 )
 MOCAP = typer.main.get_command(app)
 _FENCE = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"^(?: {4}\S.*\n?)+", re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _PATH = re.compile(r"(?:mocap_cli|training|benchmarks|examples|docs|tests|weights)/[\w/.-]+")
@@ -145,6 +150,34 @@ def test_every_script_that_a_page_runs_exists_and_has_its_options(page):
         source = (ROOT / script).read_text()
         for option in re.findall(r"(?<!\S)\[?(--[a-z][\w-]*)", line):
             assert f'"{option}"' in source, f"{name(page)}: {script} has no {option}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_python_of_a_page_imports_and_calls_what_exists(page):
+    for block in _PYTHON.findall(page.read_text()):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mocap_cli"):
+                module = importlib.import_module(node.module)
+                assert all(hasattr(module, alias.name) for alias in node.names), block
+            elif isinstance(node, ast.Call) and ast.unparse(node.func).startswith("mocap."):
+                function = getattr(mocap_cli, ast.unparse(node.func).removeprefix("mocap."))
+                given = {keyword.arg for keyword in node.keywords}
+                assert given <= set(inspect.signature(function).parameters), ast.unparse(node)
+
+
+@pytest.mark.parametrize("command", sorted(MOCAP.commands))
+def test_the_examples_in_the_help_of_a_command_parse(command):
+    examples = re.findall(r"Example: (mocap .*)", MOCAP.commands[command].help)
+    assert examples
+    for example in examples:
+        parse(mocap_arguments(example))
+
+
+def test_scripts_name_files_that_exist():
+    for folder in ("benchmarks", "examples", "training", "tests"):
+        for script in (ROOT / folder).rglob("*.py"):
+            for path in re.findall(r"(?:benchmarks|examples)/\w+\.py", script.read_text()):
+                assert (ROOT / path).exists(), f"{name(script)} names {path}"
 
 
 def test_the_hooks_run_tests_that_exist():
