@@ -7,7 +7,7 @@ were measured on rendered bodies with known joints (docs/lifter.md).
 import torch
 from torch import Tensor
 
-from mocap_cli.body.skeleton import KEYPOINTS, mirrored
+from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirrored
 from mocap_cli.lifting.views import Views
 from mocap_cli.lifting.windows import Observed
 
@@ -65,14 +65,17 @@ def _pair(what: str) -> list[int]:
     return [KEYPOINTS.index(f"left_{what}"), KEYPOINTS.index(f"right_{what}")]
 
 
-HIPS, SHOULDERS, HEELS, TOES = (_pair(w) for w in ("hip", "shoulder", "heel", "toe"))
+HIPS, SHOULDERS, ANKLES, HEELS, TOES = (
+    _pair(w) for w in ("hip", "shoulder", "ankle", "heel", "toe")
+)
+ANKLE_JOINTS = [BODY.index("left_ankle"), BODY.index("right_ankle")]
 FEET = _among(("heel", "toe"))
 
 
 def observe(views: Views, times: Tensor, g: torch.Generator, *, clean: bool = False) -> Observed:
     """Keypoints with errors and scores, as seen through the lens that the tracker assumes."""
     B, T = times.shape
-    rays, score = _as_seen(views.keypoints), torch.full((B, T, K), 0.7)
+    rays, score = _as_seen(views, g), torch.full((B, T, K), 0.7)
     valid = torch.ones(B, T, dtype=torch.bool)
     if not clean:
         rays, score = _errors(rays, views, times, g)
@@ -107,12 +110,23 @@ def _bursts(batch: int, count: int, times: Tensor, chance: float, g: torch.Gener
     return ((t >= start[:, None]) & (t < (start + length)[:, None]) & on[:, None]).float()
 
 
-def _as_seen(keypoints: Tensor) -> Tensor:
-    """Rays to where the networks put keypoints: hips and shoulders high, toes short."""
+def _as_seen(views: Views, g: torch.Generator) -> Tensor:
+    """Rays to where the networks put keypoints: hips high, toes short, ankles at the malleoli.
+
+    Where exactly differs with clothes, shoes and networks, and lasts through a window.
+    """
+    keypoints = views.keypoints
+
+    def between(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(len(keypoints), 1, 1, 1, generator=g)
+
     moved = keypoints.clone()
     hips, shoulders = (keypoints[:, :, pair].mean(2, keepdim=True) for pair in (HIPS, SHOULDERS))
     up = (shoulders - hips) / (shoulders - hips).norm(dim=-1, keepdim=True).clamp(min=1e-6)
-    moved[:, :, HIPS + SHOULDERS] += 0.012 * up
+    moved[:, :, HIPS] += between(-0.004, 0.022) * up
+    moved[:, :, SHOULDERS] += between(-0.014, 0.012) * up
+    joints = views.joints[:, :, ANKLE_JOINTS]
+    moved[:, :, ANKLES] = torch.lerp(keypoints[:, :, ANKLES], joints, between(0.2, 1.4))
     moved[:, :, TOES] = torch.lerp(keypoints[:, :, HEELS], keypoints[:, :, TOES], 0.85)
     return moved[..., :2] / (-moved[..., 2:]).clamp(min=0.1)
 

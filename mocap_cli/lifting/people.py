@@ -14,6 +14,10 @@ from mocap_cli.lifting.turns import ARMS, LEGS, UPPER, alignment, carried, matri
 from mocap_cli.synthesis.clips import LEG_LENGTH, PART_NAMES, PART_PARENTS
 
 
+UPRIGHT, STRAIGHT = 0.25, 0.6
+"""Share of the windows in which knees are straightened by as much as so many radians."""
+
+
 @dataclass(frozen=True, slots=True)
 class People:
     """A batch of people in motion, in a world with the ground at Y = 0."""
@@ -37,7 +41,12 @@ def draw_people(
     there = moves.rest[other]
     turns, rest = _blend(turns, mixed, rest, there, dice < 0.2, UPPER, "pelvis")
     turns, rest = _blend(turns, mixed, rest, there, (dice > 0.2) & (dice < 0.4), ARMS, "chest")
-    turns = _straighten(turns, rest, 0.6 * torch.rand(batch, generator=g) - 0.1)
+    less = torch.where(
+        torch.rand(batch, generator=g) < UPRIGHT,
+        torch.full((batch,), STRAIGHT),
+        0.4 * torch.rand(batch, generator=g) - 0.05,
+    )
+    turns = _straighten(turns, rest, less)
     turns, root = dip(turns, rest, root, times, g)
     points = _move(shapes, who, turns, rest, root)  # (B, T, J + K, 3)
     points = points * (HEIGHT / shapes.height[who])[:, None, None, None]
@@ -99,7 +108,7 @@ def _blend(
 def _straighten(turns: Tensor, rest: Tensor, amount: Tensor) -> Tensor:
     """Knees less bent by up to `amount` (B,) radians, the leg's direction kept.
 
-    Recordings fitted to rigs with too long legs stand with bent knees more often than people do.
+    People of the recordings stand ready to move; most who are filmed stand at ease.
     """
     turns = turns.clone()
     for thigh, shank in LEGS:
