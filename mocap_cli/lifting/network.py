@@ -70,13 +70,19 @@ class Lifter(nn.Module):
         self.calibration: Tensor
         self.register_buffer("calibration", torch.full((J,), UNCALIBRATED))
 
-    def forward(self, features: Tensor, times: Tensor, valid: Tensor, given: Tensor) -> Lifted:
+    def forward(
+        self, features: Tensor, times: Tensor, valid: Tensor, given: Tensor | None = None
+    ) -> Lifted:
         """(B, T, FEATURES), (B, T) seconds, (B, T) bool, (B, 2 * BONES) -> Lifted."""
         return self.answer(self.read(features, times, valid, given))
 
-    def read(self, features: Tensor, times: Tensor, valid: Tensor, given: Tensor) -> Tensor:
+    def read(
+        self, features: Tensor, times: Tensor, valid: Tensor, given: Tensor | None = None
+    ) -> Tensor:
         """(B, T, width) of what each frame is found to show; zeros give no proportions."""
-        x = self.enter(features) + self.known(given)[:, None]
+        x = self.enter(features)
+        if given is not None:
+            x = x + self.known(given)[:, None]
         turn = rotation_by_time(times, self.config.width // self.config.heads)
         for block in self.blocks:
             x = block(x, turn, valid)

@@ -13,9 +13,10 @@ from mocap_cli.lifting.network import HEIGHT
 from mocap_cli.lifting.turns import ARMS, LEGS, UPPER, alignment, carried, matrix_from_vector
 from mocap_cli.synthesis.clips import LEG_LENGTH, PART_NAMES, PART_PARENTS
 
-
 UPRIGHT, STRAIGHT = 0.25, 0.6
 """Share of the windows in which knees are straightened by as much as so many radians."""
+WALKING = 0.6
+"""Metres a second, for legs of LEG_LENGTH."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,7 @@ def draw_people(
     there = moves.rest[other]
     turns, rest = _blend(turns, mixed, rest, there, dice < 0.2, UPPER, "pelvis")
     turns, rest = _blend(turns, mixed, rest, there, (dice > 0.2) & (dice < 0.4), ARMS, "chest")
-    less = torch.where(
-        torch.rand(batch, generator=g) < UPRIGHT,
-        torch.full((batch,), STRAIGHT),
-        0.4 * torch.rand(batch, generator=g) - 0.05,
-    )
-    turns = _straighten(turns, rest, less)
+    turns = _straighten(turns, rest, _at_ease(root, times, g))
     turns, root = dip(turns, rest, root, times, g)
     points = _move(shapes, who, turns, rest, root)  # (B, T, J + K, 3)
     points = points * (HEIGHT / shapes.height[who])[:, None, None, None]
@@ -103,6 +99,16 @@ def _blend(
     turns[:, :, parts] = torch.where(chosen[:, None, None, None, None], moved, turns[:, :, parts])
     rest[:, parts] = torch.where(chosen[:, None, None], other_rest[:, parts], rest[:, parts])
     return turns, rest
+
+
+def _at_ease(root: Tensor, times: Tensor, g: torch.Generator) -> Tensor:
+    """(B,) radians by which knees are straightened; those of people who get ahead are not."""
+    B = len(times)
+    way = (root[:, -1] - root[:, 0])[:, [0, 2]].norm(dim=-1)
+    stays = 1 - way / times[:, -1].clamp(min=0.1) / WALKING
+    some = 0.4 * torch.rand(B, generator=g) - 0.05
+    all_of_it = torch.rand(B, generator=g) < UPRIGHT
+    return torch.where(all_of_it, torch.full((B,), STRAIGHT), some) * stays.clamp(0, 1)
 
 
 def _straighten(turns: Tensor, rest: Tensor, amount: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ from mocap_cli.lifting.recorded import every_other, load_recorded
 
 
 def losses(lifted: Lifted, batch: Batch) -> dict[str, Tensor]:
-    """Position, shape, speed, bones, expected error and contacts, each about one part of the answer."""
+    """Position, shape, speed, bones, expected error, contacts: each about one part of the answer."""
     shown = batch.valid[..., None].float()
     count = shown.sum() * batch.joints.shape[2]
     off = lifted.joints - batch.joints

@@ -36,12 +36,14 @@ HEAD_OF_PART = {
     "thigh": "upperleg01", "shank": "lowerleg01", "foot": "foot", "toes": "toe2-1",
 }  # fmt: skip
 END_OF_LIMB = {"upperarm": "forearm", "forearm": "hand", "thigh": "shank", "shank": "foot"}
-LANDMARKS = {"asis": 10920, "psis": 10978, "acromion": 8220, "epicondyle": (11232, 12970)}
+ASIS, PSIS, ACROMION, EPICONDYLES = 10920, 10978, 8220, [11232, 12970]
 """Vertices of anny's mesh, left side: the front and back upper spines of the pelvis, the top of
 the shoulder's edge, the widest points of the knee. docs/conventions.md has the sources."""
 HIP_BY_PELVIS = ((0.33, 7.3), (-0.30, -10.9), (-0.24, -9.9))
 """Harrington et al. 2007: the hip's way outwards and up by the pelvis' width, forward by its
 depth, from the middle of the front spines; factors and millimetres."""
+UNDER_SKIN = 0.010
+"""Metres from the skin to the spines of the pelvis."""
 BELOW_ACROMION = 0.0123
 """Of the height: the shoulder's centre below the skin (LaiUhlrich2022's trunk length)."""
 
@@ -157,7 +159,8 @@ def make_body(phenotype: Mapping[str, float], *, mesh: bool = False) -> Body:
     heads = np.stack([at[_bone_of(p, HEAD_OF_PART) or ""] for p in PART_NAMES])
     regress = regressor.regression_weights.numpy()
     named = {label: regress[i] for i, label in enumerate(regressor.labels)}
-    for part, centre in _joint_centres(points, named["left_elbow"] @ points).items():
+    centres = _joint_centres(points, at["lowerleg01.L"], named["left_elbow"] @ points)
+    for part, centre in centres.items():
         heads[PART_NAMES.index(part)] = centre
     keypoints = _blend(np.stack([named[_coco(k)] for k in KEYPOINTS]), points, skin)
     body = Body(
@@ -171,18 +174,17 @@ def make_body(phenotype: Mapping[str, float], *, mesh: bool = False) -> Body:
 
 
 def _joint_centres(
-    points: NDArray[np.float64], elbow: NDArray[np.float64]
+    points: NDArray[np.float64], knee: NDArray[np.float64], elbow: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
     """Centres of hips, knees, shoulders and elbows at rest, where anatomy has them.
 
-    anny's own bones start up to 30 mm away, and stand with knees bent by 9 degrees.
+    anny's own bones start up to 35 mm away, and stand with knees bent by 9 degrees.
     """
-    asis, psis, acromion = (points[LANDMARKS[n]] for n in ("asis", "psis", "acromion"))
     height = np.ptp(points[:, 1])
     left = {
-        "thigh": _hip(asis, psis),
-        "shank": points[list(LANDMARKS["epicondyle"])].mean(0),
-        "upperarm": acromion - (0, BELOW_ACROMION * height, 0),
+        "thigh": _hip(points[ASIS], points[PSIS]),
+        "shank": (points[EPICONDYLES].mean(0) + knee) / 2,
+        "upperarm": points[ACROMION] - (0, BELOW_ACROMION * height, 0),
         "forearm": elbow,
     }
     mirror = np.array((-1, 1, 1))
@@ -195,6 +197,8 @@ def _joint_centres(
 
 def _hip(asis: NDArray[np.float64], psis: NDArray[np.float64]) -> NDArray[np.float64]:
     """The left hip's centre from the left spines of the pelvis, metres."""
+    inwards = np.array((0, 0, UNDER_SKIN))
+    asis, psis = asis - inwards, psis + inwards
     along = (asis - psis) * (0, 1, 1)
     depth = np.linalg.norm(along)
     ahead = along / depth

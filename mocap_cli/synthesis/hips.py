@@ -1,8 +1,8 @@
 """Hips of the CMU recordings, put back where walking people have them.
 
 The skeletons that CMU's markers were solved with have their hips too low and too far back, so that
-everybody's thighs point 12 degrees too far forward and stand on bent knees: between steps knees
-are bent by 30 degrees where people's are by 18, and in standing by 20 to 35 where people's are by 5.
+thighs point 12 degrees too far forward and knees are bent: by 30 degrees in the middle of a step
+where people's are by 18, and by 20 to 35 degrees in standing, where people's are by 5.
 """
 
 from dataclasses import replace
