@@ -65,9 +65,11 @@ def _pair(what: str) -> list[int]:
     return [KEYPOINTS.index(f"left_{what}"), KEYPOINTS.index(f"right_{what}")]
 
 
-HIPS, SHOULDERS, ANKLES, HEELS, TOES = (
-    _pair(w) for w in ("hip", "shoulder", "ankle", "heel", "toe")
+HIPS, SHOULDERS, KNEES, ANKLES, HEELS, TOES = (
+    _pair(w) for w in ("hip", "shoulder", "knee", "ankle", "heel", "toe")
 )
+BEHIND_AN_EDGE = 0.08
+"""Share of the windows in which grass or a wall hides the feet, so that legs seem to end above."""
 ANKLE_JOINTS = [BODY.index("left_ankle"), BODY.index("right_ankle")]
 FEET = _among(("heel", "toe"))
 
@@ -128,6 +130,10 @@ def _as_seen(views: Views, g: torch.Generator) -> Tensor:
     joints = views.joints[:, :, ANKLE_JOINTS]
     moved[:, :, ANKLES] = torch.lerp(keypoints[:, :, ANKLES], joints, between(0.2, 1.4))
     moved[:, :, TOES] = torch.lerp(keypoints[:, :, HEELS], keypoints[:, :, TOES], 0.85)
+    hidden = between(0, 1) < BEHIND_AN_EDGE
+    upwards = between(0.05, 0.3) * hidden * (keypoints[:, :, KNEES] - keypoints[:, :, ANKLES])
+    for pair in (ANKLES, HEELS, TOES):
+        moved[:, :, pair] += upwards
     return moved[..., :2] / (-moved[..., 2:]).clamp(min=0.1)
 
 
