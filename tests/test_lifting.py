@@ -188,7 +188,7 @@ def test_calibration_puts_seven_errors_in_ten_within_what_is_expected(world):
     calibrate(model, batches)
     inside = []
     for b in batches:
-        lifted = model(b.features, b.times, b.valid, b.given)
+        lifted = model(b.features, b.times, b.valid)
         off = (lifted.joints - b.joints).norm(dim=-1)[b.valid]
         inside.append((off < lifted.log_sigma.exp()[b.valid])[:, 1:].float())
     assert abs(torch.cat(inside).mean() - 0.7) < 0.02

@@ -51,7 +51,7 @@ def answers(model: Lifter, world: World, seeds: range):
     for seed in seeds:
         b = make_batch(world, BOTH, torch.Generator().manual_seed(seed))
         with torch.inference_mode():
-            said = model(b.features, b.times, b.valid, b.given)
+            said = model(b.features, b.times, b.valid)
         off.append((said.joints - b.joints).norm(dim=-1)[b.valid][:, 1:])
         sigma.append(said.log_sigma.exp()[b.valid][:, 1:])
         rest.append(torch.cat((said.joints.flatten(2), said.planted), dim=-1))

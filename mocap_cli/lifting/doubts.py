@@ -32,7 +32,7 @@ def learn_doubts(model: Lifter, aside: World, config: TrainConfig, steps: int = 
         g = torch.Generator().manual_seed(_SEED + step)
         batch = on_device(make_batch(aside, config, g), device.type)
         with torch.no_grad():
-            read = model.read(batch.features, batch.times, batch.valid, batch.given)
+            read = model.read(batch.features, batch.times, batch.valid)
             off = lengths(model.answer(read).joints - batch.joints)
         loss = doubt(off, head(read) + model.calibration)[batch.valid].mean()
         optimizer.param_groups[0]["lr"] = RATE * (1 - step / steps)

@@ -29,7 +29,7 @@ def evaluate(
             g = torch.Generator().manual_seed(77_000 + i)
             case = replace(config, tumbling=tumbling, recorded=0.0)
             b = on_device(make_batch(world, case, g, clean=clean), device)
-            lifted = model(b.features, b.times, b.valid, b.given)
+            lifted = model(b.features, b.times, b.valid)
             p, t = lifted.joints[b.valid], b.joints[b.valid]
             rows["MPJPE"].append(mpjpe(p, t).mean() * 1000)
             rows["N-MPJPE"].append(n_mpjpe(p, t).mean() * 1000)
@@ -47,7 +47,7 @@ def calibrate(model: Lifter, batches: Iterable[Batch]) -> None:
     device = next(model.parameters()).device.type
     for made in batches:
         b = on_device(made, device)
-        lifted = model(b.features, b.times, b.valid, b.given)
+        lifted = model(b.features, b.times, b.valid)
         off = (lifted.joints - b.joints).norm(dim=-1)
         ratios.append((off / lifted.log_sigma.exp())[b.valid])
     model.calibration += torch.cat(ratios).quantile(0.7, dim=0).clamp(min=1e-3).log()

@@ -1,7 +1,4 @@
-"""Keypoints over time to 3D joints about the pelvis, with the shipped lifter or another.
-
-A clip is lifted twice: first to measure the person's bones, then with them given.
-"""
+"""Keypoints over time to 3D joints about the pelvis, with the shipped lifter or another."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +18,6 @@ from mocap_cli.errors import MocapError
 from mocap_cli.files import written_whole
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.lifting.network import Lifted, Lifter, LifterConfig
-from mocap_cli.lifting.proportions import BONES, gathered
 from mocap_cli.lifting.windows import Observed, features
 
 LIFTER = "lifter.safetensors"
@@ -70,10 +66,9 @@ def lift(seen: Keypoints, camera: Pinhole, model: Lifter) -> Pose:
     total = np.zeros((T, J, 3))
     sigma, planted, weight = np.zeros((T, J)), np.zeros((T, 2)), np.zeros((T, 1))
     windows = [rows for rows in _windows(seen) if seen.known[rows].any()]
-    parts = [windows[start : start + BATCH] for start in range(0, len(windows), BATCH)]
-    skeleton = _skeleton(model, [_observe(seen, camera, part) for part in parts])
-    for rows in parts:
-        lifted, turn, valid = _run(model, _observe(seen, camera, rows), skeleton)
+    for start in range(0, len(windows), BATCH):
+        rows = windows[start : start + BATCH]
+        lifted, turn, valid = _run(model, _observe(seen, camera, rows))
         for i, row in enumerate(rows):
             good = valid[i, : len(row)]
             at, share = row[good], _taper(len(row))[good, None]
@@ -119,25 +114,8 @@ def _observe(seen: Keypoints, camera: Pinhole, windows: list[NDArray[np.int64]])
     )
 
 
-def _skeleton(model: Lifter, parts: list[Observed]) -> Tensor:
-    """The proportions that all windows together show, as the network is given them."""
-    unknown = torch.zeros(1, 2 * BONES)
-    bones, log_sigma, seconds = [], [], 0.0
-    for seen in parts:
-        lifted, _, valid = _run(model, seen, unknown)
-        bones.append(lifted.bones[valid])
-        log_sigma.append(lifted.bones_log_sigma[valid])
-        gaps = seen.times.diff(dim=1).clamp(min=0)
-        seconds += float(gaps[seen.valid[:, 1:]].sum()) * HOP / WINDOW
-    if not parts:
-        return unknown
-    return gathered(torch.cat(bones), torch.cat(log_sigma), seconds)
-
-
 @torch.inference_mode()
-def _run(
-    model: Lifter, seen: Observed, skeleton: Tensor
-) -> tuple[Lifted, Tensor, NDArray[np.bool_]]:
+def _run(model: Lifter, seen: Observed) -> tuple[Lifted, Tensor, NDArray[np.bool_]]:
     """The network's answer, averaged with its answer to the mirrored question."""
     device = next(model.parameters()).device
     shown, turn = features(seen)
@@ -146,19 +124,17 @@ def _run(
         torch.cat((shown, flipped)).to(device),
         seen.times.repeat(2, 1).to(device),
         seen.valid.repeat(2, 1).to(device),
-        skeleton.to(device).expand(2 * len(shown), -1),
     )
     a, b = (Lifted(*(part[i].float().cpu() for part in _halves(both))) for i in (0, 1))
     joints = (a.joints + b.joints[:, :, _JOINT_SIDE] * torch.tensor([-1.0, 1, 1])) / 2
     sigma = (a.log_sigma + b.log_sigma[:, :, _JOINT_SIDE]) / 2
     planted = (a.planted + b.planted.flip(-1)) / 2
-    bones, unsure = (a.bones + b.bones) / 2, (a.bones_log_sigma + b.bones_log_sigma) / 2
-    return Lifted(joints, sigma, planted, bones, unsure), turn, seen.valid.numpy()
+    return Lifted(joints, sigma, planted), turn, seen.valid.numpy()
 
 
 def _halves(both: Lifted) -> Iterator[tuple[Tensor, Tensor]]:
-    for name in both.__slots__:
-        a, b = getattr(both, name).chunk(2)
+    for part in (both.joints, both.log_sigma, both.planted):
+        a, b = part.chunk(2)
         yield a, b
 
 

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
-from mocap_cli.lifting.proportions import BONES
 
 J, K = len(BODY), len(KEYPOINTS)
 HEIGHT = 1.70
@@ -43,12 +42,10 @@ class Lifted:
     joints: Tensor  # (B, T, J, 3) metres about the pelvis for a person of HEIGHT
     log_sigma: Tensor  # (B, T, J) of the expected distance from the truth, metres
     planted: Tensor  # (B, T, 2) logits, left and right foot
-    bones: Tensor  # (B, T, BONES) logarithms of bone lengths over what is typical
-    bones_log_sigma: Tensor  # (B, T, BONES) of their expected errors
 
     def float(self) -> "Lifted":
         """The same in full precision."""
-        return Lifted(*(getattr(self, name).float() for name in self.__slots__))
+        return Lifted(self.joints.float(), self.log_sigma.float(), self.planted.float())
 
 
 class Lifter(nn.Module):
@@ -65,24 +62,16 @@ class Lifter(nn.Module):
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
         self.leave = nn.Linear(config.width, J * 4 + 2)
-        self.known = nn.Linear(2 * BONES, config.width, bias=False)
-        self.measure = nn.Linear(config.width, 2 * BONES)
         self.calibration: Tensor
         self.register_buffer("calibration", torch.full((J,), UNCALIBRATED))
 
-    def forward(
-        self, features: Tensor, times: Tensor, valid: Tensor, given: Tensor | None = None
-    ) -> Lifted:
-        """(B, T, FEATURES), (B, T) seconds, (B, T) bool, (B, 2 * BONES) -> Lifted."""
-        return self.answer(self.read(features, times, valid, given))
+    def forward(self, features: Tensor, times: Tensor, valid: Tensor) -> Lifted:
+        """(B, T, FEATURES), (B, T) seconds, (B, T) bool -> Lifted."""
+        return self.answer(self.read(features, times, valid))
 
-    def read(
-        self, features: Tensor, times: Tensor, valid: Tensor, given: Tensor | None = None
-    ) -> Tensor:
-        """(B, T, width) of what each frame is found to show; zeros give no proportions."""
+    def read(self, features: Tensor, times: Tensor, valid: Tensor) -> Tensor:
+        """(B, T, width) of what each frame is found to show."""
         x = self.enter(features)
-        if given is not None:
-            x = x + self.known(given)[:, None]
         turn = rotation_by_time(times, self.config.width // self.config.heads)
         for block in self.blocks:
             x = block(x, turn, valid)
@@ -94,8 +83,7 @@ class Lifter(nn.Module):
         y = self.leave(read)
         joints = y[..., : J * 3].unflatten(-1, (J, 3))
         joints = joints - joints[..., :1, :]
-        bones, unsure = self.measure(read).chunk(2, dim=-1)
-        return Lifted(joints, y[..., DOUBTS] + self.calibration, y[..., J * 4 :], bones, unsure)
+        return Lifted(joints, y[..., DOUBTS] + self.calibration, y[..., J * 4 :])
 
 
 class Block(nn.Module):

@@ -128,7 +128,7 @@ def _as_seen(views: Views, g: torch.Generator) -> Tensor:
     moved[:, :, HIPS] += between(-0.004, 0.022) * up
     moved[:, :, SHOULDERS] += between(-0.014, 0.012) * up
     joints = views.joints[:, :, ANKLE_JOINTS]
-    moved[:, :, ANKLES] = torch.lerp(keypoints[:, :, ANKLES], joints, between(0.2, 1.4))
+    moved[:, :, ANKLES] = torch.lerp(keypoints[:, :, ANKLES], joints, between(0.2, 1.8))
     moved[:, :, TOES] = torch.lerp(keypoints[:, :, HEELS], keypoints[:, :, TOES], 0.85)
     hidden = between(0, 1) < BEHIND_AN_EDGE
     upwards = between(0.05, 0.3) * hidden * (keypoints[:, :, KNEES] - keypoints[:, :, ANKLES])

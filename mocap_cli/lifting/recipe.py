@@ -8,7 +8,6 @@ from torch import Tensor
 from mocap_cli.lifting.banks import Moves, Shapes
 from mocap_cli.lifting.noise import observe
 from mocap_cli.lifting.people import draw_people, tumble
-from mocap_cli.lifting.proportions import draw_given, proportions
 from mocap_cli.lifting.recorded import Recorded, draw_recorded
 from mocap_cli.lifting.views import draw_views
 from mocap_cli.lifting.windows import Observed, features
@@ -45,8 +44,6 @@ class Batch:
     joints: Tensor  # (B, T, J, 3) metres about the pelvis
     planted: Tensor  # (B, T, 2)
     tumbled: Tensor  # (B,) turned in space: contacts mean nothing there
-    bones: Tensor  # (B, BONES) logarithms of the true lengths over what is typical
-    given: Tensor  # (B, 2 * BONES) what is said of them
     drawn: Tensor  # (B,) not recorded: those are known by heart, and err less than others will
 
 
@@ -69,29 +66,22 @@ def make_batch(
     views = draw_views(people, g)
     seen = observe(views, people.times, g, clean=clean)
     new = torch.ones(len(tumbled), dtype=torch.bool)
-    drawn = _batch(seen, views.joints, people.planted, tumbled, new, g)
+    drawn = _batch(seen, views.joints, people.planted, tumbled, new)
     if not (real and world.recorded):
         return drawn
     other = draw_recorded(world.recorded, real, config.frames, g)
     unknown = torch.ones(real, dtype=torch.bool)
     planted = torch.zeros(real, config.frames, 2)
-    both = (drawn, _batch(other.seen, other.joints, planted, unknown, ~unknown, g))
+    both = (drawn, _batch(other.seen, other.joints, planted, unknown, ~unknown))
     return Batch(*(torch.cat([getattr(b, name) for b in both]) for name in Batch.__slots__))
 
 
 def _batch(
-    seen: Observed,
-    joints: Tensor,
-    planted: Tensor,
-    tumbled: Tensor,
-    drawn: Tensor,
-    g: torch.Generator,
+    seen: Observed, joints: Tensor, planted: Tensor, tumbled: Tensor, drawn: Tensor
 ) -> Batch:
     shown, turn = features(seen)
     about = (joints - joints[:, :, :1]) @ turn
-    bones = proportions(joints)
-    given = draw_given(bones, g)
-    return Batch(shown, seen.times, seen.valid, about, planted, tumbled, bones, given, drawn)
+    return Batch(shown, seen.times, seen.valid, about, planted, tumbled, drawn)
 
 
 def on_device(batch: Batch, device: str) -> Batch:

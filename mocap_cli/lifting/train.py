@@ -27,7 +27,7 @@ from mocap_cli.lifting.recorded import every_other, load_recorded
 
 
 def losses(lifted: Lifted, batch: Batch) -> dict[str, Tensor]:
-    """Position, shape, speed, bones, expected error, contacts: each about one part of it."""
+    """Position, bones, speed, expected error and contacts, each about one part of the answer."""
     shown = batch.valid[..., None].float()
     count = shown.sum() * batch.joints.shape[2]
     off = lifted.joints - batch.joints
@@ -38,8 +38,6 @@ def losses(lifted: Lifted, batch: Batch) -> dict[str, Tensor]:
     contact = torch.nn.functional.binary_cross_entropy_with_logits(
         lifted.planted, batch.planted, reduction="none"
     )
-    wrong = (lifted.bones - batch.bones[:, None]).abs()
-    unread = doubt(wrong.detach(), lifted.bones_log_sigma)
     known = shown * (~batch.tumbled)[:, None, None]
     fresh = shown * batch.drawn[:, None, None]
     return {
@@ -47,7 +45,6 @@ def losses(lifted: Lifted, batch: Batch) -> dict[str, Tensor]:
         "shape": 0.5 * (lengths(off - off.mean(2, keepdim=True)) * shown).sum() / count,
         "speed": 1.0 * (step * both).sum() / count,
         "doubt": 0.01 * (unsure * fresh).sum() / (fresh.sum() * unsure.shape[2]).clamp(min=1),
-        "bones": 0.3 * ((wrong + 0.02 * unread) * shown).sum() / (shown.sum() * wrong.shape[-1]),
         "contact": 0.02 * (contact * known).sum() / known.sum().clamp(min=1) / 2,
     }
 
@@ -107,7 +104,7 @@ def train(
         torch.manual_seed(_seed(config, step))  # dropout
         batch = on_device(made, device)
         with torch.autocast(device, torch.bfloat16):  # 1.4 times as fast on recent CPUs too
-            lifted = learner.model(batch.features, batch.times, batch.valid, batch.given)
+            lifted = learner.model(batch.features, batch.times, batch.valid)
         parts = losses(lifted.float(), batch)
         learner.step(torch.stack(list(parts.values())).sum(), pace(step, config), step)
         on_step(step, {name: float(value.detach()) for name, value in parts.items()})
