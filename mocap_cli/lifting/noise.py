@@ -113,7 +113,7 @@ def _bursts(batch: int, count: int, times: Tensor, chance: float, g: torch.Gener
 
 
 def _as_seen(views: Views, g: torch.Generator) -> Tensor:
-    """Rays to where the networks put keypoints: hips high, toes short, ankles at the malleoli.
+    """Rays to where networks put keypoints: hips and knees high, toes short, ankles at malleoli.
 
     Where exactly differs with clothes, shoes and networks, and lasts through a window.
     """
@@ -127,6 +127,9 @@ def _as_seen(views: Views, g: torch.Generator) -> Tensor:
     up = (shoulders - hips) / (shoulders - hips).norm(dim=-1, keepdim=True).clamp(min=1e-6)
     moved[:, :, HIPS] += between(-0.004, 0.022) * up
     moved[:, :, SHOULDERS] += between(-0.014, 0.012) * up
+    thighs = keypoints[:, :, HIPS] - keypoints[:, :, KNEES]
+    thighs = thighs / thighs.norm(dim=-1, keepdim=True).clamp(min=1e-6)
+    moved[:, :, KNEES] += between(-0.004, 0.018) * thighs
     joints = views.joints[:, :, ANKLE_JOINTS]
     moved[:, :, ANKLES] = torch.lerp(keypoints[:, :, ANKLES], joints, between(0.2, 1.8))
     moved[:, :, TOES] = torch.lerp(keypoints[:, :, HEELS], keypoints[:, :, TOES], 0.85)
