@@ -19,7 +19,6 @@ from mocap_cli.errors import MocapError
 from mocap_cli.synthesis.bodies import Body, make_body, place
 from mocap_cli.synthesis.dive import make_dive
 from mocap_cli.synthesis.footage import visible_keypoints
-from mocap_cli.synthesis.hips import with_hips_raised
 from mocap_cli.synthesis.looks import Garment, Look
 from mocap_cli.synthesis.movie import write_movie
 from mocap_cli.synthesis.patterns import Pattern
@@ -102,7 +101,7 @@ def walk(motion: Path) -> Take:
     """Somebody walks through a gym."""
     rng = np.random.default_rng(10)
     body = make_body(_shape(0.1, height=0.55), mesh=True)
-    clip = with_hips_raised(read_bvh(_find(motion, "12_02.bvh"), "12_02"))
+    clip = read_bvh(_find(motion, "12_02.bvh"), "12_02")
     times = np.arange(0.05, len(clip.root) / clip.fps - 0.05, 1 / 30)
     moves, stands = planted(body.transforms(at_times(clip, times, 30.0)), body, 30.0)
     shirt = Garment(paint=_plain(0.93, 0.75, 0.2), thickness=0.008, trunk=(0.1, 1.2), sleeve=0.55)
