@@ -37,7 +37,7 @@ def test_who_squats_goes_down_with_knees_ahead_and_ankles_where_they_were(monkey
     assert down.max() > 0.3
     knees = [joint(d, "left_knee") - joint(d, "left_ankle") for d in (before, after)]
     deep = down > 0.2
-    assert ((knees[1] - knees[0])[..., 2][deep] > 0.05).all()
+    assert ((knees[1] - knees[0])[..., 2][deep] > 0.02).all()
     lean = [(joint(d, "thorax") - joint(d, "pelvis"))[..., 2] for d in (before, after)]
     assert (lean[1] > lean[0])[deep].all()
     assert float((down > 0.02).any(dim=1).float().mean()) > 0.9

@@ -4,12 +4,13 @@ import math
 
 import numpy as np
 import pytest
-from people import clock, diver, jumper, walker
+from people import clock, diver, jumper, stander, walker
 
 from mocap_cli.body.anatomy import centre_of_mass
+from mocap_cli.body.skeleton import BODY
 from mocap_cli.tracking.equations import _FARTHEST, TrajectoryEquations
 from mocap_cli.tracking.flight import _SIZE_SIGMA, find_flights, measured_gravity
-from mocap_cli.tracking.foot_locking import _two_bone_ik
+from mocap_cli.tracking.foot_locking import _two_bone_ik, lock_planted_feet
 from mocap_cli.tracking.frame_runs import (
     drop_short_runs,
     frame_durations,
@@ -121,6 +122,16 @@ def test_a_leg_stretches_towards_what_is_out_of_reach():
     assert np.linalg.norm(reached - hip) == pytest.approx(length, abs=1e-3)
     assert reached[0, 1] == pytest.approx(1 - length, abs=1e-3)
     assert np.isfinite(bent).all()
+
+
+def test_toes_that_are_off_do_not_bend_the_knees_of_people_who_stand():
+    person = stander(clock(2.0, 30.0))
+    knees = [BODY.index(f"{side}_knee") for side in ("left", "right")]
+    joints = person.joints.copy()
+    joints[:, [BODY.index("left_toe"), BODY.index("right_toe")], 1] += 0.03
+    held = lock_planted_feet(joints, scene_of(person), person.planted.astype(float), ())
+    about = [points[:, knees] - points[:, :1] for points in (person.joints, held)]
+    np.testing.assert_allclose(about[1], about[0], atol=0.01)
 
 
 def test_a_fall_is_found_though_nobody_told_where_it_begins():

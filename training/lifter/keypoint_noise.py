@@ -7,7 +7,7 @@ were measured on rendered bodies with known joints (docs/lifter.md).
 import torch
 from torch import Tensor
 
-from mocap_cli.body.skeleton import KEYPOINTS, mirror_indices
+from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirror_indices
 from mocap_cli.lifting.windows import KeypointWindows
 from training.lifter.virtual_cameras import CameraViews
 
@@ -65,7 +65,12 @@ def _pair(what: str) -> list[int]:
     return [KEYPOINTS.index(f"left_{what}"), KEYPOINTS.index(f"right_{what}")]
 
 
-HIPS, SHOULDERS, HEELS, TOES = (_pair(w) for w in ("hip", "shoulder", "heel", "toe"))
+HIPS, SHOULDERS, KNEES, ANKLES, HEELS, TOES = (
+    _pair(w) for w in ("hip", "shoulder", "knee", "ankle", "heel", "toe")
+)
+BEHIND_AN_EDGE = 0.08
+"""Share of the windows in which grass or a wall hides the feet, so that legs seem to end above."""
+ANKLE_JOINTS = [BODY.index("left_ankle"), BODY.index("right_ankle")]
 FEET = _among(("heel", "toe"))
 
 
@@ -74,7 +79,7 @@ def simulate_detections(
 ) -> KeypointWindows:
     """Keypoints with errors and scores, as seen through the lens that the tracker assumes."""
     B, T = times.shape
-    rays, score = _as_seen(views.keypoints), torch.full((B, T, K), 0.7)
+    rays, score = _as_seen(views, g), torch.full((B, T, K), 0.7)
     valid = torch.ones(B, T, dtype=torch.bool)
     if not clean:
         rays, score = _errors(rays, views, times, g)
@@ -109,13 +114,31 @@ def _bursts(batch: int, count: int, times: Tensor, chance: float, g: torch.Gener
     return ((t >= start[:, None]) & (t < (start + length)[:, None]) & on[:, None]).float()
 
 
-def _as_seen(keypoints: Tensor) -> Tensor:
-    """Rays to where the networks put keypoints: hips and shoulders high, toes short."""
+def _as_seen(views: CameraViews, g: torch.Generator) -> Tensor:
+    """Rays to where networks put keypoints: hips and knees high, toes short, ankles at malleoli.
+
+    Where exactly differs with clothes, shoes and networks, and lasts through a window.
+    """
+    keypoints = views.keypoints
+
+    def between(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(len(keypoints), 1, 1, 1, generator=g)
+
     moved = keypoints.clone()
     hips, shoulders = (keypoints[:, :, pair].mean(2, keepdim=True) for pair in (HIPS, SHOULDERS))
     up = (shoulders - hips) / (shoulders - hips).norm(dim=-1, keepdim=True).clamp(min=1e-6)
-    moved[:, :, HIPS + SHOULDERS] += 0.012 * up
+    moved[:, :, HIPS] += between(-0.004, 0.022) * up
+    moved[:, :, SHOULDERS] += between(-0.014, 0.012) * up
+    thighs = keypoints[:, :, HIPS] - keypoints[:, :, KNEES]
+    thighs = thighs / thighs.norm(dim=-1, keepdim=True).clamp(min=1e-6)
+    moved[:, :, KNEES] += between(-0.004, 0.018) * thighs
+    joints = views.joints[:, :, ANKLE_JOINTS]
+    moved[:, :, ANKLES] = torch.lerp(keypoints[:, :, ANKLES], joints, between(0.2, 1.8))
     moved[:, :, TOES] = torch.lerp(keypoints[:, :, HEELS], keypoints[:, :, TOES], 0.85)
+    hidden = between(0, 1) < BEHIND_AN_EDGE
+    upwards = between(0.05, 0.3) * hidden * (keypoints[:, :, KNEES] - keypoints[:, :, ANKLES])
+    for pair in (ANKLES, HEELS, TOES):
+        moved[:, :, pair] += upwards
     return moved[..., :2] / (-moved[..., 2:]).clamp(min=0.1)
 
 

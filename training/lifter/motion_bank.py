@@ -24,6 +24,14 @@ _DRAW_WEIGHTS = {
 }
 """How much more often than others these are drawn: bodies upside down, sitting, squatting."""
 
+STRETCH = {
+    "pelvis": (1.08, 0.07, ""), "spine": (1.0, 0.06, ""), "chest": (1.0, 0.06, ""),
+    "collar": (1.05, 0.07, ""), "upperarm": (1.05, 0.045, "arm"), "forearm": (1.05, 0.045, "arm"),
+    "thigh": (1.01, 0.045, "leg"), "shank": (0.99, 0.045, "leg"),
+}  # fmt: skip
+"""Mean and spread of parts' lengths, of anny's, and what they grow with. The means bring hips,
+shoulders and arms to the proportions of OpenSim's models (docs/conventions.md)."""
+
 
 @dataclass(frozen=True, slots=True)
 class BodyBank:
@@ -68,11 +76,14 @@ def _phenotype(rng: np.random.Generator) -> dict[str, float]:
 
 
 def _stretched(body: Body, rng: np.random.Generator) -> Body:
-    """The body with each pair of parts made a few per cent longer or shorter."""
+    """The body with each pair of parts longer or shorter, and arms and legs as wholes."""
+    whole = {group: rng.normal(1, 0.03) for group in ("arm", "leg", "")}
     by_kind: dict[str, float] = {}
-    factor = np.array(
-        [by_kind.setdefault(n.rpartition("_")[2], rng.normal(1, 0.05)) for n in PART_NAMES]
-    )
+    for name in PART_NAMES:
+        kind = name.rpartition("_")[2]
+        mean, spread, group = STRETCH.get(kind, (1.0, 0.05, ""))
+        by_kind.setdefault(kind, mean * whole[group] * rng.normal(1, spread))
+    factor = np.array([by_kind[name.rpartition("_")[2]] for name in PART_NAMES])
     heads = body.heads.copy()
     for part, parent in enumerate(PART_PARENTS):
         if parent >= 0:

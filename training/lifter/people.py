@@ -20,6 +20,11 @@ from training.lifter.part_rotations import (
 from training.lifter.squats import add_squats
 from training.synthesis.mocap_clip import LEG_LENGTH, PART_NAMES, PART_PARENTS
 
+UPRIGHT, STRAIGHT = 0.25, 0.6
+"""Share of the windows in which knees are straightened by as much as so many radians."""
+WALKING = 0.6
+"""Metres a second, for legs of LEG_LENGTH."""
+
 
 @dataclass(frozen=True, slots=True)
 class People:
@@ -44,7 +49,7 @@ def sample_people(
     there = moves.rest[other]
     turns, rest = _blend(turns, mixed, rest, there, dice < 0.2, UPPER, "pelvis")
     turns, rest = _blend(turns, mixed, rest, there, (dice > 0.2) & (dice < 0.4), ARMS, "chest")
-    turns = _straighten(turns, rest, 0.6 * torch.rand(batch, generator=g) - 0.1)
+    turns = _straighten(turns, rest, _at_ease(root, times, g))
     turns, root = add_squats(turns, rest, root, times, g)
     points = _move(shapes, who, turns, rest, root)  # (B, T, J + K, 3)
     points = points * (LIFTER_HEIGHT / shapes.height[who])[:, None, None, None]
@@ -103,10 +108,20 @@ def _blend(
     return turns, rest
 
 
+def _at_ease(root: Tensor, times: Tensor, g: torch.Generator) -> Tensor:
+    """(B,) radians by which knees are straightened; those of people who get ahead are not."""
+    B = len(times)
+    way = (root[:, -1] - root[:, 0])[:, [0, 2]].norm(dim=-1)
+    stays = 1 - way / times[:, -1].clamp(min=0.1) / WALKING
+    some = 0.4 * torch.rand(B, generator=g) - 0.05
+    all_of_it = torch.rand(B, generator=g) < UPRIGHT
+    return torch.where(all_of_it, torch.full((B,), STRAIGHT), some) * stays.clamp(0, 1)
+
+
 def _straighten(turns: Tensor, rest: Tensor, amount: Tensor) -> Tensor:
     """Knees less bent by up to `amount` (B,) radians, the leg's direction kept.
 
-    Recordings fitted to rigs with too long legs stand with bent knees more often than people do.
+    People of the recordings stand ready to move; most who are filmed stand at ease.
     """
     turns = turns.clone()
     for thigh, shank in LEGS:

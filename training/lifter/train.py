@@ -138,6 +138,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=TrainConfig().steps)
     parser.add_argument("--batch", type=int, default=TrainConfig().batch)
     parser.add_argument("--rate", type=float, default=TrainConfig().rate)
+    parser.add_argument("--warm-up", type=int, default=TrainConfig().warm_up, help="steps")
     parser.add_argument("--width", type=int, default=LifterConfig().width)
     parser.add_argument("--layers", type=int, default=LifterConfig().layers)
     parser.add_argument("--bodies", type=int, default=TrainConfig().bodies)
@@ -155,7 +156,11 @@ def main() -> None:
 
     options = _options()
     config = TrainConfig(
-        steps=options.steps, batch=options.batch, rate=options.rate, bodies=options.bodies
+        steps=options.steps,
+        batch=options.batch,
+        rate=options.rate,
+        warm_up=options.warm_up,
+        bodies=options.bodies,
     )
     size = LifterConfig(width=options.width, layers=options.layers)
     body = make_body(dict.fromkeys(("gender", "age", "muscle", "weight", "height"), 0.5))

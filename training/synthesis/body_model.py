@@ -34,11 +34,17 @@ HEAD_OF_PART = {
     "collar": "clavicle", "upperarm": "upperarm01", "forearm": "lowerarm01", "hand": "wrist",
     "thigh": "upperleg01", "shank": "lowerleg01", "foot": "foot", "toes": "toe2-1",
 }  # fmt: skip
-END_OF_LIMB = {
-    "upperarm": "lowerarm01", "forearm": "wrist", "thigh": "lowerleg01", "shank": "foot",
-}  # fmt: skip
-HIP_OUTWARD = 0.86
-"""anny's thigh bones start wider than hip joints lie apart (0.17 m for a height of 1.70 m)."""
+END_OF_LIMB = {"upperarm": "forearm", "forearm": "hand", "thigh": "shank", "shank": "foot"}
+ASIS, PSIS, ACROMION, EPICONDYLES = 10920, 10978, 8220, [11232, 12970]
+"""Vertices of anny's mesh, left side: the front and back upper spines of the pelvis, the top of
+the shoulder's edge, the widest points of the knee. docs/conventions.md has the sources."""
+HIP_BY_PELVIS = ((0.33, 7.3), (-0.30, -10.9), (-0.24, -9.9))
+"""Harrington et al. 2007: the hip's way outwards and up by the pelvis' width, forward by its
+depth, from the middle of the front spines; factors and millimetres."""
+UNDER_SKIN = 0.010
+"""Metres from the skin to the spines of the pelvis."""
+BELOW_ACROMION = 0.0123
+"""Of the height: the shoulder's centre below the skin (LaiUhlrich2022's trunk length)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,19 +156,56 @@ def make_body(phenotype: Mapping[str, float], *, mesh: bool = False) -> Body:
     at = dict(zip(model.bone_labels, bones, strict=True))
     skin = _skin_weights(model, len(points))
     heads = np.stack([at[_bone_of(p, HEAD_OF_PART) or ""] for p in PART_NAMES])
-    for part in ("left_thigh", "right_thigh"):
-        heads[PART_NAMES.index(part), 0] *= HIP_OUTWARD
     regress = regressor.regression_weights.numpy()
     named = {label: regress[i] for i, label in enumerate(regressor.labels)}
+    centres = _joint_centres(points, at["lowerleg01.L"], named["left_elbow"] @ points)
+    for part, centre in centres.items():
+        heads[PART_NAMES.index(part)] = centre
     keypoints = _blend(np.stack([named[_coco(k)] for k in KEYPOINTS]), points, skin)
     body = Body(
         heads=heads.astype(np.float32),
-        limbs=_limb_directions(heads, at),
-        joints=_joint_anchors(heads, at, points, keypoints),
+        limbs=_limb_directions(heads),
+        joints=_joint_anchors(heads, at, points),
         keypoints=keypoints,
         height=float(np.ptp(points[:, 1])),
     )
     return _with_mesh(body, model, points, skin) if mesh else body
+
+
+def _joint_centres(
+    points: NDArray[np.float64], knee: NDArray[np.float64], elbow: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """Centres of hips, knees, shoulders and elbows at rest, where anatomy has them.
+
+    anny's own bones start up to 35 mm away, and stand with knees bent by 9 degrees.
+    """
+    height = np.ptp(points[:, 1])
+    left = {
+        "thigh": _hip(points[ASIS], points[PSIS]),
+        "shank": (points[EPICONDYLES].mean(0) + knee) / 2,
+        "upperarm": points[ACROMION] - (0, BELOW_ACROMION * height, 0),
+        "forearm": elbow,
+    }
+    mirror = np.array((-1, 1, 1))
+    return {
+        f"{side}_{part}": centre * sign
+        for part, centre in left.items()
+        for side, sign in (("left", 1), ("right", mirror))
+    }
+
+
+def _hip(asis: NDArray[np.float64], psis: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The left hip's centre from the left spines of the pelvis, metres."""
+    inwards = np.array((0, 0, UNDER_SKIN))
+    asis, psis = asis - inwards, psis + inwards
+    along = (asis - psis) * (0, 1, 1)
+    depth = np.linalg.norm(along)
+    ahead = along / depth
+    up = np.cross(ahead, (1.0, 0.0, 0.0))
+    width = 2 * asis[0]
+    sizes = (width, width, depth)
+    x, y, z = (a * s + b / 1000 for (a, b), s in zip(HIP_BY_PELVIS, sizes, strict=True))
+    return np.asarray(asis * (0, 1, 1) + (x, 0, 0) + y * up + z * ahead)
 
 
 def _y_up(points: NDArray[Any]) -> NDArray[np.float64]:
@@ -191,17 +234,18 @@ def _blend(regress: NDArray[Any], points: NDArray[np.float64], skin: Float32) ->
     return Anchors(weight.astype(np.float32), each.astype(np.float32))
 
 
-def _limb_directions(heads: NDArray[np.float64], at: Mapping[str, Any]) -> Float32:
+def _limb_directions(heads: NDArray[np.float64]) -> Float32:
     limbs = np.zeros((len(PART_NAMES), 3), np.float32)
     for i, part in enumerate(PART_NAMES):
-        end = _bone_of(part, END_OF_LIMB)
-        if end is not None:
-            limbs[i] = (at[end] - heads[i]) / np.linalg.norm(at[end] - heads[i])
+        side, _, what = part.rpartition("_")
+        if what in END_OF_LIMB:
+            along = heads[PART_NAMES.index(f"{side}_{END_OF_LIMB[what]}")] - heads[i]
+            limbs[i] = along / np.linalg.norm(along)
     return limbs
 
 
 def _joint_anchors(
-    heads: NDArray[np.float64], at: Mapping[str, Any], points: NDArray[np.float64], seen: Anchors
+    heads: NDArray[np.float64], at: Mapping[str, Any], points: NDArray[np.float64]
 ) -> Anchors:
     """The 19 joints of docs/conventions.md, each fixed to one part."""
     head = dict(zip(PART_NAMES, heads, strict=True))
@@ -215,15 +259,13 @@ def _joint_anchors(
         "head": ("head", crown),
     }
     for side, dot in (("left", ".L"), ("right", ".R")):
-        skin_shoulder = seen.place[KEYPOINTS.index(f"{side}_shoulder")].sum(0)
-        shoulder = 0.7 * head[f"{side}_upperarm"] + 0.3 * skin_shoulder
         ball = (at["toe1-1" + dot] + at["toe2-1" + dot] + at["toe3-1" + dot]) / 3
         where |= {
             f"{side}_hip": ("pelvis", head[f"{side}_thigh"]),
             f"{side}_knee": (f"{side}_thigh", head[f"{side}_shank"]),
             f"{side}_ankle": (f"{side}_shank", head[f"{side}_foot"]),
             f"{side}_toe": (f"{side}_foot", ball),
-            f"{side}_shoulder": (f"{side}_collar", shoulder),
+            f"{side}_shoulder": (f"{side}_collar", head[f"{side}_upperarm"]),
             f"{side}_elbow": (f"{side}_upperarm", head[f"{side}_forearm"]),
             f"{side}_wrist": (f"{side}_forearm", head[f"{side}_hand"]),
         }

@@ -8,6 +8,7 @@ import numpy as np
 
 from mocap_cli.errors import MocapError
 from training.synthesis.body_model import Body, transform_anchors
+from training.synthesis.hip_correction import with_hips_raised
 from training.synthesis.joint_positions import clip_from_positions
 from training.synthesis.mocap_clip import MocapClip
 from training.synthesis.mocap_readers import read_amc, read_bvh, read_deepmimic
@@ -39,12 +40,12 @@ def _clips(folder: Path) -> Iterator[MocapClip]:
     for path in sorted(folder.rglob("*.bvh")):
         if "direct" not in path.parts and path.stem not in names:
             names.add(path.stem)
-            yield read_bvh(path, path.stem)
+            yield with_hips_raised(read_bvh(path, path.stem))
     for path in sorted(folder.rglob("*.amc")):
         names.add(path.stem)
         subject = path.stem.split("_")[0]
         rig = path.with_name(ACCLAIM_RIG[subject])
-        yield read_amc(rig, path, path.stem, ACCLAIM_FPS[subject])
+        yield with_hips_raised(read_amc(rig, path, path.stem, ACCLAIM_FPS[subject]))
     for path in sorted(folder.rglob("humanoid3d_*.txt")):
         name = path.stem.removeprefix("humanoid3d_")
         names.add(name)
@@ -54,7 +55,7 @@ def _clips(folder: Path) -> Iterator[MocapClip]:
             for name in sorted(set(recordings.files) - names):
                 if name.startswith(BENT):
                     continue
-                yield clip_from_positions(recordings[name], name, 30.0)
+                yield with_hips_raised(clip_from_positions(recordings[name], name, 30.0))
 
 
 def _trimmed(clip: MocapClip) -> MocapClip:
