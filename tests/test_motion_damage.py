@@ -122,4 +122,4 @@ def test_a_video_whose_name_is_too_long_for_a_file_is_not_found(
     with pytest.raises(SystemExit) as left:
         main()
     assert not left.value.code
-    assert "--video says where it is" in capsys.readouterr().err
+    assert "give it with --video" in capsys.readouterr().err
