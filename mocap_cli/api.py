@@ -13,7 +13,7 @@ from mocap_cli.camera.lens import focal_pixels
 from mocap_cli.errors import MocapError
 from mocap_cli.progress import Progress, count_stage, no_progress
 
-Paths = str | Path | Sequence[str | Path]
+_Paths = str | Path | Sequence[str | Path]
 """One path, or several."""
 
 if TYPE_CHECKING:  # heavy: `import mocap_cli` must not wait for them
@@ -146,7 +146,7 @@ def background(
 
 
 def pretrain(
-    videos: Paths,
+    videos: _Paths,
     output: str | Path = "runs/pretrain",
     *,
     resume: bool = False,
@@ -257,14 +257,14 @@ def swap_appearance(
 
 
 def fit_labels(
-    videos: Paths,
-    labels: Paths,
+    videos: _Paths,
+    labels: _Paths,
     output: str | Path,
     *,
     model: str | Path = "imagenet",
     head: Literal["A", "B"] = "B",
     fine_tune: bool = False,
-    evaluate_on: Paths = (),
+    evaluate_on: _Paths = (),
     subject: str | tuple[float, float] = "auto",
     height: float | None = None,
     focal: float | str | None = None,
@@ -323,12 +323,12 @@ def fit_labels(
     )
 
 
-def _find_videos(paths: Paths) -> list[Path]:
+def _find_videos(paths: _Paths) -> list[Path]:
     """The videos themselves, and those in folders."""
     from mocap_cli.io.inputs import find_inputs
 
     return [video for path in _as_paths(paths) for video in find_inputs(path)]
 
 
-def _as_paths(paths: Paths) -> list[Path]:
+def _as_paths(paths: _Paths) -> list[Path]:
     return [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]

@@ -5,10 +5,7 @@ from numpy.typing import NDArray
 
 Float64 = NDArray[np.float64]
 Float32 = NDArray[np.float32]
-Float16 = NDArray[np.float16]
 UInt8 = NDArray[np.uint8]
 Bool = NDArray[np.bool_]
 Int64 = NDArray[np.int64]
-Int32 = NDArray[np.int32]
 Index = NDArray[np.intp]
-Complex = NDArray[np.complex128]

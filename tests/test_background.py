@@ -13,7 +13,7 @@ from pan import psnr, seen, turned, wall, with_subject, write_clip
 
 from mocap_cli.errors import MocapError
 from mocap_cli.plates import builder
-from mocap_cli.plates.background import Background, read_background, write_background
+from mocap_cli.plates.background import Background, read_background
 from mocap_cli.plates.builder import BackgroundOptions, make_background
 from mocap_cli.plates.median import _masked_median, static_plate
 from mocap_cli.plates.sample_store import SampleStore
@@ -112,7 +112,7 @@ def test_any_size_can_be_asked_for_and_shows_the_same(tmp_path: Path) -> None:
 def test_an_archive_gives_back_the_background(tmp_path: Path) -> None:
     clean = [seen(wall(), turned(a)) for a in np.linspace(0, 12, 25)]
     background = _made(write_clip(tmp_path / "pan.mkv", clean))
-    write_background(background, tmp_path / "pan.npz")
+    background.write(tmp_path / "pan.npz")
     again = read_background(tmp_path / "pan.npz")
     for time in (0.0, 0.5):
         for a, b in zip(background.at(time), again.at(time), strict=True):

@@ -27,7 +27,6 @@ from mocap_cli.learning.model.methods import METHODS
 from mocap_cli.learning.model.model import Model
 from mocap_cli.learning.model.model_file import save_model
 from mocap_cli.learning.model.spatial_transformer import paste
-from mocap_cli.plates.background import write_background
 from mocap_cli.plates.builder import BackgroundOptions, make_background
 from mocap_cli.video.reader import open_video, probe
 
@@ -41,7 +40,7 @@ def scene(tmp_path_factory) -> Path:
     for seed, name in enumerate("ab"):
         film_blob(folder / f"{name}.mp4", seed, 2)
     options = BackgroundOptions(kind="median", people=False)
-    write_background(make_background(folder / "a.mp4", options), folder / "a.background.npz")
+    make_background(folder / "a.mp4", options).write(folder / "a.background.npz")
     torch.manual_seed(1)
     save_model(folder / "run" / "best.safetensors", Model(TINY, pretrained=False), META)
     return folder

@@ -13,7 +13,7 @@ from mocap_cli.keypoints.detection import COCO_COUNT, detect, detect_fast
 from mocap_cli.keypoints.flow_tracker import FlowTracker
 from mocap_cli.keypoints.follow import _Candidate, _merged_detections
 from mocap_cli.keypoints.person_search import PersonSearch
-from mocap_cli.keypoints.person_tracker import assign_detections
+from mocap_cli.keypoints.person_tracker import PersonTracker
 from mocap_cli.keypoints.pose_networks import NetworkOutput
 
 STANDING = np.array(
@@ -121,9 +121,9 @@ def sure(score):
 
 def test_one_body_is_never_two_people():
     here, nearly_here, there = (sighting_at(Crop(x, 150, 160)) for x in (150, 152, 260))
-    assert assign_detections([sure(0.4), sure(0.9)], [here, nearly_here]) == [None, nearly_here]
-    assert assign_detections([sure(0.4), sure(0.9)], [here, there]) == [here, there]
-    assert assign_detections([sure(0.0), sure(0.9)], [None, there]) == [None, there]
+    assert PersonTracker.assign([sure(0.4), sure(0.9)], [here, nearly_here]) == [None, nearly_here]
+    assert PersonTracker.assign([sure(0.4), sure(0.9)], [here, there]) == [here, there]
+    assert PersonTracker.assign([sure(0.0), sure(0.9)], [None, there]) == [None, there]
 
 
 def role(frames):

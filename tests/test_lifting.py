@@ -16,7 +16,7 @@ from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.lifting.lift import lift, load_lifter, save_lifter
 from mocap_cli.lifting.metrics import mpjpe, n_mpjpe, p_mpjpe
 from mocap_cli.lifting.network import Lifter, LifterConfig
-from mocap_cli.lifting.windows import KeypointWindows, _look_at, window_features
+from mocap_cli.lifting.windows import KeypointWindows, _look_at
 from training.lifter import evaluation
 from training.lifter.batches import TrainConfig, TrainingData, make_batch
 from training.lifter.evaluation import calibrate
@@ -77,8 +77,8 @@ def test_looking_at_a_ray_turns_the_camera_onto_it_and_nothing_else():
 
 def test_what_the_lifter_is_shown_does_not_depend_on_where_in_the_picture_the_person_is():
     aside = Rotation.from_euler("xy", (0.15, 0.3)).as_matrix()
-    shown, _ = window_features(observed(keypoints()))
-    turned, _ = window_features(observed(keypoints(camera_turn=aside)))
+    shown, _ = observed(keypoints()).features()
+    turned, _ = observed(keypoints(camera_turn=aside)).features()
     # Looking at the person leaves at most a small roll between the two.
     assert (shown - turned)[..., :42].abs().max() < 0.08 * shown[..., :42].abs().max()
 
@@ -89,7 +89,7 @@ def test_unseen_frames_and_points_leave_no_trace_and_no_nan():
     seen.score[3] = 0
     seen.xy[5, 4] = np.nan
     seen.score[5, 4] = 0
-    shown, turn = window_features(observed(seen))
+    shown, turn = observed(seen).features()
     assert shown.isfinite().all()
     assert turn.isfinite().all()
     assert (shown[0, 3, :63] == 0).all()

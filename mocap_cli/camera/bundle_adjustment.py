@@ -38,6 +38,42 @@ class RotatingCameras:
             self.rotation @ rotation, self.focal * np.exp(np.clip(step[:, 3], -0.5, 0.5))
         )
 
+    def adjusted(self, pairs: "PointPairs") -> "RotatingCameras":
+        """Fit all frames to all pairs together: Levenberg-Marquardt with a Cauchy loss."""
+        cameras, damping, prior = self, 1e-3, np.log(self.focal)
+        cost = _cost(cameras, pairs, prior)
+        for _ in range(_MAX_ITERATIONS):
+            hessian, gradient = _normal_equations(cameras, pairs, prior)
+            diagonal = hessian.diagonal() + 1e-9
+            places = np.arange(len(diagonal))
+            damped = csc_matrix(hessian + coo_matrix((damping * diagonal, (places, places))))
+            step = np.asarray(-spsolve(damped, gradient), np.float64).reshape(-1, 4)
+            candidate = cameras.updated(step)
+            lower = _cost(candidate, pairs, prior)
+            if lower < cost:
+                gained, cost, cameras = cost - lower, lower, candidate
+                damping = max(damping / 10, 1e-9)
+                if gained < 1e-7 * cost + 1e-12:
+                    break
+            elif (damping := damping * 10) > 1e8:
+                break
+        return cameras
+
+    def fitted_to(self, fixed: "RotatingCameras", pairs: "PointPairs") -> "RotatingCameras":
+        """Fit frame p to the fixed frame p, each on its own; `pairs.left` are the frames to fit."""
+        cameras = self
+        count = len(self.focal)
+        for _ in range(_FIT_ITERATIONS):
+            residuals, jacobian = _linearized(cameras, fixed, pairs, sides=("left",))
+            weighted = (jacobian * _weights(residuals)[..., None]).reshape(count, -1, 4)
+            hessian = weighted.transpose(0, 2, 1) @ jacobian.reshape(count, -1, 4)
+            hessian += 1e-9 * np.eye(4)
+            hessian[:, 3, 3] += 1e-3
+            gradient = weighted.transpose(0, 2, 1) @ residuals.reshape(count, -1, 1)
+            step = np.linalg.solve(hessian, gradient)[..., 0]
+            cameras = cameras.updated(np.asarray(-step, np.float64))
+        return cameras
+
 
 @dataclass(frozen=True, slots=True)
 class PointPairs:
@@ -48,57 +84,15 @@ class PointPairs:
     left_points: Float64  # (P, N, 2) pixels
     right_points: Float64  # (P, N, 2); NaN in both where there are fewer points
 
-
-def reprojection_residuals(
-    left: RotatingCameras, right: RotatingCameras, pairs: PointPairs
-) -> Float64:
-    """(P, N, 2) left points projected into the right frames, minus the right points; pixels."""
-    right_from_left = np.einsum("pji,pjk->pik", right.rotation, left.rotation)
-    ones = np.ones(pairs.left_points.shape[:2])
-    flat = pairs.left_points / left.focal[:, None, None]
-    rays = np.concatenate((flat, ones[..., None]), axis=-1) @ right_from_left.transpose(0, 2, 1)
-    ahead = rays[..., 2:] > 0.05
-    projected = right.focal[:, None, None] * rays[..., :2] / np.where(ahead, rays[..., 2:], 1)
-    return np.asarray(np.where(ahead, projected - pairs.right_points, _BEHIND))
-
-
-def bundle_adjust(initial: RotatingCameras, pairs: PointPairs) -> RotatingCameras:
-    """Fit all frames to all pairs together: Levenberg-Marquardt with a Cauchy loss."""
-    cameras, damping, prior = initial, 1e-3, np.log(initial.focal)
-    cost = _cost(cameras, pairs, prior)
-    for _ in range(_MAX_ITERATIONS):
-        hessian, gradient = _normal_equations(cameras, pairs, prior)
-        diagonal = hessian.diagonal() + 1e-9
-        places = np.arange(len(diagonal))
-        damped = csc_matrix(hessian + coo_matrix((damping * diagonal, (places, places))))
-        step = np.asarray(-spsolve(damped, gradient), np.float64).reshape(-1, 4)
-        candidate = cameras.updated(step)
-        lower = _cost(candidate, pairs, prior)
-        if lower < cost:
-            gained, cost, cameras = cost - lower, lower, candidate
-            damping = max(damping / 10, 1e-9)
-            if gained < 1e-7 * cost + 1e-12:
-                break
-        elif (damping := damping * 10) > 1e8:
-            break
-    return cameras
-
-
-def fit_to_fixed(
-    initial: RotatingCameras, fixed: RotatingCameras, pairs: PointPairs
-) -> RotatingCameras:
-    """Fit frame p to the fixed frame p, each on its own; `pairs.left` are the frames to fit."""
-    cameras = initial
-    count = len(initial.focal)
-    for _ in range(_FIT_ITERATIONS):
-        residuals, jacobian = _linearized(cameras, fixed, pairs, sides=("left",))
-        weighted = (jacobian * _weights(residuals)[..., None]).reshape(count, -1, 4)
-        hessian = weighted.transpose(0, 2, 1) @ jacobian.reshape(count, -1, 4) + 1e-9 * np.eye(4)
-        hessian[:, 3, 3] += 1e-3
-        gradient = weighted.transpose(0, 2, 1) @ residuals.reshape(count, -1, 1)
-        step = np.linalg.solve(hessian, gradient)[..., 0]
-        cameras = cameras.updated(np.asarray(-step, np.float64))
-    return cameras
+    def residuals(self, left: RotatingCameras, right: RotatingCameras) -> Float64:
+        """(P, N, 2) left points projected into the right frames, minus the right points; pixels."""
+        right_from_left = np.einsum("pji,pjk->pik", right.rotation, left.rotation)
+        ones = np.ones(self.left_points.shape[:2])
+        flat = self.left_points / left.focal[:, None, None]
+        rays = np.concatenate((flat, ones[..., None]), axis=-1) @ right_from_left.transpose(0, 2, 1)
+        ahead = rays[..., 2:] > 0.05
+        projected = right.focal[:, None, None] * rays[..., :2] / np.where(ahead, rays[..., 2:], 1)
+        return np.asarray(np.where(ahead, projected - self.right_points, _BEHIND))
 
 
 def cameras_from_homographies(key_from_frame: Float64, key: RotatingCameras) -> RotatingCameras:
@@ -126,7 +120,7 @@ def _linearized(
     sides: tuple[str, ...] = ("left", "right"),
 ) -> tuple[Float64, Float64]:
     """Residuals (P, N, 2) without NaN, and their Jacobian (P, N, 2, 4 parameters of each side)."""
-    now = reprojection_residuals(left, right, pairs)
+    now = pairs.residuals(left, right)
     columns = []
     for side in sides:
         for axis in range(4):
@@ -134,7 +128,7 @@ def _linearized(
             step[:, axis] = _STEP
             moved_left = left.updated(step) if side == "left" else left
             moved_right = right.updated(step) if side == "right" else right
-            moved = reprojection_residuals(moved_left, moved_right, pairs)
+            moved = pairs.residuals(moved_left, moved_right)
             columns.append((moved - now) / _STEP)
     jacobian = np.stack(columns, axis=-1)
     unusable = ~(np.abs(now) < _BEHIND / 2)  # NaN as well
@@ -148,9 +142,7 @@ def _weights(residuals: Float64) -> Float64:
 
 
 def _cost(cameras: RotatingCameras, pairs: PointPairs, prior: Float64) -> float:
-    residuals = np.nan_to_num(
-        reprojection_residuals(cameras[pairs.left], cameras[pairs.right], pairs)
-    )
+    residuals = np.nan_to_num(pairs.residuals(cameras[pairs.left], cameras[pairs.right]))
     square = (residuals**2).sum(axis=-1) / _ROBUST_PIXELS**2
     penalty = _FOCAL_PRIOR**2 * ((np.log(cameras.focal) - prior) ** 2).sum()
     return float(_ROBUST_PIXELS**2 * np.log1p(square).sum() + penalty)

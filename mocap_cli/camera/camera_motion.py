@@ -24,7 +24,7 @@ _LEAST_ZOOM = 1.06
 
 
 @dataclass(frozen=True, slots=True)
-class CameraMotion:
+class _CameraMotion:
     """How the camera moved through a video."""
 
     path: CameraPath  # of the registered frames
@@ -103,13 +103,13 @@ class CameraMotionEstimator:
             self._matcher.add(image, time, cut)
             self._due = time + (_STILL_INTERVAL if self._matcher.is_still else _INTERVAL)
 
-    def estimate(self, focal: float | None) -> CameraMotion:
+    def estimate(self, focal: float | None) -> _CameraMotion:
         """Solve for the camera motion; `focal` in pixels, where it is known."""
         matches = self._matcher.matches
         path = solve_camera_path(matches, focal)
         angles = Rotation.from_matrix(path.rotations()).magnitude()
         cuts = tuple(time for time, reason in matches.breaks if reason == "cut")
-        return CameraMotion(path, float(angles.max()), cuts)
+        return _CameraMotion(path, float(angles.max()), cuts)
 
 
 def _rotations_through(path: CameraPath, pinhole: Pinhole) -> Float64:

@@ -39,6 +39,24 @@ class SiftFeatures:
     points: Float32  # (N, 2)
     descriptors: Float32  # (N, 128)
 
+    @staticmethod
+    def of(gray: UInt8, mask: UInt8 | None = None) -> "SiftFeatures":
+        """The strongest SIFT features where `mask` is not 0."""
+        keypoints, descriptors = cv2.SIFT.create(_SIFT_FEATURES).detectAndCompute(gray, mask)
+        points = np.array([keypoint.pt for keypoint in keypoints], np.float32).reshape(-1, 2)
+        found = np.zeros((0, 128)) if descriptors is None else descriptors
+        return SiftFeatures(points, np.asarray(found, np.float32))
+
+    def register(self, frame: "SiftFeatures", size: tuple[int, int]) -> Registration | None:
+        """Register a frame by SIFT features, however far it lies from this one."""
+        if min(len(self.points), len(frame.points)) < _MIN_POINTS:
+            return None
+        pairs = cv2.BFMatcher().knnMatch(frame.descriptors, self.descriptors, k=2)
+        matches = [a for a, b in pairs if a.distance < _SIFT_RATIO * b.distance]
+        points = frame.points[[match.queryIdx for match in matches]]
+        key_points = self.points[[match.trainIdx for match in matches]]
+        return _registration(points, key_points, size)
+
 
 def detect_corners(gray: UInt8, mask: UInt8 | None = None) -> Float32:
     """(N, 2) corners to track, from all over the frame where `mask` is not 0."""
@@ -86,27 +104,6 @@ def track_corners(
         (status[:, 0] == 1) & (found > 0).all(axis=1) & (found < np.array(size)).all(axis=1)
     )
     return _registration(found[tracked], start[tracked], size)
-
-
-def detect_features(gray: UInt8, mask: UInt8 | None = None) -> SiftFeatures:
-    """The strongest SIFT features where `mask` is not 0."""
-    keypoints, descriptors = cv2.SIFT.create(_SIFT_FEATURES).detectAndCompute(gray, mask)
-    points = np.array([keypoint.pt for keypoint in keypoints], np.float32).reshape(-1, 2)
-    found = np.zeros((0, 128)) if descriptors is None else descriptors
-    return SiftFeatures(points, np.asarray(found, np.float32))
-
-
-def match_features(
-    key: SiftFeatures, frame: SiftFeatures, size: tuple[int, int]
-) -> Registration | None:
-    """Register a frame by SIFT features, however far it lies from the key frame."""
-    if min(len(key.points), len(frame.points)) < _MIN_POINTS:
-        return None
-    pairs = cv2.BFMatcher().knnMatch(frame.descriptors, key.descriptors, k=2)
-    matches = [a for a, b in pairs if a.distance < _SIFT_RATIO * b.distance]
-    points = frame.points[[match.queryIdx for match in matches]]
-    key_points = key.points[[match.trainIdx for match in matches]]
-    return _registration(points, key_points, size)
 
 
 def _registration(

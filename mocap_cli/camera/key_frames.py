@@ -14,8 +14,6 @@ from mocap_cli.camera.frame_matching import (
     Registration,
     SiftFeatures,
     detect_corners,
-    detect_features,
-    match_features,
     track_corners,
 )
 from mocap_cli.camera.homography import (
@@ -63,7 +61,7 @@ class KeyFrame:
     def features(self) -> SiftFeatures:
         """SIFT features, computed on first use."""
         if self._features is None:
-            self._features = detect_features(self.gray, self.mask)
+            self._features = SiftFeatures.of(self.gray, self.mask)
         return self._features
 
 
@@ -191,10 +189,10 @@ class KeyFrameMatcher:
             found = track_corners(key.gray, key.points, gray, key_from_first @ guess, size)
             if found is not None:
                 return found
-        features = detect_features(gray)
+        features = SiftFeatures.of(gray)
         for index in self._candidates():
             other = self.matches.key_frames[index]
-            matched = match_features(other.features, features, size)
+            matched = other.features.register(features, size)
             if matched is not None:
                 self._key = index
                 start = matched.key_from_frame

@@ -4,7 +4,7 @@ import math
 
 from mocap_cli.errors import MocapError
 
-FILM_WIDTH_MM = 36.0
+_FILM_WIDTH_MM = 36.0
 """Width of 35 mm film: what 35 mm equivalent focal lengths refer to."""
 
 _HINT = "give pixels (900), a 35 mm equivalent (26mm), or --fov DEGREES"
@@ -34,4 +34,4 @@ def focal_pixels(
         length = math.nan
     if not (math.isfinite(length) and length > 0):
         raise MocapError(f"{focal} is not a focal length", _HINT)
-    return length / FILM_WIDTH_MM * max(size) if millimetres else length
+    return length / _FILM_WIDTH_MM * max(size) if millimetres else length

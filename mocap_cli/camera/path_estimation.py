@@ -13,13 +13,10 @@ import numpy as np
 from mocap_cli.camera.bundle_adjustment import (
     PointPairs,
     RotatingCameras,
-    bundle_adjust,
     cameras_from_homographies,
-    fit_to_fixed,
-    reprojection_residuals,
 )
 from mocap_cli.camera.camera_path import CameraPath, fixed_camera_path, intrinsic_matrices
-from mocap_cli.camera.frame_matching import Registration, match_features, track_corners
+from mocap_cli.camera.frame_matching import Registration, track_corners
 from mocap_cli.camera.homography import (
     apply_homography,
     frame_corners,
@@ -127,7 +124,7 @@ def _solve_part(matches: KeyFrameMatches, number: int, focal: float) -> CameraPa
     cameras, error = _fit_frames(part, key_cameras)
     if len(pairs.left):
         left, right = key_cameras[pairs.left], key_cameras[pairs.right]
-        error = max(error, _typical(reprojection_residuals(left, right, pairs)))
+        error = max(error, _typical(pairs.residuals(left, right)))
     walking = error > _PARALLAX_PIXELS or part.inlier_ratio < _PARALLAX_RATIO
     warning = _parallax(part.inlier_ratio, error * matches.scale)
     zoom = np.abs(np.log(cameras.focal / np.median(cameras.focal)))
@@ -210,7 +207,7 @@ def _matched_points(frame: KeyFrame, key: KeyFrame, size: tuple[int, int]) -> Fl
     guess = np.linalg.inv(key.first_from_key) @ frame.first_from_key
     found = track_corners(key.gray, key.points, frame.gray, guess, size)
     if found is None:
-        found = match_features(key.features, frame.features, size)
+        found = key.features.register(frame.features, size)
         if found is None or _contradicts(found, guess, size):
             return None
     chosen = np.random.default_rng(0).choice(len(found.points), _PAIR_POINTS)
@@ -243,7 +240,7 @@ def _solve_key_frames(
         guess = cameras_from_homographies(centred[None], RotatingCameras(rotation[at], focals[at]))
         rotation[i], focals[i] = guess.rotation[0], guess.focal[0]
     initial = RotatingCameras(rotation, focals)
-    return bundle_adjust(initial, pairs) if len(pairs.left) else initial
+    return initial.adjusted(pairs) if len(pairs.left) else initial
 
 
 def _fit_frames(part: _Part, keys: RotatingCameras) -> tuple[RotatingCameras, float]:
@@ -255,10 +252,10 @@ def _fit_frames(part: _Part, keys: RotatingCameras) -> tuple[RotatingCameras, fl
         numbers = np.arange(len(points))
         pairs = PointPairs(numbers, numbers, points[..., :2], points[..., 2:])
         homographies = np.stack([solve_homography(p[:, :2], p[:, 2:]) for p in points])
-        cameras = fit_to_fixed(cameras_from_homographies(homographies, fixed), fixed, pairs)
+        cameras = cameras_from_homographies(homographies, fixed).fitted_to(fixed, pairs)
         rotations.append(cameras.rotation)
         focals.append(cameras.focal)
-        errors.append(reprojection_residuals(cameras, fixed, pairs))
+        errors.append(pairs.residuals(cameras, fixed))
     return (
         RotatingCameras(np.concatenate(rotations), np.concatenate(focals)),
         _typical(np.concatenate(errors)),

@@ -9,7 +9,7 @@ from mocap_cli.body.motion import Motion
 from mocap_cli.cli.display import Line, Report
 from mocap_cli.errors import MocapError
 from mocap_cli.export.quality import Quality, measure_quality, quality_faults, quality_readings
-from mocap_cli.tracking.summary import Summary, UncertainSpan, summarise
+from mocap_cli.tracking.summary import Summary, UncertainSpan
 
 _MAX_STRETCHES = 5
 _SPACES = {
@@ -57,7 +57,7 @@ def track_report(
     motion: Motion, source: Path, outputs: OutputFiles, units: str, seconds: float
 ) -> Report:
     """What was tracked, where the confidence is low, and what was written."""
-    summary, size = summarise(motion), (motion.source.width, motion.source.height)
+    summary, size = Summary.of(motion), (motion.source.width, motion.source.height)
     head = (
         f"{source.name}: {summary.frames} frames, {summary.seconds:.2f} s at {summary.fps:.2f}"
         f" fps, {size[0]}x{size[1]}, tracked at {summary.frames / seconds:.0f} frames/s"
@@ -82,7 +82,7 @@ def track_report(
 
 def export_report(motion: Motion, source: Path, outputs: OutputFiles, units: str) -> Report:
     """The quality of a motion, and what was written from it."""
-    summary, quality = summarise(motion), measure_quality(motion)
+    summary, quality = Summary.of(motion), measure_quality(motion)
     head = f"{source}: {summary.frames} frames, {summary.seconds:.2f} s at {summary.fps:.2f} fps"
     lines = [("quality", _quality(quality)), *_output_lines(outputs, units)]
     data = {

@@ -11,7 +11,7 @@ from mocap_cli.body.motion import Motion
 from mocap_cli.body.resample import is_uniform
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.tracking.frame_runs import true_runs
-from mocap_cli.tracking.summary import UNCERTAIN, UncertainSpan, summarise
+from mocap_cli.tracking.summary import UNCERTAIN, Summary, UncertainSpan
 from mocap_cli.types import Float64
 
 PLANTED = 0.5  # contact probability from which a foot counts as planted
@@ -50,7 +50,7 @@ class Quality:
 
 def measure_quality(motion: Motion) -> Quality:
     """Measure a motion."""
-    summary = summarise(motion)
+    summary = Summary.of(motion)
     joints, times = motion.joints.astype(np.float64), motion.times
     unsure = sum(
         s.end - s.start + 1 / summary.fps for s in summary.uncertain if s.reason == UNCERTAIN

@@ -15,6 +15,7 @@ CROP_SIZE = 256
 RETRY_ANGLES = tuple(math.radians(d) for d in (45, -45, 180, 90, -90, 135, -135))
 """Radians to rotate a crop by when no body is found: the networks tolerate about 30 degrees."""
 
+_SHOULDERS, _HIPS = [5, 6], [11, 12]  # of the COCO keypoints
 _SAME_PERSON = 0.3  # of the smaller crop's side
 _SMALL = 0.8  # displayed pixels in one of the crop's: below it cubic interpolation is better
 _SHARP = 2.0  # a bilinear warp that shrinks further than this skips pixels and flickers
@@ -111,3 +112,20 @@ class Crop:
             size = columns << times, rows << times
             padded = cv2.resize(padded, size, interpolation=cv2.INTER_AREA)
         return np.asarray(padded, np.uint8), left, top, shrink
+
+    @staticmethod
+    def around_body(xy: NDArray[np.floating], score: NDArray[np.floating]) -> "Crop":
+        """The crop around a body with those keypoints, as both networks were trained."""
+        hips, shoulders = xy[_HIPS].mean(0), xy[_SHOULDERS].mean(0)
+        torso = float(np.hypot(*(shoulders - hips)))
+        sure = score >= min(0.2, float(np.median(score)))
+        reach = float(np.linalg.norm(xy[sure] - hips, axis=1).max())
+        up = shoulders - hips + (xy[0] - shoulders) / 2
+        turn = float(np.arctan2(up[0], -up[1]))
+        side = 2 * max(1.9 * torso, 1.2 * reach, 1.0)
+        return Crop(float(hips[0]), float(hips[1]), side, turn)
+
+    @staticmethod
+    def around_image(width: int, height: int) -> "Crop":
+        """A square around the whole image."""
+        return Crop(width / 2, height / 2, max(width, height))

@@ -126,7 +126,7 @@ class _CropPoints:
             crop=crop,
             confidence=self.confidence,
             xy=xy.astype(np.float32),
-            next_crop=crop_around(xy, self.movenet_score),
+            next_crop=Crop.around_body(xy, self.movenet_score),
             stature=_stature(xy),
         )
 
@@ -142,18 +142,6 @@ def _resolved(
     score = _BLAZEPOSE_WEIGHT * points.blazepose_score[:COCO_COUNT]
     moved = replace(points, movenet=points.blazepose[:COCO_COUNT], movenet_score=score)
     return moved, blazepose
-
-
-def crop_around(xy: NDArray[np.floating], score: NDArray[np.floating]) -> Crop:
-    """The crop around a body with those keypoints, as both networks were trained."""
-    hips, shoulders = xy[_HIPS].mean(0), xy[_SHOULDERS].mean(0)
-    torso = float(np.hypot(*(shoulders - hips)))
-    sure = score >= min(0.2, float(np.median(score)))
-    reach = float(np.linalg.norm(xy[sure] - hips, axis=1).max())
-    up = shoulders - hips + (xy[0] - shoulders) / 2
-    turn = float(np.arctan2(up[0], -up[1]))
-    side = 2 * max(1.9 * torso, 1.2 * reach, 1.0)
-    return Crop(float(hips[0]), float(hips[1]), side, turn)
 
 
 def _stature(xy: NDArray[np.floating]) -> float:

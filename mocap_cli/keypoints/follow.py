@@ -13,7 +13,7 @@ from mocap_cli.keypoints.fusion import fuse_detections
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.person_detector import PersonDetector, Subject
 from mocap_cli.keypoints.person_search import PersonSearch
-from mocap_cli.keypoints.person_tracker import PersonTracker, assign_detections
+from mocap_cli.keypoints.person_tracker import PersonTracker
 from mocap_cli.keypoints.pose_networks import PoseNetworks
 from mocap_cli.video.shots import TimedImage
 from mocap_cli.weights import Device
@@ -143,7 +143,7 @@ class _Follower:
         """Detect everybody who is tracked; no body is given to two of them."""
         tracked = [(c, c.tracker) for c in self._candidates if c.tracker is not None]
         detections = [tracker.detect(image, time) for _, tracker in tracked]
-        own = assign_detections([tracker for _, tracker in tracked], detections)
+        own = PersonTracker.assign([tracker for _, tracker in tracked], detections)
         for (candidate, tracker), detection in zip(tracked, own, strict=True):
             if detection is not None:
                 tracker.update(image, time, detection)

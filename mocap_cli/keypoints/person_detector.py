@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 
 from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.crop import CROP_SIZE, Crop, Image
-from mocap_cli.keypoints.detection import crop_around
 from mocap_cli.weights import Device, open_network
 
 Subject = Literal["auto", "largest", "center"] | tuple[float, float]
 
 _SURE = 0.12
-_TURNS = (math.pi, math.pi / 2, -math.pi / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +47,8 @@ class PersonDetector:
 
 def _person(row: NDArray[np.float32], view: Crop) -> PersonCrop:
     marks = row[:51].reshape(17, 3)
-    crop = crop_around(view.to_image(marks[:, 1::-1] * CROP_SIZE), marks[:, 2])
+    crop = Crop.around_body(view.to_image(marks[:, 1::-1] * CROP_SIZE), marks[:, 2])
     return PersonCrop(crop, float(row[55]))
-
-
-def whole_image_crop(width: int, height: int) -> Crop:
-    """A square around the whole image."""
-    return Crop(width / 2, height / 2, max(width, height))
-
-
-def search_crops(width: int, height: int) -> list[Crop]:
-    """More crops for people who are missed in the whole image: small or lying ones."""
-    side = min(width, height) * 2 / 3
-    xs, ys = (
-        np.linspace(side / 2, length - side / 2, math.ceil(length / side * 1.25))
-        for length in (width, height)
-    )
-    tiles = [Crop(float(x), float(y), side) for y in ys for x in xs]
-    turned = [Crop(width / 2, height / 2, max(width, height), turn) for turn in _TURNS]
-    return turned + tiles
 
 
 def parse_subject(text: str) -> Subject:

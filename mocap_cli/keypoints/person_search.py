@@ -3,13 +3,13 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from mocap_cli.keypoints.crop import RETRY_ANGLES, Crop, Image
 from mocap_cli.keypoints.detection import Detection, detect
 from mocap_cli.keypoints.person_detector import (
     PersonDetector,
     Subject,
-    search_crops,
-    whole_image_crop,
 )
 from mocap_cli.keypoints.pose_networks import PoseNetworks
 
@@ -21,6 +21,7 @@ _PATIENCE = 0.5  # seconds without a person, after which
 _REST_SECONDS = 0.1  # pass between two searches
 _AT_MOST = 4  # people
 _AGAIN_SECONDS = 0.2  # before a rejected place is tried again
+_TURNS = (math.pi, math.pi / 2, -math.pi / 2)
 _POINT_VIEWS = (1 / 3, 2 / 3, 1.2)  # sides of crops around a given point, in heights of the image
 
 
@@ -42,7 +43,7 @@ class PersonSearch:
             return []
         height, width = image.shape[:2]
         found = self._detect(image, time, self._first_views(width, height))
-        others = search_crops(width, height)
+        others = _search_crops(width, height)
         if first:
             found = found or self._detect(image, time, others)
         elif not found:
@@ -63,7 +64,7 @@ class PersonSearch:
         return self._confirmed(image, time, new)
 
     def _first_views(self, width: int, height: int) -> list[Crop]:
-        views = [whole_image_crop(width, height)]
+        views = [Crop.around_image(width, height)]
         if isinstance(self._subject, tuple):
             views += [Crop(*self._subject, height * side) for side in _POINT_VIEWS]
         return views
@@ -94,3 +95,15 @@ class PersonSearch:
         first = detect(self._networks, image, crop)
         second = detect(self._networks, image, first.next_crop)
         return max(first, second, key=lambda d: d.confidence)
+
+
+def _search_crops(width: int, height: int) -> list[Crop]:
+    """More crops for people who are missed in the whole image: small or lying ones."""
+    side = min(width, height) * 2 / 3
+    xs, ys = (
+        np.linspace(side / 2, length - side / 2, math.ceil(length / side * 1.25))
+        for length in (width, height)
+    )
+    tiles = [Crop(float(x), float(y), side) for y in ys for x in xs]
+    turned = [Crop(width / 2, height / 2, max(width, height), turn) for turn in _TURNS]
+    return turned + tiles

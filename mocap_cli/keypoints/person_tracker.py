@@ -198,21 +198,21 @@ class PersonTracker:
         low, high = (factor * self._stature for factor in _SIDE_PER_STATURE)
         return replace(found.next_crop, side=float(np.clip(found.next_crop.side, low, high)))
 
-
-def assign_detections(
-    trackers: Sequence[PersonTracker], detections: Sequence[Detection | None]
-) -> list[Detection | None]:
-    """The detections without those of a body that more likely is another tracker's."""
-    scores = [
-        0.0 if found is None else tracker.match_score(found)
-        for tracker, found in zip(trackers, detections, strict=True)
-    ]
-    own: list[Detection | None] = [None] * len(detections)
-    for i in sorted(range(len(detections)), key=lambda i: -scores[i]):
-        mine = detections[i]
-        if mine is not None and not any(mine.is_body_of(other) for other in own if other):
-            own[i] = mine
-    return own
+    @staticmethod
+    def assign(
+        trackers: Sequence["PersonTracker"], detections: Sequence[Detection | None]
+    ) -> list[Detection | None]:
+        """The detections without those of a body that more likely is another tracker's."""
+        scores = [
+            0.0 if found is None else tracker.match_score(found)
+            for tracker, found in zip(trackers, detections, strict=True)
+        ]
+        own: list[Detection | None] = [None] * len(detections)
+        for i in sorted(range(len(detections)), key=lambda i: -scores[i]):
+            mine = detections[i]
+            if mine is not None and not any(mine.is_body_of(other) for other in own if other):
+                own[i] = mine
+        return own
 
 
 def _differs(tried: Crop, wanted: Crop, moved: float = _MOVED) -> bool:

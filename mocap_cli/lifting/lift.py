@@ -17,7 +17,7 @@ from mocap_cli.errors import MocapError
 from mocap_cli.io.sealed import write_tensors
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.lifting.network import Lifter, LifterConfig, LifterOutput
-from mocap_cli.lifting.windows import KeypointWindows, window_features
+from mocap_cli.lifting.windows import KeypointWindows
 
 LIFTER_FILE = "lifter.safetensors"
 """The bundled one, in weights/."""
@@ -118,8 +118,8 @@ def _observe(
 def _run(model: Lifter, windows: KeypointWindows) -> tuple[LifterOutput, Tensor, NDArray[np.bool_]]:
     """The network's output, averaged with that for the mirrored input."""
     device = next(model.parameters()).device
-    features, turn = window_features(windows)
-    flipped, _ = window_features(_mirror(windows))
+    features, turn = windows.features()
+    flipped, _ = _mirror(windows).features()
     both = model(
         torch.cat((features, flipped)).to(device),
         windows.times.repeat(2, 1).to(device),

@@ -18,10 +18,6 @@ LIFTER_HEIGHT = 1.70
 """Metres: the height of everybody in the lifter's output; the tracker scales it."""
 _FEATURES = K * 3 + 3
 """x, y and score of every keypoint; the path of the centre and the size."""
-LOG_SIGMA = slice(J * 3, J * 4)
-"""Output columns of log sigma, after the joints."""
-INITIAL_LOG_SIGMA = -3.0
-"""Added to log sigma (metres) until the lifter is calibrated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +49,11 @@ class LifterOutput:
 class Lifter(nn.Module):
     """(features, times, valid) of windows to Lifted."""
 
+    LOG_SIGMA = slice(J * 3, J * 4)
+    """Output columns of log sigma, after the joints."""
+    INITIAL_LOG_SIGMA = -3.0
+    """Added to log sigma (metres) until the lifter is calibrated."""
+
     def __init__(self, config: LifterConfig) -> None:
         super().__init__()
         self.config = config
@@ -65,7 +66,7 @@ class Lifter(nn.Module):
         self.norm = nn.LayerNorm(config.width)
         self.leave = nn.Linear(config.width, J * 4 + 2)
         self.calibration: Tensor
-        self.register_buffer("calibration", torch.full((J,), INITIAL_LOG_SIGMA))
+        self.register_buffer("calibration", torch.full((J,), self.INITIAL_LOG_SIGMA))
 
     def forward(self, features: Tensor, times: Tensor, valid: Tensor) -> LifterOutput:
         """(B, T, FEATURES), (B, T) seconds, (B, T) bool -> Lifted."""
@@ -85,7 +86,7 @@ class Lifter(nn.Module):
         y = self.leave(read)
         joints = y[..., : J * 3].unflatten(-1, (J, 3))
         joints = joints - joints[..., :1, :]
-        return LifterOutput(joints, y[..., LOG_SIGMA] + self.calibration, y[..., J * 4 :])
+        return LifterOutput(joints, y[..., self.LOG_SIGMA] + self.calibration, y[..., J * 4 :])
 
 
 class _Block(nn.Module):

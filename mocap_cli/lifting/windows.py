@@ -27,28 +27,27 @@ class KeypointWindows:
     times: Tensor  # (B, T) seconds
     valid: Tensor  # (B, T) frames that exist
 
-
-def window_features(windows: KeypointWindows) -> tuple[Tensor, Tensor]:
-    """The network's input (B, T, FEATURES), and rotations camera_from_view (B, T, 3, 3)."""
-    confident = (windows.score > _LEAST_SCORE) & windows.valid[..., None]
-    weight = windows.score * confident
-    centre = _centre(windows.rays, weight, confident)  # (B, T, 2)
-    rotation = _look_at(centre)  # (B, T, 3, 3)
-    ahead = torch.cat((windows.rays, -torch.ones_like(windows.rays[..., :1])), dim=-1)
-    ahead = ahead @ rotation  # the transposed rotation applied to rows
-    flat = ahead[..., :2] / -ahead[..., 2:].clamp(max=-0.1)
-    size = _size(flat, weight)  # (B, 1, 1, 1)
-    xy = torch.where(confident[..., None], flat / size, 0.0).clamp(-4, 4)
-    middle = _median(centre, windows.valid)
-    path = ((centre - middle) / size[..., 0]).clamp(-8, 8)
-    B, T, K = windows.score.shape
-    parts = (
-        xy.reshape(B, T, K * 2),
-        weight,
-        path,
-        size[..., 0].log().expand(B, T, 1),
-    )
-    return torch.cat(parts, dim=-1) * windows.valid[..., None], rotation
+    def features(self) -> tuple[Tensor, Tensor]:
+        """The network's input (B, T, FEATURES), and rotations camera_from_view (B, T, 3, 3)."""
+        confident = (self.score > _LEAST_SCORE) & self.valid[..., None]
+        weight = self.score * confident
+        centre = _centre(self.rays, weight, confident)  # (B, T, 2)
+        rotation = _look_at(centre)  # (B, T, 3, 3)
+        ahead = torch.cat((self.rays, -torch.ones_like(self.rays[..., :1])), dim=-1)
+        ahead = ahead @ rotation  # the transposed rotation applied to rows
+        flat = ahead[..., :2] / -ahead[..., 2:].clamp(max=-0.1)
+        size = _size(flat, weight)  # (B, 1, 1, 1)
+        xy = torch.where(confident[..., None], flat / size, 0.0).clamp(-4, 4)
+        middle = _median(centre, self.valid)
+        path = ((centre - middle) / size[..., 0]).clamp(-8, 8)
+        B, T, K = self.score.shape
+        parts = (
+            xy.reshape(B, T, K * 2),
+            weight,
+            path,
+            size[..., 0].log().expand(B, T, 1),
+        )
+        return torch.cat(parts, dim=-1) * self.valid[..., None], rotation
 
 
 def _centre(rays: Tensor, weight: Tensor, confident: Tensor) -> Tensor:

@@ -73,10 +73,33 @@ class Background:
         Transparent pixels are those that the person never left free.
         """
         archive, *images = files = self.files(path)
-        write_background(self, archive)
+        self.write(archive)
         for plate, image in zip(self.plates, images, strict=True):
-            write_plate(plate, image)
+            _write_plate(plate, image)
         return files
+
+    def write(self, path: Path) -> None:
+        """Write the .npz archive of docs/background.md."""
+        camera = self.camera
+        arrays: dict[str, Any] = {name: getattr(camera, name) for name in _ARRAYS}
+        for number, plate in enumerate(self.plates):
+            surface = plate.surface
+            arrays[f"plate_{number}"] = _encoded(plate.image)
+            arrays[f"surface_{number}"] = np.array([surface.focal, *surface.corner, *surface.size])
+            arrays[f"turn_{number}"] = surface.surface_from_part
+        with write_atomically(path) as aside, aside.open("wb") as file:
+            np.savez(
+                file,
+                mocap_background=_FORMAT,
+                video=self.video,
+                kind=self.kind,
+                size=camera.size,
+                camera_kind=camera.kind,
+                off=camera.reprojection_error,
+                shape=[plate.surface.shape for plate in self.plates],
+                warnings=np.array(self.warnings, np.str_),
+                **arrays,
+            )
 
 
 def gain_table(gain: NDArray[np.float64]) -> UInt8:
@@ -85,32 +108,8 @@ def gain_table(gain: NDArray[np.float64]) -> UInt8:
     return np.asarray(np.clip(np.round(table), 0, 255).astype(np.uint8))
 
 
-def write_background(background: Background, path: Path) -> None:
-    """Write the .npz archive of docs/background.md."""
-    camera = background.camera
-    arrays: dict[str, Any] = {name: getattr(camera, name) for name in _ARRAYS}
-    for number, plate in enumerate(background.plates):
-        surface = plate.surface
-        arrays[f"plate_{number}"] = _encoded(plate.image)
-        arrays[f"surface_{number}"] = np.array([surface.focal, *surface.corner, *surface.size])
-        arrays[f"turn_{number}"] = surface.surface_from_part
-    with write_atomically(path) as aside, aside.open("wb") as file:
-        np.savez(
-            file,
-            mocap_background=_FORMAT,
-            video=background.video,
-            kind=background.kind,
-            size=camera.size,
-            camera_kind=camera.kind,
-            off=camera.reprojection_error,
-            shape=[plate.surface.shape for plate in background.plates],
-            warnings=np.array(background.warnings, np.str_),
-            **arrays,
-        )
-
-
 def read_background(path: Path) -> Background:
-    """Read an archive that `write_background` wrote; any other file is a MocapError."""
+    """Read an archive that `Background.write` wrote; any other file is a MocapError."""
     hint = "give an archive (.npz) that `mocap background` wrote"
     try:
         found = load_npz(path)
@@ -173,7 +172,7 @@ def _decoded(data: UInt8) -> UInt8:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA), np.uint8)
 
 
-def write_plate(plate: Plate, path: Path) -> None:
+def _write_plate(plate: Plate, path: Path) -> None:
     """Write a plate as PNG, transparent where it is not known."""
     with write_atomically(path) as aside:
         aside.write_bytes(_encoded(plate.image).tobytes())

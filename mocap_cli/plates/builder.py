@@ -18,7 +18,7 @@ from mocap_cli.plates.median import apply_table, panorama_plate, static_plate
 from mocap_cli.plates.person_mask import PersonMasker
 from mocap_cli.plates.plate import ALWAYS_OCCLUDED, Plate
 from mocap_cli.plates.sample_store import SampleStore
-from mocap_cli.plates.surface import fit_surface, frame_surface
+from mocap_cli.plates.surface import Surface
 from mocap_cli.types import Bool, Int64, UInt8
 from mocap_cli.video.probe import Image, probe
 from mocap_cli.video.reader import open_video
@@ -192,15 +192,15 @@ def _plate(
     frames = sampled[own]
     if not len(frames):  # a damaged video: none of them could be decoded again
         unknown = np.zeros((*camera.size[::-1], 4), np.uint8)
-        return Plate(frame_surface(camera.size, float(max(camera.size))), unknown)
+        return Plate(Surface.of_frame(camera.size, float(max(camera.size))), unknown)
     tables = [_inverse_gain(camera, frame) for frame in frames]
     if kind == "split":
         return _halves(camera, own, tables, store)
     if kind == "median" or camera.kind[part] == "fixed":
-        surface = frame_surface(camera.size, float(camera.focal[frames[0]]))
+        surface = Surface.of_frame(camera.size, float(camera.focal[frames[0]]))
         return static_plate(store, own.tolist(), tables, surface)
     frame_from_rays = np.asarray(np.linalg.inv(camera.rays_from_frame[frames]), np.float64)
-    surface = fit_surface(camera, part)
+    surface = Surface.around(camera, part)
     return panorama_plate(store, camera.size, own.tolist(), frame_from_rays, tables, surface)
 
 
@@ -218,7 +218,7 @@ def _halves(
     top, bottom = (first, last) if rises else (last, first)
     image = np.concatenate((top[: height // 2], bottom[height // 2 :]))
     image[..., 3] = np.where(image[..., 3] == 255, 255, ALWAYS_OCCLUDED)
-    return Plate(frame_surface(camera.size, float(camera.focal[0])), image)
+    return Plate(Surface.of_frame(camera.size, float(camera.focal[0])), image)
 
 
 def _inverse_gain(camera: CameraPath, frame: int) -> UInt8 | None:

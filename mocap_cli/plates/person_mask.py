@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.keypoints.crop import CROP_SIZE, Crop, Image
 from mocap_cli.keypoints.detection import detect
-from mocap_cli.keypoints.person_detector import PersonDetector, whole_image_crop
+from mocap_cli.keypoints.person_detector import PersonDetector
 from mocap_cli.keypoints.pose_networks import PoseNetworks
 from mocap_cli.types import UInt8
 from mocap_cli.weights import Device
@@ -41,7 +41,7 @@ class PersonMasker:
     def __call__(self, image: Image) -> UInt8:
         """(H, W) 0 where a person is, else 255."""
         height, width = image.shape[:2]
-        views = [whole_image_crop(width, height)]
+        views = [Crop.around_image(width, height)]
         if self._last is not None and self._last.side < _SMALL * max(width, height):
             views.append(self._last)
         people = self._detector.people(image, views)[:_MAX_PEOPLE]

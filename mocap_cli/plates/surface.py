@@ -61,26 +61,26 @@ class Surface:
         matrix = intrinsics @ self.surface_from_part @ rays_from_frame
         return np.asarray(matrix / matrix[2, 2])
 
+    @staticmethod
+    def of_frame(size: tuple[int, int], focal: float) -> "Surface":
+        """The surface of a fixed camera: its frame."""
+        return Surface("plane", focal, (-size[0] / 2, -size[1] / 2), size, np.eye(3))
 
-def frame_surface(size: tuple[int, int], focal: float) -> Surface:
-    """The surface of a fixed camera: its frame."""
-    return Surface("plane", focal, (-size[0] / 2, -size[1] / 2), size, np.eye(3))
-
-
-def fit_surface(path: CameraPath, part: int) -> Surface:
-    """Fit a level surface around a part's known frames, at the resolution of the finest."""
-    frames = np.flatnonzero((path.part == part) & path.known)
-    if path.kind[part] == "fixed":
-        return frame_surface(path.size, float(path.focal[frames[0]]))
-    rays = path.rays_from_frame[frames]
-    rim = np.concatenate([_rim(path.size) @ matrix.T for matrix in rays])
-    axes = _mean_axes(path, frames)
-    shape: _Shape = "plane" if _fits_plane(rim @ axes.T) else "cylinder"
-    if shape == "cylinder":
-        middle = np.array([path.size[0] / 2, path.size[1] / 2, 1.0])
-        axes = _pan_axes(rays @ middle, axes)
-    focal = float(np.percentile(path.focal[frames], 75))
-    return _bounded(Surface(shape, focal, (0.0, 0.0), (1, 1), axes), rim)
+    @staticmethod
+    def around(path: CameraPath, part: int) -> "Surface":
+        """Fit a level surface around a part's known frames, at the resolution of the finest."""
+        frames = np.flatnonzero((path.part == part) & path.known)
+        if path.kind[part] == "fixed":
+            return Surface.of_frame(path.size, float(path.focal[frames[0]]))
+        rays = path.rays_from_frame[frames]
+        rim = np.concatenate([_rim(path.size) @ matrix.T for matrix in rays])
+        axes = _mean_axes(path, frames)
+        shape: _Shape = "plane" if _fits_plane(rim @ axes.T) else "cylinder"
+        if shape == "cylinder":
+            middle = np.array([path.size[0] / 2, path.size[1] / 2, 1.0])
+            axes = _pan_axes(rays @ middle, axes)
+        focal = float(np.percentile(path.focal[frames], 75))
+        return _bounded(Surface(shape, focal, (0.0, 0.0), (1, 1), axes), rim)
 
 
 def dense_map(

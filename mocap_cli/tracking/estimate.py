@@ -35,7 +35,7 @@ OnFrame = Callable[[int], None]
 """Progress callback: takes the number of frames done."""
 
 
-class PoseRefinement(Protocol):
+class _PoseRefinement(Protocol):
     """What a fitted model knows of one video."""
 
     @property
@@ -46,7 +46,7 @@ class PoseRefinement(Protocol):
         """The lifted pose fused with the model's own."""
 
 
-class PoseModel(Protocol):
+class _PoseModel(Protocol):
     """A model fitted to labels, used beside the lifter; `FittedTracker` implements it."""
 
     @property
@@ -64,7 +64,7 @@ class PoseModel(Protocol):
         span: tuple[float | None, float | None],
         device: Device,
         on_frame: OnFrame,
-    ) -> PoseRefinement:
+    ) -> _PoseRefinement:
         """Encode the same frames of the video."""
 
 
@@ -77,7 +77,7 @@ class EstimateOptions:
     start: float | None = None  # seconds of the video
     end: float | None = None
     device: Device = "auto"  # for the 2D networks
-    model: PoseModel | None = None  # refines keypoints and pose
+    model: _PoseModel | None = None  # refines keypoints and pose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -9,7 +9,7 @@ import numpy as np
 from mocap_cli.body.rotation import unit
 from mocap_cli.tracking.equations import TrajectoryEquations
 from mocap_cli.tracking.frame_runs import frames_in, true_runs
-from mocap_cli.tracking.ground import GRAVITY, GROUND_UNKNOWNS, Ground
+from mocap_cli.tracking.ground import GRAVITY, Ground
 from mocap_cli.tracking.posed_body import PosedBody
 from mocap_cli.tracking.smoothing import difference_coefficients
 from mocap_cli.types import Bool, Float64
@@ -41,13 +41,13 @@ def add_momentum(
     weight = np.where(free[:, None, None], np.eye(3) / _DRAG, pushed)
     weight *= ((knots[2] - knots[0]) / 2)[:, None, None]
     falls = np.where(free, 1.0, 0.0)[:, None]
-    border = np.zeros((3, GROUND_UNKNOWNS))
+    border = np.zeros((3, Ground.UNKNOWNS))
     border[:, :2], border[:, 3] = ground.gravity * ground.basis(), ground.up
     factors = difference_coefficients(knots).T  # (n, 3)
     equations.add(
         first, factors, weight, falls * ground.gravity * ground.up, falls[..., None] * border
     )
-    row = np.eye(GROUND_UNKNOWNS)[3]
+    row = np.eye(Ground.UNKNOWNS)[3]
     equations.add_shared(row, ground.gravity - GRAVITY, 1 / (_SIZE_SIGMA * GRAVITY) ** 2)
 
 

@@ -6,6 +6,7 @@ nearly upright; planted feet lie in one plane; and what is in free fall falls do
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,8 +24,6 @@ FEET = (
 )
 CLEARANCE = (ANKLE_HEIGHT, BALL_HEIGHT)  # of a foot's two joints, as shares of the height
 GRAVITY = 9.81
-GROUND_UNKNOWNS = 4
-"""Two tilts of the vertical, the level of the floor, and gravity."""
 
 _LARGEST_TILT = 0.3  # radians that `up` may turn in one iteration
 _ROLL, _TILT = math.radians(4), math.radians(20)  # sigma of a camera's roll and pitch
@@ -45,6 +44,8 @@ _LEGS = tuple(
 @dataclass(frozen=True, slots=True)
 class Ground:
     """The plane of the floor in the axes of the first frame's camera."""
+
+    UNKNOWNS: ClassVar[int] = 4  # two tilts of the vertical, the level of the floor, and gravity
 
     up: Float64  # (3,) unit
     level: float  # metres: up @ point is the level of points on the floor
@@ -71,6 +72,19 @@ class Ground:
             gravity=self.gravity + float(step[3]),
             gravity_sigma=math.sqrt(float(covariance[3, 3])),
         )
+
+    def add_to(
+        self,
+        equations: TrajectoryEquations,
+        body: PosedBody,
+        path: Float64,
+        planted: Float64,
+        verticals: list["_VerticalEstimate"],
+    ) -> None:
+        """Add all cues about the ground, linearised about `path` and this plane."""
+        _add_feet(equations, body, path, self, planted)
+        _add_level_camera(equations, body, self)
+        _add_verticals(equations, self, verticals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,20 +135,6 @@ def _robust_mean(vectors: Float64, seconds: Float64, sigma: float) -> _VerticalE
     return _VerticalEstimate(mean, math.hypot(sigma, scatter / math.sqrt(independent)))
 
 
-def add_ground(
-    equations: TrajectoryEquations,
-    body: PosedBody,
-    path: Float64,
-    ground: Ground,
-    planted: Float64,
-    verticals: list[_VerticalEstimate],
-) -> None:
-    """Add all cues about the ground, linearised about `path` and `ground`."""
-    _add_feet(equations, body, path, ground, planted)
-    _add_level_camera(equations, body, ground)
-    _add_verticals(equations, ground, verticals)
-
-
 def _add_level_camera(equations: TrajectoryEquations, body: PosedBody, ground: Ground) -> None:
     """Add that cameras are held level: hardly rolled, and pitched a little."""
     basis = ground.basis()
@@ -143,7 +143,7 @@ def _add_level_camera(equations: TrajectoryEquations, body: PosedBody, ground: G
         lean = sideways @ ground.up
         weight = 1 / sigma**2 / (1 + (float(np.abs(lean).mean()) / (2 * sigma)) ** 2)
         for direction in _principal(sideways):
-            row = np.pad(direction @ basis, (0, GROUND_UNKNOWNS - 2))
+            row = np.pad(direction @ basis, (0, Ground.UNKNOWNS - 2))
             equations.add_shared(row, float(direction @ ground.up), weight)
 
 
@@ -161,7 +161,7 @@ def _add_verticals(
     for vertical in verticals:
         angle = math.acos(float(np.clip(vertical.up @ ground.up, -1, 1)))
         weight = 1 / vertical.sigma**2 / (1 + (angle / (2 * vertical.sigma)) ** 2)
-        for row, offset in zip(np.eye(2, GROUND_UNKNOWNS), -basis.T @ vertical.up, strict=True):
+        for row, offset in zip(np.eye(2, Ground.UNKNOWNS), -basis.T @ vertical.up, strict=True):
             equations.add_shared(row, float(offset), weight)
 
 
@@ -222,7 +222,7 @@ def _add_floor(
     weight = weight / _PLANE**2 / (1 + (above / (2 * _PLANE)) ** 2) ** 2
     certainty = weight[:, None, None] * np.outer(ground.up, ground.up)
     offset = foot - (ground.level + clearance) * ground.up
-    row = np.zeros((len(points), GROUND_UNKNOWNS))
+    row = np.zeros((len(points), Ground.UNKNOWNS))
     row[:, :2], row[:, 2] = points @ ground.basis(), -1
     border = ground.up[None, :, None] * row[:, None]
     frames = np.arange(len(points))

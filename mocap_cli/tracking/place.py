@@ -18,7 +18,7 @@ from mocap_cli.tracking.ground import GRAVITY, Ground
 from mocap_cli.tracking.posed_body import PosedBody
 from mocap_cli.tracking.reprojection import KeypointPlanes
 from mocap_cli.tracking.smoothing import smooth_pose
-from mocap_cli.tracking.trajectory import Trajectory, solve_trajectory
+from mocap_cli.tracking.trajectory import Trajectory
 from mocap_cli.types import Bool, Float64
 
 DEFAULT_HEIGHT = 1.70  # metres
@@ -112,9 +112,9 @@ class _Person:
             body, self.xy[tracked], self.score[tracked], sigma[tracked], self.camera
         )
         contacts = np.nan_to_num(self.contacts[tracked])
-        rough = solve_trajectory(body, planes, contacts, attempts=1)
+        rough = Trajectory.solve(body, planes, contacts, attempts=1)
         body = planes.fit_pose(body, rough.centre, lengths)
-        return body, solve_trajectory(body, planes, contacts, attempts=3), sigma
+        return body, Trajectory.solve(body, planes, contacts, attempts=3), sigma
 
 
 def _among_tracked(runs: list[slice], tracked: Bool) -> tuple[slice, ...]:

@@ -41,21 +41,21 @@ class Summary:
         """The share of frames that have joints."""
         return (self.detected + self.filled) / self.frames
 
-
-def summarise(motion: Motion) -> Summary:
-    """Count detected and filled frames, and find the uncertain spans."""
-    tracked, frames = motion.tracked, len(motion.times)
-    detected = tracked & motion.detected
-    span = float(motion.times[-1] - motion.times[0])
-    fps = (frames - 1) / span if frames > 1 else motion.source.fps
-    return Summary(
-        frames=frames,
-        seconds=span + 1 / fps,
-        fps=fps,
-        detected=int(detected.sum()),
-        filled=int((tracked & ~detected).sum()),
-        uncertain=_uncertain_spans(motion, 1 / fps),
-    )
+    @staticmethod
+    def of(motion: Motion) -> "Summary":
+        """Count detected and filled frames, and find the uncertain spans."""
+        tracked, frames = motion.tracked, len(motion.times)
+        detected = tracked & motion.detected
+        span = float(motion.times[-1] - motion.times[0])
+        fps = (frames - 1) / span if frames > 1 else motion.source.fps
+        return Summary(
+            frames=frames,
+            seconds=span + 1 / fps,
+            fps=fps,
+            detected=int(detected.sum()),
+            filled=int((tracked & ~detected).sum()),
+            uncertain=_uncertain_spans(motion, 1 / fps),
+        )
 
 
 def _uncertain_spans(motion: Motion, interval: float) -> tuple[UncertainSpan, ...]:

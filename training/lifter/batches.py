@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mocap_cli.lifting.windows import KeypointWindows, window_features
+from mocap_cli.lifting.windows import KeypointWindows
 from training.lifter.keypoint_noise import simulate_detections
 from training.lifter.motion_bank import BodyBank, MotionBank
 from training.lifter.people import sample_people, tumble
@@ -81,7 +81,7 @@ def make_batch(
 def _batch(
     seen: KeypointWindows, joints: Tensor, planted: Tensor, tumbled: Tensor, drawn: Tensor
 ) -> LifterBatch:
-    shown, turn = window_features(seen)
+    shown, turn = seen.features()
     about = (joints - joints[:, :, :1]) @ turn
     return LifterBatch(shown, seen.times, seen.valid, about, planted, tumbled, drawn)
 

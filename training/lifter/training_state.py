@@ -11,7 +11,7 @@ from torch.optim import AdamW, Muon, Optimizer
 
 from mocap_cli.io.atomic import write_atomically
 from mocap_cli.learning.loop.ema import update_ema
-from mocap_cli.lifting.network import INITIAL_LOG_SIGMA, Lifter
+from mocap_cli.lifting.network import Lifter
 from training.lifter.batches import ADAM_RATE_FACTOR, TrainConfig
 
 _EMA_DECAY = 0.999
@@ -29,7 +29,7 @@ class TrainingState:
     @classmethod
     def new(cls, model: Lifter, config: TrainConfig) -> Self:
         """A network about to learn."""
-        model.calibration.fill_(INITIAL_LOG_SIGMA)  # set anew when the weights are
+        model.calibration.fill_(Lifter.INITIAL_LOG_SIGMA)  # set anew when the weights are
         averaged = copy.deepcopy(model).eval()
         return cls(model, averaged, _make_optimizers(model, config))
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mocap_cli.lifting.metrics import safe_norm
-from mocap_cli.lifting.network import LOG_SIGMA, J, Lifter
+from mocap_cli.lifting.network import J, Lifter
 from training.lifter.batches import TrainConfig, TrainingData, batch_to_device, make_batch
 
 _STEPS = 2000
@@ -27,7 +27,9 @@ def fit_uncertainty(
     """Teach the expected errors on drawn windows and on those of shots kept aside."""
     device = model.leave.weight.device
     head = nn.Linear(model.config.width, J, device=device)
-    head.load_state_dict({name: part[LOG_SIGMA] for name, part in model.leave.state_dict().items()})
+    head.load_state_dict(
+        {name: part[Lifter.LOG_SIGMA] for name, part in model.leave.state_dict().items()}
+    )
     optimizer = torch.optim.Adam(head.parameters(), _RATE)
     config = replace(config, recorded=_RECORDED_SHARE)
     for step in range(steps):
@@ -42,7 +44,8 @@ def fit_uncertainty(
         loss.backward()
         optimizer.step()
     with torch.no_grad():
-        model.leave.weight[LOG_SIGMA], model.leave.bias[LOG_SIGMA] = head.weight, head.bias
+        model.leave.weight[Lifter.LOG_SIGMA] = head.weight
+        model.leave.bias[Lifter.LOG_SIGMA] = head.bias
 
 
 def laplace_nll(off: Tensor, log_sigma: Tensor) -> Tensor:

@@ -8,8 +8,9 @@ nearest sample of each place is kept.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mocap_cli.types import Float32, Int32, Int64
+from mocap_cli.types import Float32, Int64
 
 NEAR = 0.05
 """Metres: a triangle with a corner nearer than this is left out instead of being cut."""
@@ -22,12 +23,14 @@ class Hits:
     """The samples that something covers, and what is nearest there."""
 
     place: Int64  # (N,) row * width + column of the sample
-    face: Int32  # (N,) which triangle
+    face: NDArray[np.int32]  # (N,) which triangle
     weights: Float32  # (3, N) of the triangle's corners, right in perspective
     depth: Float32  # (N,) metres along the view
 
 
-def rasterize(points: Float32, depth: Float32, faces: Int32, size: tuple[int, int]) -> Hits:
+def rasterize(
+    points: Float32, depth: Float32, faces: NDArray[np.int32], size: tuple[int, int]
+) -> Hits:
     """Nearest triangle at the middle of every sample.
 
     points: (V, 2) in samples, x right, y down, a sample's middle at +0.5; depth: (V,) metres;

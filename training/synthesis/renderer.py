@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from mocap_cli.types import Float32, Int32, UInt8
+from mocap_cli.types import Float32, UInt8
 from training.synthesis.camera_view import CameraView
 from training.synthesis.rasterizer import NEAR, Hits, rasterize
 
@@ -43,7 +43,7 @@ class Light:
 class BodySurface:
     """The painted skin of a body: everything that stays when it moves."""
 
-    faces: Int32  # (F, 3) counter-clockwise as seen from outside
+    faces: NDArray[np.int32]  # (F, 3) counter-clockwise as seen from outside
     uv: Float32  # (V, 2) 0..1, v runs up the texture
     texture: UInt8  # (S, S, 3) RGB
     weld: NDArray[np.int64]  # (V,) equal where vertices are one place split by a seam

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.io.video_cache import cached, source_hash
 from mocap_cli.keypoints.crop import Crop
-from mocap_cli.keypoints.detection import Detection, crop_around, detect
+from mocap_cli.keypoints.detection import Detection, detect
 from mocap_cli.keypoints.fusion import fuse_detections
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.person_tracker import LOST_SCORE
@@ -117,7 +117,7 @@ def _detect(
 
 def _jittered_crop(known: Keypoints, frame: int, scale: float, rng: np.random.Generator) -> Crop:
     """A crop about where a tracker would have it."""
-    crop = crop_around(known.xy[frame, _BODY].astype(np.float64), known.score[frame, _BODY])
+    crop = Crop.around_body(known.xy[frame, _BODY].astype(np.float64), known.score[frame, _BODY])
     x, y, log_scale, angle = rng.normal(0, (_SHIFT, _SHIFT, _LOG_SCALE, _ANGLE))
     return Crop(
         scale * (crop.x + x * crop.side),

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 
 from mocap_cli.io.video_cache import video_sha256
-from mocap_cli.keypoints.person_detector import PersonDetector, whole_image_crop
+from mocap_cli.keypoints.crop import Crop
+from mocap_cli.keypoints.person_detector import PersonDetector
 from mocap_cli.learning.data.store import (
     ClipWriter,
     StoredClip,
@@ -138,7 +139,7 @@ class _PersonCounter:
         if frame.time >= self._due:
             self._due = frame.time + _SECONDS_BETWEEN_COUNTS
             height, width = frame.image.shape[:2]
-            people = self._detector.people(frame.image, [whole_image_crop(width, height)])
+            people = self._detector.people(frame.image, [Crop.around_image(width, height)])
             sides = [person.crop.side for person in people if person.score > _MIN_SCORE]
             self._count = sum(side > _MIN_RELATIVE_SIZE * max(sides) for side in sides)
         return self._count
