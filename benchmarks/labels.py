@@ -27,11 +27,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli.body.motion import Motion
-from mocap_cli.labels.fitting.evaluation import PoseScores, score_poses
+from mocap_cli.labels.fitting.evaluation import PoseScores
 from mocap_cli.labels.fitting.fine_tuning import FineTuneOptions, fine_tune
 from mocap_cli.labels.fitting.fit_heads import FitOptions, fit_heads
 from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
-from mocap_cli.labels.fitting.frozen_encoder import IMAGENET, FrozenEncoder
+from mocap_cli.labels.fitting.frozen_encoder import FrozenEncoder
 from mocap_cli.labels.fitting.gather import GatherOptions, LabelledClip, clip_examples, gather
 from mocap_cli.labels.fitting.label_efficiency import draw_label_efficiency, label_efficiency
 from mocap_cli.labels.label_fit import fit_model
@@ -114,7 +114,7 @@ def compare(
     picture: Path | None,
 ) -> None:
     """A table for each split, and the curve of the first as a picture."""
-    baseline = FrozenEncoder.open(IMAGENET)
+    baseline = FrozenEncoder.open(FrozenEncoder.IMAGENET)
     rows = {"ours": (encoder, False), "imagenet": (baseline, False), "ours + 2D": (encoder, True),
             "imagenet + 2D": (baseline, True)}  # fmt: skip
     for name, (labelled, held_out) in splits(videos, how).items():
@@ -177,7 +177,7 @@ def asked_after(
     )
     joints, _ = expert.predict(others.inputs, others.flipped)
     times = others.frames.astype(np.float64)
-    return score_poses(joints, others.joints.astype(np.float64), times, others.clips).n_mpjpe
+    return PoseScores.of(joints, others.joints.astype(np.float64), times, others.clips).n_mpjpe
 
 
 def lifter(clips: Sequence[LabelledClip]) -> float:
@@ -185,7 +185,7 @@ def lifter(clips: Sequence[LabelledClip]) -> float:
     predicted = np.concatenate([c.estimate.pose.joints[c.labels.frames] for c in clips])
     truth = np.concatenate([c.labels.joints - c.labels.joints[:, :1] for c in clips])
     times = np.concatenate([c.labels.times for c in clips])
-    return score_poses(
+    return PoseScores.of(
         predicted, truth, times, np.repeat(np.arange(len(clips)), [len(c.labels) for c in clips])
     ).n_mpjpe
 
@@ -274,7 +274,7 @@ def asked_of(poses: Sequence[Float64], videos: Sequence[Path], blurred: bool) ->
         times += at
     if not np.isfinite(np.concatenate(predicted)).any():
         return None
-    return score_poses(
+    return PoseScores.of(
         np.concatenate(predicted),
         np.concatenate(truth),
         np.array(times, np.float64),

@@ -29,7 +29,7 @@ from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.errors import MocapError
 from mocap_cli.export.registry import WriteOptions, write
 from mocap_cli.labels.alignment.corrections import align_labels
-from mocap_cli.labels.alignment.reconstruction import read_calibration
+from mocap_cli.labels.alignment.reconstruction import CalibratedCamera
 from mocap_cli.labels.alignment.time_alignment import assign_frames
 from mocap_cli.labels.labels import Labels
 from mocap_cli.labels.readers.dispatch import read_labels
@@ -166,7 +166,7 @@ def _claimed(arrays: dict[str, Any], name: str, rng: random.Random) -> bytes:
 def read_any(path: Path) -> list[Labels]:
     """Labels of any format; none for cameras."""
     if path.name == "cameras.json":
-        read_calibration(path)
+        CalibratedCamera.read_all(path)
         return []
     return read_labels(path)
 

@@ -11,9 +11,9 @@ from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.errors import MocapError
 from mocap_cli.labels.alignment.reconstruction import (
+    CalibratedCamera,
     _intersect_rays,
     lift_2d_labels,
-    read_calibration,
     triangulate_labels,
 )
 from mocap_cli.labels.labels import body_height, make_labels
@@ -33,7 +33,7 @@ def cameras(path):
             "world_from_camera": np.column_stack((turn, eye)).tolist(),
         }
     path.write_text(json.dumps(document))
-    return read_calibration(path), poses
+    return CalibratedCamera.read_all(path), poses
 
 
 def clicks_of(name, poses, joints, off=0.0, seed=0):
@@ -86,7 +86,7 @@ def test_one_view_and_bad_calibrations_are_refused(tmp_path):
         triangulate_labels([clicks_of("left", poses, joints)], views)
     (tmp_path / "bad.json").write_text('{"a.mp4": {"focal_pixels": 1}}')
     with pytest.raises(MocapError, match=r"damaged at camera a\.mp4: centre is missing"):
-        read_calibration(tmp_path / "bad.json")
+        CalibratedCamera.read_all(tmp_path / "bad.json")
 
 
 def test_lifted_clicks_are_as_tall_as_the_person_and_about_right():

@@ -22,7 +22,7 @@ from mocap_cli.labels.fitting.ensemble import fuse_poses
 from mocap_cli.labels.fitting.examples import Examples, _smoothed, head_inputs, mirror_pose
 from mocap_cli.labels.fitting.fit_heads import FitOptions, _assign_folds, fit_heads
 from mocap_cli.labels.fitting.fitted_model import FittedModel
-from mocap_cli.labels.fitting.frozen_encoder import IMAGENET, FrozenEncoder
+from mocap_cli.labels.fitting.frozen_encoder import FrozenEncoder
 from mocap_cli.labels.fitting.gather import _pseudo_labels
 from mocap_cli.labels.fitting.label_efficiency import draw_label_efficiency, label_efficiency
 from mocap_cli.labels.labels import bone_scale
@@ -169,7 +169,7 @@ def fitted(taught, expert):
     head = fit_heads(
         both.select(np.arange(0, 90, 6)), replace(SHORT, points=True, folds=2, steps=25)
     )
-    return FittedModel(FrozenEncoder.open(IMAGENET), expert, head, {"frames": 45})
+    return FittedModel(FrozenEncoder.open(FrozenEncoder.IMAGENET), expert, head, {"frames": 45})
 
 
 def test_a_mocap_file_gives_back_the_same_answers(taught, fitted, tmp_path):
@@ -259,7 +259,7 @@ def test_labels_exported_in_each_form_give_the_same_head_within_noise(
 
 def test_damaged_settings_of_a_mocap_file_are_one_line_even_under_a_fresh_seal(fitted, tmp_path):
     model = Model(
-        replace(MODEL_PRESETS["small"], method=IMAGENET, crop=32), loss_network=False
+        replace(MODEL_PRESETS["small"], method=FrozenEncoder.IMAGENET, crop=32), loss_network=False
     ).eval()
     own = replace(fitted, encoder=FrozenEncoder(model, (32, 32), "x", True))
     own.save(tmp_path / "a.mocap")

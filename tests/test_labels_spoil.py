@@ -13,16 +13,14 @@ from mocap_cli.labels.fitting import degraded_copies
 from mocap_cli.labels.fitting.degrade import (
     _MAX_PERSON_HEIGHT,
     _SEGMENT_SECONDS,
+    Degradation,
     VideoDegrader,
-    _Degradation,
     _segment_degradation,
-    degrade,
 )
 from mocap_cli.labels.fitting.degraded_copies import _degrader_for, degrade_clip
 from mocap_cli.labels.fitting.error_calibration import ErrorScaling
 from mocap_cli.labels.fitting.fit_heads import _assign_folds
 from mocap_cli.labels.fitting.frozen_encoder import (
-    IMAGENET,
     EncodedVideo,
     FrozenEncoder,
 )
@@ -50,18 +48,18 @@ def spread(image):
 
 def test_a_streak_is_as_long_as_told_and_goes_its_way():
     rng = np.random.default_rng(0)
-    across, up = spread(degrade(dotted(), _Degradation(motion_blur=0.25), 80, 0.0, rng))
+    across, up = spread(Degradation(motion_blur=0.25).apply(dotted(), 80, 0.0, rng))
     assert across == pytest.approx(20 / np.sqrt(12), rel=0.15)
     assert up < 0.5
-    upright = _Degradation(motion_blur=0.25, direction=np.pi / 2)
-    assert spread(degrade(dotted(), upright, 80, 0.0, rng))[0] < 0.5
-    veering = _Degradation(motion_blur=0.25, turning=np.pi)
-    assert spread(degrade(dotted(), veering, 80, 0.5, rng))[0] < 0.5
+    upright = Degradation(motion_blur=0.25, direction=np.pi / 2)
+    assert spread(upright.apply(dotted(), 80, 0.0, rng))[0] < 0.5
+    veering = Degradation(motion_blur=0.25, turning=np.pi)
+    assert spread(veering.apply(dotted(), 80, 0.5, rng))[0] < 0.5
 
 
 def test_out_of_focus_a_point_becomes_a_disk():
     across, up = spread(
-        degrade(dotted(), _Degradation(defocus=0.05), 160, 0.0, np.random.default_rng(0))
+        Degradation(defocus=0.05).apply(dotted(), 160, 0.0, np.random.default_rng(0))
     )
     assert across == pytest.approx(8 / 2, rel=0.15)  # of a disk the radius over two
     assert up == pytest.approx(across, rel=0.02)
@@ -70,8 +68,8 @@ def test_out_of_focus_a_point_becomes_a_disk():
 def test_less_light_is_darker_and_nothing_at_all_changes_nothing():
     image = np.full((32, 32, 3), 200, np.uint8)
     rng = np.random.default_rng(0)
-    assert degrade(image, _Degradation(brightness=0.5), 20, 0.0, rng).mean() == pytest.approx(100)
-    np.testing.assert_array_equal(degrade(image, _Degradation(), 20, 0.0, rng), image)
+    assert Degradation(brightness=0.5).apply(image, 20, 0.0, rng).mean() == pytest.approx(100)
+    np.testing.assert_array_equal(Degradation().apply(image, 20, 0.0, rng), image)
 
 
 def test_stretches_are_spoilt_or_not_and_the_same_every_time():
@@ -124,7 +122,7 @@ def copied(monkeypatch, tmp_path):
 
 def test_copies_are_looked_at_where_the_person_is_and_kept(copied, tmp_path):
     clip, looked = copied
-    eye = FrozenEncoder.open(IMAGENET)
+    eye = FrozenEncoder.open(FrozenEncoder.IMAGENET)
     asked = clip.video, clip.estimate, np.arange(0, 90, 30), eye, 1
     where = {"cache": tmp_path / "codes", "device": "cpu"}
     copy = degrade_clip(*asked, **where)
@@ -154,7 +152,7 @@ def test_spoilt_examples_have_the_poses_of_the_sharp_and_stay_in_their_part(copi
         return EncodedVideo(*(getattr(codes, name)[degrader.wanted] for name in names))
 
     monkeypatch.setattr(FrozenEncoder, "encode", encode)
-    eye, how = FrozenEncoder.open(IMAGENET), GatherOptions(cache=None)
+    eye, how = FrozenEncoder.open(FrozenEncoder.IMAGENET), GatherOptions(cache=None)
     plain = clip_examples([clip], eye, how, points=True)
     more = clip_examples([clip], eye, how, points=True, copies=2)
     assert len(plain) < len(more) < 3 * len(plain)

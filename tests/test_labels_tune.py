@@ -20,9 +20,9 @@ from mocap_cli.labels.fitting.augmentation import (
     _rotate_poses,
 )
 from mocap_cli.labels.fitting.fine_tuning import FineTuneOptions
-from mocap_cli.labels.fitting.fit_heads import FitOptions, held_out_fold
+from mocap_cli.labels.fitting.fit_heads import FitOptions
 from mocap_cli.labels.fitting.fitted_model import FittedModel
-from mocap_cli.labels.fitting.frozen_encoder import IMAGENET, FrozenEncoder
+from mocap_cli.labels.fitting.frozen_encoder import FrozenEncoder
 from mocap_cli.labels.fitting.gather import GatherOptions, LabelledClip, clip_examples
 from mocap_cli.labels.label_fit import fit_model
 from mocap_cli.learning.model.model import Model
@@ -78,7 +78,10 @@ def clip(monkeypatch, tmp_path):
 def eye():
     """ImageNet's features of small pictures."""
     return FrozenEncoder(
-        Model(replace(MODEL_PRESETS["small"], method=IMAGENET, crop=32), loss_network=False).eval(),
+        Model(
+            replace(MODEL_PRESETS["small"], method=FrozenEncoder.IMAGENET, crop=32),
+            loss_network=False,
+        ).eval(),
         (32, 32),
         "x",
         True,
@@ -124,11 +127,7 @@ def test_a_tuned_eye_lies_in_the_mocap_file_and_its_errors_are_of_what_it_never_
     )
     fitted = fit_model([clip], own, GatherOptions(cache=None), SHORT)
     examples = clip_examples([clip], own, GatherOptions(cache=None), points=False)
-    assert (
-        fitted.image_heads.calibration.counted
-        == held_out_fold(examples, SHORT).sum()
-        < len(examples)
-    )
+    assert fitted.image_heads.calibration.counted == SHORT.held_out(examples).sum() < len(examples)
     fitted.save(tmp_path / "a.mocap")
     again = FittedModel.open(tmp_path / "a.mocap").encoder
     assert again.digest == own.digest
@@ -145,7 +144,7 @@ def test_too_few_labels_do_not_tune(clip, eye):
 
 def test_pictures_of_frames_come_in_the_order_asked_for(tmp_path):
     film(tmp_path / "a.mp4", range(12), size=(64, 48))
-    eye = FrozenEncoder.open(IMAGENET)
+    eye = FrozenEncoder.open(FrozenEncoder.IMAGENET)
     told = partial(eye.images, tmp_path / "a.mp4", crops=None)
     both = told(np.array([9, 2]))
     np.testing.assert_array_equal(both[0], told(np.array([9]))[0])

@@ -13,7 +13,7 @@ from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import identity, refuse_unwritable, same_file
 from mocap_cli.io.inputs import find_inputs
 from mocap_cli.labels.fitting.evaluation import Evaluation
-from mocap_cli.labels.fitting.fitted_model import MODEL_SUFFIX, FittedModel
+from mocap_cli.labels.fitting.fitted_model import FittedModel
 from mocap_cli.labels.fitting.gather import GatheredLabels
 from mocap_cli.labels.fitting.suggest import LABEL_FILE
 from mocap_cli.labels.label_fit import (
@@ -65,13 +65,14 @@ class LabelFitRequest:
             )
         if not self.videos and (AUTO in self.labels or not (self.labels or self.evaluate)):
             raise typer.BadParameter("give videos, or folders of videos", param_hint="VIDEO")
-        if self.output is not None and self.makes_model and self.output.suffix != MODEL_SUFFIX:
-            raise typer.BadParameter(f"give a file that ends in {MODEL_SUFFIX}", param_hint="-o")
+        suffix = FittedModel.SUFFIX
+        if self.output is not None and self.makes_model and self.output.suffix != suffix:
+            raise typer.BadParameter(f"give a file that ends in {suffix}", param_hint="-o")
 
     @property
     def is_fitted_model(self) -> bool:
         """The model is a .mocap file."""
-        return self.options.model.endswith(MODEL_SUFFIX)
+        return self.options.model.endswith(FittedModel.SUFFIX)
 
     @property
     def makes_model(self) -> bool:
@@ -84,7 +85,7 @@ class LabelFitRequest:
         model = Path(self.options.model)
         name = model.name if model.is_dir() else model.stem
         usual = "check" if self.check else f"suggested-{self.suggest}" if self.suggest else ""
-        return self.output or Path(usual or f"{name}{MODEL_SUFFIX}")
+        return self.output or Path(usual or f"{name}{FittedModel.SUFFIX}")
 
     @property
     def label_paths(self) -> list[Path]:

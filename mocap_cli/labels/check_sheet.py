@@ -17,7 +17,6 @@ from mocap_cli.labels.alignment.corrections import align_labels
 from mocap_cli.labels.alignment.projection import (
     LabelOverlay,
     joints_as_keypoints,
-    overlay_labels,
 )
 from mocap_cli.labels.alignment.time_alignment import assign_frames, find_video
 from mocap_cli.labels.fitting.gather import GatherOptions
@@ -103,7 +102,7 @@ def _write_sheet(
     labels: Labels, video: Path, estimate: Estimate, path: Path, refused: str = ""
 ) -> None:
     """Write a PNG of labels that know their frames; `refused` says why they cannot be used."""
-    overlay = overlay_labels(labels, estimate)
+    overlay = LabelOverlay.of(labels, estimate)
     rows = _frames_to_draw(overlay)
     cells = _cells(overlay, labels, rows, video)
     lines = [(truncate_text(note, 14, _sheet_width() - 20), DIM) for note in labels.notes[:4]]

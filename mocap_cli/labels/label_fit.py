@@ -7,14 +7,14 @@ from pathlib import Path
 
 from mocap_cli import __version__
 from mocap_cli.keypoints.person_detector import Subject
-from mocap_cli.labels.alignment.reconstruction import read_calibration
+from mocap_cli.labels.alignment.reconstruction import CalibratedCamera
 from mocap_cli.labels.alignment.time_alignment import TimeBase
 from mocap_cli.labels.check_sheet import CheckedLabels, draw_check_sheets
 from mocap_cli.labels.fitting.evaluation import Evaluation, evaluate
 from mocap_cli.labels.fitting.fine_tuning import FineTuneOptions, fine_tune
 from mocap_cli.labels.fitting.fit_heads import FitOptions, fit_heads
 from mocap_cli.labels.fitting.fitted_model import FittedModel
-from mocap_cli.labels.fitting.frozen_encoder import IMAGENET, FrozenEncoder
+from mocap_cli.labels.fitting.frozen_encoder import FrozenEncoder
 from mocap_cli.labels.fitting.gather import (
     Bar,
     GatheredLabels,
@@ -38,7 +38,7 @@ AUTO = "auto"
 class LabelFitOptions:
     """What may be set beside videos and labels; the options of the command are described here."""
 
-    model: str = IMAGENET  # run or model file of `mocap pretrain`, or ImageNet features
+    model: str = FrozenEncoder.IMAGENET  # or a run or model file of `mocap pretrain`
     head: HeadKind = "B"  # which of the paper's heads
     fine_tune: bool = False  # train the encoder on the labels as well
     subject: Subject = "auto"  # whom to follow where there are several people
@@ -60,7 +60,7 @@ class LabelFitOptions:
             focal=self.focal,
             fov=self.fov,
             time_base=TimeBase(self.offset, self.rate),
-            cameras=read_calibration(self.calibration) if self.calibration else None,
+            cameras=CalibratedCamera.read_all(self.calibration) if self.calibration else None,
             device=self.device,
             bar=bar,
         )

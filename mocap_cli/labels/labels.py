@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,6 @@ from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.errors import MocapError
 from mocap_cli.types import Bool, Float64, Int64
 
-MOCAP_SIGMA = 0.01  # metres: uncertainty of joints of a motion-capture session
 _MIN_HEIGHT, _MAX_HEIGHT = 0.9, 2.4  # metres a person may be
 _FARTHEST = 1e7  # metres in any unit, pixels: coordinates beyond are damage
 _LAST_FRAME, _LAST_SECOND = 1 << 31, 1e6
@@ -29,6 +29,8 @@ class Labels:
     Frames are identified by number, from 0, or by time; the other is -1 or NaN until the labels
     are assigned to a video.
     """
+
+    SESSION_SIGMA: ClassVar[float] = 0.01  # metres: uncertainty of joints of a mocap session
 
     path: Path  # where they were read from
     video: str  # the name that the file gives its video, with or without folder and suffix
@@ -101,7 +103,7 @@ def make_labels(
         times=np.full(N, np.nan) if times is None else times,
         joints=np.full((N, len(BODY), 3), np.nan) if joints is None else joints,
         xy=np.full((N, len(KEYPOINTS), 2), np.nan) if xy is None else xy,
-        sigma=np.full((N, len(BODY)), MOCAP_SIGMA) if sigma is None else sigma,
+        sigma=np.full((N, len(BODY)), Labels.SESSION_SIGMA) if sigma is None else sigma,
         in_camera=in_camera,
         synchronous=synchronous,
         size=size,
@@ -169,7 +171,9 @@ def _within_range(labels: Labels) -> Labels:
     """Coordinates that nobody can have are no numbers: they would overflow in what follows."""
     joints = np.where(np.abs(labels.joints) < _FARTHEST, labels.joints, np.nan)
     xy = np.where(np.abs(labels.xy) < _FARTHEST, labels.xy, np.nan)
-    sigma = np.where((labels.sigma > 0) & (labels.sigma < _FARTHEST), labels.sigma, MOCAP_SIGMA)
+    sigma = np.where(
+        (labels.sigma > 0) & (labels.sigma < _FARTHEST), labels.sigma, Labels.SESSION_SIGMA
+    )
     return replace(labels, joints=joints, xy=xy, sigma=sigma)
 
 
@@ -203,7 +207,9 @@ def _to_metres(labels: Labels) -> Labels:
     for unit, name in _UNITS.items():
         if _MIN_HEIGHT <= tall / unit <= _MAX_HEIGHT:
             return replace(
-                labels, joints=labels.joints / unit, sigma=np.full_like(labels.sigma, MOCAP_SIGMA)
+                labels,
+                joints=labels.joints / unit,
+                sigma=np.full_like(labels.sigma, Labels.SESSION_SIGMA),
             ).with_notes(f"the person would be {tall:.4g} m tall: taken as {name}")
     raise MocapError(
         f"the person in {labels.path} would be {tall:.3g} m tall, and of no human size in any unit",

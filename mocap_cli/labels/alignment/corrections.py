@@ -18,7 +18,6 @@ from mocap_cli.labels.alignment.projection import (
 )
 from mocap_cli.labels.alignment.time_alignment import (
     TimeBase,
-    align_time,
     assign_frames,
     motions_differ,
 )
@@ -74,7 +73,7 @@ def align_labels(labels: Labels, estimate: Estimate, time_base: TimeBase | None 
         labels = assign_frames(labels, estimate.times)
         shifts = _candidate_shifts(estimate)
     else:
-        labels = align_time(labels, estimate, time_base or TimeBase())
+        labels = (time_base or TimeBase()).align(labels, estimate)
         shifts = np.zeros(1, np.int64)
     for in_3d in (False, True):
         if (labels.has_3d if in_3d else labels.has_2d).any():

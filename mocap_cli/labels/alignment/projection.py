@@ -123,24 +123,24 @@ class LabelOverlay:
     keypoints: Float64  # (N, 21, 2)
     errors: Float64  # (N,) body sizes between label and keypoints; NaN where unknown
 
-
-def overlay_labels(labels: Labels, estimate: Estimate) -> LabelOverlay:
-    """Where labels that know their frames are in the image."""
-    at, steady = labels.frames, estimate.steady_keypoints
-    keypoints = estimate.keypoints.xy[at].astype(np.float64)
-    score = steady.score[at].astype(np.float64)
-    known = labels.has_2d
-    centre = np.array(estimate.camera.centre)
-    zoom = np.ones(len(at)) if estimate.zoom is None else estimate.zoom[at]
-    zoom = zoom[:, None, None]
-    own = (labels.xy - centre) / zoom + centre
-    points = np.where(known[..., None], own, steady.xy[at].astype(np.float64))
-    joints = labels.joints if labels.in_camera else np.full_like(labels.joints, np.nan)
-    projected = _project_onto_keypoints(
-        joints, points, np.where(known, 1.0, score), estimate.camera
-    )
-    projected = (projected - centre) * zoom + centre
-    drawn = np.where(known[..., None], labels.xy, joints_as_keypoints(projected))
-    confident = estimate.keypoints.confident[at]
-    errors = np.where(confident, _keypoint_distance(drawn, keypoints), np.nan)
-    return LabelOverlay(labels.xy, projected, keypoints, errors)
+    @staticmethod
+    def of(labels: Labels, estimate: Estimate) -> "LabelOverlay":
+        """Where labels that know their frames are in the image."""
+        at, steady = labels.frames, estimate.steady_keypoints
+        keypoints = estimate.keypoints.xy[at].astype(np.float64)
+        score = steady.score[at].astype(np.float64)
+        known = labels.has_2d
+        centre = np.array(estimate.camera.centre)
+        zoom = np.ones(len(at)) if estimate.zoom is None else estimate.zoom[at]
+        zoom = zoom[:, None, None]
+        own = (labels.xy - centre) / zoom + centre
+        points = np.where(known[..., None], own, steady.xy[at].astype(np.float64))
+        joints = labels.joints if labels.in_camera else np.full_like(labels.joints, np.nan)
+        projected = _project_onto_keypoints(
+            joints, points, np.where(known, 1.0, score), estimate.camera
+        )
+        projected = (projected - centre) * zoom + centre
+        drawn = np.where(known[..., None], labels.xy, joints_as_keypoints(projected))
+        confident = estimate.keypoints.confident[at]
+        errors = np.where(confident, _keypoint_distance(drawn, keypoints), np.nan)
+        return LabelOverlay(labels.xy, projected, keypoints, errors)

@@ -11,8 +11,7 @@ from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.errors import MocapError
 from mocap_cli.labels.labels import Labels, body_height
-from mocap_cli.labels.readers.annotations import read_json_object
-from mocap_cli.labels.readers.damage import damage_at
+from mocap_cli.labels.readers.damage import damage_at, read_json_object
 from mocap_cli.labels.readers.joint_names import map_to_body
 from mocap_cli.tracking.estimate import Estimate, estimate_from_keypoints
 from mocap_cli.tracking.place import DEFAULT_HEIGHT
@@ -59,22 +58,22 @@ class CalibratedCamera:
         directions = self.pinhole.rays(xy) @ self.world_from_camera[:, :3].T
         return np.asarray(directions / np.linalg.norm(directions, axis=-1, keepdims=True))
 
-
-def read_calibration(path: Path) -> dict[str, CalibratedCamera]:
-    """Cameras by the stem of their videos, of a JSON object as docs/labels.md shows it."""
-    cameras: dict[str, CalibratedCamera] = {}
-    for name, given in read_json_object(path).items():
-        with damage_at(path, f"camera {name}", "docs/labels.md shows a calibration"):
-            x, y = given["centre"]
-            pose = np.array(given["world_from_camera"], np.float64)
-            camera = Pinhole(float(given["focal_pixels"]), (float(x), float(y)))
-            if pose.shape != (3, 4):
-                raise ValueError(f"world_from_camera is {pose.shape}, not three rows of four")
-            numbers = np.concatenate(((camera.focal, *camera.centre), pose.ravel()))
-            if not (np.abs(numbers) < _LARGEST_NUMBER).all():
-                raise ValueError("a number is out of range")
-            cameras[Path(name).stem] = CalibratedCamera(camera, pose)
-    return cameras
+    @staticmethod
+    def read_all(path: Path) -> "dict[str, CalibratedCamera]":
+        """Cameras by the stem of their videos, of a JSON object as docs/labels.md shows it."""
+        cameras: dict[str, CalibratedCamera] = {}
+        for name, given in read_json_object(path).items():
+            with damage_at(path, f"camera {name}", "docs/labels.md shows a calibration"):
+                x, y = given["centre"]
+                pose = np.array(given["world_from_camera"], np.float64)
+                camera = Pinhole(float(given["focal_pixels"]), (float(x), float(y)))
+                if pose.shape != (3, 4):
+                    raise ValueError(f"world_from_camera is {pose.shape}, not three rows of four")
+                numbers = np.concatenate(((camera.focal, *camera.centre), pose.ravel()))
+                if not (np.abs(numbers) < _LARGEST_NUMBER).all():
+                    raise ValueError("a number is out of range")
+                cameras[Path(name).stem] = CalibratedCamera(camera, pose)
+        return cameras
 
 
 def triangulate_labels(

@@ -52,6 +52,33 @@ class TimeBase:
     offset: float | None = None  # seconds of the video; None finds it
     rate: float | None = None
 
+    def align(self, labels: Labels, estimate: Estimate) -> Labels:
+        """A session's labels at the video's frames, by this time base or the best correlation."""
+        local = labels.times - labels.times[0]
+        if self.offset is not None:
+            moments = self.offset + (self.rate or 1.0) * local
+            return _resample_to_frames(labels, moments, estimate.times)
+        if len(estimate.times) < _MIN_FRAMES:
+            raise MocapError(
+                f"{labels.video} is too short to find {labels.path} in it by correlation",
+                "give --offset in seconds",
+            )
+        rates = (self.rate,) if self.rate else _RATES
+        offset, rate, found = _find_time_base(
+            local, _limb_distances(labels.joints), estimate, rates
+        )
+        if not found > _MIN_CORRELATION:
+            raise MocapError(
+                f"{labels.path} does not match the video: the best correlation of their motions is"
+                f" {found:.2f}",
+                "give the video of this take, or --offset in seconds",
+            )
+        offset = _refine_offset(labels, estimate, offset, rate)
+        note = f"the session begins at {offset:.3f} s of the video"
+        note += "" if rate == 1 else f" and is stretched by {rate:g}"
+        placed = _resample_to_frames(labels, offset + rate * local, estimate.times)
+        return placed.with_notes(f"{note} (by correlation, {found:.2f})")
+
 
 def find_video(labels: Labels, videos: Sequence[Path]) -> Path:
     """The video that labels name; the only one given, if their name is generic."""
@@ -140,32 +167,6 @@ def _resample_to_frames(labels: Labels, moments: Float64, times: Float64) -> Lab
         sigma=sigma,
         synchronous=True,
     ).select(known)
-
-
-def align_time(labels: Labels, estimate: Estimate, time_base: TimeBase) -> Labels:
-    """A session's labels at the video's frames, by the time base of the best correlation."""
-    local = labels.times - labels.times[0]
-    if time_base.offset is not None:
-        moments = time_base.offset + (time_base.rate or 1.0) * local
-        return _resample_to_frames(labels, moments, estimate.times)
-    if len(estimate.times) < _MIN_FRAMES:
-        raise MocapError(
-            f"{labels.video} is too short to find {labels.path} in it by correlation",
-            "give --offset in seconds",
-        )
-    rates = (time_base.rate,) if time_base.rate else _RATES
-    offset, rate, found = _find_time_base(local, _limb_distances(labels.joints), estimate, rates)
-    if not found > _MIN_CORRELATION:
-        raise MocapError(
-            f"{labels.path} does not match the video: the best correlation of their motions is"
-            f" {found:.2f}",
-            "give the video of this take, or --offset in seconds",
-        )
-    offset = _refine_offset(labels, estimate, offset, rate)
-    note = f"the session begins at {offset:.3f} s of the video"
-    note += "" if rate == 1 else f" and is stretched by {rate:g}"
-    placed = _resample_to_frames(labels, offset + rate * local, estimate.times)
-    return placed.with_notes(f"{note} (by correlation, {found:.2f})")
 
 
 def motions_differ(joints: Float64, others: Float64) -> bool:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mocap_cli.body.skeleton import BODY, mirror_indices
-from mocap_cli.labels.fitting.degrade import degrade, random_degradation
+from mocap_cli.labels.fitting.degrade import Degradation
 from mocap_cli.labels.fitting.fit_heads import ExampleTensors
 from mocap_cli.learning.model.crop_augmentation import jitter_colours
 from mocap_cli.learning.model.model import to_float
@@ -91,7 +91,7 @@ def _degrade(frame: Tensor, box: Tensor, rng: np.random.Generator) -> Tensor:
     height, width = frame.shape[-2:]
     tall = float(max(box[0] * width, box[1] * height))
     image = np.ascontiguousarray(frame.permute(1, 2, 0).cpu().numpy())
-    degraded = degrade(image, random_degradation(rng), tall, 0.0, rng)
+    degraded = Degradation.random(rng).apply(image, tall, 0.0, rng)
     return torch.from_numpy(degraded).permute(2, 0, 1).to(frame.device)
 
 

@@ -23,7 +23,7 @@ _MAX_PERSON_HEIGHT = 200  # pixels: degraded images need no more, and take less 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Degradation:
+class Degradation:
     """How the images of one segment are degraded; lengths are shares of the person's height."""
 
     motion_blur: float = 0.0  # length
@@ -37,7 +37,38 @@ class _Degradation:
     @property
     def is_none(self) -> bool:
         """Whether the image stays as it is."""
-        return self == _Degradation()
+        return self == Degradation()
+
+    @staticmethod
+    def random(rng: np.random.Generator) -> "Degradation":
+        """Motion blur or defocus, in some cases with low light, noise and compression."""
+        moved = rng.random() < 0.65
+        return Degradation(
+            motion_blur=float(rng.uniform(0.03, 0.25)) if moved else 0.0,
+            direction=float(rng.uniform(0, 2 * math.pi)),
+            turning=float(rng.normal(0, 4.0)),
+            defocus=0.0 if moved else float(rng.uniform(0.01, 0.06)),
+            brightness=float(rng.uniform(0.25, 0.9)) if rng.random() < 0.3 else 1.0,
+            noise=float(rng.exponential(4.0)) if rng.random() < 0.5 else 0.0,
+            jpeg_quality=int(rng.integers(8, 60)) if rng.random() < 0.5 else 0,
+        )
+
+    def apply(
+        self, image: UInt8, person_height: float, time: float, rng: np.random.Generator
+    ) -> UInt8:
+        """A degraded image (H, W, 3) with a person of that many pixels."""
+        if self.motion_blur:
+            direction = self.direction + self.turning * time
+            image = _filtered(image, _line_kernel(self.motion_blur * person_height, direction))
+        if self.defocus:
+            image = _filtered(image, _disk_kernel(self.defocus * person_height))
+        if self.brightness != 1.0 or self.noise:
+            noise = rng.normal(0, self.noise, image.shape[:2])[..., None] if self.noise else 0.0
+            image = np.clip(image * self.brightness + noise, 0, 255).astype(np.uint8)
+        if self.jpeg_quality:
+            _, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, self.jpeg_quality])
+            image = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
+        return image
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +103,7 @@ class VideoDegrader:
             if frame.index < len(self.wanted) and self.wanted[frame.index]:
                 yield replace(frame, image=self._degraded(frame.image, frame.time))
 
-    def _degradation(self, time: float) -> _Degradation:
+    def _degradation(self, time: float) -> Degradation:
         return _segment_degradation(self.seed, int(time // _SEGMENT_SECONDS))
 
     def _degraded(self, image: UInt8, time: float) -> UInt8:
@@ -81,45 +112,13 @@ class VideoDegrader:
             image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
         how, rng = self._degradation(time), np.random.default_rng([self.seed, round(1000 * time)])
         height = self.person_height * self.scale
-        return image if how.is_none else degrade(image, how, height, time, rng)
+        return image if how.is_none else how.apply(image, height, time, rng)
 
 
 @lru_cache(maxsize=256)
-def _segment_degradation(seed: int, segment: int) -> _Degradation:
+def _segment_degradation(seed: int, segment: int) -> Degradation:
     rng = np.random.default_rng([seed, segment])
-    return _Degradation() if rng.random() < _SHARP_SHARE else random_degradation(rng)
-
-
-def random_degradation(rng: np.random.Generator) -> _Degradation:
-    """Motion blur or defocus, in some cases with low light, noise and compression."""
-    moved = rng.random() < 0.65
-    return _Degradation(
-        motion_blur=float(rng.uniform(0.03, 0.25)) if moved else 0.0,
-        direction=float(rng.uniform(0, 2 * math.pi)),
-        turning=float(rng.normal(0, 4.0)),
-        defocus=0.0 if moved else float(rng.uniform(0.01, 0.06)),
-        brightness=float(rng.uniform(0.25, 0.9)) if rng.random() < 0.3 else 1.0,
-        noise=float(rng.exponential(4.0)) if rng.random() < 0.5 else 0.0,
-        jpeg_quality=int(rng.integers(8, 60)) if rng.random() < 0.5 else 0,
-    )
-
-
-def degrade(
-    image: UInt8, how: _Degradation, person_height: float, time: float, rng: np.random.Generator
-) -> UInt8:
-    """A degraded image (H, W, 3) with a person of that many pixels."""
-    if how.motion_blur:
-        direction = how.direction + how.turning * time
-        image = _filtered(image, _line_kernel(how.motion_blur * person_height, direction))
-    if how.defocus:
-        image = _filtered(image, _disk_kernel(how.defocus * person_height))
-    if how.brightness != 1.0 or how.noise:
-        noise = rng.normal(0, how.noise, image.shape[:2])[..., None] if how.noise else 0.0
-        image = np.clip(image * how.brightness + noise, 0, 255).astype(np.uint8)
-    if how.jpeg_quality:
-        _, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, how.jpeg_quality])
-        image = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
-    return image
+    return Degradation() if rng.random() < _SHARP_SHARE else Degradation.random(rng)
 
 
 def _filtered(image: UInt8, kernel: Float32) -> UInt8:

@@ -7,12 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mocap_cli.labels.fitting.error_calibration import (
-    MIN_SIGMA,
-    ErrorCalibration,
-    Novelty,
-    error_predictors,
-)
+from mocap_cli.labels.fitting.error_calibration import ErrorCalibration, Novelty
 from mocap_cli.labels.fitting.examples import mirror_pose
 from mocap_cli.labels.fitting.regression_head import RegressionHead
 from mocap_cli.types import Float32, Float64
@@ -36,28 +31,28 @@ class HeadEnsemble:
         Joints are (T, 19, 3) about the pelvis, sigma is (T, 19), both in metres; `uncertainty`
         (T, 2) is the tracker's.
         """
-        plain, mirrored = (project_inputs(x, self.basis) for x in (inputs, flipped))
-        joints = mean_prediction(self.heads, plain, mirrored).astype(np.float64)
-        scaling = self.calibration.scaling
-        given = scaling.usual[1:] if uncertainty is None else uncertainty
-        factor = scaling(error_predictors(self.novelty(plain), given))
+        plain, mirrored = (self.project(x, self.basis) for x in (inputs, flipped))
+        joints = self.mean_prediction(self.heads, plain, mirrored).astype(np.float64)
+        factor = self.calibration.factor(self.novelty(plain), uncertainty)
         sigma = np.outer(factor, self.calibration.joints)
-        return joints - joints[:, :1], np.maximum(sigma, MIN_SIGMA)
+        return joints - joints[:, :1], np.maximum(sigma, ErrorCalibration.MIN_SIGMA)
 
+    @staticmethod
+    @torch.inference_mode()
+    def mean_prediction(
+        heads: Sequence[RegressionHead], plain: Float32, mirrored: Float32
+    ) -> Float32:
+        """(N, 19, 3) mean over heads, of frames and of their mirror images."""
+        a, b = torch.from_numpy(plain), torch.from_numpy(mirrored)
+        joints = [head(a).numpy() for head in heads]
+        joints += [mirror_pose(head(b).numpy()) for head in heads]
+        return np.asarray(np.mean(joints, axis=0), np.float32)
 
-@torch.inference_mode()
-def mean_prediction(heads: Sequence[RegressionHead], plain: Float32, mirrored: Float32) -> Float32:
-    """(N, 19, 3) mean over heads, of frames and of their mirror images."""
-    a, b = torch.from_numpy(plain), torch.from_numpy(mirrored)
-    joints = [head(a).numpy() for head in heads]
-    joints += [mirror_pose(head(b).numpy()) for head in heads]
-    return np.asarray(np.mean(joints, axis=0), np.float32)
-
-
-def project_inputs(inputs: Float32, basis: Float32) -> Float32:
-    """(N, D) inputs, the image features at their beginning projected onto the basis (F, R)."""
-    features, rest = np.split(inputs, [len(basis)], axis=1)
-    return np.concatenate((features @ basis, rest), axis=1)
+    @staticmethod
+    def project(inputs: Float32, basis: Float32) -> Float32:
+        """(N, D) inputs, the image features at their beginning projected onto the basis (F, R)."""
+        features, rest = np.split(inputs, [len(basis)], axis=1)
+        return np.concatenate((features @ basis, rest), axis=1)
 
 
 def fuse_poses(parts: Sequence[tuple[Float64, Float64]]) -> tuple[Float64, Float64]:
@@ -71,7 +66,7 @@ def fuse_poses(parts: Sequence[tuple[Float64, Float64]]) -> tuple[Float64, Float
     weights, errors = [], np.zeros(parts[0][1].shape)
     for joints, sigma in parts:
         known = np.isfinite(joints).all(axis=-1) & np.isfinite(sigma)
-        bounded = np.maximum(np.where(known, sigma, 1.0), MIN_SIGMA)
+        bounded = np.maximum(np.where(known, sigma, 1.0), ErrorCalibration.MIN_SIGMA)
         weights.append(np.where(known, bounded**-4, 0.0))
         errors += weights[-1] * bounded
     total = np.sum(weights, axis=0)

@@ -1,6 +1,7 @@
 """Error calibration: the errors to expect of fitted heads, from frames that were held out."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,6 @@ from mocap_cli.body.skeleton import BODY
 from mocap_cli.labels.fitting.examples import Examples
 from mocap_cli.types import Float32, Float64
 
-MIN_SIGMA = 0.01  # metres: no pose is more certain
 _COVERED_SHARE = 0.7  # of errors that lie within the expected one, as the lifter's do
 _PRIOR_FRAMES = 20  # labelled frames after which a joint's own errors count as much as all joints'
 _IDENTICAL = 1e-4  # metres: the label is the lifter's pose
@@ -94,6 +94,8 @@ class ErrorScaling:
 class ErrorCalibration:
     """The errors to expect, from frames that were held out."""
 
+    MIN_SIGMA: ClassVar[float] = 0.01  # metres: no pose is more certain
+
     joints: Float64  # (19,) metres in a usual frame
     scaling: ErrorScaling  # with the logarithm of the novelty and the tracker's uncertainty
     lifter: Float64  # (19,) factors for the lifter's own sigma
@@ -111,7 +113,7 @@ class ErrorCalibration:
         own, theirs = _label_errors(predicted, examples), _label_errors(examples.lifted, examples)
         distance = np.abs(examples.lifted - examples.joints).max(axis=-1)
         theirs[np.all(np.isnan(distance) | (distance < _IDENTICAL), axis=1)] = np.nan
-        predictors = error_predictors(novelty, examples.uncertainty)
+        predictors = _error_predictors(novelty, examples.uncertainty)
         scaling = ErrorScaling.fit(own, predictors)
         scaling.most[0] = np.inf  # frames may be newer than all that were held out
         joints = _joint_quantiles(own / scaling(predictors)[:, None])
@@ -120,14 +122,19 @@ class ErrorCalibration:
         mean = float(np.nanmean(own[first]))  # of frames as they are, not of degraded copies
         both = np.isfinite(own + theirs)
         ratio = (
-            float(own[both].mean()) / max(float(theirs[both].mean()), MIN_SIGMA)
+            float(own[both].mean()) / max(float(theirs[both].mean()), ErrorCalibration.MIN_SIGMA)
             if both.any()
             else 1
         )
         return ErrorCalibration(joints, scaling, lifter, ratio, mean, len(first))
 
+    def factor(self, novelty: Float64, uncertainty: Float32 | None) -> Float64:
+        """(N,) errors by those of a usual frame; uncertainty None is that of a usual frame."""
+        given = self.scaling.usual[1:] if uncertainty is None else uncertainty
+        return self.scaling(_error_predictors(novelty, given))
 
-def error_predictors(novelty: Float64, uncertainty: NDArray[np.floating]) -> Float64:
+
+def _error_predictors(novelty: Float64, uncertainty: NDArray[np.floating]) -> Float64:
     """(N, 3) what errors grow with: (N,) novelty and (N, 2) the tracker's uncertainty."""
     uncertainty = np.broadcast_to(uncertainty, (len(novelty), 2))
     return np.column_stack((np.log(novelty), uncertainty)).astype(np.float64)

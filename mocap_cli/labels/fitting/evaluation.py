@@ -47,32 +47,33 @@ class PoseScores:
         ]
         return _columns([("", "frames", *_TITLES), *lines])
 
-
-def score_poses(predicted: Float64, truth: Float64, times: Float64, clips: Int64) -> PoseScores:
-    """Compare predictions with labels (N, 19, 3); joints that are NaN in either do not count."""
-    known = np.asarray(np.isfinite(predicted + truth).all(axis=-1))
-    known[:, 0] = False
-    used = np.any(known, axis=1)
-    p, g, known = predicted[used], truth[used], known[used]
-    p, g = p - p[:, :1], g - g[:, :1]
-    tensors = (torch.from_numpy(p), torch.from_numpy(g), torch.from_numpy(known))
-    errors, scaled, aligned = (f(*tensors).numpy() for f in (mpjpe, n_mpjpe, p_mpjpe))  # (N, 19)
-    joints = {
-        name: 1000 * float(np.nanmean(column))
-        for name, column in zip(BODY.names, errors.T, strict=True)
-        if np.isfinite(column).any()
-    }
-    limits = np.linspace(0, _PCK_RADIUS, 31)
-    return PoseScores(
-        frames=int(used.sum()),
-        mpjpe=1000 * float(np.nanmean(errors)),
-        n_mpjpe=1000 * float(np.mean(scaled[known])),
-        p_mpjpe=1000 * float(np.mean(aligned[known])),
-        pck=100 * float((errors[known] < _PCK_RADIUS).mean()),
-        auc=100 * float(np.mean([(errors[known] <= limit).mean() for limit in limits])),
-        acceleration=_acceleration_error(p, g, known, times[used], clips[used]),
-        joints=joints,
-    )
+    @staticmethod
+    def of(predicted: Float64, truth: Float64, times: Float64, clips: Int64) -> "PoseScores":
+        """Compare predictions and labels (N, 19, 3); joints that are NaN in either do not count."""
+        known = np.asarray(np.isfinite(predicted + truth).all(axis=-1))
+        known[:, 0] = False
+        used = np.any(known, axis=1)
+        p, g, known = predicted[used], truth[used], known[used]
+        p, g = p - p[:, :1], g - g[:, :1]
+        tensors = (torch.from_numpy(p), torch.from_numpy(g), torch.from_numpy(known))
+        # (N, 19) each
+        errors, scaled, aligned = (f(*tensors).numpy() for f in (mpjpe, n_mpjpe, p_mpjpe))
+        joints = {
+            name: 1000 * float(np.nanmean(column))
+            for name, column in zip(BODY.names, errors.T, strict=True)
+            if np.isfinite(column).any()
+        }
+        limits = np.linspace(0, _PCK_RADIUS, 31)
+        return PoseScores(
+            frames=int(used.sum()),
+            mpjpe=1000 * float(np.nanmean(errors)),
+            n_mpjpe=1000 * float(np.mean(scaled[known])),
+            p_mpjpe=1000 * float(np.mean(aligned[known])),
+            pck=100 * float((errors[known] < _PCK_RADIUS).mean()),
+            auc=100 * float(np.mean([(errors[known] <= limit).mean() for limit in limits])),
+            acceleration=_acceleration_error(p, g, known, times[used], clips[used]),
+            joints=joints,
+        )
 
 
 def _acceleration_error(
@@ -175,7 +176,7 @@ def _scores(found: Sequence[_Predictions], name: str) -> PoseScores | None:
     if not np.isfinite(predicted[:, 1:] + truth[:, 1:]).all(axis=-1).any():
         return None
     clips = np.repeat(np.arange(len(found)), [len(one.truth) for one in found])
-    return score_poses(predicted, truth, np.concatenate([one.times for one in found]), clips)
+    return PoseScores.of(predicted, truth, np.concatenate([one.times for one in found]), clips)
 
 
 def _decimal(value: float | None) -> str:

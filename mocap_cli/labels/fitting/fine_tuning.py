@@ -21,8 +21,6 @@ from mocap_cli.labels.fitting.augmentation import AugmentationOptions, LabelledI
 from mocap_cli.labels.fitting.fit_heads import (
     ExampleTensors,
     FitOptions,
-    held_out_fold,
-    principal_directions,
 )
 from mocap_cli.labels.fitting.frozen_encoder import FrozenEncoder
 from mocap_cli.labels.fitting.gather import GatherOptions, LabelledClip, clip_examples
@@ -76,7 +74,7 @@ def fine_tune(
         tensors.joints.to(encoder.device),
         tensors.weight.to(encoder.device),
     )
-    held = torch.from_numpy(held_out_fold(examples, fitting))
+    held = torch.from_numpy(fitting.held_out(examples))
     model = _train(
         encoder.model, labelled.select(~held), labelled.select(held), fitting, options, on_step
     )
@@ -157,7 +155,7 @@ def _initial_regressor(
 ) -> _FeatureRegressor:
     """A regressor of the features as they are before the encoder is trained; fitted on the CPU."""
     plain, flipped = (_features(model, labelled, flip=flip).cpu() for flip in (False, True))
-    basis = torch.from_numpy(principal_directions(plain.numpy(), fitting))
+    basis = torch.from_numpy(fitting.principal_directions(plain.numpy()))
     validation = replace(_on_cpu(held), inputs=_features(model, held).cpu() @ basis)
     tensors = replace(_on_cpu(labelled), inputs=plain @ basis, flipped=flipped @ basis)
     both = tensors.with_mirrored()

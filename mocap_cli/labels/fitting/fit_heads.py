@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mocap_cli.body.skeleton import BODY, mirror_indices
 from mocap_cli.errors import MocapError
-from mocap_cli.labels.fitting.ensemble import HeadEnsemble, mean_prediction, project_inputs
+from mocap_cli.labels.fitting.ensemble import HeadEnsemble
 from mocap_cli.labels.fitting.error_calibration import ErrorCalibration, Novelty
 from mocap_cli.labels.fitting.examples import Examples
 from mocap_cli.labels.fitting.regression_head import HeadConfig, HeadKind, RegressionHead
@@ -39,6 +39,19 @@ class FitOptions:
     reduce: int = 256  # principal directions that longer inputs are projected onto
     fewest: int = 4  # labelled frames, below which nothing is fitted
     seed: int = 1
+
+    def principal_directions(self, inputs: Float32) -> Float32:
+        """(D, R) the principal directions of the labelled frames; the identity when D is small."""
+        D = inputs.shape[1]
+        if self.longest >= D:
+            return np.eye(D, dtype=np.float32)
+        centred = inputs - inputs.mean(0)
+        _, _, directions = np.linalg.svd(centred.astype(np.float64), full_matrices=False)
+        return np.ascontiguousarray(directions[: self.reduce].T, np.float32)
+
+    def held_out(self, examples: Examples) -> Bool:
+        """(N,) examples that fine-tuning of the encoder holds out: the first fold."""
+        return np.asarray(_assign_folds(examples, self.folds) == 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,18 +107,18 @@ def fit_heads(
 ) -> HeadEnsemble:
     """Fit one head a fold; the fold that each has held out stops it and calibrates its errors.
 
-    Where the encoder was fine-tuned on these examples, only its `held_out_fold` can calibrate.
+    Where the encoder was fine-tuned on these examples, only `options.held_out` can calibrate.
     """
     if len(examples) < options.fewest:
         raise MocapError(
             f"{len(examples)} labelled frames are too few", f"label {options.fewest} and more"
         )
     extra = Examples.KEYPOINT_SIZE if options.points else 0
-    basis = principal_directions(examples.inputs[:, : examples.inputs.shape[1] - extra], options)
+    basis = options.principal_directions(examples.inputs[:, : examples.inputs.shape[1] - extra])
     projected = replace(
         examples,
-        inputs=project_inputs(examples.inputs, basis),
-        flipped=project_inputs(examples.flipped, basis),
+        inputs=HeadEnsemble.project(examples.inputs, basis),
+        flipped=HeadEnsemble.project(examples.flipped, basis),
     )
     tensors, folds = ExampleTensors.of(projected), _assign_folds(projected, options.folds)
     torch.manual_seed(options.seed)
@@ -119,10 +132,12 @@ def fit_heads(
         with _one_thread():
             head = _fit_head(parts[0], parts[1], config, options, fold * options.steps, on_step)
         heads.append(head)
-        found = mean_prediction([head], projected.inputs[held], projected.flipped[held])
+        found = HeadEnsemble.mean_prediction(
+            [head], projected.inputs[held], projected.flipped[held]
+        )
         predicted[held] = found - found[:, :1]
         novelty[held] = Novelty.fit(projected.inputs[~held])(projected.inputs[held])
-    fair = held_out_fold(projected, options) if fine_tuned else np.ones(len(projected), bool)
+    fair = options.held_out(projected) if fine_tuned else np.ones(len(projected), bool)
     return HeadEnsemble(
         basis=basis,
         heads=tuple(heads),
@@ -142,16 +157,6 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def principal_directions(inputs: Float32, options: FitOptions) -> Float32:
-    """(D, R) the principal directions of the labelled frames; the identity when D is small."""
-    D = inputs.shape[1]
-    if options.longest >= D:
-        return np.eye(D, dtype=np.float32)
-    centred = inputs - inputs.mean(0)
-    _, _, directions = np.linalg.svd(centred.astype(np.float64), full_matrices=False)
-    return np.ascontiguousarray(directions[: options.reduce].T, np.float32)
-
-
 def _assign_folds(examples: Examples, count: int) -> Int64:
     """(N,) the fold of each frame: whole clips where there are enough, else stretches of time.
 
@@ -164,11 +169,6 @@ def _assign_folds(examples: Examples, count: int) -> Int64:
     frames, which = np.unique(both, axis=1, return_inverse=True)
     N = frames.shape[1]
     return np.asarray(which.reshape(-1) * min(count, N) // N, np.int64)
-
-
-def held_out_fold(examples: Examples, options: FitOptions) -> Bool:
-    """(N,) examples that fine-tuning of the encoder holds out: the first fold."""
-    return np.asarray(_assign_folds(examples, options.folds) == 0)
 
 
 def _fit_head(

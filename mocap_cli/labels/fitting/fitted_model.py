@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.labels.fitting.ensemble import HeadEnsemble, fuse_poses
 from mocap_cli.labels.fitting.error_calibration import ErrorCalibration, ErrorScaling, Novelty
 from mocap_cli.labels.fitting.examples import Examples, head_inputs, tracker_uncertainty
-from mocap_cli.labels.fitting.frozen_encoder import IMAGENET, EncodedVideo, FrozenEncoder
+from mocap_cli.labels.fitting.frozen_encoder import EncodedVideo, FrozenEncoder
 from mocap_cli.labels.fitting.regression_head import HeadConfig, RegressionHead
 from mocap_cli.labels.labels import bone_scale
 from mocap_cli.learning.model.model import Model
@@ -30,7 +30,6 @@ from mocap_cli.lifting.lift import LiftedPose
 from mocap_cli.types import Float64
 from mocap_cli.weights import Device
 
-MODEL_SUFFIX = ".mocap"
 _USED = ("encoder.", "detector.")  # parts of the frozen model that features are computed by
 _EYE, _CODE, _BOTH = "eye.", "code.", "both."  # prefixes of tensor names in the file
 _LARGEST = 1024  # pixels: sixteen images of that size are encoded at a time
@@ -46,6 +45,8 @@ _Pose = tuple[Float64, Float64]
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedModel:
     """What `mocap label-fit` makes."""
+
+    SUFFIX: ClassVar[str] = ".mocap"  # of the file
 
     encoder: FrozenEncoder
     image_heads: HeadEnsemble  # inputs: image features
@@ -77,7 +78,7 @@ class FittedModel:
 
     def save(self, path: Path) -> None:
         """Write everything to one file; the bundled ImageNet encoder is not copied."""
-        bundled = self.encoder.digest == FrozenEncoder.open(IMAGENET).digest
+        bundled = self.encoder.digest == FrozenEncoder.open(FrozenEncoder.IMAGENET).digest
         tensors = _ensemble_tensors(_CODE, self.image_heads)
         tensors |= _ensemble_tensors(_BOTH, self.full_heads)
         if not bundled:
@@ -120,7 +121,7 @@ _DAMAGE = (KeyError, TypeError, ValueError, RuntimeError, IndexError, AttributeE
 
 def _encoder(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> FrozenEncoder:
     if settings["config"] is None:
-        encoder = FrozenEncoder.open(IMAGENET)
+        encoder = FrozenEncoder.open(FrozenEncoder.IMAGENET)
         if encoder.digest != settings["digest"]:
             raise ValueError("it was fitted to other ImageNet features than are bundled")
         return encoder

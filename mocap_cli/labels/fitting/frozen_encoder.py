@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -25,7 +26,6 @@ from mocap_cli.video.letterbox import Letterbox
 from mocap_cli.video.reader import Frame, open_video
 from mocap_cli.weights import Device, weight_hash
 
-IMAGENET = "imagenet"
 _CROP_SIZE = 96  # pixels of the person crop that ImageNet features are computed from
 _LARGEST = 1024  # pixels: training frames are far smaller, and sixteen are encoded at a time
 _BATCH = 16
@@ -38,6 +38,8 @@ _Span = tuple[float | None, float | None]
 class FrozenEncoder:
     """A frozen model and the images that it takes."""
 
+    IMAGENET: ClassVar[str] = "imagenet"  # the model whose features are of no training
+
     model: Model
     size: tuple[int, int]  # width and height of its input
     digest: str  # identifies its weights
@@ -47,8 +49,8 @@ class FrozenEncoder:
     @staticmethod
     def open(what: str | Path, device: Device = "cpu") -> "FrozenEncoder":
         """The model of a run's folder or of a file, or `imagenet`: features of no training."""
-        if str(what) == IMAGENET:
-            config = replace(MODEL_PRESETS["small"], method=IMAGENET, crop=_CROP_SIZE)
+        if str(what) == FrozenEncoder.IMAGENET:
+            config = replace(MODEL_PRESETS["small"], method=FrozenEncoder.IMAGENET, crop=_CROP_SIZE)
             model = Model(config, loss_network=False).eval()
             digest = f"{weight_hash('lite0.safetensors')}-{_CROP_SIZE}"
             return FrozenEncoder(model, (_CROP_SIZE,) * 2, digest, True).on(device)
@@ -56,7 +58,7 @@ class FrozenEncoder:
         path = path / BEST if path.is_dir() else path
         model, meta = open_model(path)
         digest = sha256(path.read_bytes()).hexdigest()
-        if model.config.method == IMAGENET:
+        if model.config.method == FrozenEncoder.IMAGENET:
             return FrozenEncoder(model, (model.config.crop,) * 2, digest, True).on(device)
         return FrozenEncoder(model, _trained_size(path, meta), digest, False).on(device)
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from mocap_cli.export.views.canvas import DIM, FAINT, INK, Canvas, Colour
 from mocap_cli.io.atomic import write_atomically
-from mocap_cli.labels.fitting.evaluation import score_poses
+from mocap_cli.labels.fitting.evaluation import PoseScores
 from mocap_cli.labels.fitting.examples import Examples
 from mocap_cli.labels.fitting.fit_heads import FitOptions, fit_heads
-from mocap_cli.labels.fitting.frozen_encoder import IMAGENET, FrozenEncoder
+from mocap_cli.labels.fitting.frozen_encoder import FrozenEncoder
 from mocap_cli.labels.fitting.gather import GatherOptions, LabelledClip, clip_examples
 
 _Points = Sequence[tuple[int, float]]  # labels, N-MPJPE in mm
@@ -40,7 +40,7 @@ def label_efficiency(
         heads = fit_heads(labelled.select(at), replace(options, folds=min(options.folds, count)))
         joints, _ = heads.predict(held_out.inputs, held_out.flipped)
         times = held_out.frames.astype(np.float64)
-        scores = score_poses(joints, held_out.joints.astype(np.float64), times, held_out.clips)
+        scores = PoseScores.of(joints, held_out.joints.astype(np.float64), times, held_out.clips)
         points.append((count, scores.n_mpjpe))
         on_point(done)
     return points
@@ -55,8 +55,8 @@ def compare_encoders(
     on_point: Callable[[int], None] = lambda done: None,
 ) -> dict[str, list[tuple[int, float]]]:
     """Curves of an encoder, of ImageNet features, and of the encoder with 2D keypoints."""
-    baseline = FrozenEncoder.open(IMAGENET, how.device)
-    rows = {encoder.method: (encoder, False), IMAGENET: (baseline, False)}
+    baseline = FrozenEncoder.open(FrozenEncoder.IMAGENET, how.device)
+    rows = {encoder.method: (encoder, False), FrozenEncoder.IMAGENET: (baseline, False)}
     rows[f"{encoder.method} + 2D"] = (encoder, True)
     curves: dict[str, list[tuple[int, float]]] = {}
     for name, (own, points) in rows.items():

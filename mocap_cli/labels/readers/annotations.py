@@ -8,7 +8,6 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
-import orjson
 
 from mocap_cli.errors import MocapError
 from mocap_cli.labels.labels import Labels, make_labels
@@ -25,16 +24,17 @@ _ONE_PERSON_HINT = "label one person; export the others to files of their own"
 _NAMES_HINT = "name images VIDEO_000001.jpg and so on"
 
 
-def read_json_object(path: Path) -> dict[str, Any]:
-    """A JSON file that holds an object."""
-    with damage_at(path):
-        document = orjson.loads(path.read_bytes())
-    if not isinstance(document, dict):
-        raise MocapError(f"{path} is no label file", "give one of the formats in docs/labels.md")
-    return document
+def read_annotations(path: Path, document: Mapping[str, Any] | None = None) -> list[Labels] | None:
+    """Labels of a file of COCO (`document` is its JSON), CVAT or DeepLabCut; None if it is none."""
+    if document is not None:
+        return _read_coco(path, document) if "annotations" in document else None
+    suffix = path.suffix.lower()
+    if suffix == ".xml":
+        return _read_cvat(path)
+    return _read_deeplabcut(path) if suffix == ".csv" else None
 
 
-def read_coco(path: Path, document: Mapping[str, Any]) -> list[Labels]:
+def _read_coco(path: Path, document: Mapping[str, Any]) -> list[Labels]:
     """A COCO keypoint file: images are named `VIDEO_000001.jpg` and on, counted from 1."""
     with damage_at(path, "images"):
         images = {image["id"]: _mapping(image) for image in document["images"]}
@@ -133,7 +133,7 @@ def _labelme_points(path: Path, document: Mapping[str, Any]) -> _Points:
     return points
 
 
-def read_cvat(path: Path) -> list[Labels]:
+def _read_cvat(path: Path) -> list[Labels]:
     """CVAT's XML: of videos (tracks of points or skeletons) and of images."""
     with damage_at(path):
         root = ElementTree.parse(path).getroot()
@@ -177,7 +177,7 @@ def _cvat_place(mark: ElementTree.Element) -> tuple[float, float]:
     return float(x), float(y)
 
 
-def read_deeplabcut(path: Path) -> list[Labels] | None:
+def _read_deeplabcut(path: Path) -> list[Labels] | None:
     """DeepLabCut's tables: annotations (labeled-data/VIDEO/img0001.png) or what it predicted.
 
     None where a table does not begin as DeepLabCut's do.

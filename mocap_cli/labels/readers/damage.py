@@ -5,7 +5,10 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from xml.etree.ElementTree import ParseError
+
+import orjson
 
 from mocap_cli.errors import MocapError
 
@@ -29,6 +32,15 @@ def damage_at(path: Path, place: str = "", hint: str = INCOMPLETE_HINT) -> Itera
     except _PARSE_ERRORS as error:
         where = f" at {_printable(place)}" if place else ""
         raise MocapError(f"{path} is damaged{where}: {_reason(error)}", hint) from error
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """A JSON file that holds an object."""
+    with damage_at(path):
+        document = orjson.loads(path.read_bytes())
+    if not isinstance(document, dict):
+        raise MocapError(f"{path} is no label file", "give one of the formats in docs/labels.md")
+    return document
 
 
 def _reason(error: Exception) -> str:

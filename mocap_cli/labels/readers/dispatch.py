@@ -1,28 +1,18 @@
 """Reading labels of any supported format, from a file or a folder of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mocap_cli.errors import MocapError
 from mocap_cli.labels.labels import Labels
-from mocap_cli.labels.readers.annotations import (
-    read_coco,
-    read_cvat,
-    read_deeplabcut,
-    read_json_object,
-    read_labelme,
-)
-from mocap_cli.labels.readers.damage import damage_at
+from mocap_cli.labels.readers.annotations import read_annotations, read_labelme
+from mocap_cli.labels.readers.damage import damage_at, read_json_object
 from mocap_cli.labels.readers.sessions import SESSION_READERS
-from mocap_cli.labels.readers.tabular import (
-    read_csv_labels,
-    read_motion_labels,
-    read_npz_labels,
-)
+from mocap_cli.labels.readers.tabular import TABLE_READERS
 
-_READERS: Mapping[str, Callable[[Path], Labels]] = {".npz": read_npz_labels, **SESSION_READERS}
-_SUFFIXES = (*_READERS, ".csv", ".json", ".xml")
+_READERS = {**TABLE_READERS, **SESSION_READERS}
+_SUFFIXES = (".npz", *SESSION_READERS, ".csv", ".json", ".xml")
 _NOT_LABELS = (".angles.csv", ".background.npz")
 
 
@@ -37,16 +27,11 @@ def read_labels(path: Path) -> list[Labels]:
     found: list[Labels] = []
     labelme: list[tuple[Path, Mapping[str, Any]]] = []
     for one in paths:
-        if one.suffix.lower() != ".json":
-            found += _read(one)
-            continue
-        document = read_json_object(one)
-        if "shapes" in document:  # one file an image: all files of a video are read together
-            labelme.append((one, document))
-        elif "annotations" in document:
-            found += read_coco(one, document)
+        document = read_json_object(one) if one.suffix.lower() == ".json" else None
+        if document is not None and "shapes" in document:
+            labelme.append((one, document))  # one file an image: those of a video go together
         else:
-            found.append(read_motion_labels(one))
+            found += _read(one, document)
     found += read_labelme(labelme) if labelme else []
     if not found:
         raise MocapError(f"{path} labels nothing yet", "label the person in some of its images")
@@ -58,13 +43,11 @@ def _is_labels(path: Path) -> bool:
     return known and path.is_file() and not path.name.startswith(".")
 
 
-def _read(path: Path) -> list[Labels]:
+def _read(path: Path, document: Mapping[str, Any] | None) -> list[Labels]:
+    annotated = read_annotations(path, document)
+    if annotated is not None:
+        return annotated
     suffix = path.suffix.lower()
     if suffix in _READERS:
         return [_READERS[suffix](path)]
-    if suffix == ".xml":
-        return read_cvat(path)
-    if suffix == ".csv":
-        annotated = read_deeplabcut(path)
-        return [read_csv_labels(path)] if annotated is None else annotated
     raise MocapError(f"{path} is no label format", f"give files of {', '.join(_SUFFIXES)}")

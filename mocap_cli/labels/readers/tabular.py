@@ -1,7 +1,7 @@
 """The JSON, CSV and NPZ that mocap writes as labels, and tables and arrays of the same layout."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from mocap_cli.body.motion import read_motion
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.errors import MocapError
 from mocap_cli.io.npz import load_npz
-from mocap_cli.labels.labels import MOCAP_SIGMA, Labels, make_labels
+from mocap_cli.labels.labels import Labels, make_labels
 from mocap_cli.labels.readers.damage import damage_at
 from mocap_cli.labels.readers.joint_names import (
     distinct_names,
@@ -32,7 +32,7 @@ _MAX_NAMES = 1000
 _MAX_BYTES = 1 << 29  # of an NPZ's arrays: an hour of joints at 250 frames a second
 
 
-def read_motion_labels(path: Path) -> Labels:
+def _read_motion(path: Path) -> Labels:
     """A result of mocap, its joints in camera axes; joints that were filled in are uncertain."""
     motion = read_motion(path)
     names = [str(name) for name in motion.skeleton.names]
@@ -61,14 +61,14 @@ def _to_camera(joints: Float64, world_from_camera: Float64) -> Float64:
 
 def _sigma_of(names: Sequence[str], sigma: Float64) -> Float64:
     """(N, P) errors of joints with these names as (N, 19) of the body's."""
-    ours = np.full((len(sigma), len(BODY)), MOCAP_SIGMA)
+    ours = np.full((len(sigma), len(BODY)), Labels.SESSION_SIGMA)
     for i, name in enumerate(names):
         if name in BODY.names:
-            ours[:, BODY.index(name)] = np.where(sigma[:, i] > 0, sigma[:, i], MOCAP_SIGMA)
+            ours[:, BODY.index(name)] = np.where(sigma[:, i] > 0, sigma[:, i], Labels.SESSION_SIGMA)
     return ours
 
 
-def read_npz_labels(path: Path) -> Labels:
+def _read_npz(path: Path) -> Labels:
     """Arrays of mocap, or `joints` (N, P, 3) or `xy` (N, P, 2) with `times` or `frames`."""
     with damage_at(path, hint="save it again as an NPZ of plain arrays"):
         arrays = load_npz(path, _MAX_BYTES)
@@ -168,7 +168,7 @@ def _time_or_frame(arrays: _Arrays, count: int) -> dict[str, Any]:
     raise ValueError(f"{given[0]} is {arrays[given[0]].shape} for {count} poses")
 
 
-def read_csv_labels(path: Path) -> Labels:
+def _read_csv(path: Path) -> Labels:
     """A table with a row a joint (time, joint, x, y, z), or a row a frame (pelvis_x, pelvis_y)."""
     with damage_at(path), path.open(newline="", encoding="utf-8-sig") as file:
         rows = [{(k or "").strip(): v for k, v in row.items()} for row in csv.DictReader(file)]
@@ -248,3 +248,10 @@ def _number(text: Any) -> float:
         return float(text)
     except (TypeError, ValueError):
         return float("nan")
+
+
+TABLE_READERS: Mapping[str, Callable[[Path], Labels]] = {
+    ".npz": _read_npz,
+    ".csv": _read_csv,
+    ".json": _read_motion,
+}
