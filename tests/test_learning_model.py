@@ -12,7 +12,6 @@ from safetensors.torch import save_file
 from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.errors import MocapError
 from mocap_cli.learning.data.batch import Batch
-from mocap_cli.learning.data.subject_size import measure_subject_size
 from mocap_cli.learning.loop.losses import LossWeights, _label_loss, losses
 from mocap_cli.learning.loop.previews import _preview_images
 from mocap_cli.learning.model import model_config
@@ -184,10 +183,10 @@ def test_the_subject_size_is_measured_from_frames_and_their_background():
         times[None],
         torch.zeros(1, 48, dtype=torch.long),
     )
-    across, down = measure_subject_size(batch)  # the disc is 18 pixels across
+    across, down = batch.subject_size()  # the disc is 18 pixels across
     assert across == pytest.approx(18 / 64, rel=0.15)
     assert down == pytest.approx(18 / 48, rel=0.15)
-    assert measure_subject_size(replace(batch, frames=batch.plates)) == (0.5, 0.5)
+    assert replace(batch, frames=batch.plates).subject_size() == (0.5, 0.5)
 
 
 def test_the_detector_learns_to_box_the_moving_subject_without_labels():

@@ -11,14 +11,11 @@ from mocap_cli.learning.data.dataset import Dataset
 from mocap_cli.learning.data.ingest import (
     RUN,
     Ingested,
+    RunSources,
     ingest,
-    open_dataset,
     probe_videos,
-    read_sources,
-    write_sources,
 )
 from mocap_cli.learning.data.sampling import BatchSampler
-from mocap_cli.learning.data.subject_size import measure_subject_size
 from mocap_cli.learning.loop.checkpoint import RunState, read_checkpoint_state
 from mocap_cli.learning.loop.distributed import Distributed, join_processes, resolve_device
 from mocap_cli.learning.loop.metrics_log import METRICS, MetricsLog, StepMetrics
@@ -126,7 +123,7 @@ def pretrain(
                 infos, store, recipe, options.crowds, shown.decoding, keypoints=options.keypoints
             )
             if distributed.is_main:
-                write_sources(output, found.sources, store, options.keypoints)
+                found.sources.write(output)
                 display.ingested(found, {**skipped, **found.skipped})
             settings = replace(settings, model=with_available_weights(settings.model))
         settings = _with_measured_prior(settings, found.dataset)
@@ -155,8 +152,7 @@ def resume(
             f"the run in {output} is complete: it has {state.step} steps",
             "pass a larger --steps",
         )
-    sources, store, keypoints = read_sources(output)
-    dataset = open_dataset(sources, store, settings.crowds, keypoints=keypoints)
+    dataset = RunSources.read(output).open_dataset(settings.crowds)
     with join_processes(run.device) as distributed, _locked(output, distributed):
         return _run(dataset, settings, output, distributed, run, display, state)
 
@@ -184,7 +180,7 @@ def _with_measured_prior(settings: Settings, dataset: Dataset) -> Settings:
     """The settings with the box prior's size as measured in these clips."""
     sampler = BatchSampler(dataset.training_frames(), settings.gaps)
     indices = sampler.batch(settings.method_at(0).slots, _MEASURED_ITEMS, (settings.seed,))
-    size = measure_subject_size(dataset.gather(indices))
+    size = dataset.gather(indices).subject_size()
     return replace(settings, weights=replace(settings.weights, prior_size=size))
 
 
@@ -198,7 +194,7 @@ def _refuse_used_folder(folder: Path) -> None:
             )
     started = (folder / RUN).exists()
     if started:
-        read_sources(folder)  # a run that ended before its first checkpoint may start again
+        RunSources.read(folder)  # a run that ended before its first checkpoint may start again
     if not started and (folder / METRICS).exists():
         raise MocapError(f"{folder / METRICS} is not part of a run", "choose another -o")
     refuse_unwritable(folder / LAST)
