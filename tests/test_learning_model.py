@@ -14,13 +14,12 @@ from mocap_cli.errors import MocapError
 from mocap_cli.learning.data.batch import Batch
 from mocap_cli.learning.loop.losses import LossWeights, _label_loss, losses
 from mocap_cli.learning.loop.previews import _preview_images
-from mocap_cli.learning.model import model_config
 from mocap_cli.learning.model.autoencoder import _mask
-from mocap_cli.learning.model.backbones import LossNetwork, make_backbone
+from mocap_cli.learning.model.backbones import Backbone, LossNetwork, make_backbone
 from mocap_cli.learning.model.crop_augmentation import jitter_colours
 from mocap_cli.learning.model.methods import METHODS
 from mocap_cli.learning.model.model import Model, _farthest_in_time
-from mocap_cli.learning.model.model_config import MODEL_PRESETS, with_available_weights
+from mocap_cli.learning.model.model_config import MODEL_PRESETS
 from mocap_cli.learning.model.model_file import open_model, save_model
 from mocap_cli.learning.model.spatial_transformer import _box_from_raw
 
@@ -307,12 +306,12 @@ def test_a_sheet_has_every_part_and_every_pose_with_every_appearance(model):
 
 
 def test_without_the_internet_the_full_size_starts_from_the_bundled_weights(monkeypatch):
-    monkeypatch.setattr(model_config, "weights_available", lambda name: name != "resnet50")
-    found = with_available_weights(MODEL_PRESETS["full"])
+    monkeypatch.setattr(Backbone, "weights_available", lambda name: name != "resnet50")
+    found = MODEL_PRESETS["full"].with_available_weights()
     assert {found.detector, found.encoder, found.features} == {"lite0"}
     assert (found.crop, found.tv) == (MODEL_PRESETS["full"].crop, MODEL_PRESETS["full"].tv)
-    monkeypatch.setattr(model_config, "weights_available", lambda name: True)
-    assert with_available_weights(MODEL_PRESETS["full"]) is MODEL_PRESETS["full"]
+    monkeypatch.setattr(Backbone, "weights_available", lambda name: True)
+    assert MODEL_PRESETS["full"].with_available_weights() is MODEL_PRESETS["full"]
 
 
 def test_resnets_run_with_the_papers_head_and_keep_imagenets_statistics():
