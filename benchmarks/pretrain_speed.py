@@ -23,7 +23,7 @@ from mocap_cli.learning.loop.metrics_log import StepMetrics
 from mocap_cli.learning.loop.settings import PRESETS, STORED_SIDE
 from mocap_cli.learning.loop.training import Hooks, train
 from mocap_cli.learning.model import backbones
-from mocap_cli.learning.model.backbones import weights_available
+from mocap_cli.learning.model.backbones import Backbone
 
 PAPER = 250_000 / (4.5 * 86400)  # steps/s
 FRAMES, CLIPS = 300, 4
@@ -55,7 +55,7 @@ def main() -> None:
     )
     print(f"torch {torch.__version__}, {device}: {name}")
     print("preset  batch  steps/s  of the paper's  waiting  GPU memory")
-    if not weights_available("resnet50"):
+    if not Backbone.weights_available("resnet50"):
         print("ImageNet's ResNets cannot be fetched: full uses random weights, which are as fast")
         resnet = backbones._torchvision_resnet
         backbones._torchvision_resnet = lambda name, *, pretrained: resnet(name, pretrained=False)

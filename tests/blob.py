@@ -14,7 +14,7 @@ from mocap_cli.learning.data.dataset import TrainingClip
 from mocap_cli.learning.data.sampling import Gaps
 from mocap_cli.learning.data.store import StoredClip
 from mocap_cli.learning.loop.settings import Settings
-from mocap_cli.learning.model.backbones import LITE
+from mocap_cli.learning.model.backbones import Backbone
 from mocap_cli.learning.model.model_config import ModelConfig
 
 FPS = 15
@@ -83,17 +83,17 @@ def scenes(seed: int = 0, frames: int = 60, take: str | None = None, view: int =
 
 
 TINY = ModelConfig(
-    detector=LITE,
+    detector=Backbone.LITE,
     detector_head="map",
     detector_side=48,
     smallest=0.1,
-    encoder=LITE,
+    encoder=Backbone.LITE,
     crop=32,
     tv=16,
     ti=8,
     widths=(16, 16, 8, 8),
     depth=1,
-    features=LITE,
+    features=Backbone.LITE,
     features_side=48,
 )
 

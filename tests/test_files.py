@@ -9,7 +9,7 @@ import pytest
 
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import readable, write_atomically
-from mocap_cli.learning.data.store import StoreRecipe, write_clip
+from mocap_cli.learning.data.store import ClipWriter, StoreRecipe
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="modes and signals are POSIX")
 
@@ -72,9 +72,9 @@ KILLED = """
 import os, signal
 from pathlib import Path
 from mocap_cli.io.atomic import write_atomically
-from mocap_cli.learning.data.store import StoreRecipe, write_clip
+from mocap_cli.learning.data.store import ClipWriter, StoreRecipe
 recipe = StoreRecipe(width=64, height=48)
-with write_atomically(Path("a.txt")) as aside, write_clip(Path(), "clip", recipe) as clip:
+with write_atomically(Path("a.txt")) as aside, ClipWriter.store(Path(), "clip", recipe) as clip:
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -88,7 +88,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next_and_that_of_a_living_
     with write_atomically(tmp_path / "a.txt") as aside:
         aside.write_text("slow")
         write(tmp_path / "a.txt", "quick")
-    with write_clip(tmp_path, "clip", StoreRecipe(width=64, height=48)):
+    with ClipWriter.store(tmp_path, "clip", StoreRecipe(width=64, height=48)):
         pass
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.txt", "clip"]
     assert (tmp_path / "a.txt").read_text() == "slow"

@@ -24,7 +24,7 @@ from mocap_cli.learning import options as options_module
 from mocap_cli.learning import pretraining
 from mocap_cli.learning.loop.checkpoint import read_checkpoint_state
 from mocap_cli.learning.loop.losses import LossWeights
-from mocap_cli.learning.loop.metrics_log import MetricsLog, read_metrics
+from mocap_cli.learning.loop.metrics_log import MetricsLog
 from mocap_cli.learning.loop.settings import PRESETS
 from mocap_cli.learning.model import backbones
 from mocap_cli.learning.model.model_file import open_model
@@ -109,7 +109,7 @@ def test_ctrl_c_saves_exits_with_130_and_prints_how_to_resume(mocap, tinily, mon
     assert mocap("pretrain -o runs/cut --resume --device cpu")[0] == 0
     one, other = (load_file(Path(f"runs/{name}/last.safetensors")) for name in ("whole", "cut"))
     assert all(torch.equal(one[name], other[name]) for name in one)
-    steps = [row["step"] for row in read_metrics(Path("runs/cut/metrics.jsonl"))]
+    steps = [row["step"] for row in MetricsLog.read(Path("runs/cut/metrics.jsonl"))]
     assert steps == [1, 2, 3, 4, 4]  # the last line is the look at held-out frames
 
 
@@ -221,7 +221,7 @@ def test_a_missing_run_cannot_be_resumed(mocap):
 
 def test_another_method_is_chosen_by_name(mocap, tinily):
     assert mocap(f"pretrain videos -o runs/css --method css --steps 2 {tinily}")[0] == 0
-    row = read_metrics(Path("runs/css/metrics.jsonl"))[0]
+    row = MetricsLog.read(Path("runs/css/metrics.jsonl"))[0]
     assert "contrast" in row
     assert "pixels" not in row
     assert open_model(Path("runs/css/best.safetensors"))[0].config == replace(TINY, method="css")
@@ -259,7 +259,7 @@ def test_keypoints_next_to_the_videos_train_a_pose_head_that_is_saved(mocap, tin
     shutil.copy("videos/blob0.mp4", labelled)
     write_motion(stand(labelled / "blob0.mp4", TrackOptions()), labelled / "blob0.json")
     assert mocap(f"pretrain labelled -o runs/a --keypoints --steps 2 {tinily}")[0] == 0
-    row = read_metrics(Path("runs/a/metrics.jsonl"))[0]
+    row = MetricsLog.read(Path("runs/a/metrics.jsonl"))[0]
     assert row["labels"] > 0
     assert open_model(Path("runs/a/best.safetensors"))[0].pose is not None
 
@@ -273,7 +273,7 @@ def test_tensorboard_gets_the_metrics_only_on_request_and_resumes_at_its_step(
     assert board.told == []
     resumed = "pretrain -o runs/a --resume --device cpu"
     assert mocap(f"{resumed} --steps 3 --tensorboard")[0] == 0
-    rows = [row for row in read_metrics(Path("runs/a/metrics.jsonl")) if row["step"] > 1]
+    rows = [row for row in MetricsLog.read(Path("runs/a/metrics.jsonl")) if row["step"] > 1]
     assert set(board.told) == {(n, row["step"]) for row in rows for n in row if n != "step"}
     assert ("pixels", 3) in board.told
     assert board.purged == 2
@@ -319,9 +319,7 @@ def test_several_processes_must_share_a_batch_evenly(mocap, tinily, monkeypatch)
 
     from mocap_cli.learning.loop.distributed import Distributed
 
-    monkeypatch.setattr(
-        pretraining, "join_processes", lambda device: nullcontext(Distributed(0, 3, "cpu"))
-    )
+    monkeypatch.setattr(Distributed, "join", lambda device: nullcontext(Distributed(0, 3, "cpu")))
     code, _, err = mocap(f"pretrain videos -o runs/a --steps 1 {tinily}")
     assert code == 1
     assert "3 processes cannot share a batch of 2" in err

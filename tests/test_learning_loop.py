@@ -26,7 +26,7 @@ from mocap_cli.learning.loop import training as loop
 from mocap_cli.learning.loop.checkpoint import read_checkpoint_state
 from mocap_cli.learning.loop.distributed import Distributed
 from mocap_cli.learning.loop.losses import LossWeights
-from mocap_cli.learning.loop.metrics_log import METRICS, MetricsLog, PendingMetrics, read_metrics
+from mocap_cli.learning.loop.metrics_log import MetricsLog, PendingMetrics
 from mocap_cli.learning.loop.settings import Settings
 from mocap_cli.learning.loop.training import BEST, LAST, Hooks
 from mocap_cli.learning.model.methods import METHODS
@@ -71,7 +71,7 @@ def test_resumed_equals_unbroken_bit_for_bit(dataset, unbroken, tmp_path):
     train(dataset, tmp_path, **RANDOM, resume=True)
     assert_same_weights(tmp_path / LAST, unbroken / LAST)
     assert_same_weights(tmp_path / BEST, unbroken / BEST)
-    both = [[{**row, "seconds": 0, "waited": 0} for row in read_metrics(folder / METRICS)
+    both = [[{**row, "seconds": 0, "waited": 0} for row in MetricsLog.read(folder / MetricsLog.NAME)
              if "held_out" not in row] for folder in (tmp_path, unbroken)]  # fmt: skip
     assert both[0] == both[1]
 
@@ -148,7 +148,7 @@ def test_a_stopped_run_is_saved_at_the_step_it_stopped_at(dataset, unbroken, tmp
 
 
 def test_the_free_fall_stage_comes_first_and_has_no_contrast(unbroken):
-    first, second = read_metrics(unbroken / METRICS)[:2]
+    first, second = MetricsLog.read(unbroken / MetricsLog.NAME)[:2]
     assert {"acceleration", "order", "scale"} <= first.keys()
     assert "contrast" not in first
     assert "contrast" in second
@@ -338,10 +338,10 @@ def test_settings_survive_a_round_trip_through_json():
 def test_a_truncated_line_and_steps_after_the_checkpoint_are_dropped(tmp_path):
     rows = [{"step": i, "pixels": i / 10} for i in range(1, 6)]
     text = "".join(json.dumps(row) + "\n" for row in rows) + '{"step": 6, "pix'
-    (tmp_path / METRICS).write_text(text)
+    (tmp_path / MetricsLog.NAME).write_text(text)
     with MetricsLog(tmp_path, 4) as journal:
         journal.log_validation(5, 0.25)
-    assert read_metrics(tmp_path / METRICS) == [*rows[:4], {"step": 5, "held_out": 0.25}]
+    assert MetricsLog.read(tmp_path / MetricsLog.NAME) == [*rows[:4], {"step": 5, "held_out": 0.25}]
 
 
 def test_a_data_set_in_device_memory_gives_the_same_batches(dataset):
@@ -359,7 +359,7 @@ from pathlib import Path
 from blob import TINY, scenes, settings
 from dataclasses import replace
 from mocap_cli.learning.data.dataset import Dataset
-from mocap_cli.learning.loop.distributed import join_processes
+from mocap_cli.learning.loop.distributed import Distributed
 from mocap_cli.learning.loop.metrics_log import MetricsLog
 from mocap_cli.learning.loop.training import Hooks, train
 torch.set_num_threads(1)
@@ -367,7 +367,7 @@ folder, steps = Path(sys.argv[1]), int(sys.argv[2])
 # Each process draws its own random numbers inside the networks.
 run = settings(steps=steps, batch=4, check_every=steps, model=replace(TINY, dropout=0, jitter=0))
 clips = Dataset([scenes(0), scenes(1)])
-with join_processes("cpu") as distributed:
+with Distributed.join("cpu") as distributed:
     if distributed.is_main:
         with MetricsLog(folder, 0) as log:
             hooks = Hooks(on_step=log.log_step, on_validation=log.log_validation)
@@ -382,10 +382,10 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from torch import distributed as dist
-from mocap_cli.learning.loop.distributed import join_processes
+from mocap_cli.learning.loop.distributed import Distributed
 dist.init_process_group = partial(dist.init_process_group, timeout=timedelta(seconds=2))
 stored = Path(sys.argv[1]) / "stored"
-with join_processes("cpu") as distributed:
+with Distributed.join("cpu") as distributed:
     with distributed.main_first():
         if distributed.is_main:
             time.sleep(5)
@@ -413,7 +413,7 @@ def test_two_processes_have_the_losses_of_one_on_the_same_batch(dataset, tmp_pat
     train(dataset, tmp_path / "one", steps=2, batch=4, check_every=2, model=still)
     for process in both:
         assert process.wait(120) == 0, process.stderr.read()
-    one, two = (read_metrics(tmp_path / name / METRICS) for name in ("one", "two"))
+    one, two = (MetricsLog.read(tmp_path / name / MetricsLog.NAME) for name in ("one", "two"))
     assert len(one) == len(two) == 3
     for a, b in zip(one, two, strict=True):
         for name in a.keys() - {"seconds", "waited"}:
@@ -452,7 +452,7 @@ def test_a_kill_loses_at_most_the_steps_since_the_last_save_and_no_file(tmp_path
     process.send_signal(signal.SIGKILL)
     process.wait(20)
     run, place = read_checkpoint_state(folder / LAST)
-    done = max(row["step"] for row in read_metrics(folder / METRICS))
+    done = max(row["step"] for row in MetricsLog.read(folder / MetricsLog.NAME))
     assert 0 <= done - place.step <= run.save_every
     again = settings(steps=place.step + 1, batch=4, model=run.model)
     end = loop.train(

@@ -12,7 +12,7 @@ from mocap_cli.learning.data.batch import Batch
 from mocap_cli.learning.loop.losses import LossWeights, losses
 from mocap_cli.learning.loop.settings import _FIRST_BOX_SIZE, Settings
 from mocap_cli.learning.model.baselines import rotate_between_views
-from mocap_cli.learning.model.methods import METHODS, Method, find_method
+from mocap_cli.learning.model.methods import METHODS, Method
 from mocap_cli.learning.model.model import Model
 from mocap_cli.learning.model.model_config import MODEL_PRESETS
 
@@ -130,7 +130,7 @@ def test_a_method_without_a_detector_has_no_free_fall_stage():
 
 def test_an_unknown_method_raises_an_error_that_lists_the_valid_ones():
     with pytest.raises(MocapError) as caught:
-        find_method("our")
+        Method.find("our")
     assert "css-stn-dec-split" in caught.value.hint
 
 

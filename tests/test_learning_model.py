@@ -12,16 +12,14 @@ from safetensors.torch import save_file
 from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.errors import MocapError
 from mocap_cli.learning.data.batch import Batch
-from mocap_cli.learning.data.subject_size import measure_subject_size
 from mocap_cli.learning.loop.losses import LossWeights, _label_loss, losses
 from mocap_cli.learning.loop.previews import _preview_images
-from mocap_cli.learning.model import model_config
 from mocap_cli.learning.model.autoencoder import _mask
-from mocap_cli.learning.model.backbones import LossNetwork, make_backbone
+from mocap_cli.learning.model.backbones import Backbone, LossNetwork, make_backbone
 from mocap_cli.learning.model.crop_augmentation import jitter_colours
 from mocap_cli.learning.model.methods import METHODS
 from mocap_cli.learning.model.model import Model, _farthest_in_time
-from mocap_cli.learning.model.model_config import MODEL_PRESETS, with_available_weights
+from mocap_cli.learning.model.model_config import MODEL_PRESETS
 from mocap_cli.learning.model.model_file import open_model, save_model
 from mocap_cli.learning.model.spatial_transformer import _box_from_raw
 
@@ -184,10 +182,10 @@ def test_the_subject_size_is_measured_from_frames_and_their_background():
         times[None],
         torch.zeros(1, 48, dtype=torch.long),
     )
-    across, down = measure_subject_size(batch)  # the disc is 18 pixels across
+    across, down = batch.subject_size()  # the disc is 18 pixels across
     assert across == pytest.approx(18 / 64, rel=0.15)
     assert down == pytest.approx(18 / 48, rel=0.15)
-    assert measure_subject_size(replace(batch, frames=batch.plates)) == (0.5, 0.5)
+    assert replace(batch, frames=batch.plates).subject_size() == (0.5, 0.5)
 
 
 def test_the_detector_learns_to_box_the_moving_subject_without_labels():
@@ -308,12 +306,12 @@ def test_a_sheet_has_every_part_and_every_pose_with_every_appearance(model):
 
 
 def test_without_the_internet_the_full_size_starts_from_the_bundled_weights(monkeypatch):
-    monkeypatch.setattr(model_config, "weights_available", lambda name: name != "resnet50")
-    found = with_available_weights(MODEL_PRESETS["full"])
+    monkeypatch.setattr(Backbone, "weights_available", lambda name: name != "resnet50")
+    found = MODEL_PRESETS["full"].with_available_weights()
     assert {found.detector, found.encoder, found.features} == {"lite0"}
     assert (found.crop, found.tv) == (MODEL_PRESETS["full"].crop, MODEL_PRESETS["full"].tv)
-    monkeypatch.setattr(model_config, "weights_available", lambda name: True)
-    assert with_available_weights(MODEL_PRESETS["full"]) is MODEL_PRESETS["full"]
+    monkeypatch.setattr(Backbone, "weights_available", lambda name: True)
+    assert MODEL_PRESETS["full"].with_available_weights() is MODEL_PRESETS["full"]
 
 
 def test_resnets_run_with_the_papers_head_and_keep_imagenets_statistics():

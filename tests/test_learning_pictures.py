@@ -8,7 +8,7 @@ from blob import TINY, scenes, settings
 from mocap_cli.cli.pretrain_table import format_duration
 from mocap_cli.learning.data.dataset import Dataset
 from mocap_cli.learning.loop.loss_curves import draw_curves
-from mocap_cli.learning.loop.metrics_log import METRICS
+from mocap_cli.learning.loop.metrics_log import MetricsLog
 from mocap_cli.learning.loop.previews import Previews, _draw_sheet, _PreviewImages
 from mocap_cli.learning.model.model import Model
 
@@ -62,7 +62,7 @@ def test_previews_are_written_at_first_when_due_and_at_last_and_change_no_model(
     torch.manual_seed(1)
     model = Model(TINY).train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    (tmp_path / METRICS).write_text('{"step": 1, "pixels": 0.5}\n')
+    (tmp_path / MetricsLog.NAME).write_text('{"step": 1, "pixels": 0.5}\n')
     gallery = Previews(Dataset([scenes(0), scenes(1)]), settings(steps=9), tmp_path, minutes=60)
     for step in (1, 2, 3, 9):
         gallery.update(step, model)

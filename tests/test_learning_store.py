@@ -19,12 +19,12 @@ from mocap_cli.learning.data import decoding as filling
 from mocap_cli.learning.data.decoding import store_video
 from mocap_cli.learning.data.ingest import (
     _CAMERAS,
+    RunSources,
     _ClipSource,
     ingest,
-    open_dataset,
     probe_videos,
 )
-from mocap_cli.learning.data.store import StoreRecipe, open_clip
+from mocap_cli.learning.data.store import StoredClip, StoreRecipe
 from mocap_cli.learning.options import _default_gaps, _frame_size
 from mocap_cli.plates import builder
 from mocap_cli.tracking.track import TrackOptions
@@ -56,7 +56,7 @@ def background(monkeypatch):
 
 
 def stored(video, store, recipe=RECIPE):
-    return open_clip(store, store_video(video, store, recipe, lambda done: None))
+    return StoredClip.open(store, store_video(video, store, recipe, lambda done: None))
 
 
 def test_stored_frames_are_the_videos_own_at_their_own_times(tmp_path):
@@ -172,7 +172,7 @@ def test_the_error_of_a_damaged_store_names_the_folder_to_remove(tmp_path):
     with (tmp_path / address / "frames.u8").open("r+b") as file:
         file.truncate(100)
     with pytest.raises(MocapError, match="is damaged") as error:
-        open_clip(tmp_path, address)
+        StoredClip.open(tmp_path, address)
     assert "remove that folder" in error.value.hint
 
 
@@ -235,10 +235,10 @@ def test_cameras_json_gives_the_rotations_of_views(tmp_path):
 
 
 def test_a_run_whose_stored_frames_were_removed_cannot_be_resumed(tmp_path):
+    clips = (_ClipSource(video="a.mp4", address="gone"),)
+    sources = RunSources(clips=clips, store=tmp_path, keypoints=False)
     with pytest.raises(MocapError, match="no longer holds"):
-        open_dataset(
-            [_ClipSource(video="a.mp4", address="gone")], tmp_path, "skip", keypoints=False
-        )
+        sources.open_dataset("skip")
 
 
 def test_far_and_near_shrink_with_short_clips(tmp_path):

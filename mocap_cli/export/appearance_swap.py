@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from mocap_cli.export.appearance_model import AppearanceModel, SubjectBox
-from mocap_cli.learning.data.dataset import MIN_FOREGROUND
 from mocap_cli.learning.data.decoding import foreground_share
+from mocap_cli.learning.data.store import StoredClip
 from mocap_cli.plates.background import Background
 from mocap_cli.types import Bool, Float32, UInt8
 from mocap_cli.video.letterbox import Letterbox
@@ -102,7 +102,7 @@ def _redraw(
     size = (small.shape[1], small.shape[0])
     small_plate = np.asarray(cv2.resize(plate, size, interpolation=cv2.INTER_AREA), np.uint8)
     small_known = cv2.resize(known.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
-    if foreground_share(small, small_plate, small_known) < MIN_FOREGROUND:
+    if foreground_share(small, small_plate, small_known) < StoredClip.MIN_FOREGROUND:
         return image
     pose, _, box = model.encode(image)
     canvas = np.where(known[..., None], plate, image)

@@ -15,7 +15,7 @@ from mocap_cli.learning.data.sampling import Gaps
 from mocap_cli.learning.data.store import StoreRecipe
 from mocap_cli.learning.loop.distributed import resolve_device
 from mocap_cli.learning.loop.settings import PRESETS, STORED_SIDE, Settings
-from mocap_cli.learning.model.methods import find_method
+from mocap_cli.learning.model.methods import Method
 from mocap_cli.video.probe import VideoInfo
 from mocap_cli.weights import Device
 
@@ -71,7 +71,7 @@ class PretrainOptions:
         return Gaps(near=near, far=far, fall=(near, 2 * near))
 
     def _settings(self, preset: Settings, gaps: Gaps) -> Settings:
-        method = find_method(self.method)
+        method = Method.find(self.method)
         if self.fall_steps:
             method.in_free_fall()  # refuses a method without a detector
         steps = self.steps or preset.steps if method.trained else 0

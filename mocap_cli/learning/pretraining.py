@@ -11,22 +11,18 @@ from mocap_cli.learning.data.dataset import Dataset
 from mocap_cli.learning.data.ingest import (
     RUN,
     Ingested,
+    RunSources,
     ingest,
-    open_dataset,
     probe_videos,
-    read_sources,
-    write_sources,
 )
 from mocap_cli.learning.data.sampling import BatchSampler
-from mocap_cli.learning.data.subject_size import measure_subject_size
 from mocap_cli.learning.loop.checkpoint import RunState, read_checkpoint_state
-from mocap_cli.learning.loop.distributed import Distributed, join_processes, resolve_device
-from mocap_cli.learning.loop.metrics_log import METRICS, MetricsLog, StepMetrics
+from mocap_cli.learning.loop.distributed import Distributed, resolve_device
+from mocap_cli.learning.loop.metrics_log import MetricsLog, StepMetrics
 from mocap_cli.learning.loop.plan import make_plan
 from mocap_cli.learning.loop.previews import Previews
 from mocap_cli.learning.loop.settings import Settings
 from mocap_cli.learning.loop.training import BEST, LAST, Hooks, train
-from mocap_cli.learning.model.model_config import with_available_weights
 from mocap_cli.learning.options import PretrainOptions
 from mocap_cli.progress import Progress, count_stage
 from mocap_cli.weights import Device
@@ -119,16 +115,16 @@ def pretrain(
     settings, recipe = options.settle(infos, run.device)
     _refuse_used_folder(output)
     store = options.store or output.parent / "frames"
-    with join_processes(run.device) as distributed, _locked(output, distributed):
+    with Distributed.join(run.device) as distributed, _locked(output, distributed):
         with distributed.main_first():
             shown = display if distributed.is_main else _NO_DISPLAY
             found = ingest(
                 infos, store, recipe, options.crowds, shown.decoding, keypoints=options.keypoints
             )
             if distributed.is_main:
-                write_sources(output, found.sources, store, options.keypoints)
+                found.sources.write(output)
                 display.ingested(found, {**skipped, **found.skipped})
-            settings = replace(settings, model=with_available_weights(settings.model))
+            settings = replace(settings, model=settings.model.with_available_weights())
         settings = _with_measured_prior(settings, found.dataset)
         return _run(found.dataset, settings, output, distributed, run, display, RunState(step=0))
 
@@ -155,9 +151,8 @@ def resume(
             f"the run in {output} is complete: it has {state.step} steps",
             "pass a larger --steps",
         )
-    sources, store, keypoints = read_sources(output)
-    dataset = open_dataset(sources, store, settings.crowds, keypoints=keypoints)
-    with join_processes(run.device) as distributed, _locked(output, distributed):
+    dataset = RunSources.read(output).open_dataset(settings.crowds)
+    with Distributed.join(run.device) as distributed, _locked(output, distributed):
         return _run(dataset, settings, output, distributed, run, display, state)
 
 
@@ -175,7 +170,7 @@ def plan_run(
     infos, skipped = probe_videos(videos)
     settings, recipe = options.settle(infos, device)
     on_progress("looking for the ImageNet weights")
-    settings = replace(settings, model=with_available_weights(settings.model))
+    settings = replace(settings, model=settings.model.with_available_weights())
     plan = make_plan(infos, skipped, settings, recipe, resolve_device(device), on_progress)
     return plan.text()
 
@@ -184,7 +179,7 @@ def _with_measured_prior(settings: Settings, dataset: Dataset) -> Settings:
     """The settings with the box prior's size as measured in these clips."""
     sampler = BatchSampler(dataset.training_frames(), settings.gaps)
     indices = sampler.batch(settings.method_at(0).slots, _MEASURED_ITEMS, (settings.seed,))
-    size = measure_subject_size(dataset.gather(indices))
+    size = dataset.gather(indices).subject_size()
     return replace(settings, weights=replace(settings.weights, prior_size=size))
 
 
@@ -198,9 +193,9 @@ def _refuse_used_folder(folder: Path) -> None:
             )
     started = (folder / RUN).exists()
     if started:
-        read_sources(folder)  # a run that ended before its first checkpoint may start again
-    if not started and (folder / METRICS).exists():
-        raise MocapError(f"{folder / METRICS} is not part of a run", "choose another -o")
+        RunSources.read(folder)  # a run that ended before its first checkpoint may start again
+    if not started and (folder / MetricsLog.NAME).exists():
+        raise MocapError(f"{folder / MetricsLog.NAME} is not part of a run", "choose another -o")
     refuse_unwritable(folder / LAST)
 
 

@@ -15,8 +15,8 @@ from mocap_cli.errors import MocapError
 from mocap_cli.io.video_cache import cached
 from mocap_cli.keypoints.crop import Crop
 from mocap_cli.labels.fitting.degrade import VideoDegrader
-from mocap_cli.learning.data.ingest import read_sources
-from mocap_cli.learning.data.store import open_clip
+from mocap_cli.learning.data.ingest import RunSources
+from mocap_cli.learning.data.store import StoredClip
 from mocap_cli.learning.loop.training import BEST
 from mocap_cli.learning.model.model import Model, to_float
 from mocap_cli.learning.model.model_config import MODEL_PRESETS
@@ -188,8 +188,8 @@ def _trained_size(path: Path, meta: dict[str, object]) -> tuple[int, int]:
             raise MocapError(f"{path} has a frame size of {width}x{height}", "give another model")
         return width, height
     try:
-        sources, store, _ = read_sources(path.parent)
-        _, height, width, _ = open_clip(store, sources[0].address).frames.shape
+        sources = RunSources.read(path.parent)
+        _, height, width, _ = StoredClip.open(sources.store, sources.clips[0].address).frames.shape
     except (MocapError, IndexError) as error:
         raise MocapError(
             f"{path} does not say how large its training frames were",

@@ -10,15 +10,12 @@ import torch
 from torch import Tensor
 
 from mocap_cli.learning.data.batch import Batch
-from mocap_cli.learning.data.sampling import MIN_FRAMES, BatchIndices, UsableFrames
+from mocap_cli.learning.data.sampling import BatchIndices, UsableFrames
 from mocap_cli.learning.data.store import StoredClip
 from mocap_cli.types import Bool, Float32
 
 Crowds = Literal["skip", "keep"]
 """What to do with frames that show several people."""
-
-MIN_FOREGROUND = 0.002
-"""Foreground share below which a frame is empty."""
 
 _HELD_OUT_SHARE = 0.1  # of each clip, one contiguous stretch, for choosing the best model
 _EMPTY_RATIO = 0.25  # of the usual foreground; below this, with no detection, a frame is empty
@@ -81,7 +78,8 @@ class Dataset:
         Where no clip is long enough to hold any out, these are the training frames.
         """
         frames = [self._usable(i, clip, held_out=True) for i, clip in enumerate(self.clips)]
-        return frames if any(len(f) >= MIN_FRAMES for f in frames) else self.training_frames()
+        enough = any(len(f) >= UsableFrames.MIN_COUNT for f in frames)
+        return frames if enough else self.training_frames()
 
     def _usable(self, number: int, clip: TrainingClip, *, held_out: bool) -> UsableFrames:
         stored = clip.stored
@@ -140,7 +138,7 @@ def _empty(stored: StoredClip) -> Bool:
     The detector alone would drop divers that it misses; the foreground alone would keep frames in
     which only leaves move.
     """
-    empty, detected = stored.moved < MIN_FOREGROUND, stored.people > 0
+    empty, detected = stored.moved < StoredClip.MIN_FOREGROUND, stored.people > 0
     if detected.any():
         usual = np.median(stored.moved[detected])
         empty |= (stored.people == 0) & (stored.moved < _EMPTY_RATIO * usual)
@@ -153,7 +151,7 @@ def _crowded(stored: StoredClip) -> Bool:
 
 def _held_out(count: int, take: str) -> Bool:
     """One stretch of the frames, at a position that follows from the take's name."""
-    length = max(round(_HELD_OUT_SHARE * count), MIN_FRAMES) if count >= _SHORT else 0
+    length = max(round(_HELD_OUT_SHARE * count), UsableFrames.MIN_COUNT) if count >= _SHORT else 0
     start = int(_hashed_share(take) * (count - length + 1))
     held = np.zeros(count, bool)
     held[start : start + length] = True

@@ -12,14 +12,7 @@ import numpy as np
 from mocap_cli.io.video_cache import video_sha256
 from mocap_cli.keypoints.crop import Crop
 from mocap_cli.keypoints.person_detector import PersonDetector
-from mocap_cli.learning.data.store import (
-    ClipWriter,
-    StoredClip,
-    StoreRecipe,
-    clip_address,
-    is_stored,
-    write_clip,
-)
+from mocap_cli.learning.data.store import ClipWriter, StoredClip, StoreRecipe
 from mocap_cli.plates.background import Background, BackgroundKind, read_background
 from mocap_cli.plates.builder import BackgroundBuilder, BackgroundOptions, make_background
 from mocap_cli.types import Bool, UInt8
@@ -39,9 +32,9 @@ _MIN_RELATIVE_SIZE = 0.5  # of the largest person; smaller ones are passers-by f
 
 def store_video(video: Path, store: Path, recipe: StoreRecipe, on_frame: _OnFrame) -> str:
     """Decode a video unless the store has it already; returns its address."""
-    address = clip_address(video_sha256(video, store), recipe)
-    if not is_stored(store, address):
-        with write_clip(store, address, recipe) as writer:
+    address = recipe.address(video_sha256(video, store))
+    if not StoredClip.is_stored(store, address):
+        with ClipWriter.store(store, address, recipe) as writer:
             background = _open_background(video, recipe.background)
             builder = None if background else _builder(recipe.background)
             clip = _decode(video, writer, recipe, builder, on_frame)

@@ -14,7 +14,7 @@ from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import write_atomically
 from mocap_cli.learning.data.dataset import Crowds, Dataset, TrainingClip
 from mocap_cli.learning.data.decoding import store_video
-from mocap_cli.learning.data.store import StoredClip, StoreRecipe, is_stored, open_clip
+from mocap_cli.learning.data.store import StoredClip, StoreRecipe
 from mocap_cli.types import Float32
 from mocap_cli.video.probe import VideoInfo, probe
 
@@ -35,12 +35,71 @@ class _ClipSource:
     address: str  # in the store
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSources:
+    """What a run learns from, needed to resume it; kept as run.json."""
+
+    clips: tuple[_ClipSource, ...]
+    store: Path
+    keypoints: bool
+
+    @classmethod
+    def read(cls, folder: Path) -> "RunSources":
+        """Read run.json."""
+        path = folder / RUN
+        try:
+            document = json.loads(path.read_text())
+            return cls(
+                clips=tuple(_ClipSource(**clip) for clip in document["clips"]),
+                store=Path(document["store"]),
+                keypoints=bool(document["keypoints"]),
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise MocapError(
+                f"cannot resume {folder}: {path.name} is missing or damaged", "begin a new run"
+            ) from error
+
+    def write(self, folder: Path) -> None:
+        """Write run.json."""
+        document = {
+            "store": str(self.store.resolve()),
+            "keypoints": self.keypoints,
+            "clips": [asdict(source) for source in self.clips],
+        }
+        with write_atomically(folder / RUN) as aside:
+            aside.write_text(json.dumps(document, indent=1))
+
+    def open_dataset(self, crowds: Crowds) -> Dataset:
+        """Open stored clips with the labels and cameras that lie next to their videos."""
+        clips = []
+        for source in self.clips:
+            video = Path(source.video)
+            if not StoredClip.is_stored(self.store, source.address):
+                raise MocapError(
+                    f"{self.store} no longer holds {video}",
+                    "start the run again without --resume: the video is then decoded again",
+                )
+            stored = StoredClip.open(self.store, source.address)
+            take, view = _take_and_view(video.stem)
+            labels = _labels(video.with_suffix(".json"), stored) if self.keypoints else None
+            rotation = _camera_rotations(video.parent / _CAMERAS).get(view)
+            clips.append(
+                TrainingClip(video.name, stored, f"{video.parent}/{take}", view, labels, rotation)
+            )
+        if self.keypoints and all(clip.labels is None for clip in clips):
+            raise MocapError(
+                "no video has keypoints next to it",
+                "run `mocap track` on them first, with -o .json",
+            )
+        return Dataset(clips, crowds)
+
+
 @dataclass(frozen=True, slots=True)
 class Ingested:
     """The data set of a run, and the videos that could not be used with the reason."""
 
     dataset: Dataset
-    sources: tuple[_ClipSource, ...]
+    sources: RunSources
     skipped: Mapping[Path, str]
 
 
@@ -81,64 +140,12 @@ def ingest(
             skipped[video] = _reason(error)
     if not sources:
         raise MocapError(f"no video can be used: {next(iter(skipped.values()))}", "give others")
-    dataset = open_dataset(sources, store, crowds, keypoints=keypoints)
-    return Ingested(dataset, tuple(sources), skipped)
+    found = RunSources(clips=tuple(sources), store=store, keypoints=keypoints)
+    return Ingested(found.open_dataset(crowds), found, skipped)
 
 
 def _reason(error: Exception) -> str:
     return error.message if isinstance(error, MocapError) else f"stopped by a bug: {error!r}"
-
-
-def open_dataset(
-    sources: Sequence[_ClipSource], store: Path, crowds: Crowds, *, keypoints: bool
-) -> Dataset:
-    """Open stored clips with the labels and cameras that lie next to their videos."""
-    clips = []
-    for source in sources:
-        video = Path(source.video)
-        if not is_stored(store, source.address):
-            raise MocapError(
-                f"{store} no longer holds {video}",
-                "start the run again without --resume: the video is then decoded again",
-            )
-        stored = open_clip(store, source.address)
-        take, view = _take_and_view(video.stem)
-        labels = _labels(video.with_suffix(".json"), stored) if keypoints else None
-        rotation = _camera_rotations(video.parent / _CAMERAS).get(view)
-        clips.append(
-            TrainingClip(video.name, stored, f"{video.parent}/{take}", view, labels, rotation)
-        )
-    if keypoints and all(clip.labels is None for clip in clips):
-        raise MocapError(
-            "no video has keypoints next to it", "run `mocap track` on them first, with -o .json"
-        )
-    return Dataset(clips, crowds)
-
-
-def write_sources(
-    folder: Path, sources: Sequence[_ClipSource], store: Path, keypoints: bool
-) -> None:
-    """Write run.json: what a run learns from, needed to resume it."""
-    document = {
-        "store": str(store.resolve()),
-        "keypoints": keypoints,
-        "clips": [asdict(source) for source in sources],
-    }
-    with write_atomically(folder / RUN) as aside:
-        aside.write_text(json.dumps(document, indent=1))
-
-
-def read_sources(folder: Path) -> tuple[list[_ClipSource], Path, bool]:
-    """Read run.json: the clips, the store, and whether keypoints are used."""
-    path = folder / RUN
-    try:
-        document = json.loads(path.read_text())
-        sources = [_ClipSource(**clip) for clip in document["clips"]]
-        return sources, Path(document["store"]), bool(document["keypoints"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise MocapError(
-            f"cannot resume {folder}: {path.name} is missing or damaged", "begin a new run"
-        ) from error
 
 
 def _take_and_view(name: str) -> tuple[str, int]:

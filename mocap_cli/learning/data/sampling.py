@@ -7,15 +7,13 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
 from mocap_cli.errors import MocapError
 from mocap_cli.learning.model.methods import Slot
 from mocap_cli.types import Bool, Float64, Int64
-
-MIN_FRAMES = 4
-"""Frames of an item; a clip with fewer gives none."""
 
 _TRIES = 12  # for four equally spaced frames that all exist
 _UNEVEN = 0.25  # of the spacing by which a frame may miss its time
@@ -45,6 +43,8 @@ class UsableFrames:
     times: Float64  # (N,) seconds, ascending
     frames: Int64  # (N,) their numbers in the clip
 
+    MIN_COUNT: ClassVar[int] = 4  # frames of an item; a clip with fewer gives none
+
     def __len__(self) -> int:
         return len(self.times)
 
@@ -73,7 +73,8 @@ class BatchSampler:
     """Draws batches from the usable frames of all clips."""
 
     def __init__(self, clips: Sequence[UsableFrames], gaps: Gaps) -> None:
-        self._clips, self._gaps = [clip for clip in clips if len(clip) >= MIN_FRAMES], gaps
+        self._clips = [clip for clip in clips if len(clip) >= UsableFrames.MIN_COUNT]
+        self._gaps = gaps
         self._eligible: dict[bool, list[UsableFrames]] = {}
 
     def batch(self, slots: Sequence[Slot], size: int, seed: Sequence[int]) -> BatchIndices:
@@ -109,7 +110,7 @@ def _with_other_views(clips: Sequence[UsableFrames]) -> list[UsableFrames]:
             "name the files of one moment TAKE.cam1.mp4, TAKE.cam2.mp4, ...",
         )
     shared = [_shared_frames(clip, views[clip.take]) for clip in paired]
-    eligible = [clip for clip in shared if len(clip) >= MIN_FRAMES]
+    eligible = [clip for clip in shared if len(clip) >= UsableFrames.MIN_COUNT]
     if not eligible:
         raise MocapError(
             "the cameras of a take never show the same moment",

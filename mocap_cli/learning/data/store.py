@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -42,6 +43,11 @@ class StoreRecipe:
         """Width and height of stored frames."""
         return self.width, self.height
 
+    def address(self, content: str) -> str:
+        """Folder name of a video with that SHA-256 when stored by this recipe."""
+        text = json.dumps([_VERSION, content, asdict(self)], sort_keys=True)
+        return sha256(text.encode()).hexdigest()[:32]
+
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class StoredClip:
@@ -58,8 +64,38 @@ class StoredClip:
     picture: tuple[int, int, int, int]  # left, top, width, height of the image in the frame
     warnings: tuple[str, ...]
 
+    MIN_FOREGROUND: ClassVar[float] = 0.002  # `moved` below which a frame is empty
+
     def __len__(self) -> int:
         return len(self.times)
+
+    @staticmethod
+    def is_stored(store: Path, address: str) -> bool:
+        """Whether the clip is in the store."""
+        return (store / address / _HEAD).is_file()
+
+    @classmethod
+    def open(cls, store: Path, address: str) -> "StoredClip":
+        """Memory-map a stored clip."""
+        folder = store / address
+        try:
+            head = json.loads((folder / _HEAD).read_text())
+            count, height, width, _ = head["frames"]
+            plates = _map_images(folder, "plates", (int(head["plates"]), height, width, 3))
+            small = {
+                name: np.load(_array_file(folder, name), allow_pickle=False) for name in _SMALL
+            }
+            return cls(
+                address=address,
+                frames=_map_images(folder, "frames", (count, height, width, 3)),
+                plates=plates,
+                known=_map_images(folder, "known", plates.shape[:3]).view(np.bool_),
+                picture=tuple(head["picture"]),
+                warnings=tuple(head["warnings"]),
+                **small,
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise MocapError(f"{folder} is damaged: {error}", _REMAKE) from error
 
 
 class ClipWriter:
@@ -67,6 +103,31 @@ class ClipWriter:
 
     def __init__(self, folder: Path, recipe: StoreRecipe) -> None:
         self._folder, self._shape = folder, (recipe.height, recipe.width)
+
+    @classmethod
+    @contextmanager
+    def store(cls, store: Path, address: str, recipe: StoreRecipe) -> Iterator["ClipWriter"]:
+        """Write a clip to a temporary folder and rename it when the block succeeds."""
+        folder = store / address
+        try:
+            store.mkdir(parents=True, exist_ok=True)
+            aside = aside_of(folder)
+            aside.mkdir()
+        except OSError as error:
+            raise MocapError(
+                f"cannot write {store}: {error.strerror}", "choose another --store"
+            ) from error
+        try:
+            yield cls(aside, recipe)
+            if not folder.exists():  # another process may have stored the same clip meanwhile
+                aside.rename(folder)
+        except OSError as error:
+            raise MocapError(
+                f"cannot write {folder}: {error.strerror or error}",
+                "free some space, or choose another --store",
+            ) from error
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
 
     def append(self, name: str, image: UInt8 | Bool) -> None:
         """Append one image to `frames`, `plates` or `known`."""
@@ -90,63 +151,6 @@ class ClipWriter:
             "warnings": list(clip.warnings),
         }
         (self._folder / _HEAD).write_text(json.dumps(head))
-
-
-def clip_address(content: str, recipe: StoreRecipe) -> str:
-    """Folder name of a video with that SHA-256 when stored by that recipe."""
-    text = json.dumps([_VERSION, content, asdict(recipe)], sort_keys=True)
-    return sha256(text.encode()).hexdigest()[:32]
-
-
-def is_stored(store: Path, address: str) -> bool:
-    """Whether the clip is in the store."""
-    return (store / address / _HEAD).is_file()
-
-
-@contextmanager
-def write_clip(store: Path, address: str, recipe: StoreRecipe) -> Iterator[ClipWriter]:
-    """Write a clip to a temporary folder and rename it when the block succeeds."""
-    folder = store / address
-    try:
-        store.mkdir(parents=True, exist_ok=True)
-        aside = aside_of(folder)
-        aside.mkdir()
-    except OSError as error:
-        raise MocapError(
-            f"cannot write {store}: {error.strerror}", "choose another --store"
-        ) from error
-    try:
-        yield ClipWriter(aside, recipe)
-        if not folder.exists():  # another process may have stored the same clip meanwhile
-            aside.rename(folder)
-    except OSError as error:
-        raise MocapError(
-            f"cannot write {folder}: {error.strerror or error}",
-            "free some space, or choose another --store",
-        ) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-
-
-def open_clip(store: Path, address: str) -> StoredClip:
-    """Memory-map a stored clip."""
-    folder = store / address
-    try:
-        head = json.loads((folder / _HEAD).read_text())
-        count, height, width, _ = head["frames"]
-        plates = _map_images(folder, "plates", (int(head["plates"]), height, width, 3))
-        small = {name: np.load(_array_file(folder, name), allow_pickle=False) for name in _SMALL}
-        return StoredClip(
-            address=address,
-            frames=_map_images(folder, "frames", (count, height, width, 3)),
-            plates=plates,
-            known=_map_images(folder, "known", plates.shape[:3]).view(np.bool_),
-            picture=tuple(head["picture"]),
-            warnings=tuple(head["warnings"]),
-            **small,
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise MocapError(f"{folder} is damaged: {error}", _REMAKE) from error
 
 
 def _image_file(folder: Path, name: str) -> Path:

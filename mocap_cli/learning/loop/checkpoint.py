@@ -12,7 +12,6 @@ from mocap_cli.errors import MocapError
 from mocap_cli.io.sealed import FileKind, read_sealed, read_sealed_metadata, write_sealed
 from mocap_cli.learning.loop.settings import Settings
 from mocap_cli.learning.model.model import Model
-from mocap_cli.learning.model.model_file import restore_tensors, trained_tensors
 
 _KIND = FileKind(
     format="mocap-pretrain-1",
@@ -34,45 +33,45 @@ class RunState:
     best_step: int = 0
     seconds: float = 0.0  # of training, over all sessions
 
+    def save(
+        self,
+        path: Path,
+        model: Model,
+        optimizer: torch.optim.Optimizer,
+        settings: Settings,
+        average: Model,
+    ) -> None:
+        """Write a checkpoint atomically; `average` is the model itself where there is none."""
+        tensors = {_MODEL + name: value for name, value in model.trained_tensors().items()}
+        if average is not model:
+            tensors |= {_AVERAGE + name: value for name, value in average.trained_tensors().items()}
+        for name, parameter in model.named_parameters():
+            for key, value in optimizer.state.get(parameter, {}).items():
+                tensors[f"{_ADAM}{key}.{name}"] = value.detach().cpu().contiguous()
+        metadata = {"settings": settings.to_json(), "place": json.dumps(asdict(self))}
+        write_sealed(path, _KIND, metadata, tensors)
 
-def save_checkpoint(
-    path: Path,
-    model: Model,
-    optimizer: torch.optim.Optimizer,
-    settings: Settings,
-    state: RunState,
-    average: Model,
-) -> None:
-    """Write a checkpoint atomically; `average` is the model itself where there is no average."""
-    tensors = {_MODEL + name: value for name, value in trained_tensors(model).items()}
-    if average is not model:
-        tensors |= {_AVERAGE + name: value for name, value in trained_tensors(average).items()}
-    for name, parameter in model.named_parameters():
-        for key, value in optimizer.state.get(parameter, {}).items():
-            tensors[f"{_ADAM}{key}.{name}"] = value.detach().cpu().contiguous()
-    metadata = {"settings": settings.to_json(), "place": json.dumps(asdict(state))}
-    write_sealed(path, _KIND, metadata, tensors)
+    @staticmethod
+    def load(
+        path: Path, model: Model, optimizer: torch.optim.Optimizer, average: Model
+    ) -> "RunState":
+        """Restore model, average and optimizer; whatever does not fit is refused."""
+        metadata, tensors = read_sealed(path, _KIND)
+        _, state = _parse(path, metadata)
+        try:
+            model.restore_tensors(_with_prefix(tensors, _MODEL))
+            if average is not model:
+                average.restore_tensors(_with_prefix(tensors, _AVERAGE))
+            _restore_optimizer(model, optimizer, _with_prefix(tensors, _ADAM))
+        except (KeyError, ValueError, RuntimeError) as error:
+            reason = _reason(error)
+            raise MocapError(f"{path} does not fit this run: {reason}", _KIND.hint) from error
+        return state
 
 
 def read_checkpoint_state(path: Path) -> tuple[Settings, RunState]:
     """Settings and state of a run, without the tensors."""
     return _parse(path, read_sealed_metadata(path, _KIND))
-
-
-def load_checkpoint(
-    path: Path, model: Model, optimizer: torch.optim.Optimizer, average: Model
-) -> RunState:
-    """Restore model, average and optimizer; whatever does not fit is refused."""
-    metadata, tensors = read_sealed(path, _KIND)
-    _, state = _parse(path, metadata)
-    try:
-        restore_tensors(model, _with_prefix(tensors, _MODEL))
-        if average is not model:
-            restore_tensors(average, _with_prefix(tensors, _AVERAGE))
-        _restore_optimizer(model, optimizer, _with_prefix(tensors, _ADAM))
-    except (KeyError, ValueError, RuntimeError) as error:
-        raise MocapError(f"{path} does not fit this run: {_reason(error)}", _KIND.hint) from error
-    return state
 
 
 def _restore_optimizer(

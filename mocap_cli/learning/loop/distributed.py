@@ -28,6 +28,25 @@ class Distributed:
     device: str = "cpu"
     store: Store | None = None  # key-value store shared by the processes
 
+    @classmethod
+    @contextmanager
+    def join(cls, device: str) -> Iterator["Distributed"]:
+        """Join the process group if torchrun started this process; else train alone."""
+        if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+            yield cls(device=resolve_device(device))
+            return
+        device = resolve_device(device)
+        if device == "cuda":
+            device = f"cuda:{os.environ['LOCAL_RANK']}"
+            torch.cuda.set_device(device)
+        store, rank, size = next(rendezvous("env://"))
+        backend = "nccl" if device.startswith("cuda") else "gloo"
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size)
+        try:
+            yield cls(rank, size, device, store)
+        finally:
+            dist.destroy_process_group()
+
     @property
     def is_main(self) -> bool:
         """The main process alone writes files and reports."""
@@ -70,25 +89,6 @@ class Distributed:
         yield
         if self.store is not None and self.is_main:
             self.store.set(_MAIN_IS_DONE, "1")
-
-
-@contextmanager
-def join_processes(device: str) -> Iterator[Distributed]:
-    """Join the process group if torchrun started this process; else train alone."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield Distributed(device=resolve_device(device))
-        return
-    device = resolve_device(device)
-    if device == "cuda":
-        device = f"cuda:{os.environ['LOCAL_RANK']}"
-        torch.cuda.set_device(device)
-    store, rank, size = next(rendezvous("env://"))
-    backend = "nccl" if device.startswith("cuda") else "gloo"
-    dist.init_process_group(backend, store=store, rank=rank, world_size=size)
-    try:
-        yield Distributed(rank, size, device, store)
-    finally:
-        dist.destroy_process_group()
 
 
 def resolve_device(device: str) -> str:

@@ -15,8 +15,6 @@ from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import write_atomically
 from mocap_cli.learning.loop.distributed import Distributed
 
-METRICS = "metrics.jsonl"
-
 
 @dataclass(frozen=True, slots=True)
 class StepMetrics:
@@ -80,9 +78,11 @@ def refuse_not_finite(step: int, losses: Mapping[str, float]) -> None:
 class MetricsLog:
     """Appends a line for every step and one for every validation."""
 
+    NAME = "metrics.jsonl"
+
     def __init__(self, folder: Path, done: int, *, tensorboard: bool = False) -> None:
         self._board = _tensorboard_writer(folder, done) if tensorboard else None
-        self._path = folder / METRICS
+        self._path = folder / self.NAME
         self._truncate(done)
         try:
             self._file = self._path.open("a", buffering=1)  # line by line: a kill loses no line
@@ -113,6 +113,17 @@ class MetricsLog:
         """Log one validation on held-out frames."""
         self._write(step, {"held_out": held_out})
 
+    @staticmethod
+    def read(path: Path) -> list[dict[str, float]]:
+        """All lines; one that a kill cut short is left out."""
+        rows = []
+        for line in path.read_text().splitlines():
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                continue
+        return rows
+
     def _write(self, step: int, values: Mapping[str, float]) -> None:
         row = {"step": step} | {name: float(f"{value:.6g}") for name, value in values.items()}
         self._file.write(json.dumps(row) + "\n")
@@ -123,20 +134,9 @@ class MetricsLog:
     def _truncate(self, done: int) -> None:
         """Drop the steps after the checkpoint of a resumed run: they are done again."""
         if self._path.is_file():
-            rows = [row for row in read_metrics(self._path) if row["step"] <= done]
+            rows = [row for row in self.read(self._path) if row["step"] <= done]
             with write_atomically(self._path) as aside:
                 aside.write_text("".join(json.dumps(row) + "\n" for row in rows))
-
-
-def read_metrics(path: Path) -> list[dict[str, float]]:
-    """All lines; one that a kill cut short is left out."""
-    rows = []
-    for line in path.read_text().splitlines():
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            continue
-    return rows
 
 
 def _tensorboard_writer(folder: Path, done: int) -> Any:

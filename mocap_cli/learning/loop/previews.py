@@ -16,7 +16,7 @@ from mocap_cli.learning.data.batch import Batch
 from mocap_cli.learning.data.dataset import Dataset
 from mocap_cli.learning.data.sampling import BatchSampler
 from mocap_cli.learning.loop.loss_curves import draw_curves
-from mocap_cli.learning.loop.metrics_log import METRICS, read_metrics
+from mocap_cli.learning.loop.metrics_log import MetricsLog
 from mocap_cli.learning.loop.settings import Settings
 from mocap_cli.learning.model.methods import METHODS
 from mocap_cli.learning.model.model import Model, to_float
@@ -50,7 +50,8 @@ class Previews:
         images = _preview_images(model, self._batch.to(model.device))
         sheet = _draw_sheet(images, f"step {step}; pale background: unknown")
         _write_png(sheet, self._folder / SHEETS / f"step-{step:07d}.png")
-        _write_png(draw_curves(read_metrics(self._folder / METRICS)), self._folder / CURVES)
+        rows = MetricsLog.read(self._folder / MetricsLog.NAME)
+        _write_png(draw_curves(rows), self._folder / CURVES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 from mocap_cli.learning.data.dataset import Crowds
 from mocap_cli.learning.data.sampling import Gaps
 from mocap_cli.learning.loop.losses import LossWeights
-from mocap_cli.learning.model.methods import Method, find_method
+from mocap_cli.learning.model.methods import Method
 from mocap_cli.learning.model.model_config import MODEL_PRESETS, ModelConfig
 
 _FIRST_BOX_SIZE = 0.66  # share of the image, horizontally and vertically, before training
@@ -52,7 +52,7 @@ class Settings:
 
     def method_at(self, step: int) -> Method:
         """The method at a step: the free-fall stage first, where there is one."""
-        method = replace(find_method(self.method), boxes_settled=step >= self.shrink_steps)
+        method = replace(Method.find(self.method), boxes_settled=step >= self.shrink_steps)
         return method.in_free_fall() if step < self.fall_steps else method
 
     def to_json(self) -> str:

@@ -15,7 +15,7 @@ from mocap_cli.learning.data.batch import Batch
 from mocap_cli.learning.data.dataset import Dataset
 from mocap_cli.learning.data.loader import Loader
 from mocap_cli.learning.data.sampling import BatchIndices, BatchSampler
-from mocap_cli.learning.loop.checkpoint import RunState, load_checkpoint, save_checkpoint
+from mocap_cli.learning.loop.checkpoint import RunState
 from mocap_cli.learning.loop.distributed import Distributed
 from mocap_cli.learning.loop.ema import update_ema
 from mocap_cli.learning.loop.losses import losses
@@ -60,7 +60,7 @@ def train(
         _compile_networks(model)
     state = RunState(step=0)
     if resume:
-        state = load_checkpoint(folder / LAST, model, optimizer, average)
+        state = RunState.load(folder / LAST, model, optimizer, average)
     # The free-fall stage uses neither a critic nor codes that are not decoded.
     parallel = distributed.wrap(model, all_used=settings.fall_steps == 0)
 
@@ -103,7 +103,7 @@ def train(
                 hooks.on_validation(done, held_out)
             if (saves or stops) and distributed.is_main:
                 _refuse_broken_weights(model, done)
-                save_checkpoint(folder / LAST, model, optimizer, settings, state, average)
+                state.save(folder / LAST, model, optimizer, settings, average)
             hooks.on_preview(done, average)
             pending.restart_clock()
             if stops:

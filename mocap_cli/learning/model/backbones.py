@@ -16,7 +16,6 @@ from torch.nn import functional as F
 from mocap_cli.errors import MocapError
 from mocap_cli.weights import weight_path
 
-LITE = "lite0"
 _RESNETS = ("resnet18", "resnet50", "resnet101")
 
 _LOSS_MAPS = 3
@@ -26,7 +25,20 @@ _LITE_POWERS = (64.0, 54.0, 42.0)  # mean squares of Lite0's maps over photograp
 class Backbone(nn.Module):
     """Images (N, 3, H, W) in 0..1 to maps at 1/4, 1/8 and 1/16 (and 1/32 of a ResNet)."""
 
+    LITE = "lite0"  # the name of the one whose weights are bundled
+
     channels: tuple[int, ...]  # of each map
+
+    @staticmethod
+    def weights_available(name: str) -> bool:
+        """Whether a backbone's ImageNet weights are on this machine or can be fetched."""
+        if name == Backbone.LITE:
+            return True
+        try:
+            _imagenet_weights(_torchvision_models(), name)
+        except MocapError:
+            return False
+        return True
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Maps from fine to coarse."""
@@ -37,24 +49,13 @@ def make_backbone(name: str, *, pretrained: bool = True, maps: int | None = None
     """The backbone of that name, with ImageNet weights or random ones; `maps` drops deeper ones."""
     if name in _RESNETS:
         return _ResNet(_torchvision_resnet(name, pretrained=pretrained), maps or 4)
-    if name != LITE:
+    if name != Backbone.LITE:
         raise ValueError(f"unknown backbone {name!r}")
     lite = _EfficientNetLite()
     if pretrained:
-        state = load_file(weight_path(f"{LITE}.safetensors"))
+        state = load_file(weight_path(f"{Backbone.LITE}.safetensors"))
         lite.load_state_dict({key: value.float() for key, value in state.items()})
     return lite
-
-
-def weights_available(name: str) -> bool:
-    """Whether a backbone's ImageNet weights are on this machine or can be fetched."""
-    if name == LITE:
-        return True
-    try:
-        _imagenet_weights(_torchvision_models(), name)
-    except MocapError:
-        return False
-    return True
 
 
 class LossNetwork(nn.Module):
@@ -63,7 +64,7 @@ class LossNetwork(nn.Module):
     def __init__(self, name: str, side: int, *, pretrained: bool = True) -> None:
         super().__init__()
         self.backbone, self.side = make_backbone(name, pretrained=pretrained, maps=_LOSS_MAPS), side
-        self.powers = _LITE_POWERS if name == LITE else (1.0,) * _LOSS_MAPS
+        self.powers = _LITE_POWERS if name == Backbone.LITE else (1.0,) * _LOSS_MAPS
         self.requires_grad_(False)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:

@@ -33,6 +33,13 @@ class Method:
         if self.rotates_codes and (self.views < 2 or not self.split):
             raise ValueError("rotating codes needs two views and a separate code for appearance")
 
+    @staticmethod
+    def find(name: str) -> "Method":
+        """The method of that name; an unknown name raises an error listing the valid ones."""
+        if name not in METHODS:
+            raise MocapError(f"unknown method {name!r}", f"choose one of {', '.join(METHODS)}")
+        return METHODS[name]
+
     @property
     def slots(self) -> tuple[Slot, Slot, Slot, Slot]:
         """How the four frames of an item relate to each other."""
@@ -75,10 +82,3 @@ def _table() -> tuple[Method, ...]:
 
 METHODS: dict[str, Method] = {method.name: method for method in _table()}
 """Every method by its name; `ours` is DSL-STN-Dec-Split."""
-
-
-def find_method(name: str) -> Method:
-    """The method of that name; an unknown name raises an error listing the valid ones."""
-    if name not in METHODS:
-        raise MocapError(f"unknown method {name!r}", f"choose one of {', '.join(METHODS)}")
-    return METHODS[name]

@@ -1,5 +1,6 @@
 """The model: detect the subject, encode it in two codes, reconstruct it over the background."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -21,6 +22,8 @@ from mocap_cli.learning.model.methods import METHODS, Method
 from mocap_cli.learning.model.model_config import ModelConfig
 from mocap_cli.learning.model.pose_head import PoseHead
 from mocap_cli.learning.model.spatial_transformer import Detector, crop, paste
+
+_FROZEN = "features."  # the loss network: ImageNet's weights, the same in every model
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +192,27 @@ class Model(nn.Module):
         """(B, S, K, 2) positions in the crop, -1..1: the code does not know where the box is."""
         assert self.pose is not None
         return mirror_keypoints(self.pose(tv).float().unflatten(-1, (-1, 2)), mirrored)
+
+    def trained_tensors(self) -> dict[str, Tensor]:
+        """What training changes, by name; each tensor contiguous and on the CPU."""
+        state = self.state_dict().items()
+        return {k: v.cpu().contiguous() for k, v in state if not k.startswith(_FROZEN)}
+
+    def restore_tensors(self, tensors: Mapping[str, Tensor], *, assign: bool = False) -> None:
+        """Restore `trained_tensors`: copied into place, or with `assign` used as they are.
+
+        Missing, unknown, misshapen or non-finite tensors are a ValueError.
+        """
+        wanted = {k: v for k, v in self.state_dict().items() if not k.startswith(_FROZEN)}
+        if wanted.keys() != tensors.keys():
+            odd = sorted(wanted.keys() ^ tensors.keys())
+            raise ValueError(f"{len(odd)} tensors missing or unknown, such as {odd[0]}")
+        for name, value in tensors.items():
+            if value.shape != wanted[name].shape or value.dtype != wanted[name].dtype:
+                raise ValueError(f"{name} is {value.dtype} {tuple(value.shape)}")
+            if value.is_floating_point() and not torch.isfinite(value).all():
+                raise ValueError(f"{name} is not finite")
+        self.load_state_dict(dict(tensors), strict=False, assign=assign)
 
     def _feature_maps(
         self, frames: Tensor, composite: Tensor, close_up: Tensor | None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mocap_cli.learning.model.backbones import LITE, weights_available
+from mocap_cli.learning.model.backbones import Backbone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,22 +34,30 @@ class ModelConfig:
     keypoints: int = 0  # weak 2D labels to learn from; 0: none
     pose_width: int = 1024  # of the head that predicts 2D keypoints from TV
 
+    def with_available_weights(self) -> "ModelConfig":
+        """The same, with bundled Lite0 for every backbone if a ResNet's cannot be fetched."""
+        networks = sorted({self.detector, self.encoder, self.features})
+        if all(Backbone.weights_available(name) for name in networks):
+            return self
+        lite = Backbone.LITE
+        return replace(self, detector=lite, encoder=lite, features=lite, detector_head="map")
+
 
 MODEL_PRESETS: Mapping[str, ModelConfig] = {
     "full": ModelConfig(),
     "small": ModelConfig(
-        detector=LITE,
+        detector=Backbone.LITE,
         detector_head="map",
         detector_side=96,
         smallest=0.06,
-        encoder=LITE,
+        encoder=Backbone.LITE,
         crop=64,
         tv=192,
         ti=48,
         widths=(64, 48, 32, 16),
         depth=2,
         dropout=0.0,  # short runs underfit
-        features=LITE,
+        features=Backbone.LITE,
         features_side=96,
         close_up=True,
         stray=0.1,  # augmentation: the encoder soon memorises few clips
@@ -57,11 +65,3 @@ MODEL_PRESETS: Mapping[str, ModelConfig] = {
         pose_width=256,
     ),
 }
-
-
-def with_available_weights(config: ModelConfig) -> ModelConfig:
-    """The same, with bundled Lite0 for every backbone if a ResNet's weights cannot be fetched."""
-    networks = sorted({config.detector, config.encoder, config.features})
-    if all(weights_available(name) for name in networks):
-        return config
-    return replace(config, detector=LITE, encoder=LITE, features=LITE, detector_head="map")
