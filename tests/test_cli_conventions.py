@@ -154,7 +154,7 @@ def test_progress_is_silent_when_quiet(monkeypatch, capsys):
 
 def test_on_a_terminal_there_is_a_bar_for_each_stage(monkeypatch):
     console = Console(force_terminal=True, width=100, file=io.StringIO())
-    monkeypatch.setattr(display, "stderr_console", lambda: console)
+    monkeypatch.setattr(display, "_stderr_console", lambda: console)
     with display.Display("track", quiet=False, as_json=False) as shown:
         with shown.progress("clip[b].mp4") as progress:
             progress("tracking", 1, 2)
