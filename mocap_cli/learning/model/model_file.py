@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mocap_cli.errors import MocapError
-from mocap_cli.io.sealed import FileKind, read_sealed, write_sealed
+from mocap_cli.io.sealed import FileKind
 from mocap_cli.learning.model.model import Model
 from mocap_cli.learning.model.model_config import ModelConfig
 
@@ -26,12 +26,12 @@ _FROZEN = "features."  # the loss network: ImageNet's weights, the same in every
 def save_model(path: Path, model: Model, meta: Mapping[str, Any]) -> None:
     """Write weights, configuration and `meta` (numbers, texts, lists, mappings)."""
     metadata = {"config": json.dumps(asdict(model.config)), "meta": json.dumps(dict(meta))}
-    write_sealed(path, _KIND, metadata, trained_tensors(model))
+    _KIND.write(path, metadata, trained_tensors(model))
 
 
 def open_model(path: Path, *, device: str = "cpu") -> tuple[Model, dict[str, Any]]:
     """The model on that device, for inference, and its `meta`."""
-    metadata, tensors = read_sealed(path, _KIND)
+    metadata, tensors = _KIND.read(path)
     try:
         config = json.loads(metadata["config"])
         meta: dict[str, Any] = json.loads(metadata["meta"])
