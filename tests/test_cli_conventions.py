@@ -154,7 +154,7 @@ def test_progress_is_silent_when_quiet(monkeypatch, capsys):
 
 def test_on_a_terminal_there_is_a_bar_for_each_stage(monkeypatch):
     console = Console(force_terminal=True, width=100, file=io.StringIO())
-    monkeypatch.setattr(display, "stderr_console", lambda: console)
+    monkeypatch.setattr(display, "_stderr_console", lambda: console)
     with display.Display("track", quiet=False, as_json=False) as shown:
         with shown.progress("clip[b].mp4") as progress:
             progress("tracking", 1, 2)
@@ -275,7 +275,12 @@ def test_rare_options_are_grouped_below_the_usual_ones(mocap):
 
 
 def test_completion_can_be_installed(tmp_path):
-    home = {**os.environ, "HOME": str(tmp_path), "SHELL": "/bin/bash"}
+    # No shell is looked for among the parent processes: a detached run has none.
+    home = {
+        **os.environ,
+        "HOME": str(tmp_path),
+        "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1",
+    }
     command = [sys.executable, "-m", "mocap_cli", "--show-completion", "bash"]
     done = subprocess.run(command, capture_output=True, text=True, env=home)
     assert "_MOCAP_COMPLETE" in done.stdout, done.stderr

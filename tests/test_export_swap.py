@@ -15,13 +15,12 @@ from film import film
 from mocap_cli.cli import main
 from mocap_cli.cli.jobs import VIDEOS, find_inputs
 from mocap_cli.errors import MocapError
-from mocap_cli.export.appearance_model import AppearanceModel, SubjectBox, open_appearance_model
+from mocap_cli.export.appearance_model import AppearanceModel, SubjectBox
 from mocap_cli.export.appearance_swap import (
     Appearance,
     _composite,
     _fill_unknown,
     _redraw,
-    read_appearance,
 )
 from mocap_cli.learning.model.methods import METHODS
 from mocap_cli.learning.model.model import Model
@@ -68,7 +67,7 @@ def mocap(monkeypatch, capsys, tmp_path, scene):
 
 @pytest.fixture
 def painter(scene) -> AppearanceModel:
-    return open_appearance_model(scene / "run")
+    return AppearanceModel.open(scene / "run")
 
 
 def times(path: Path) -> list[float]:
@@ -174,7 +173,7 @@ def test_a_frame_that_is_all_background_stays_as_it_is(painter):
 
 def test_the_person_is_gone_and_another_drawn_inside_the_box_alone(painter, scene):
     """Outside of the box a redrawn frame is the background, bit for bit."""
-    looks = read_appearance(painter, scene / "b.mp4")
+    looks = Appearance.read(painter, scene / "b.mp4")
     image, plate = picture(0, 1.0), wall(0)
     made = _redraw(painter, image, plate, KNOWN, looks)
     box = painter.encode(image)[2]
@@ -237,7 +236,7 @@ def test_looks_bear_with_frames_that_show_nobody(painter, tmp_path):
     film_blob(tmp_path / "whole.mp4", 2, 2)
     film_blob(tmp_path / "other.mp4", 3, 2)
     whole, other = (
-        read_appearance(painter, tmp_path / f"{n}.mp4").code for n in ("whole", "other")
+        Appearance.read(painter, tmp_path / f"{n}.mp4").code for n in ("whole", "other")
     )
     codes = [painter.encode(picture(2, t / 15))[1] for t in range(20)]
     codes += [painter.encode(wall(9))[1] for _ in range(8)]

@@ -5,7 +5,7 @@ import pytest
 import torch
 from blob import TINY, scenes, settings
 
-from mocap_cli.cli.pretrain_table import format_duration
+from mocap_cli.cli.display import format_duration
 from mocap_cli.learning.data.dataset import Dataset
 from mocap_cli.learning.loop.loss_curves import draw_curves
 from mocap_cli.learning.loop.metrics_log import MetricsLog

@@ -13,11 +13,7 @@ from mocap_cli.errors import MocapError
 from mocap_cli.export.views import canvas
 from mocap_cli.export.views.canvas import _PAPER, Canvas, text_width, truncate_text
 from mocap_cli.export.views.figure import SIDE_COLOURS
-from mocap_cli.export.views.key_poses import (
-    crop_key_poses,
-    draw_key_poses,
-    key_frames,
-)
+from mocap_cli.export.views.key_poses import KeyPoses
 from mocap_cli.export.views.motion_report import _WIDTH, write_report
 from mocap_cli.export.views.plots import _ticks
 from mocap_cli.export.views.projection import OrthographicView
@@ -35,36 +31,36 @@ def near(image: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
 def test_key_poses_lie_where_the_movement_is():
     joints = np.concatenate((t_pose(60), somersault(TIMES[:30])))
     joints[:60] += joints[60] - joints[59]
-    chosen = key_frames(motion_of(wobbling(joints, size=0.003), TIMES), 7)
+    chosen = KeyPoses.choose(motion_of(wobbling(joints, size=0.003), TIMES), 7).frames
     assert chosen[0] == 0
     assert chosen[-1] == 89
     assert sum(t >= 58 for t in chosen) >= 5
 
 
 def test_a_motionless_clip_is_shown_evenly():
-    chosen = key_frames(motion_of(wobbling(t_pose(90), size=0.003), TIMES), 7)
+    chosen = KeyPoses.choose(motion_of(wobbling(t_pose(90), size=0.003), TIMES), 7).frames
     np.testing.assert_allclose(chosen, np.linspace(0, 89, 7), atol=3)
 
 
 def test_key_poses_are_never_frames_without_a_person():
     joints = dance(TIMES)
     joints[20:50] = np.nan
-    chosen = key_frames(motion_of(joints, TIMES), 7)
+    chosen = KeyPoses.choose(motion_of(joints, TIMES), 7).frames
     assert len(chosen) == len(set(chosen)) == 7
     assert not set(chosen) & set(range(20, 50))
-    assert key_frames(motion_of(joints[48:53], TIMES[:5]), 7) == [2, 3, 4]
-    assert key_frames(motion_of(joints[20:30], TIMES[:10]), 7) == []
+    assert KeyPoses.choose(motion_of(joints[48:53], TIMES[:5]), 7).frames == [2, 3, 4]
+    assert KeyPoses.choose(motion_of(joints[20:30], TIMES[:10]), 7).frames == []
 
 
 def test_a_drawn_figure_is_upright_has_its_left_where_the_camera_sees_it_and_stands_on_the_line():
     joints = t_pose(1)
     joints[..., 1] -= joints[..., 1].min()
     motion = motion_of(joints, TIMES[:1])
-    (front,) = draw_key_poses(motion, [0], OrthographicView.CAMERA, (300, 230))
+    (front,) = KeyPoses(motion, [0]).drawings(OrthographicView.CAMERA, (300, 230))
     left, right = near(front, LEFT), near(front, RIGHT)
     assert left[:, 1].mean() > 150 > right[:, 1].mean()
     assert left[:, 0].min() < 115 < left[:, 0].max()  # a foot below, a hand above
-    (side,) = draw_key_poses(motion, [0], OrthographicView.SIDE, (300, 230))
+    (side,) = KeyPoses(motion, [0]).drawings(OrthographicView.SIDE, (300, 230))
     toe = near(side, LEFT)
     lowest = toe[toe[:, 0] > toe[:, 0].max() - 3]
     # Seen from the camera's right, somebody who faces the camera looks to the left.
@@ -77,7 +73,7 @@ def test_the_pictures_show_the_frames_of_the_video_at_the_times_of_the_motion(tm
     hidden = {"joints": motion.joints * np.nan, "xy": motion.xy * np.nan}
     plain = standing(probe(video), motion.times, **hidden)
     frames = [0, 7, 19]
-    pictures = crop_key_poses(plain, frames, video, (384, 288))
+    pictures = KeyPoses(plain, frames).crops(video, (384, 288))
     # Without anybody the whole picture is shown, with air around it.
     inside = [p[24:264, 32:352] for p in pictures]
     assert [number_on(picture) for picture in inside] == [0, 14, 38]
@@ -86,7 +82,7 @@ def test_the_pictures_show_the_frames_of_the_video_at_the_times_of_the_motion(tm
 def test_the_person_is_in_the_middle_of_the_picture_at_a_legible_size(tmp_path):
     video = film(tmp_path / "v.mp4", range(3), size=(640, 480))
     motion = standing(probe(video), np.arange(3) / 30)
-    (picture,) = crop_key_poses(motion, [1], video, (200, 280))
+    (picture,) = KeyPoses(motion, [1]).crops(video, (200, 280))
     painted = np.concatenate((near(picture, LEFT), near(picture, RIGHT)))
     assert painted.mean(axis=0) == pytest.approx((140, 100), abs=40)
     assert np.ptp(painted[:, 0]) > 140

@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from mocap_cli.cli.display import Display, Report
-from mocap_cli.cli.jobs import Job, OutputRequest, plan_jobs, refuse_collisions, run_jobs
+from mocap_cli.cli.jobs import Job, OutputRequest, refuse_collisions, run_jobs
 from mocap_cli.cli.report import OutputFiles
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import refuse_unwritable, same_file
@@ -86,7 +86,7 @@ def _plan(
         request = OutputRequest(files, (), Path())
     else:
         request = OutputRequest((), (_IMAGE, _ARCHIVE), output or Path())
-    jobs = plan_jobs(videos, request, display, recursive=recursive)
+    jobs = request.jobs(videos, display, recursive=recursive)
     if output is None:
         jobs = [
             replace(job, outputs=tuple(job.source.with_name(path.name) for path in job.outputs))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     Progress,
@@ -56,7 +57,7 @@ class Report:
         return text
 
 
-def stderr_console() -> Console:
+def _stderr_console() -> Console:
     """The console for people; lines are not wrapped, so that one error stays one line."""
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -68,9 +69,9 @@ def _printable(text: str) -> str:
 
 def show_error(error: MocapError) -> None:
     """Print what is wrong and how to mend it."""
-    stderr_console().print(Text.assemble(("error: ", "bold red"), _printable(error.message)))
+    _stderr_console().print(Text.assemble(("error: ", "bold red"), _printable(error.message)))
     if error.hint:
-        stderr_console().print(Text.assemble(("hint: ", "cyan"), _printable(error.hint)))
+        _stderr_console().print(Text.assemble(("hint: ", "cyan"), _printable(error.hint)))
 
 
 class Display:
@@ -78,7 +79,7 @@ class Display:
 
     def __init__(self, command: str, *, quiet: bool, as_json: bool) -> None:
         self._command, self._quiet, self.as_json = command, quiet, as_json
-        self._console = stderr_console()
+        self._console = _stderr_console()
         self._bars = Progress(
             _Label(""),
             BarColumn(),
@@ -133,6 +134,10 @@ class Display:
         """Print a table or another text that is part of the summary."""
         if not (self._quiet or self.as_json):
             self._console.print(Text(_printable(text.plain), text.style))
+
+    def live_table(self) -> Live:
+        """A place for a table that is redrawn twice a second, and removed at the end."""
+        return Live(console=_stderr_console(), transient=True, refresh_per_second=2)
 
     @contextmanager
     def bar(self, label: str, total: int | None) -> Iterator[Callable[[int], None]]:

@@ -9,7 +9,7 @@ import typer
 
 from mocap_cli.body.motion import Motion, read_motion
 from mocap_cli.cli.display import Display, Report
-from mocap_cli.cli.jobs import Job, OutputRequest, plan_jobs, run_jobs
+from mocap_cli.cli.jobs import Job, OutputRequest, run_jobs
 from mocap_cli.cli.report import OutputFiles, export_report
 from mocap_cli.errors import MocapError
 from mocap_cli.export.edits import Edits, apply_edits
@@ -20,7 +20,6 @@ from mocap_cli.export.registry import (
     WriteOptions,
     check_output,
     format_of,
-    suffix_of,
 )
 from mocap_cli.export.swap_video import SwapResult
 from mocap_cli.io.atomic import identity
@@ -44,9 +43,9 @@ class MotionExport:
         """The files to make from each motion; with --check none unless -o names some."""
         default = () if self.check else (".bvh",)
         request = OutputRequest.parse(output, FORMATS, default)
-        jobs = plan_jobs(motions, request, display, motions=True, recursive=recursive)
+        jobs = request.jobs(motions, display, motions=True, recursive=recursive)
         outputs = [path for job in jobs for path in job.outputs]
-        if self.edits.mirror and any(suffix_of(path) == ".mp4" for path in outputs):
+        if self.edits.mirror and any(path.name.lower().endswith(".mp4") for path in outputs):
             raise typer.BadParameter(
                 "the video itself is not mirrored; leave out -o .mp4", param_hint="--mirror"
             )
@@ -166,7 +165,7 @@ def swap_appearances(
     if len(request.files) > 1 or endings - {".mp4"}:
         raise typer.BadParameter("give one .mp4, or a folder (out/)", param_hint="-o")
     request = replace(request, video_ending=SWAP)
-    jobs = plan_jobs(sources, request, display, recursive=recursive)
+    jobs = request.jobs(sources, display, recursive=recursive)
 
     def check(job: Job) -> Path:
         path = job.source

@@ -12,7 +12,7 @@ import typer
 from mocap_cli.cli.display import Display
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import identity
-from mocap_cli.io.inputs import MOTIONS, OVERLAY, VIDEOS, find_inputs, skipped_folders
+from mocap_cli.io.inputs import MOTIONS, OVERLAY, VIDEOS, find_inputs
 
 _Checked = TypeVar("_Checked")
 
@@ -51,7 +51,35 @@ class OutputRequest:
         folder = folders[0] if folders else Path()
         return OutputRequest(tuple(dict.fromkeys(files)), tuple(dict.fromkeys(suffixes)), folder)
 
-    def outputs(self, source: Path, subfolder: Path, overlay: bool) -> tuple[Path, ...]:
+    def jobs(
+        self,
+        sources: Sequence[Path],
+        display: Display,
+        *,
+        motions: bool = False,
+        recursive: bool = False,
+        overlay: bool = False,
+    ) -> list[Job]:
+        """One job for every input, those in folders included; no two write the same file."""
+        kind = MOTIONS if motions else VIDEOS
+        found = {
+            path: path.parent.relative_to(source) if source.is_dir() else Path()
+            for source in sources
+            for path in find_inputs(source, kind, recursive=recursive)
+        }
+        if self.files and (len(found) > 1 or any(source.is_dir() for source in sources)):
+            raise typer.BadParameter(
+                f"{self.files[0]} is one file, but there may be several {kind.plural};"
+                " give a folder (out/), suffixes (.bvh), or both",
+                param_hint="-o",
+            )
+        jobs = [Job(path, self._outputs(path, sub, overlay)) for path, sub in found.items()]
+        refuse_collisions(jobs)
+        if not recursive:
+            display.note_skipped(kind.skipped_folders(sources))
+        return jobs
+
+    def _outputs(self, source: Path, subfolder: Path, overlay: bool) -> tuple[Path, ...]:
         """The files to make from one input; `subfolder` is where a recursive search found it."""
         folder = self.folder / subfolder
         made = [*self.files, *(folder / self._name(source.stem, s) for s in self.suffixes)]
@@ -70,35 +98,6 @@ def _is_folder(value: str) -> bool:
             return True
     typing_error = value.startswith(".") and Path(value).name == value  # .fbx is meant as a suffix
     return not Path(value).suffix and not typing_error
-
-
-def plan_jobs(
-    sources: Sequence[Path],
-    request: OutputRequest,
-    display: Display,
-    *,
-    motions: bool = False,
-    recursive: bool = False,
-    overlay: bool = False,
-) -> list[Job]:
-    """One job for every input, those in folders included; no two write the same file."""
-    kind = MOTIONS if motions else VIDEOS
-    found = {
-        path: path.parent.relative_to(source) if source.is_dir() else Path()
-        for source in sources
-        for path in find_inputs(source, kind, recursive=recursive)
-    }
-    if request.files and (len(found) > 1 or any(source.is_dir() for source in sources)):
-        raise typer.BadParameter(
-            f"{request.files[0]} is one file, but there may be several {kind.plural};"
-            " give a folder (out/), suffixes (.bvh), or both",
-            param_hint="-o",
-        )
-    jobs = [Job(path, request.outputs(path, sub, overlay)) for path, sub in found.items()]
-    refuse_collisions(jobs)
-    if not recursive:
-        display.note_skipped(skipped_folders(sources, kind))
-    return jobs
 
 
 def refuse_collisions(jobs: Sequence[Job]) -> None:

@@ -190,7 +190,7 @@ def label_fit(
     """
     check_lens(focal, fov)
     from mocap_cli.cli.display import Display
-    from mocap_cli.cli.label_fit_jobs import LabelFitRequest, run_label_fit
+    from mocap_cli.cli.label_fit_jobs import LabelFitRequest
     from mocap_cli.cli.track import subject_of
     from mocap_cli.labels.label_fit import LabelFitOptions
 
@@ -206,4 +206,4 @@ def label_fit(
     )  # fmt: skip
     request.check_combinations()
     with Display("label-fit", quiet=quiet, as_json=json) as display:
-        run_label_fit(request, display)
+        request.run(display)

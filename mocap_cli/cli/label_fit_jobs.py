@@ -112,20 +112,19 @@ class LabelFitRequest:
             f"there are no videos beside {beside[0]}", "give the videos, or their folder"
         )
 
-
-def run_label_fit(asked: LabelFitRequest, display: Display) -> None:
-    """Fit, evaluate, check or suggest, by the options."""
-    files = _plan_outputs(asked)
-    cache = asked.options.cache or asked.destination.absolute().parent / "codes"
-    options = replace(asked.options, cache=cache)
-    if asked.check:
-        _check(asked, options, display)
-    elif asked.suggest is not None:
-        _suggest(asked, options, asked.suggest, display)
-    elif asked.is_fitted_model:
-        _evaluate_only(asked, options, files, display)
-    else:
-        _fit(asked, options, files, display)
+    def run(self, display: Display) -> None:
+        """Fit, evaluate, check or suggest, by the options."""
+        files = _plan_outputs(self)
+        cache = self.options.cache or self.destination.absolute().parent / "codes"
+        options = replace(self.options, cache=cache)
+        if self.check:
+            _check(self, options, display)
+        elif self.suggest is not None:
+            _suggest(self, options, self.suggest, display)
+        elif self.is_fitted_model:
+            _evaluate_only(self, options, files, display)
+        else:
+            _fit(self, options, files, display)
 
 
 def _plan_outputs(asked: LabelFitRequest) -> OutputFiles:

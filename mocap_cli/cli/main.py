@@ -35,7 +35,7 @@ def _print_version(given: bool) -> None:
 
 
 @app.callback()
-def mocap(
+def _mocap(
     version: Annotated[
         bool,
         typer.Option(

@@ -231,7 +231,7 @@ def pretrain(
     elif not videos:
         raise typer.BadParameter("give videos, or folders of videos", param_hint="VIDEO")
     from mocap_cli.cli.display import Display
-    from mocap_cli.cli.pretrain_jobs import find_videos, print_plan, resume_run, start_run
+    from mocap_cli.cli.pretrain_jobs import run_pretrain
     from mocap_cli.learning.options import PretrainOptions
     from mocap_cli.learning.pretraining import RunOptions
 
@@ -244,13 +244,10 @@ def pretrain(
         pixel_weight=pixel_weight, centred=centred, rate=rate, seed=seed, store=store,
     )  # fmt: skip
     with Display("pretrain", quiet=quiet, as_json=json) as display:
-        if resume:
-            resume_run(output, run, display, steps=steps, batch=batch, rate=rate)
-        elif dry_run:
-            print_plan(find_videos(videos or [], recursive), options, device, display)
-        else:
-            found = find_videos(videos or [], recursive)
-            start_run(found, output, options, run, display)
+        run_pretrain(
+            videos or [], output, options, run, display,
+            recursive=recursive, resumed=resume, dry_run=dry_run,
+        )  # fmt: skip
 
 
 _RESUME_OPTIONS = {

@@ -1,14 +1,18 @@
 """The runs of `mocap pretrain` on the terminal: bars, table, summary and exit status."""
 
 import signal
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from types import FrameType
 
 import typer
+from rich.live import Live
+from rich.table import Table
 
 from mocap_cli.cli.display import Display, Line, Report, format_duration
-from mocap_cli.cli.pretrain_table import StopRequest, TrainingTable
 from mocap_cli.io.inputs import find_inputs
 from mocap_cli.learning.data.ingest import Ingested
 from mocap_cli.learning.loop.checkpoint import RunState
@@ -27,39 +31,35 @@ from mocap_cli.learning.pretraining import (
 )
 from mocap_cli.weights import Device
 
-
-def find_videos(given: Sequence[Path], recursive: bool) -> list[Path]:
-    """The videos among the inputs, and in their folders."""
-    return [video for path in given for video in find_inputs(path, recursive=recursive)]
+_AVERAGED_STEPS = 50
 
 
-def start_run(
-    videos: Sequence[Path],
+def run_pretrain(
+    inputs: Sequence[Path],
     output: Path,
     options: PretrainOptions,
     run: RunOptions,
     display: Display,
+    *,
+    recursive: bool,
+    resumed: bool,
+    dry_run: bool,
 ) -> None:
-    """Start a run and show it."""
+    """Start or resume a run and show it; a dry run only prints the plan."""
+    if resumed:
+        with _RunOnTerminal(display) as shown:
+            steps, batch, rate = options.steps, options.batch, options.rate
+            resume(output, run, shown, steps=steps, batch=batch, rate=rate)
+        return
+    videos = [video for path in inputs for video in find_inputs(path, recursive=recursive)]
+    if dry_run:
+        _print_plan(videos, options, run.device, display)
+        return
     with _RunOnTerminal(display) as shown:
         pretrain(videos, output, options, run, shown)
 
 
-def resume_run(
-    output: Path,
-    run: RunOptions,
-    display: Display,
-    *,
-    steps: int | None,
-    batch: int | None,
-    rate: float | None,
-) -> None:
-    """Resume a run and show it."""
-    with _RunOnTerminal(display) as shown:
-        resume(output, run, shown, steps=steps, batch=batch, rate=rate)
-
-
-def print_plan(
+def _print_plan(
     videos: Sequence[Path], options: PretrainOptions, device: Device, display: Display
 ) -> None:
     """Print what a run would take; meanwhile a bar names what is being done."""
@@ -77,8 +77,8 @@ class _RunOnTerminal(RunDisplay):
 
     def __init__(self, display: Display) -> None:
         self._display = display
-        self._stops = StopRequest()
-        self._table: TrainingTable | None = None
+        self._stops = _StopRequest()
+        self._table: _TrainingTable | None = None
         self._settings: Settings | None = None
 
     def decoding(self, video: Path, frames: int | None) -> AbstractContextManager[OnFrame]:
@@ -93,7 +93,7 @@ class _RunOnTerminal(RunDisplay):
         """Print the networks and open the table."""
         if not resumed:
             self._display.show(Report("starting from ImageNet", _start_lines(settings)).text())
-        self._settings, self._table = settings, TrainingTable(settings, self._display)
+        self._settings, self._table = settings, _TrainingTable(settings, self._display)
 
     def on_step(self, metrics: StepMetrics) -> None:
         """Update the table."""
@@ -140,6 +140,84 @@ class _RunOnTerminal(RunDisplay):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class _StopRequest:
+    """Ctrl-C, SIGTERM and SIGHUP: the first ends the loop after its step, the second at once."""
+
+    def __init__(self) -> None:
+        self.signal_number = 0
+
+    def __call__(self) -> bool:
+        """Whether a signal came."""
+        return self.signal_number > 0
+
+    def handle_signal(self, number: int, frame: FrameType | None) -> None:
+        """Take a signal."""
+        if self.signal_number:
+            raise KeyboardInterrupt
+        self.signal_number = number
+
+
+class _TrainingTable:
+    """The metrics of the last steps; plain lines of progress where there is no terminal."""
+
+    def __init__(self, settings: Settings, display: Display) -> None:
+        self._settings = settings
+        self._steps: deque[StepMetrics] = deque(maxlen=_AVERAGED_STEPS)
+        self._held_out: tuple[int, float] | None = None
+        self._drawn = time.monotonic()
+        self._live: Live | None = None
+        self._count: Callable[[int], None] = lambda done: None
+        self._open = ExitStack()
+        if display.draws:
+            self._live = self._open.enter_context(display.live_table())
+        else:
+            self._count = self._open.enter_context(display.bar("training", settings.steps))
+
+    def close(self) -> None:
+        """Remove the table from the terminal."""
+        self._open.close()
+
+    def log_step(self, metrics: StepMetrics) -> None:
+        """Take the metrics of a step, and draw if it is time."""
+        self._steps.append(metrics)
+        self._count(metrics.step)
+        last = metrics.step == self._settings.steps
+        if self._live is not None and (time.monotonic() - self._drawn > 0.5 or last):
+            self._drawn = time.monotonic()
+            self._live.update(self._table())
+
+    def log_validation(self, step: int, held_out: float) -> None:
+        """Take the loss on held-out frames."""
+        self._held_out = (step, held_out)
+
+    def _seconds(self) -> float:
+        """Mean seconds of a step."""
+        return max(sum(m.seconds for m in self._steps) / len(self._steps), 1e-9)
+
+    def _table(self) -> Table:
+        last, steps = self._steps[-1], self._settings.steps
+        waited = sum(m.data_seconds for m in self._steps) / len(self._steps) / self._seconds()
+        stage = "free fall" if last.step <= self._settings.fall_steps else self._settings.method
+        table = Table(title=f"{stage}: step {last.step} of {steps}", title_justify="left")
+        table.add_column("metric")
+        table.add_column("value", justify="right")
+        for name, value in _means(list(self._steps)).items():
+            table.add_row(name, f"{value:.4f}")
+        if self._held_out is not None:
+            table.add_row(f"validation, step {self._held_out[0]}", f"{self._held_out[1]:.4f}")
+        table.add_row("steps/s", f"{1 / self._seconds():.2f}")
+        table.add_row("waiting for data", f"{waited:.1%}")
+        table.add_row("time left", format_duration((steps - last.step) * self._seconds()))
+        return table
+
+
+def _means(steps: list[StepMetrics]) -> Mapping[str, float]:
+    """Each loss of the last step, averaged over the steps that have it."""
+    names = steps[-1].losses
+    rows = {name: [t.losses[name] for t in steps if name in t.losses] for name in names}
+    return {name: sum(values) / len(values) for name, values in rows.items()}
 
 
 def _dataset_report(found: Ingested, skipped: Mapping[Path, str]) -> Report:

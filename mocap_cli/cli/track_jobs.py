@@ -7,10 +7,9 @@ from typing import Literal
 
 from mocap_cli.body.motion import Motion
 from mocap_cli.cli.display import Display
-from mocap_cli.cli.jobs import Job, OutputRequest, plan_jobs, run_jobs
+from mocap_cli.cli.jobs import Job, OutputRequest, run_jobs
 from mocap_cli.cli.report import OutputFiles, track_report
 from mocap_cli.export.registry import (
-    DEFAULT_SUFFIXES,
     FORMATS,
     MotionWriter,
     WriteOptions,
@@ -18,6 +17,8 @@ from mocap_cli.export.registry import (
 )
 from mocap_cli.progress import count_stage
 from mocap_cli.video.probe import probe
+
+_DEFAULT_SUFFIXES = (".bvh", ".json")
 
 
 def track_videos(
@@ -33,8 +34,8 @@ def track_videos(
     no_overwrite: bool,
 ) -> None:
     """Track every video; one alone raises its error, of several the failed are listed."""
-    request = OutputRequest.parse(output, FORMATS, DEFAULT_SUFFIXES)
-    jobs = plan_jobs(videos, request, display, recursive=recursive, overlay=overlay)
+    request = OutputRequest.parse(output, FORMATS, _DEFAULT_SUFFIXES)
+    jobs = request.jobs(videos, display, recursive=recursive, overlay=overlay)
 
     def check(job: Job) -> OutputFiles:
         info = probe(job.source)

@@ -43,6 +43,18 @@ class AppearanceModel:
         model, self.meta = open_model(path)
         self._model = _require_decoder(model, path).to(self._device)
 
+    @staticmethod
+    def open(given: Path) -> "AppearanceModel":
+        """The model in the folder of a run, or in a file."""
+        file = given.suffix == ".safetensors"
+        path = given if file else given / _BEST
+        if not path.is_file():
+            make = "mocap pretrain A.mp4 B.mp4" + ("" if file else f" -o {given}")
+            raise MocapError(
+                f"there is no model {path}", f"train one: {make}; or give one with --model"
+            )
+        return AppearanceModel(path)
+
     @property
     def step(self) -> int:
         """The number of training steps."""
@@ -76,18 +88,6 @@ class AppearanceModel:
         colours, mask = self._model.decode(tv, ti)
         drawn = torch.cat((255 * colours, mask), dim=1)[0].permute(1, 2, 0)
         return np.asarray(drawn.float().cpu().contiguous().numpy())
-
-
-def open_appearance_model(given: Path) -> AppearanceModel:
-    """The model in the folder of a run, or in a file."""
-    file = given.suffix == ".safetensors"
-    path = given if file else given / _BEST
-    if not path.is_file():
-        make = "mocap pretrain A.mp4 B.mp4" + ("" if file else f" -o {given}")
-        raise MocapError(
-            f"there is no model {path}", f"train one: {make}; or give one with --model"
-        )
-    return AppearanceModel(path)
 
 
 def _require_decoder(model: Model, path: Path) -> Model:

@@ -34,23 +34,23 @@ class Appearance:
     code: Tensor  # (1, ti)
     image: UInt8  # an example: one of the frames it was read from
 
-
-def read_appearance(
-    model: AppearanceModel, video: Path, on_frame: _Progress = lambda done: None
-) -> Appearance:
-    """The appearance of a video's person, from frames spread over the video."""
-    read: list[tuple[Tensor, UInt8]] = []
-    stride = 1
-    with open_video(video) as frames:
-        for frame in frames:
-            if frame.index % stride == 0:
-                read.append((model.encode(frame.image)[1], _shrunk(frame.image)))
-            if len(read) == 2 * _MIN_FRAMES:  # halve: the length is known at the end only
-                read, stride = read[::2], 2 * stride
-            on_frame(frame.index + 1)
-    # The median, so that a few frames without a person do not count.
-    code = torch.stack([code for code, _ in read]).median(dim=0).values
-    return Appearance(code, read[len(read) // 2][1])
+    @staticmethod
+    def read(
+        model: AppearanceModel, video: Path, on_frame: _Progress = lambda done: None
+    ) -> "Appearance":
+        """The appearance of a video's person, from frames spread over the video."""
+        read: list[tuple[Tensor, UInt8]] = []
+        stride = 1
+        with open_video(video) as frames:
+            for frame in frames:
+                if frame.index % stride == 0:
+                    read.append((model.encode(frame.image)[1], _shrunk(frame.image)))
+                if len(read) == 2 * _MIN_FRAMES:  # halve: the length is known at the end only
+                    read, stride = read[::2], 2 * stride
+                on_frame(frame.index + 1)
+        # The median, so that a few frames without a person do not count.
+        code = torch.stack([code for code, _ in read]).median(dim=0).values
+        return Appearance(code, read[len(read) // 2][1])
 
 
 def write_swap(

@@ -26,7 +26,6 @@ from mocap_cli.io.atomic import refuse_unwritable, same_file
 
 _Progress = Callable[[int], None]
 
-DEFAULT_SUFFIXES = (".bvh", ".json")
 _PROBE_BYTES = 64 << 10
 
 
@@ -153,7 +152,7 @@ FORMATS = {
 }
 
 
-def suffix_of(path: Path) -> str:
+def _suffix_of(path: Path) -> str:
     """The suffix in lower case: the longest known one, else the last part."""
     name = path.name.lower()
     known = [suffix for suffix in FORMATS if name.endswith(suffix)]
@@ -167,7 +166,7 @@ def _bare(name: str) -> str:
 
 def format_of(path: Path) -> _Format:
     """The format of the suffix; an unknown one is an error that lists the known ones."""
-    suffix = suffix_of(path)
+    suffix = _suffix_of(path)
     if suffix == ".fbx":
         raise MocapError(
             f"cannot write {path}: there is no maintained free FBX writer but Blender's",

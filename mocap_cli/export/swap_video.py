@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from mocap_cli.export.appearance_model import open_appearance_model
-from mocap_cli.export.appearance_swap import read_appearance, write_swap
+from mocap_cli.export.appearance_model import AppearanceModel
+from mocap_cli.export.appearance_swap import Appearance, write_swap
 from mocap_cli.export.registry import check_output
 from mocap_cli.learning.data.decoding import open_or_make_background
 from mocap_cli.progress import Progress, count_stage, no_progress
@@ -40,14 +40,14 @@ def swap_video(
 ) -> SwapResult:
     """Redraw the person of `video` with the appearance of the one in `appearance`."""
     motion, worn = probe(video), probe(appearance)
-    drawing = open_appearance_model(model)
+    drawing = AppearanceModel.open(model)
     inputs = {"video": video, "video with the appearance": appearance}
     check_output(output, inputs, motion.frames or 0)
     with open_video(video, start, end) as frames:
         next(iter(frames))  # a span without a frame is an error, before the long work
     with _one_thread():
         count = count_stage(progress, f"appearance of {appearance.name}", worn.frames)
-        look = read_appearance(drawing, appearance, count)
+        look = Appearance.read(drawing, appearance, count)
         count = count_stage(progress, "background", motion.frames)
         plates = open_or_make_background(video, "auto", count)
         count = count_stage(progress, f"writing {output.name}", motion.frames)

@@ -73,7 +73,7 @@ def refuse_unwritable(path: Path) -> None:
             raise MocapError(f"{path} is a folder", "give the name of a file, or remove the folder")
         with suppress(FileNotFoundError):
             path.stat()  # an error where the name is too long, or a link leads to itself
-        refuse_protected(path)
+        _refuse_protected(path)
         folder = next(p for p in path.absolute().parents if p.exists())
         with tempfile.TemporaryFile(dir=folder):
             pass
@@ -111,7 +111,7 @@ def _remove_if_left(path: Path, process: str) -> None:
 
 def _created(path: Path) -> tuple[Path, int]:
     """An empty file aside, and the mode that the file is to have."""
-    refuse_protected(path)
+    _refuse_protected(path)
     aside = aside_of(path)
     handle = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)  # less the umask
     try:
@@ -153,7 +153,7 @@ def only_process(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def refuse_protected(path: Path) -> None:
+def _refuse_protected(path: Path) -> None:
     """A file that its owner may not write is not replaced, though its folder would allow it."""
     with suppress(OSError):
         if not path.stat().st_mode & stat.S_IWUSR:

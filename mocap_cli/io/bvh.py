@@ -17,7 +17,7 @@ _MAX_PERIOD = 100.0  # seconds from one frame to the next
 
 
 @dataclass(frozen=True, slots=True)
-class BvhJoint:
+class _BvhJoint:
     """A joint, or the end of a last bone, which has no channels."""
 
     name: str
@@ -27,10 +27,10 @@ class BvhJoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Bvh:
+class _Bvh:
     """The contents of a BVH file."""
 
-    joints: tuple[BvhJoint, ...]  # parents first; (J,) below
+    joints: tuple[_BvhJoint, ...]  # parents first; (J,) below
     values: Float64  # (T, C) the channels of all joints in their order; degrees, the file's unit
     period: float  # seconds from one frame to the next
     frames: int  # that the header announces; a truncated file has fewer
@@ -63,7 +63,7 @@ class Bvh:
         return positions, rotations
 
 
-def _local_position(joint: BvhJoint, values: Float64) -> Float64:
+def _local_position(joint: _BvhJoint, values: Float64) -> Float64:
     """(T, 3) from the parent: position channels replace the offset, they do not add to it."""
     shift = np.tile(joint.offset, (len(values), 1))
     for column, channel in enumerate(joint.channels):
@@ -72,7 +72,7 @@ def _local_position(joint: BvhJoint, values: Float64) -> Float64:
     return shift
 
 
-def _local_rotation(joint: BvhJoint, values: Float64) -> Float64:
+def _local_rotation(joint: _BvhJoint, values: Float64) -> Float64:
     """(T, 3, 3) from the parent: the channels turn about the axes that the ones before turned."""
     columns = [i for i, channel in enumerate(joint.channels) if channel.endswith("rotation")]
     if not columns:
@@ -81,7 +81,7 @@ def _local_rotation(joint: BvhJoint, values: Float64) -> Float64:
     return np.asarray(Rotation.from_euler(order, values[:, columns], degrees=True).as_matrix())
 
 
-def read_bvh(path: Path) -> Bvh:
+def read_bvh(path: Path) -> _Bvh:
     """Read a BVH file; a truncated one gives the frames that are complete."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
@@ -95,7 +95,7 @@ def read_bvh(path: Path) -> Bvh:
         ) from error
 
 
-def _parse(text: str) -> Bvh:
+def _parse(text: str) -> _Bvh:
     head, *body = re.split(r"(?m)^\s*MOTION\s*$", text, maxsplit=1)
     joints = _parse_hierarchy(head)
     lines = [line for line in "".join(body).splitlines() if line.strip()]
@@ -109,7 +109,7 @@ def _parse(text: str) -> Bvh:
     values = np.array(rows, np.float64).reshape(len(rows), width)
     if not (values.size and np.isfinite(values).all()):
         raise ValueError(f"it has no frames of {width} numbers, one for each channel")
-    return Bvh(joints, values, period, frames)
+    return _Bvh(joints, values, period, frames)
 
 
 def _header(line: str, key: str) -> float:
@@ -123,7 +123,7 @@ def _header(line: str, key: str) -> float:
     return value
 
 
-def _parse_hierarchy(text: str) -> tuple[BvhJoint, ...]:
+def _parse_hierarchy(text: str) -> tuple[_BvhJoint, ...]:
     names: list[str] = []
     parents: list[int] = []
     offsets: dict[int, Float64] = {}
@@ -153,7 +153,7 @@ def _parse_hierarchy(text: str) -> tuple[BvhJoint, ...]:
         raise ValueError("its hierarchy has no root, or several")
     zero = np.zeros(3)
     return tuple(
-        BvhJoint(name, parent, offsets.get(i, zero), channels.get(i, ()))
+        _BvhJoint(name, parent, offsets.get(i, zero), channels.get(i, ()))
         for i, (name, parent) in enumerate(zip(names, parents, strict=True))
     )
 

@@ -28,6 +28,12 @@ class _InputKind:
         found = folder.rglob("*") if recursive else folder.iterdir()
         return sorted(path for path in found if self._matches(path, folder))
 
+    def skipped_folders(self, sources: Sequence[Path]) -> list[Path]:
+        """Sub-folders that hold inputs, which only a recursive search finds."""
+        folders = [source for source in sources if source.is_dir()]
+        subfolders = [p for folder in folders for p in sorted(folder.iterdir()) if p.is_dir()]
+        return [p for p in subfolders if not p.name.startswith(".") and self.files(p, False)]
+
     def _matches(self, path: Path, folder: Path) -> bool:
         if any(part.startswith(".") for part in path.relative_to(folder).parts):
             return False
@@ -47,7 +53,7 @@ def find_inputs(path: Path, kind: _InputKind = VIDEOS, recursive: bool = False) 
         return [path]
     found = kind.files(path, recursive)
     if not found:
-        within = skipped_folders([path], kind)
+        within = kind.skipped_folders([path])
         raise MocapError(
             f"{path} holds no {kind.plural}",
             f"its sub-folder {within[0].name}/ does: add --recursive"
@@ -55,10 +61,3 @@ def find_inputs(path: Path, kind: _InputKind = VIDEOS, recursive: bool = False) 
             else f"give a folder with {kind.plural}",
         )
     return found
-
-
-def skipped_folders(sources: Sequence[Path], kind: _InputKind) -> list[Path]:
-    """Sub-folders that hold inputs, which only a recursive search finds."""
-    folders = [source for source in sources if source.is_dir()]
-    subfolders = [p for folder in folders for p in sorted(folder.iterdir()) if p.is_dir()]
-    return [p for p in subfolders if not p.name.startswith(".") and kind.files(p, False)]

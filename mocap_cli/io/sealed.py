@@ -27,13 +27,28 @@ class FileKind:
     missing_hint: str = "check the path"
     seal_required: bool = True  # False: files written before this format had a seal still open
 
+    def write(self, path: Path, metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> None:
+        """Write the file atomically, with the seal over metadata and tensors."""
+        header = {_FORMAT: self.format, **metadata, _SEAL: _seal(metadata, tensors)}
+        write_tensors(path, tensors, header)
 
-def write_sealed(
-    path: Path, kind: FileKind, metadata: Mapping[str, str], tensors: Mapping[str, Tensor]
-) -> None:
-    """Write the file atomically, with the seal over metadata and tensors."""
-    header = {_FORMAT: kind.format, **metadata, _SEAL: _seal(metadata, tensors)}
-    write_tensors(path, tensors, header)
+    def read(self, path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+        """Metadata and tensors; a file of another format or with a wrong seal is refused."""
+        header, tensors = _read(path, self, with_tensors=True)
+        metadata = {k: v for k, v in header.items() if k not in (_FORMAT, _SEAL, _OLD_SEAL)}
+        if _SEAL in header or self.seal_required:
+            intact = header.get(_SEAL) == _seal(metadata, tensors)
+        elif _OLD_SEAL in header:
+            intact = header[_OLD_SEAL] == _old_seal(tensors)
+        else:
+            intact = True
+        if not intact:
+            raise MocapError(f"{path} is damaged or was changed: its SHA-256 differs", self.hint)
+        return metadata, tensors
+
+    def read_metadata(self, path: Path) -> dict[str, str]:
+        """The metadata alone; fast, and without the check of the seal."""
+        return _read(path, self, with_tensors=False)[0]
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> None:
@@ -45,26 +60,6 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str
     packed = save(dict(tensors), dict(header))
     with write_atomically(path) as aside:
         aside.write_bytes(packed)
-
-
-def read_sealed(path: Path, kind: FileKind) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """Metadata and tensors; a file of another format or with a wrong seal is refused."""
-    header, tensors = _read(path, kind, with_tensors=True)
-    metadata = {k: v for k, v in header.items() if k not in (_FORMAT, _SEAL, _OLD_SEAL)}
-    if _SEAL in header or kind.seal_required:
-        intact = header.get(_SEAL) == _seal(metadata, tensors)
-    elif _OLD_SEAL in header:
-        intact = header[_OLD_SEAL] == _old_seal(tensors)
-    else:
-        intact = True
-    if not intact:
-        raise MocapError(f"{path} is damaged or was changed: its SHA-256 differs", kind.hint)
-    return metadata, tensors
-
-
-def read_sealed_metadata(path: Path, kind: FileKind) -> dict[str, str]:
-    """The metadata alone; fast, and without the check of the seal."""
-    return _read(path, kind, with_tensors=False)[0]
 
 
 def _read(

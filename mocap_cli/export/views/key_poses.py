@@ -1,5 +1,7 @@
 """Key poses: the few frames that summarise a motion, and an image of each."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -24,40 +26,54 @@ _VIEW_METRES = 2.3  # height of a drawing
 _MIDDLE: Colour = (128, 137, 150)  # white would not show on the page
 
 
-def key_frames(motion: Motion, count: int) -> list[int]:
-    """About `count` frames, the first and the last included, with equal movement between them.
+@dataclass(frozen=True, slots=True)
+class KeyPoses:
+    """Frames of a motion, each as an image."""
 
-    Movement is that of the joints about the pelvis, with rotations of the body; its path is not.
-    """
-    tracked = np.flatnonzero(motion.tracked)
-    if len(tracked) <= count:
-        return [int(t) for t in tracked]
-    times = motion.times[tracked]
-    interval = max(_INTERVAL, float(times[-1] - times[0]) / _MAX_INTERVALS)
-    sampled = tracked[np.unique(np.searchsorted(times, np.arange(times[0], times[-1], interval)))]
-    sampled = np.unique(np.append(sampled, tracked[-1]))
-    pose = motion.joints[sampled] - motion.joints[sampled, :1]
-    moved = np.linalg.norm(np.diff(pose, axis=0), axis=-1).mean(axis=-1)
-    still = _STILL / len(sampled)  # spreads the frames of a motionless clip evenly
-    moved = np.concatenate(([0.0], np.cumsum(np.maximum(moved - _STILL, 0) + still)))
-    targets = np.interp(np.linspace(0, moved[-1], count), moved, motion.times[sampled])
-    nearest = np.abs(times[None] - targets[:, None]).argmin(axis=1)
-    return [int(t) for t in tracked[np.unique(nearest)]]
+    motion: Motion
+    frames: Sequence[int]
 
+    @staticmethod
+    def choose(motion: Motion, count: int) -> "KeyPoses":
+        """About `count` frames, the first and the last included, with equal movement between them.
 
-def crop_key_poses(
-    motion: Motion, frames: list[int], video: Path, size: tuple[int, int]
-) -> list[UInt8]:
-    """Crops of these frames of the video with the person drawn in, all at one scale."""
-    check_source_video(probe(video), motion)
-    joints = project_joints(motion)
-    boxes = [_around(motion, joints, t) for t in frames]
-    largest = np.max([high - low for low, high in boxes], axis=0) * _CROP_MARGIN
-    scale = float((np.array(size) / np.maximum(largest, 1)).min())
-    return [
-        _draw_crop(motion, joints, t, _frame_at(video, motion, t), (low + high) / 2, scale, size)
-        for t, (low, high) in zip(frames, boxes, strict=True)
-    ]
+        Movement is that of the joints about the pelvis, rotations included; its path is not.
+        """
+        tracked = np.flatnonzero(motion.tracked)
+        if len(tracked) <= count:
+            return KeyPoses(motion, [int(t) for t in tracked])
+        times = motion.times[tracked]
+        interval = max(_INTERVAL, float(times[-1] - times[0]) / _MAX_INTERVALS)
+        sampled = tracked[
+            np.unique(np.searchsorted(times, np.arange(times[0], times[-1], interval)))
+        ]
+        sampled = np.unique(np.append(sampled, tracked[-1]))
+        pose = motion.joints[sampled] - motion.joints[sampled, :1]
+        moved = np.linalg.norm(np.diff(pose, axis=0), axis=-1).mean(axis=-1)
+        still = _STILL / len(sampled)  # spreads the frames of a motionless clip evenly
+        moved = np.concatenate(([0.0], np.cumsum(np.maximum(moved - _STILL, 0) + still)))
+        targets = np.interp(np.linspace(0, moved[-1], count), moved, motion.times[sampled])
+        nearest = np.abs(times[None] - targets[:, None]).argmin(axis=1)
+        return KeyPoses(motion, [int(t) for t in tracked[np.unique(nearest)]])
+
+    def crops(self, video: Path, size: tuple[int, int]) -> list[UInt8]:
+        """Crops of these frames of the video with the person drawn in, all at one scale."""
+        motion = self.motion
+        check_source_video(probe(video), motion)
+        joints = project_joints(motion)
+        boxes = [_around(motion, joints, t) for t in self.frames]
+        largest = np.max([high - low for low, high in boxes], axis=0) * _CROP_MARGIN
+        scale = float((np.array(size) / np.maximum(largest, 1)).min())
+        return [
+            _draw_crop(
+                motion, joints, t, _frame_at(video, motion, t), (low + high) / 2, scale, size
+            )
+            for t, (low, high) in zip(self.frames, boxes, strict=True)
+        ]
+
+    def drawings(self, view: OrthographicView, size: tuple[int, int]) -> list[UInt8]:
+        """Drawings of the 3D joints around the centre of mass; the line below is the ground."""
+        return [_draw_pose(self.motion, t, view, size) for t in self.frames]
 
 
 def _around(motion: Motion, joints: Float64, t: int) -> tuple[Float64, Float64]:
@@ -102,13 +118,6 @@ def _draw_crop(
     )
     draw_figure(crop, figure)
     return crop
-
-
-def draw_key_poses(
-    motion: Motion, frames: list[int], view: OrthographicView, size: tuple[int, int]
-) -> list[UInt8]:
-    """Drawings of the 3D joints around the centre of mass; the line below is the ground."""
-    return [_draw_pose(motion, t, view, size) for t in frames]
 
 
 def _draw_pose(motion: Motion, t: int, view: OrthographicView, size: tuple[int, int]) -> UInt8:

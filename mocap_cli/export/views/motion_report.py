@@ -11,8 +11,8 @@ from mocap_cli.body.motion import Motion
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.export.quality import Quality, measure_quality, quality_faults, quality_readings
 from mocap_cli.export.views.canvas import DIM, INK, Canvas, Colour, text_width, truncate_text
-from mocap_cli.export.views.key_poses import crop_key_poses, draw_key_poses, key_frames
-from mocap_cli.export.views.plots import Curve, PlotContext, draw_plot, draw_timeline
+from mocap_cli.export.views.key_poses import KeyPoses
+from mocap_cli.export.views.plots import Curve, TimePlots
 from mocap_cli.export.views.projection import OrthographicView
 from mocap_cli.io.atomic import write_atomically
 from mocap_cli.types import Float64
@@ -37,15 +37,15 @@ _ROWS = 8  # lines of text below the plots
 def write_report(motion: Motion, path: Path, video: Path | None = None) -> None:
     """Write the report as PNG, with key poses from the video where it is given."""
     quality = measure_quality(motion)
-    frames = key_frames(motion, _POSES)
+    poses = KeyPoses.choose(motion, _POSES)
     tops = _tops()
     canvas = Canvas(_WIDTH, tops["end"])
     _draw_head(canvas, motion, quality)
-    _draw_poses(canvas, tops["poses"], motion, frames, video)
-    context = PlotContext(motion, quality.doubtful, [float(motion.times[t]) for t in frames])
+    _draw_poses(canvas, tops["poses"], poses, video)
+    plots = TimePlots(motion, quality.doubtful, [float(motion.times[t]) for t in poses.frames])
     box = (_MARGIN, tops["timeline"], _WIDTH - _MARGIN, tops["timeline"] + _TIMELINE)
-    draw_timeline(canvas, box, context)
-    _draw_plots(canvas, tops["plots"], context)
+    plots.draw_timeline(canvas, box)
+    _draw_plots(canvas, tops["plots"], plots)
     _draw_text(canvas, tops["text"], motion, quality)
     with write_atomically(path) as aside:
         aside.write_bytes(canvas.png())
@@ -85,40 +85,38 @@ def _draw_head(canvas: Canvas, motion: Motion, quality: Quality) -> None:
     )
 
 
-def _draw_poses(
-    canvas: Canvas, top: int, motion: Motion, frames: list[int], video: Path | None
-) -> None:
+def _draw_poses(canvas: Canvas, top: int, poses: KeyPoses, video: Path | None) -> None:
     """Two rows, from the camera and from the side, numbered as on the timeline."""
-    if not frames:
+    if not poses.frames:
         canvas.text((_WIDTH / 2, top + _VIDEO_ROW), "no person was found", 24, DIM, "middle")
         return
     width = (_WIDTH - 2 * _MARGIN - (_POSES - 1) * _GAP) // _POSES
     if video is None:
-        first = draw_key_poses(motion, frames, OrthographicView.CAMERA, (width, _VIDEO_ROW))
+        first = poses.drawings(OrthographicView.CAMERA, (width, _VIDEO_ROW))
     else:
-        first = crop_key_poses(motion, frames, video, (width, _VIDEO_ROW))
-    second = draw_key_poses(motion, frames, OrthographicView.SIDE, (width, _DRAWN_ROW))
-    for number, (t, upper, lower) in enumerate(zip(frames, first, second, strict=True)):
+        first = poses.crops(video, (width, _VIDEO_ROW))
+    second = poses.drawings(OrthographicView.SIDE, (width, _DRAWN_ROW))
+    for number, (t, upper, lower) in enumerate(zip(poses.frames, first, second, strict=True)):
         left = _MARGIN + number * (width + _GAP)
         canvas.paste((left, top), upper)
         canvas.paste((left, top + _VIDEO_ROW + 6), lower)
         y = top + _VIDEO_ROW + 6 + _DRAWN_ROW + 20
         canvas.text((left, y), f"{number + 1}", 16)
-        canvas.text((left + width, y), f"{motion.times[t]:.2f} s", 15, DIM, "right")
+        canvas.text((left + width, y), f"{poses.motion.times[t]:.2f} s", 15, DIM, "right")
 
 
-def _draw_plots(canvas: Canvas, top: int, context: PlotContext) -> None:
+def _draw_plots(canvas: Canvas, top: int, plots: TimePlots) -> None:
     """Three by two plots of heights and angles."""
     width = (_WIDTH - 2 * _MARGIN - 2 * 30) // 3
-    height = "height, m" if context.motion.space == "world" else "height in camera axes, m"
-    plots = [(height, _heights(context.motion), 0.5)]
-    angles = joint_angles(context.motion)
-    plots += [(f"{n.replace('_', ' ')}, degrees", _sides(angles, n), 20.0) for n in _PLOTTED]
-    for number, (title, curves, min_range) in enumerate(plots):
+    height = "height, m" if plots.motion.space == "world" else "height in camera axes, m"
+    shown = [(height, _heights(plots.motion), 0.5)]
+    angles = joint_angles(plots.motion)
+    shown += [(f"{n.replace('_', ' ')}, degrees", _sides(angles, n), 20.0) for n in _PLOTTED]
+    for number, (title, curves, min_range) in enumerate(shown):
         left = _MARGIN + (number % 3) * (width + 30)
         above = top + (number // 3) * (_PLOT + 26)
         box = (left, above, left + width, above + _PLOT)
-        draw_plot(canvas, box, title, curves, context, min_range)
+        plots.draw_plot(canvas, box, title, curves, min_range)
 
 
 def _heights(motion: Motion) -> list[Curve]:

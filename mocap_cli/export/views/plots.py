@@ -38,15 +38,6 @@ class Curve:
     side: Side
 
 
-@dataclass(frozen=True, slots=True)
-class PlotContext:
-    """What all plots along time share."""
-
-    motion: Motion
-    uncertain: Sequence[UncertainSpan]  # shaded
-    marks: Sequence[float]  # seconds of the key poses
-
-
 class _Axes:
     """Seconds and values to pixels of a box."""
 
@@ -72,32 +63,59 @@ class _Axes:
         return left, self.box[1], max(round(float(self.x(end))), left + min_width), self.box[3]
 
 
-def draw_plot(
-    canvas: Canvas,
-    box: Box,
-    title: str,
-    curves: Sequence[Curve],
-    context: PlotContext,
-    min_range: float,
-) -> None:
-    """A plot with its title and legend above, and an axis of values of at least `min_range`."""
-    left, top, right, bottom = box
-    _draw_legend(canvas, (left, top + 16), right, title, curves)
-    inside = (left + _VALUE_LABELS, top + 30, right, bottom - _TIME_LABELS)
-    axes = _Axes(context.motion, inside, *_range(curves, min_range))
-    canvas.fill(inside, PALE)
-    for span in context.uncertain:
-        canvas.fill(axes.bar(span.start, span.end), _UNCERTAIN)
-    _draw_axes(canvas, axes)
-    for mark in context.marks:
-        x = float(axes.x(mark))
-        canvas.line([(x, inside[1]), (x, inside[3])], _MARK)
-    for curve in curves:
-        for run in _pieces(curve.values):
-            times = context.motion.times[run]
-            canvas.line(
-                np.stack((axes.x(times), axes.y(curve.values[run])), -1), _INKS[curve.side], 2
-            )
+@dataclass(frozen=True, slots=True)
+class TimePlots:
+    """Draws plots along the time of a motion, with what all of them share."""
+
+    motion: Motion
+    uncertain: Sequence[UncertainSpan]  # shaded
+    marks: Sequence[float]  # seconds of the key poses
+
+    def draw_plot(
+        self,
+        canvas: Canvas,
+        box: Box,
+        title: str,
+        curves: Sequence[Curve],
+        min_range: float,
+    ) -> None:
+        """A plot with its title and legend above, and an axis of values of at least `min_range`."""
+        left, top, right, bottom = box
+        _draw_legend(canvas, (left, top + 16), right, title, curves)
+        inside = (left + _VALUE_LABELS, top + 30, right, bottom - _TIME_LABELS)
+        axes = _Axes(self.motion, inside, *_range(curves, min_range))
+        canvas.fill(inside, PALE)
+        for span in self.uncertain:
+            canvas.fill(axes.bar(span.start, span.end), _UNCERTAIN)
+        _draw_axes(canvas, axes)
+        for mark in self.marks:
+            x = float(axes.x(mark))
+            canvas.line([(x, inside[1]), (x, inside[3])], _MARK)
+        for curve in curves:
+            for run in _pieces(curve.values):
+                times = self.motion.times[run]
+                canvas.line(
+                    np.stack((axes.x(times), axes.y(curve.values[run])), -1), _INKS[curve.side], 2
+                )
+
+    def draw_timeline(self, canvas: Canvas, box: Box) -> None:
+        """Detections, foot contacts, uncertain spans and key poses over time."""
+        left, top, right, bottom = box
+        motion, height = self.motion, (bottom - top - 18) // len(_ROWS)
+        for number, label in enumerate(_ROWS):
+            y = top + 18 + number * height
+            axes = _Axes(motion, (left + 118, y + 3, right, y + height - 5))
+            canvas.text((left, y + 14), label, 14, DIM)
+            canvas.fill(axes.box, PALE)
+            if label == "uncertain":
+                for span in self.uncertain:
+                    canvas.fill(axes.bar(span.start, span.end, 2), _UNCERTAIN_INK)
+            for mask, colour in _bands(label, motion):
+                _draw_runs(canvas, axes, motion, mask, colour)
+        for number, mark in enumerate(self.marks, 1):
+            x = float(axes.x(mark))
+            canvas.text((x, top + 13), str(number), 13, INK, "middle")
+            canvas.line([(x, top + 17), (x, bottom)], _MARK)
 
 
 def _draw_axes(canvas: Canvas, axes: _Axes) -> None:
@@ -156,26 +174,6 @@ def _ticks(low: float, high: float, count: int) -> list[tuple[float, str]]:
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [(k * step, f"{k * step + 0.0:.{digits}f}") for k in range(first, last + 1)]
-
-
-def draw_timeline(canvas: Canvas, box: Box, context: PlotContext) -> None:
-    """Detections, foot contacts, uncertain spans and key poses over time."""
-    left, top, right, bottom = box
-    motion, height = context.motion, (bottom - top - 18) // len(_ROWS)
-    for number, label in enumerate(_ROWS):
-        y = top + 18 + number * height
-        axes = _Axes(motion, (left + 118, y + 3, right, y + height - 5))
-        canvas.text((left, y + 14), label, 14, DIM)
-        canvas.fill(axes.box, PALE)
-        if label == "uncertain":
-            for span in context.uncertain:
-                canvas.fill(axes.bar(span.start, span.end, 2), _UNCERTAIN_INK)
-        for mask, colour in _bands(label, motion):
-            _draw_runs(canvas, axes, motion, mask, colour)
-    for number, mark in enumerate(context.marks, 1):
-        x = float(axes.x(mark))
-        canvas.text((x, top + 13), str(number), 13, INK, "middle")
-        canvas.line([(x, top + 17), (x, bottom)], _MARK)
 
 
 def _bands(label: str, motion: Motion) -> list[tuple[Bool, Colour]]:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.errors import MocapError
-from mocap_cli.io.sealed import FileKind, read_sealed, write_sealed
+from mocap_cli.io.sealed import FileKind
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.labels.fitting.ensemble import HeadEnsemble, fuse_poses
 from mocap_cli.labels.fitting.error_calibration import ErrorCalibration, ErrorScaling, Novelty
@@ -96,12 +96,12 @@ class FittedModel:
             "both": _ensemble_settings(self.full_heads),
             "about": dict(self.about),
         }
-        write_sealed(path, _KIND, {"told": json.dumps(settings)}, tensors)
+        _KIND.write(path, {"told": json.dumps(settings)}, tensors)
 
     @staticmethod
     def open(path: Path, device: Device = "cpu") -> "FittedModel":
         """Read what `save` wrote; anything else is refused. The encoder runs on `device`."""
-        metadata, tensors = read_sealed(path, _KIND)
+        metadata, tensors = _KIND.read(path)
         try:
             settings = json.loads(metadata["told"])
             return FittedModel(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mocap_cli.errors import MocapError
-from mocap_cli.io.sealed import FileKind, read_sealed, read_sealed_metadata, write_sealed
+from mocap_cli.io.sealed import FileKind
 from mocap_cli.learning.loop.settings import Settings
 from mocap_cli.learning.model.model import Model
 
@@ -49,14 +49,14 @@ class RunState:
             for key, value in optimizer.state.get(parameter, {}).items():
                 tensors[f"{_ADAM}{key}.{name}"] = value.detach().cpu().contiguous()
         metadata = {"settings": settings.to_json(), "place": json.dumps(asdict(self))}
-        write_sealed(path, _KIND, metadata, tensors)
+        _KIND.write(path, metadata, tensors)
 
     @staticmethod
     def load(
         path: Path, model: Model, optimizer: torch.optim.Optimizer, average: Model
     ) -> "RunState":
         """Restore model, average and optimizer; whatever does not fit is refused."""
-        metadata, tensors = read_sealed(path, _KIND)
+        metadata, tensors = _KIND.read(path)
         _, state = _parse(path, metadata)
         try:
             model.restore_tensors(_with_prefix(tensors, _MODEL))
@@ -71,7 +71,7 @@ class RunState:
 
 def read_checkpoint_state(path: Path) -> tuple[Settings, RunState]:
     """Settings and state of a run, without the tensors."""
-    return _parse(path, read_sealed_metadata(path, _KIND))
+    return _parse(path, _KIND.read_metadata(path))
 
 
 def _restore_optimizer(

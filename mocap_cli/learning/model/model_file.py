@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from mocap_cli.errors import MocapError
-from mocap_cli.io.sealed import FileKind, read_sealed, write_sealed
+from mocap_cli.io.sealed import FileKind
 from mocap_cli.learning.model.model import Model
 from mocap_cli.learning.model.model_config import ModelConfig
 
@@ -24,12 +24,12 @@ _KIND = FileKind(
 def save_model(path: Path, model: Model, meta: Mapping[str, Any]) -> None:
     """Write weights, configuration and `meta` (numbers, texts, lists, mappings)."""
     metadata = {"config": json.dumps(asdict(model.config)), "meta": json.dumps(dict(meta))}
-    write_sealed(path, _KIND, metadata, model.trained_tensors())
+    _KIND.write(path, metadata, model.trained_tensors())
 
 
 def open_model(path: Path, *, device: str = "cpu") -> tuple[Model, dict[str, Any]]:
     """The model on that device, for inference, and its `meta`."""
-    metadata, tensors = read_sealed(path, _KIND)
+    metadata, tensors = _KIND.read(path)
     try:
         config = json.loads(metadata["config"])
         meta: dict[str, Any] = json.loads(metadata["meta"])
