@@ -181,7 +181,7 @@ def _validation(fitted: FittedModel) -> tuple[float, float]:
 def _next(asked: LabelFitRequest, fitted: FittedModel) -> list[Line]:
     model, features = _validation(fitted)
     return [
-        ("validation", f"error {model:.0f} mm; with image features only {features:.0f} mm"),
+        ("held out", f"error {model:.0f} mm; with image features only {features:.0f} mm"),
         ("next", f"mocap track NEW.mp4 --model {asked.destination} -o NEW.bvh"),
     ]
 
