@@ -131,7 +131,7 @@ def test_frames_where_nobody_is_known_stay_empty_and_one_frame_is_enough():
     pose = lift(seen, Pinhole(900, (640, 360)), model)
     assert np.isnan(pose.joints[10:20]).all()
     assert np.isfinite(np.delete(pose.joints, np.arange(10, 20), axis=0)).all()
-    alone = lift(seen.frames(slice(0, 1)), Pinhole(900, (640, 360)), model)
+    alone = lift(keypoints(seconds=1 / 30), Pinhole(900, (640, 360)), model)
     assert np.isfinite(alone.joints).all()
 
 

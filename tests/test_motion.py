@@ -62,6 +62,19 @@ def test_reading_gives_back_every_number_exactly(tmp_path):
     assert_same(motion, read_motion(tmp_path / "a.json"))
 
 
+def test_switches_of_person_are_kept_in_the_file_and_cut_with_the_span(tmp_path):
+    motion = make_motion(20)
+    switched = replace(motion, switches=tuple(motion.times[[1, 5, 12]].tolist()))
+    write_motion(switched, tmp_path / "a.json")
+    document = json.loads((tmp_path / "a.json").read_text())
+    jsonschema.validate(document, json.loads(SCHEMA.read_text()))
+    assert read_motion(tmp_path / "a.json").switches == switched.switches
+    assert switched.frames(slice(5, 15)).switches == (motion.times[12],)
+    write_motion(motion, tmp_path / "b.json")
+    assert "switches" not in (tmp_path / "b.json").read_text()
+    assert read_motion(tmp_path / "b.json").switches == ()
+
+
 def test_the_json_fits_its_published_schema(tmp_path):
     write_motion(make_motion(), tmp_path / "a.json")
     jsonschema.validate(

@@ -64,6 +64,7 @@ class Motion:
     camera: Camera
     model: Mapping[str, str] = field(default_factory=dict)  # the networks: names and hashes
     warnings: tuple[str, ...] = ()
+    switches: tuple[float, ...] = ()  # seconds: from then on it may be another person
 
     def __post_init__(self) -> None:
         T, J, K = len(self.times), len(self.skeleton), len(KEYPOINTS)
@@ -90,10 +91,10 @@ class Motion:
 
     def frames(self, chosen: slice) -> "Motion":
         """Only these frames of the motion."""
-        pose = self.camera.world_from_camera[chosen]
+        pose, times = self.camera.world_from_camera[chosen], self.times[chosen]
         return replace(
             self,
-            times=self.times[chosen],
+            times=times,
             joints=self.joints[chosen],
             sigma=self.sigma[chosen],
             detected=self.detected[chosen],
@@ -101,6 +102,7 @@ class Motion:
             xy=self.xy[chosen],
             score=self.score[chosen],
             camera=replace(self.camera, world_from_camera=pose),
+            switches=tuple(t for t in self.switches if times[0] < t <= times[-1]),
         )
 
     def __repr__(self) -> str:
@@ -217,6 +219,7 @@ def write_motion(motion: Motion, path: Path, quality: Mapping[str, Any] | None =
         "camera": motion.camera,
         "model": dict(motion.model),
         "warnings": motion.warnings,
+        **({"switches": motion.switches} if motion.switches else {}),
         **({} if quality is None else {"quality": quality}),
     }
     with write_atomically(path) as aside:
@@ -286,7 +289,15 @@ def _motion(document: JsonObject) -> Motion:
         camera=_camera(document.child("camera"), T),
         model={key: document.child("model").text(key) for key in document.child("model").values},
         warnings=document.texts("warnings"),
+        switches=_switches(document),
     )
+
+
+def _switches(document: JsonObject) -> tuple[float, ...]:
+    """The times of likely switches; files without any have no such key."""
+    if "switches" not in document.values:
+        return ()
+    return tuple(document.numbers("switches", (None,), -_LARGEST, _LARGEST, null=False).tolist())
 
 
 def _source(fields: JsonObject) -> Source:

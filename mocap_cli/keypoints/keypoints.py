@@ -1,6 +1,6 @@
 """Keypoints: the 2D keypoints of one person in every frame of a video."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,6 +24,7 @@ class Keypoints:
     score: Float32  # (T, K) 0..1: 0.2 is a guess, 0.3 right two times in three, 0.5 nearly always
     detected: Bool  # (T,) the networks detected the person in this frame
     cut: Bool  # (T,) the frame begins a shot: nothing is interpolated across
+    switches: tuple[float, ...] = ()  # seconds: from then on it may be another person
 
     def __post_init__(self) -> None:
         T, K = len(self.times), len(KEYPOINTS)
@@ -53,7 +54,3 @@ class Keypoints:
         low, high = xy.min(axis=1), xy.max(axis=1)
         side = _SQUARE_MARGIN * (high - low).max(axis=1, keepdims=True)
         return np.concatenate(((low + high) / 2, side), axis=1)
-
-    def frames(self, chosen: slice) -> "Keypoints":
-        """The same person, only those frames."""
-        return Keypoints(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})

@@ -179,6 +179,7 @@ class _Observation:
     score: Float32
     detected: Bool
     cut: Bool
+    switches: Float64  # (S,)
     focal: Float64  # () pixels
     rotation: Float64  # (T, 3, 3); (0, 3, 3) for a fixed camera
     zoom: Float64  # (T,); (0,) for a constant focal length
@@ -189,8 +190,9 @@ class _Observation:
     def keypoints(self) -> Keypoints:
         """The keypoints as their own type."""
         return Keypoints(
-            times=self.times, xy=self.xy, score=self.score, detected=self.detected, cut=self.cut
-        )
+            times=self.times, xy=self.xy, score=self.score, detected=self.detected, cut=self.cut,
+            switches=tuple(self.switches.tolist()),
+        )  # fmt: skip
 
 
 def _observe(video: VideoInfo, options: EstimateOptions, on_frame: OnFrame) -> _Observation:
@@ -210,6 +212,7 @@ def _observe(video: VideoInfo, options: EstimateOptions, on_frame: OnFrame) -> _
         score=keypoints.score,
         detected=keypoints.detected,
         cut=keypoints.cut,
+        switches=np.array(keypoints.switches, np.float64),
         focal=np.array(camera.focal, np.float64),
         rotation=(motion.rotations(times, camera) if motion.rotates else np.empty((0, 3, 3))),
         zoom=motion.zoom_factors(times) if motion.zooms else np.empty(0),

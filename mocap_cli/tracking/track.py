@@ -90,4 +90,5 @@ def _motion(video: VideoInfo, found: Estimate, placed: Placement) -> Motion:
         ),
         model={"mocap": __version__, **network_hashes(), LIFTER_FILE: weight_hash(LIFTER_FILE)},
         warnings=(*found.warnings, *placed.warnings),
+        switches=keypoints.switches,
     )
