@@ -4,14 +4,14 @@ Paths may be strings or Paths. `progress` is called with the name of a stage, ho
 done, and its total, or None where that is unknown.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mocap_cli.camera.lens import focal_pixels
 from mocap_cli.errors import MocapError
-from mocap_cli.progress import Progress, count_stage, no_progress
+from mocap_cli.progress import Count, Progress, count_stage, no_progress
 
 _Paths = str | Path | Sequence[str | Path]
 """One path, or several."""
@@ -309,7 +309,7 @@ def fit_labels(
     )  # fmt: skip
 
     @contextmanager
-    def bar(stage: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    def bar(stage: str, total: int | None) -> Iterator[Count]:
         yield count_stage(progress, stage, total)
 
     given = [labels] if isinstance(labels, str | Path) else labels

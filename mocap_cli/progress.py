@@ -9,11 +9,15 @@ Frames are counted in most stages, steps in training ones.
 """
 
 
-def no_progress(stage: str, done: int, total: int | None) -> None:
-    """No-op progress callback."""
+Count = Callable[[int], None]
+"""A counter of one stage: called with the frames or steps done so far."""
 
 
-def count_stage(progress: Progress, stage: str, total: int | None) -> Callable[[int], None]:
+def no_progress(*_: object) -> None:
+    """No-op progress callback, of either kind."""
+
+
+def count_stage(progress: Progress, stage: str, total: int | None) -> Count:
     """A counter of one stage: called with the amount done, it reports to `progress`."""
 
     def count(done: int) -> None:

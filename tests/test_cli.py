@@ -1,6 +1,5 @@
 """The command line as a user types it; the tracker is replaced by somebody who stands still."""
 
-import shlex
 import subprocess
 import sys
 import time
@@ -13,26 +12,10 @@ from film import film
 from person import stand, standing
 
 from mocap_cli.body.motion import read_motion
-from mocap_cli.cli import main, track_jobs
+from mocap_cli.cli import track_jobs
 from mocap_cli.errors import MocapError
 from mocap_cli.tracking.track import TrackOptions
 from mocap_cli.video.reader import probe
-
-
-@pytest.fixture
-def mocap(monkeypatch, capsys, tmp_path):
-    """Run what a user types after `mocap` in an empty folder: exit code, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("mocap_cli.tracking.track.track", stand)
-
-    def run(typed: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["mocap", *shlex.split(typed)])
-        with pytest.raises(SystemExit) as left:
-            main.main()
-        out, err = capsys.readouterr()
-        return int(left.value.code or 0), out, err
-
-    return run
 
 
 def files(folder: Path = Path()) -> list[str]:

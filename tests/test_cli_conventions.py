@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -17,22 +16,6 @@ from mocap_cli.cli import display, main
 from mocap_cli.errors import MocapError
 
 COMMANDS = ("track", "export", "background", "pretrain", "label-fit")
-
-
-@pytest.fixture
-def mocap(monkeypatch, capsys, tmp_path):
-    """Run what a user types after `mocap` in an empty folder: exit status, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("mocap_cli.tracking.track.track", stand)
-
-    def run(typed: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["mocap", *shlex.split(typed)])
-        with pytest.raises(SystemExit) as left:
-            main.main()
-        out, err = capsys.readouterr()
-        return int(left.value.code or 0), out, err
-
-    return run
 
 
 def plain(text: str) -> str:

@@ -1,7 +1,5 @@
 """`mocap export` as a user types it."""
 
-import shlex
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +13,6 @@ from mocap_cli.body.anatomy import standing_height
 from mocap_cli.body.motion import read_motion, write_motion
 from mocap_cli.body.rig import bone_lengths
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
-from mocap_cli.cli import main
 from mocap_cli.export.edits import Edits, _mirror, apply_edits
 from mocap_cli.export.registry import FORMATS
 from mocap_cli.export.views.projection import project_joints
@@ -25,19 +22,10 @@ TIMES = np.arange(30) / 30
 
 
 @pytest.fixture
-def mocap(monkeypatch, capsys, tmp_path):
-    """Run what a user types after `mocap` beside the motion a.json: exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
+def mocap(run_mocap):
+    """As `run_mocap`, in a folder with the motion a.json."""
     write_motion(motion_of(dance(TIMES), TIMES), Path("a.json"))
-
-    def run(typed: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["mocap", *shlex.split(typed)])
-        with pytest.raises(SystemExit) as left:
-            main.main()
-        out, err = capsys.readouterr()
-        return int(left.value.code or 0), out, err
-
-    return run
+    return run_mocap
 
 
 def files() -> list[str]:

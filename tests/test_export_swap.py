@@ -1,7 +1,5 @@
 """`mocap export --swap-appearance` as a user types it, with a tiny model, and what it draws."""
 
-import shlex
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +10,6 @@ import torch
 from blob import SIZE, TINY, film_blob, picture, wall
 from film import film
 
-from mocap_cli.cli import main
 from mocap_cli.cli.jobs import VIDEOS, find_inputs
 from mocap_cli.errors import MocapError
 from mocap_cli.export.appearance_model import AppearanceModel, SubjectBox
@@ -49,20 +46,11 @@ META = {"step": 7, "clips": ["a.mp4"], "size": [96, 64]}
 
 
 @pytest.fixture
-def mocap(monkeypatch, capsys, tmp_path, scene):
-    """Run what a user types after `mocap`: exit code, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
+def mocap(run_mocap, scene):
+    """As `run_mocap`, in a folder with the files of the scene."""
     for path in scene.iterdir():
         Path(path.name).symlink_to(path)
-
-    def run(typed: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["mocap", *shlex.split(typed)])
-        with pytest.raises(SystemExit) as left:
-            main.main()
-        out, err = capsys.readouterr()
-        return int(left.value.code or 0), out, err
-
-    return run
+    return run_mocap
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """`mocap label-fit` as a user types it; what the tracker sees of the film is given."""
 
 import json
-import shlex
-import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +12,6 @@ from person import stand
 from witnesses import TIMES, codes_of, seen_dancing
 
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
-from mocap_cli.cli import main
 from mocap_cli.labels import label_fit
 from mocap_cli.labels.fitting import gather
 from mocap_cli.labels.fitting.fit_heads import FitOptions
@@ -26,23 +23,15 @@ MODEL = "imagenet"
 
 
 @pytest.fixture
-def mocap(monkeypatch, capsys, tmp_path):
-    """Run what a user types in a folder with a.mp4 and labels of it: exit code and stderr."""
-    monkeypatch.chdir(tmp_path)
+def mocap(run_mocap, monkeypatch):
+    """Exit status and stderr of `run_mocap`, in a folder with a.mp4 and labels of it."""
     estimate, truth = seen_dancing()
     monkeypatch.setattr(gather, "estimate", lambda *_, **__: estimate)
     monkeypatch.setattr(FrozenEncoder, "encode", lambda *_, **__: codes_of(truth))
     monkeypatch.setattr(label_fit, "FitOptions", partial(FitOptions, steps=50, folds=2, copies=0))
     film(Path("a.mp4"), range(len(TIMES)))
     save("a.npz", truth)
-
-    def run(typed: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["mocap", *shlex.split(typed)])
-        with pytest.raises(SystemExit) as left:
-            main.main()
-        return int(left.value.code or 0), capsys.readouterr().err
-
-    return run
+    return lambda typed: run_mocap(typed)[::2]
 
 
 def save(name, joints, **more):
@@ -204,14 +193,9 @@ def test_pseudo_labels_cannot_be_checked(mocap):
     assert "there is no label file to check" in " ".join(err.replace("│", " ").split())
 
 
-def test_a_fit_prints_its_errors_as_json(mocap, capsys, monkeypatch):
-    monkeypatch.setattr(
-        sys, "argv", shlex.split("mocap label-fit --labels a.npz -o x.mocap --json")
-    )
-    with pytest.raises(SystemExit) as left:
-        main.main()
-    assert left.value.code == 0
-    out, err = capsys.readouterr()
+def test_a_fit_prints_its_errors_as_json(mocap, run_mocap):
+    code, out, err = run_mocap("label-fit --labels a.npz -o x.mocap --json")
+    assert code == 0
     result = json.loads(out)["results"][0]
     assert (result["frames"], result["videos"], err) == (90, ["a.mp4"], "")
     assert result["outputs"][0]["path"] == "x.mocap"

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 import shutil
 import signal
 import sys
@@ -17,7 +16,6 @@ from person import stand
 from safetensors.torch import load_file
 
 from mocap_cli.body.motion import write_motion
-from mocap_cli.cli import main
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import only_process
 from mocap_cli.learning import options as options_module
@@ -50,20 +48,11 @@ def use_model(monkeypatch, model) -> None:
 
 
 @pytest.fixture
-def mocap(monkeypatch, capsys, tmp_path, clips):
-    """Run what a user types after `mocap`: exit code, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
+def mocap(run_mocap, monkeypatch, clips):
+    """As `run_mocap`, in a folder with videos/ and a tiny model."""
     use_model(monkeypatch, TINY)
     Path("videos").symlink_to(clips)
-
-    def run(typed: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["mocap", *shlex.split(typed)])
-        with pytest.raises(SystemExit) as left:
-            main.main()
-        out, err = capsys.readouterr()
-        return int(left.value.code or 0), out, err
-
-    return run
+    return run_mocap
 
 
 TINILY = "--side 96 --batch 2 --preset small --device cpu --background median --store {store}"

@@ -12,8 +12,7 @@ from mocap_cli.camera.camera_path import CameraPath
 from mocap_cli.camera.key_frames import KeyFrameMatcher
 from mocap_cli.camera.path_estimation import solve_camera_path
 from mocap_cli.camera.pinhole import Pinhole
-from mocap_cli.types import Float64
-from mocap_cli.video.probe import Image
+from mocap_cli.types import Float64, Image
 
 _INTERVAL = 0.1  # seconds between registered frames
 _STILL_INTERVAL = 0.3  # the same while the camera stands

@@ -22,8 +22,7 @@ from mocap_cli.camera.homography import (
     overlap_share,
     roll_and_zoom,
 )
-from mocap_cli.types import Float32, Float64, UInt8
-from mocap_cli.video.probe import Image
+from mocap_cli.types import Float32, Float64, Image, UInt8
 
 _LONG_SIDE = 640  # pixels of the reduced frames
 _CELL = 8  # reduced pixels in one cell of the colour grid

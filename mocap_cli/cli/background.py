@@ -16,15 +16,13 @@ from mocap_cli.cli.options import (
     Quiet,
     Recursive,
     Start,
+    Videos,
     check_lens,
     check_span,
 )
 
 _METHOD, _EXTRA = "Method", "Additional files"
 
-_Videos = Annotated[
-    list[Path], typer.Argument(metavar="VIDEO", help="Videos, or folders of videos.")
-]
 _Output = Annotated[
     Path | None,
     typer.Option(
@@ -96,7 +94,7 @@ _Sheet = Annotated[
 
 
 def background(
-    videos: _Videos,
+    videos: Videos,
     output: _Output = None,
     start: Start = None,
     end: End = None,

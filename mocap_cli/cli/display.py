@@ -4,7 +4,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,8 +26,8 @@ from rich.table import Table
 from rich.text import Text
 
 from mocap_cli.errors import MocapError
+from mocap_cli.progress import Count, count_stage, no_progress
 from mocap_cli.progress import Progress as ProgressCallback
-from mocap_cli.progress import count_stage, no_progress
 
 Line = tuple[str, str]
 """A label and what it labels."""
@@ -140,7 +140,7 @@ class Display:
         return Live(console=_stderr_console(), transient=True, refresh_per_second=2)
 
     @contextmanager
-    def bar(self, label: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    def bar(self, label: str, total: int | None) -> Iterator[Count]:
         """A bar of one stage, called with the amount done."""
         with self.progress("") as progress:
             yield count_stage(progress, label, total)

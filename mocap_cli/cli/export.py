@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from mocap_cli.cli.options import (
+    OUTPUT,
     OUTPUT_HELP,
     End,
     Fps,
@@ -120,7 +121,7 @@ _InPlace = Annotated[
 ]
 _Rig = Annotated[
     Literal["default", "mixamo", "rokoko"],
-    typer.Option(help="Joint names of .bvh, .glb and .usda.", rich_help_panel="Output"),
+    typer.Option(help="Joint names of .bvh, .glb and .usda.", rich_help_panel=OUTPUT),
 ]
 _Trail = Annotated[
     bool,

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from mocap_cli.cli.options import (
+    RUN,
     Device,
     Focal,
     Fov,
@@ -18,7 +19,7 @@ from mocap_cli.cli.options import (
     check_positive,
 )
 
-_EVALUATION, _LABELS, _RUN = "Evaluation", "About the labels", "Run"
+_EVALUATION, _LABELS = "Evaluation", "About the labels"
 
 _Videos = Annotated[
     list[Path] | None,
@@ -153,7 +154,7 @@ _Cache = Annotated[
         metavar="FOLDER",
         help="Folder of cached keypoints and image features.",
         show_default="codes/ beside OUT",
-        rich_help_panel=_RUN,
+        rich_help_panel=RUN,
     ),
 ]
 

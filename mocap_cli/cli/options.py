@@ -1,6 +1,7 @@
 """Options that several commands share, and the checks of their values."""
 
 import math
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -66,6 +67,9 @@ def check_lens(focal: str | None, fov: float | None) -> None:
         ) from error
 
 
+Videos = Annotated[
+    list[Path], typer.Argument(metavar="VIDEO", help="Videos, or folders of videos.")
+]
 OUTPUT_HELP = (
     "Output file; its suffix chooses the format: .bvh, .glb, .usda, .csv,"
     " .angles.csv (joint angles), .npz, .trc, .c3d, .json,"

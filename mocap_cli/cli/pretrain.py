@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from mocap_cli.cli.options import (
+    RUN,
     Device,
     Json,
     Quiet,
@@ -170,7 +171,7 @@ _PreviewMinutes = Annotated[
         "--sheet-minutes",
         callback=check_positive,
         help="Minutes between preview sheets.",
-        rich_help_panel="Run",
+        rich_help_panel=RUN,
     ),
 ]
 _Compile = Annotated[
@@ -178,14 +179,12 @@ _Compile = Annotated[
     typer.Option(
         "--compile",
         help="Compile the networks with torch.compile; takes minutes once.",
-        rich_help_panel="Run",
+        rich_help_panel=RUN,
     ),
 ]
 _TensorBoard = Annotated[
     bool,
-    typer.Option(
-        "--tensorboard", help="Also write TensorBoard event files.", rich_help_panel="Run"
-    ),
+    typer.Option("--tensorboard", help="Also write TensorBoard event files.", rich_help_panel=RUN),
 ]
 
 

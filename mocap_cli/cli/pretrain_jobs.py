@@ -3,7 +3,7 @@
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -22,13 +22,13 @@ from mocap_cli.learning.loop.settings import Settings
 from mocap_cli.learning.loop.training import BEST
 from mocap_cli.learning.options import PretrainOptions
 from mocap_cli.learning.pretraining import (
-    OnFrame,
     RunDisplay,
     RunOptions,
     plan_run,
     pretrain,
     resume,
 )
+from mocap_cli.progress import Count, no_progress
 from mocap_cli.weights import Device
 
 _AVERAGED_STEPS = 50
@@ -81,7 +81,7 @@ class _RunOnTerminal(RunDisplay):
         self._table: _TrainingTable | None = None
         self._settings: Settings | None = None
 
-    def decoding(self, video: Path, frames: int | None) -> AbstractContextManager[OnFrame]:
+    def decoding(self, video: Path, frames: int | None) -> AbstractContextManager[Count]:
         """A bar for one video."""
         return self._display.bar(f"storing {video.name}", frames)
 
@@ -168,7 +168,7 @@ class _TrainingTable:
         self._held_out: tuple[int, float] | None = None
         self._drawn = time.monotonic()
         self._live: Live | None = None
-        self._count: Callable[[int], None] = lambda done: None
+        self._count: Count = no_progress
         self._open = ExitStack()
         if display.draws:
             self._live = self._open.enter_context(display.live_table())

@@ -19,6 +19,7 @@ from mocap_cli.cli.options import (
     Recursive,
     Start,
     Units,
+    Videos,
     check_height,
     check_lens,
     check_span,
@@ -29,9 +30,6 @@ if TYPE_CHECKING:  # heavy: `mocap --help` must not wait for them
     from mocap_cli.keypoints.person_detector import Subject
     from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
 
-_Videos = Annotated[
-    list[Path], typer.Argument(metavar="VIDEO", help="Videos, or folders of videos.")
-]
 _Output = Annotated[
     list[str] | None,
     typer.Option(
@@ -74,7 +72,7 @@ _Model = Annotated[
 
 
 def track(
-    videos: _Videos,
+    videos: Videos,
     output: _Output = None,
     overlay: _Overlay = False,
     height: _Height = None,

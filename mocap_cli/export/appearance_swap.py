@@ -1,7 +1,6 @@
 """Appearance swap: the person of one video redrawn with the appearance of another's."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,12 +13,11 @@ from mocap_cli.export.appearance_model import AppearanceModel, SubjectBox
 from mocap_cli.learning.data.decoding import foreground_share
 from mocap_cli.learning.data.store import StoredClip
 from mocap_cli.plates.background import Background
+from mocap_cli.progress import Count, no_progress
 from mocap_cli.types import Bool, Float32, UInt8
 from mocap_cli.video.letterbox import Letterbox
 from mocap_cli.video.reader import open_video
 from mocap_cli.video.writer import write_video
-
-_Progress = Callable[[int], None]
 
 _MIN_FRAMES = 16  # that the appearance is read from, where the video has as many
 _MAX_EXAMPLE_SIDE = 960  # pixels of the longer side of the example
@@ -35,9 +33,7 @@ class Appearance:
     image: UInt8  # an example: one of the frames it was read from
 
     @staticmethod
-    def read(
-        model: AppearanceModel, video: Path, on_frame: _Progress = lambda done: None
-    ) -> "Appearance":
+    def read(model: AppearanceModel, video: Path, on_frame: Count = no_progress) -> "Appearance":
         """The appearance of a video's person, from frames spread over the video."""
         read: list[tuple[Tensor, UInt8]] = []
         stride = 1
@@ -63,7 +59,7 @@ def write_swap(
     start: float = 0.0,
     end: float | None = None,
     panel: bool = False,
-    on_frame: _Progress = lambda done: None,
+    on_frame: Count = no_progress,
 ) -> int:
     """Write the video, from `start` to `end` in seconds, with this appearance of its person.
 

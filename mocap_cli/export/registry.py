@@ -23,8 +23,7 @@ from mocap_cli.export.views.motion_report import write_report
 from mocap_cli.export.views.overlay import OverlayOptions, write_overlay
 from mocap_cli.export.views.page import write_page
 from mocap_cli.io.atomic import refuse_unwritable, same_file
-
-_Progress = Callable[[int], None]
+from mocap_cli.progress import Count, no_progress
 
 _PROBE_BYTES = 64 << 10
 
@@ -60,7 +59,7 @@ class MotionWriter:
         """The motion as rotations of a rig."""
         return animate(self.motion, self.options.fps)
 
-    def write(self, path: Path, on_frame: _Progress = lambda done: None) -> None:
+    def write(self, path: Path, on_frame: Count = no_progress) -> None:
         """Write the motion in the format of the suffix.
 
         `on_frame` is called with the number of video frames done, by formats that show the video.
@@ -72,7 +71,7 @@ def write(
     motion: Motion,
     path: Path,
     options: WriteOptions | None = None,
-    on_frame: _Progress = lambda done: None,
+    on_frame: Count = no_progress,
 ) -> None:
     """Write a motion in the format of the suffix; for several files see MotionWriter."""
     MotionWriter(motion, options).write(path, on_frame)
@@ -82,36 +81,36 @@ def write(
 class _Format:
     """How files of one suffix are written."""
 
-    write: Callable[[MotionWriter, Path, _Progress], None]
+    write: Callable[[MotionWriter, Path, Count], None]
     bytes_per_frame: int  # about; 0 where the size of the video is the estimate
     video: Literal["unused", "welcome", "needed"] = "unused"
 
 
-def _bvh(writer: MotionWriter, path: Path, on_frame: _Progress) -> None:
+def _bvh(writer: MotionWriter, path: Path, on_frame: Count) -> None:
     options = writer.options
     write_bvh(writer.animation, path, units=options.units, rig=options.rig)
 
 
-def _glb(writer: MotionWriter, path: Path, on_frame: _Progress) -> None:
+def _glb(writer: MotionWriter, path: Path, on_frame: Count) -> None:
     write_glb(writer.animation, path, rig=writer.options.rig)
 
 
-def _usda(writer: MotionWriter, path: Path, on_frame: _Progress) -> None:
+def _usda(writer: MotionWriter, path: Path, on_frame: Count) -> None:
     write_usd(writer.animation, path, rig=writer.options.rig)
 
 
-def _json(writer: MotionWriter, path: Path, on_frame: _Progress) -> None:
+def _json(writer: MotionWriter, path: Path, on_frame: Count) -> None:
     write_motion(writer.motion, path, measure_quality(writer.motion).block())
 
 
-def _mp4(writer: MotionWriter, path: Path, on_frame: _Progress) -> None:
+def _mp4(writer: MotionWriter, path: Path, on_frame: Count) -> None:
     motion, video = writer.motion, writer.options.video
     if video is None:
         raise MocapError(f"{path} needs the video {motion.source.file}", "give it with --video")
     write_overlay(motion, video, path, writer.options.overlay, on_frame)
 
 
-def _html(writer: MotionWriter, path: Path, on_frame: _Progress) -> None:
+def _html(writer: MotionWriter, path: Path, on_frame: Count) -> None:
     motion, options = writer.motion, writer.options
     animation = writer.animation if motion.tracked.any() else None
     write_page(
@@ -124,13 +123,13 @@ def _html(writer: MotionWriter, path: Path, on_frame: _Progress) -> None:
     )
 
 
-def _png(writer: MotionWriter, path: Path, on_frame: _Progress) -> None:
+def _png(writer: MotionWriter, path: Path, on_frame: Count) -> None:
     write_report(writer.motion, path, writer.options.video)
 
 
 def _without_options(
     write: Callable[[Motion, Path], None],
-) -> Callable[[MotionWriter, Path, _Progress], None]:
+) -> Callable[[MotionWriter, Path, Count], None]:
     """The writer of a format without options."""
     return lambda writer, path, on_frame: write(writer.motion, path)
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap_cli.keypoints.crop import Image
+from mocap_cli.types import Image
 
 Appearance = NDArray[np.float16]
 """(2, BINS) square roots of the colour histograms of the torso and of the thighs."""

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
+from mocap_cli.types import Image
 
 CROP_SIZE = 256
 """Pixels along a side of the networks' input."""

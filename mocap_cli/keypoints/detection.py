@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.keypoints.appearance import Appearance, appearance_of, similarity
-from mocap_cli.keypoints.crop import Crop, Image
+from mocap_cli.keypoints.crop import Crop
 from mocap_cli.keypoints.pose_networks import NetworkOutput, PoseNetworks
-from mocap_cli.types import Float32
+from mocap_cli.types import Float32, Image
 
 COCO_COUNT = 17
 _SHOULDERS, _HIPS = [5, 6], [11, 12]

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap_cli.keypoints.crop import CROP_SIZE, Crop, Image
+from mocap_cli.keypoints.crop import CROP_SIZE, Crop
+from mocap_cli.types import Image
 
 _LIMBS = (
     (5, 6),

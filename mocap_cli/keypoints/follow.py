@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mocap_cli.keypoints.appearance import Appearance, similarity
-from mocap_cli.keypoints.crop import Crop, Image
+from mocap_cli.keypoints.crop import Crop
 from mocap_cli.keypoints.detection import Detection
 from mocap_cli.keypoints.fusion import fuse_detections
 from mocap_cli.keypoints.keypoints import Keypoints
@@ -15,6 +15,7 @@ from mocap_cli.keypoints.person_detector import PersonDetector, Subject
 from mocap_cli.keypoints.person_search import PersonSearch
 from mocap_cli.keypoints.person_tracker import PersonTracker
 from mocap_cli.keypoints.pose_networks import PoseNetworks
+from mocap_cli.types import Image
 from mocap_cli.video.shots import TimedImage
 from mocap_cli.weights import Device
 

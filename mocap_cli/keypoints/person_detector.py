@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli.errors import MocapError
-from mocap_cli.keypoints.crop import CROP_SIZE, Crop, Image
+from mocap_cli.keypoints.crop import CROP_SIZE, Crop
+from mocap_cli.types import Image
 from mocap_cli.weights import Device, open_network
 
 Subject = Literal["auto", "largest", "center"] | tuple[float, float]

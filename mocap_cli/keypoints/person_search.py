@@ -5,13 +5,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mocap_cli.keypoints.crop import RETRY_ANGLES, Crop, Image
+from mocap_cli.keypoints.crop import RETRY_ANGLES, Crop
 from mocap_cli.keypoints.detection import Detection, detect
 from mocap_cli.keypoints.person_detector import (
     PersonDetector,
     Subject,
 )
 from mocap_cli.keypoints.pose_networks import PoseNetworks
+from mocap_cli.types import Image
 
 _CONFIDENT = 0.5
 """Confidence from which a new detection counts as a person."""

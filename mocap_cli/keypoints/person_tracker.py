@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 
 from mocap_cli.keypoints.appearance import similarity
-from mocap_cli.keypoints.crop import RETRY_ANGLES, Crop, Image
+from mocap_cli.keypoints.crop import RETRY_ANGLES, Crop
 from mocap_cli.keypoints.crop_motion import CropMotion
 from mocap_cli.keypoints.detection import Detection, detect, detect_fast
 from mocap_cli.keypoints.flow_tracker import FlowTracker
 from mocap_cli.keypoints.person_detector import PersonCrop, PersonDetector
 from mocap_cli.keypoints.pose_networks import PoseNetworks
+from mocap_cli.types import Image
 
 LOST_SCORE = 0.1
 """Match score below which the person was not detected."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap_cli.keypoints.crop import CROP_SIZE, Image
-from mocap_cli.types import Float32
+from mocap_cli.keypoints.crop import CROP_SIZE
+from mocap_cli.types import Float32, Image
 from mocap_cli.weights import Device, open_network, weight_hash
 
 _NETWORKS = ("movenet_thunder.onnx", "blazepose_full.onnx", "movenet_multipose.onnx")

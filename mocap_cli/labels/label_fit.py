@@ -1,7 +1,7 @@
 """`mocap label-fit` as library calls: fit, evaluate, check labels, suggest frames to label."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from mocap_cli.labels.fitting.regression_head import HeadKind
 from mocap_cli.labels.fitting.suggest import suggest_frames
 from mocap_cli.labels.labels import Labels
 from mocap_cli.labels.readers.dispatch import read_labels
+from mocap_cli.progress import Count, no_progress
 from mocap_cli.weights import Device
 
 AUTO = "auto"
@@ -121,7 +122,7 @@ def fit_model(
     encoder: FrozenEncoder,
     how: GatherOptions,
     options: FitOptions,
-    on_step: Callable[[int], None] = lambda done: None,
+    on_step: Count = no_progress,
 ) -> FittedModel:
     """Fit both ensembles of heads: on image features, and on these with keypoints and pose."""
     examples = [

@@ -24,10 +24,8 @@ from mocap_cli.learning.loop.previews import Previews
 from mocap_cli.learning.loop.settings import Settings
 from mocap_cli.learning.loop.training import BEST, LAST, Hooks, train
 from mocap_cli.learning.options import PretrainOptions
-from mocap_cli.progress import Progress, count_stage
+from mocap_cli.progress import Count, Progress, count_stage, no_progress
 from mocap_cli.weights import Device
-
-OnFrame = Callable[[int], None]
 
 _LOCK = ".lock"
 """Name of the file in a run's folder that keeps a second process out."""
@@ -51,9 +49,9 @@ class RunDisplay:
     Of several processes the main one alone calls it, but for `stoppable` and `should_stop`.
     """
 
-    def decoding(self, video: Path, frames: int | None) -> AbstractContextManager[OnFrame]:
+    def decoding(self, video: Path, frames: int | None) -> AbstractContextManager[Count]:
         """A progress bar for a video of so many frames; it takes the frames done."""
-        return nullcontext(lambda done: None)
+        return nullcontext(no_progress)
 
     def ingested(self, found: Ingested, skipped: Mapping[Path, str]) -> None:
         """The data set is complete."""
@@ -86,7 +84,7 @@ class ProgressDisplay(RunDisplay):
     def __init__(self, progress: Progress) -> None:
         self._progress, self._steps = progress, 0
 
-    def decoding(self, video: Path, frames: int | None) -> AbstractContextManager[OnFrame]:
+    def decoding(self, video: Path, frames: int | None) -> AbstractContextManager[Count]:
         """The frames of one video."""
         return nullcontext(count_stage(self._progress, f"decoding {video.name}", frames))
 

@@ -1,6 +1,6 @@
 """Builder: from a video to its background, by median, by halves, or on a panorama."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -19,8 +19,9 @@ from mocap_cli.plates.person_mask import PersonMasker
 from mocap_cli.plates.plate import ALWAYS_OCCLUDED, Plate
 from mocap_cli.plates.sample_store import SampleStore
 from mocap_cli.plates.surface import Surface
-from mocap_cli.types import Bool, Int64, UInt8
-from mocap_cli.video.probe import Image, probe
+from mocap_cli.progress import Count, no_progress
+from mocap_cli.types import Bool, Image, Int64, UInt8
+from mocap_cli.video.probe import probe
 from mocap_cli.video.reader import open_video
 from mocap_cli.video.shots import CutDetector
 from mocap_cli.weights import Device
@@ -53,7 +54,7 @@ class BackgroundOptions:
 def make_background(
     video: Path,
     options: BackgroundOptions = BackgroundOptions(),
-    on_frame: Callable[[int], None] = lambda done: None,
+    on_frame: Count = no_progress,
 ) -> Background:
     """Estimate the camera path of a video, then the scene behind the subject."""
     with open_video(video, options.start, options.end) as frames:

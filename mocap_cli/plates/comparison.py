@@ -1,6 +1,5 @@
 """Comparison: a video next to its background, as videos and as a contact sheet."""
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 
 from mocap_cli.io.atomic import write_atomically
 from mocap_cli.plates.background import Background
+from mocap_cli.progress import Count, no_progress
 from mocap_cli.types import Bool, UInt8
 from mocap_cli.video.reader import open_video
 from mocap_cli.video.writer import VideoWriter, write_video
@@ -36,7 +36,7 @@ def write_comparison(
     video: Path,
     background: Background,
     files: ComparisonFiles,
-    on_frame: Callable[[int], None] = lambda done: None,
+    on_frame: Count = no_progress,
 ) -> None:
     """Read the video once more and write the files."""
     times = background.camera.times

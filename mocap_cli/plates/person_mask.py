@@ -5,11 +5,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli.body.skeleton import KEYPOINTS
-from mocap_cli.keypoints.crop import CROP_SIZE, Crop, Image
+from mocap_cli.keypoints.crop import CROP_SIZE, Crop
 from mocap_cli.keypoints.detection import detect
 from mocap_cli.keypoints.person_detector import PersonDetector
 from mocap_cli.keypoints.pose_networks import PoseNetworks
-from mocap_cli.types import UInt8
+from mocap_cli.types import Image, UInt8
 from mocap_cli.weights import Device
 
 _Points = NDArray[np.floating]

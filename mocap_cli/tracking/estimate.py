@@ -4,7 +4,7 @@
 as it is, so that models are fitted to the same poses that they later refine.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.person_detector import Subject
 from mocap_cli.keypoints.pose_networks import network_hashes
 from mocap_cli.lifting.lift import LIFTER_FILE, LiftedPose, lift, load_lifter
+from mocap_cli.progress import Count, no_progress
 from mocap_cli.types import Bool, Float32, Float64
 from mocap_cli.video.prefetch import prefetch
 from mocap_cli.video.probe import VideoInfo
@@ -30,9 +31,6 @@ from mocap_cli.weights import Device, weight_path
 
 _RELIABLE_SIGMA = 0.13  # metres, the mean of the joints; tumbling divers have more
 _OBSERVING = ("keypoints", "camera", "video")  # packages whose source an observation depends on
-
-OnFrame = Callable[[int], None]
-"""Progress callback: takes the number of frames done."""
 
 
 class _PoseRefinement(Protocol):
@@ -63,7 +61,7 @@ class _PoseModel(Protocol):
         keypoints: Keypoints,
         span: tuple[float | None, float | None],
         device: Device,
-        on_frame: OnFrame,
+        on_frame: Count,
     ) -> _PoseRefinement:
         """Encode the same frames of the video."""
 
@@ -118,15 +116,11 @@ class Estimate:
         return self.keypoints.bounding_squares()
 
 
-def no_progress(done: int) -> None:
-    """Ignore progress."""
-
-
 def estimate(
     video: VideoInfo,
     options: EstimateOptions,
-    on_frame: OnFrame = no_progress,
-    on_model: OnFrame = no_progress,
+    on_frame: Count = no_progress,
+    on_model: Count = no_progress,
     cache: Path | None = None,
 ) -> Estimate:
     """Follow one person, estimate the camera and lift the pose; frames without them hold NaN.
@@ -195,7 +189,7 @@ class _Observation:
         )  # fmt: skip
 
 
-def _observe(video: VideoInfo, options: EstimateOptions, on_frame: OnFrame) -> _Observation:
+def _observe(video: VideoInfo, options: EstimateOptions, on_frame: Count) -> _Observation:
     """Follow the person and the camera in one pass over the frames."""
     estimator = CameraMotionEstimator()
     with open_video(video, options.start, options.end) as reader:
@@ -233,9 +227,7 @@ def _with_camera(
         yield frame, cut
 
 
-def _counted(
-    frames: Iterable[tuple[Frame, bool]], on_frame: OnFrame
-) -> Iterator[tuple[Frame, bool]]:
+def _counted(frames: Iterable[tuple[Frame, bool]], on_frame: Count) -> Iterator[tuple[Frame, bool]]:
     for done, frame in enumerate(frames, start=1):
         yield frame
         on_frame(done)

@@ -13,13 +13,8 @@ from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import readable
 from mocap_cli.keypoints.pose_networks import network_hashes
 from mocap_cli.lifting.lift import LIFTER_FILE
-from mocap_cli.tracking.estimate import (
-    Estimate,
-    EstimateOptions,
-    OnFrame,
-    estimate,
-    no_progress,
-)
+from mocap_cli.progress import Count, no_progress
+from mocap_cli.tracking.estimate import Estimate, EstimateOptions, estimate
 from mocap_cli.tracking.place import Placement, place_in_world
 from mocap_cli.video.probe import VideoInfo, probe
 from mocap_cli.weights import weight_hash
@@ -36,8 +31,8 @@ class TrackOptions(EstimateOptions):
 def track(
     path: Path,
     options: TrackOptions,
-    on_frame: OnFrame = no_progress,
-    on_model: OnFrame = no_progress,
+    on_frame: Count = no_progress,
+    on_model: Count = no_progress,
 ) -> Motion:
     """Track one person through a video; the callbacks get the number of frames done."""
     video = probe(path)

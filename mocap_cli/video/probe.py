@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli.errors import MocapError
-
-Image = NDArray[np.uint8]
+from mocap_cli.types import Image
 
 _FALLBACK_FPS = 25.0  # for a single image, or a file without a frame rate
 _SQUARE = 0.02  # log of a pixel's aspect ratio that counts as square: GIF rounds it to 1/64

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
 
 import av
 import numpy as np
@@ -13,8 +12,9 @@ from av.packet import Packet
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from mocap_cli.errors import MocapError
+from mocap_cli.types import Image
 from mocap_cli.video.prefetch import prefetch
-from mocap_cli.video.probe import Image, Orientation, VideoInfo, open_container, probe, video_stream
+from mocap_cli.video.probe import Orientation, VideoInfo, open_container, probe, video_stream
 from mocap_cli.video.timestamps import FrameClock
 
 __all__ = ["Frame", "Orientation", "VideoInfo", "VideoReader", "open_video", "probe"]
@@ -67,12 +67,7 @@ class VideoReader:
     def __enter__(self) -> "VideoReader":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __iter__(self) -> Iterator[Frame]:

@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap_cli.types import Float32
-from mocap_cli.video.probe import Image
+from mocap_cli.types import Float32, Image
 
 _SMALL = (48, 27)
 _CHANGE = 22.0  # of 255: least mean change of a reduced pixel at a cut

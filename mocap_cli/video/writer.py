@@ -13,7 +13,8 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import write_atomically
-from mocap_cli.video.probe import Image, VideoInfo
+from mocap_cli.types import Image
+from mocap_cli.video.probe import VideoInfo
 from mocap_cli.video.sound import SoundCopier
 
 _CODEC: Final = "libx264"

@@ -3,7 +3,6 @@
 import base64
 import os
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
@@ -14,6 +13,7 @@ import numpy as np
 from mocap_cli.body.motion import Motion
 from mocap_cli.errors import MocapError
 from mocap_cli.export.views.source_video import check_source_video, open_source_video
+from mocap_cli.progress import Count, no_progress
 from mocap_cli.types import UInt8
 from mocap_cli.video.probe import VideoInfo, open_container, video_stream
 from mocap_cli.video.reader import probe
@@ -45,7 +45,7 @@ def browser_video(
     page: Path,
     *,
     link: bool,
-    on_frame: Callable[[int], None] = lambda done: None,
+    on_frame: Count = no_progress,
 ) -> BrowserVideo:
     """The video of a motion for the page at `page`: embedded in it, or linked from it.
 
@@ -107,7 +107,7 @@ def _base64(path: Path) -> str:
     return base64.b64encode(path.read_bytes()).decode("ascii")
 
 
-def _encode(motion: Motion, info: VideoInfo, path: Path, on_frame: Callable[[int], None]) -> None:
+def _encode(motion: Motion, info: VideoInfo, path: Path, on_frame: Count) -> None:
     """Write the span of the motion as H.264."""
     start, last = float(motion.times[0]), float(motion.times[-1])
     shrink = min(1.0, _MAX_SIDE / max(info.width, info.height))

@@ -1,6 +1,5 @@
 """Overlay: the video with the tracked person drawn into every frame."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from mocap_cli.export.views.figure import (
 from mocap_cli.export.views.panel import PATH_COLOUR, TRAIL_SECONDS, Panel
 from mocap_cli.export.views.projection import project_joints
 from mocap_cli.export.views.source_video import open_source_video
+from mocap_cli.progress import Count, no_progress
 from mocap_cli.types import Float64, UInt8
 from mocap_cli.video.writer import write_video
 
@@ -40,7 +40,7 @@ def write_overlay(
     video: Path,
     path: Path,
     options: OverlayOptions | None = None,
-    on_frame: Callable[[int], None] = lambda done: None,
+    on_frame: Count = no_progress,
 ) -> None:
     """Write the tracked span of the video as MP4, with its sound and the person drawn in.
 

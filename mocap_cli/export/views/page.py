@@ -10,7 +10,6 @@ import hashlib
 import html
 import re
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from mocap_cli.export.formats.joint_tables import write_angles
 from mocap_cli.export.quality import measure_quality, quality_faults, quality_readings
 from mocap_cli.export.views.browser_video import BrowserVideo, browser_video
 from mocap_cli.io.atomic import write_atomically
+from mocap_cli.progress import Count, no_progress
 
 _SUFFIXES = {"json-file": ".json", "bvh-file": ".bvh", "angles-file": ".angles.csv"}
 """Of the embedded files, by the ids of their elements."""
@@ -42,7 +42,7 @@ def write_page(
     *,
     animation: Animation | None = None,  # of the motion, where it is known already
     link: bool = False,
-    on_frame: Callable[[int], None] = lambda done: None,
+    on_frame: Count = no_progress,
 ) -> None:
     """Write the page with the video embedded, linked with `link`, or without a video.
 

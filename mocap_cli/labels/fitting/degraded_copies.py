@@ -1,6 +1,5 @@
 """Degraded copies of labelled clips, tracked and encoded again."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +17,7 @@ from mocap_cli.keypoints.person_tracker import LOST_SCORE
 from mocap_cli.keypoints.pose_networks import PoseNetworks, network_hashes
 from mocap_cli.labels.fitting.degrade import VideoDegrader
 from mocap_cli.labels.fitting.frozen_encoder import EncodedVideo, FrozenEncoder
+from mocap_cli.progress import Count, no_progress
 from mocap_cli.tracking.estimate import Estimate, estimate_from_keypoints
 from mocap_cli.types import Bool, Float32, Int64
 from mocap_cli.video.reader import open_video
@@ -47,7 +47,7 @@ def degrade_clip(
     *,
     cache: Path | None,
     device: Device,
-    on_frame: Callable[[int], None] = lambda done: None,
+    on_frame: Count = no_progress,
 ) -> _DegradedCopy:
     """Degrade the frames around labels and detect the person again near where it is known to be."""
     degrader = _degrader_for(sharp, labelled, seed)
@@ -98,7 +98,7 @@ def _detect(
     sharp: Estimate,
     degrader: VideoDegrader,
     device: Device,
-    on_frame: Callable[[int], None],
+    on_frame: Count,
 ) -> Keypoints:
     """Keypoints of the degraded frames, from crops around the known person."""
     known = sharp.keypoints

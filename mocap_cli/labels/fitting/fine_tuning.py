@@ -7,7 +7,7 @@ it, calibrates the errors of the heads that are fitted afterwards.
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
@@ -26,6 +26,7 @@ from mocap_cli.labels.fitting.frozen_encoder import FrozenEncoder
 from mocap_cli.labels.fitting.gather import GatherOptions, LabelledClip, clip_examples
 from mocap_cli.labels.fitting.regression_head import HeadConfig, RegressionHead
 from mocap_cli.learning.model.model import Model, to_float
+from mocap_cli.progress import Count, no_progress
 
 _BATCH = 64  # images that are encoded at a time, without gradients
 _MIN_FRAMES = 12  # labelled
@@ -53,7 +54,7 @@ def fine_tune(
     how: GatherOptions,
     fitting: FitOptions,
     options: FineTuneOptions,
-    on_step: Callable[[int], None] = lambda done: None,
+    on_step: Count = no_progress,
 ) -> FrozenEncoder:
     """A copy of the encoder, trained to tell the labelled poses of these clips apart."""
     examples = clip_examples(clips, encoder, how, points=False)
@@ -90,7 +91,7 @@ def _train(
     held: LabelledImages,
     fitting: FitOptions,
     options: FineTuneOptions,
-    on_step: Callable[[int], None],
+    on_step: Count,
 ) -> Model:
     """The model with the encoder of the least validation error."""
     rng = np.random.default_rng(options.seed)

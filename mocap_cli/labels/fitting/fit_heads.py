@@ -1,6 +1,6 @@
 """Fitting of heads to labelled frames, with early stopping on held-out folds."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -14,6 +14,7 @@ from mocap_cli.labels.fitting.ensemble import HeadEnsemble
 from mocap_cli.labels.fitting.error_calibration import ErrorCalibration, Novelty
 from mocap_cli.labels.fitting.examples import Examples
 from mocap_cli.labels.fitting.regression_head import HeadConfig, HeadKind, RegressionHead
+from mocap_cli.progress import Count, no_progress
 from mocap_cli.types import Bool, Float32, Int64
 
 _MIRRORED_JOINTS = list(mirror_indices(BODY.names))
@@ -101,7 +102,7 @@ class ExampleTensors:
 def fit_heads(
     examples: Examples,
     options: FitOptions = FitOptions(),
-    on_step: Callable[[int], None] = lambda done: None,
+    on_step: Count = no_progress,
     *,
     fine_tuned: bool = False,
 ) -> HeadEnsemble:
@@ -177,7 +178,7 @@ def _fit_head(
     config: HeadConfig,
     options: FitOptions,
     done: int,
-    on_step: Callable[[int], None],
+    on_step: Count,
 ) -> RegressionHead:
     """One head, with the weights of its least error on the held-out frames."""
     head = RegressionHead(config)

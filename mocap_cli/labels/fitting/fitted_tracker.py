@@ -1,6 +1,5 @@
 """Fitted tracker: a fitted model beside the default tracker, for `mocap track --model`."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +17,7 @@ from mocap_cli.keypoints.pose_networks import PoseNetworks
 from mocap_cli.labels.fitting.fitted_model import FittedModel
 from mocap_cli.labels.fitting.frozen_encoder import EncodedVideo
 from mocap_cli.lifting.lift import LiftedPose
+from mocap_cli.progress import Count, no_progress
 from mocap_cli.types import Bool, UInt8
 from mocap_cli.video.reader import open_video
 from mocap_cli.weights import Device
@@ -69,7 +69,7 @@ class FittedTracker:
         keypoints: Keypoints,
         span: _Span,
         device: Device,
-        on_frame: Callable[[int], None] = lambda done: None,
+        on_frame: Count = no_progress,
     ) -> _FittedTrack:
         """Encode the frames of the keypoints, and detect again in the boxes of lost frames."""
         passes = 1 if keypoints.detected.all() else 2
@@ -115,7 +115,7 @@ def _detect_in_boxes(
     lost: Bool,
     span: _Span,
     device: Device,
-    on_frame: Callable[[int], None],
+    on_frame: Count,
 ) -> Keypoints:
     """The keypoints with those of lost frames, detected inside the boxes at several angles."""
     networks = PoseNetworks(device)

@@ -1,6 +1,6 @@
 """The frozen encoder that heads are fitted to, and the image features that it gives of a video."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +21,7 @@ from mocap_cli.learning.loop.training import BEST
 from mocap_cli.learning.model.model import Model, to_float
 from mocap_cli.learning.model.model_config import MODEL_PRESETS
 from mocap_cli.learning.model.model_file import open_model
+from mocap_cli.progress import Count, no_progress
 from mocap_cli.types import Float32, Float64, Int64, UInt8
 from mocap_cli.video.letterbox import Letterbox
 from mocap_cli.video.reader import Frame, open_video
@@ -84,7 +85,7 @@ class FrozenEncoder:
         cache: Path | None = None,
         span: _Span = (None, None),
         degrader: VideoDegrader | None = None,
-        on_frame: Callable[[int], None] = lambda done: None,
+        on_frame: Count = no_progress,
     ) -> "EncodedVideo":
         """Encode all frames between two moments, or take them from the cache.
 
@@ -121,7 +122,7 @@ class FrozenEncoder:
         frames: Iterable[Frame],
         size: tuple[int, int],
         crops: Float64 | None,
-        on_frame: Callable[[int], None] = lambda done: None,
+        on_frame: Count = no_progress,
     ) -> Iterator[tuple[float, UInt8]]:
         """Time and input image of each frame: letterboxed, or the person crop."""
         letterbox = Letterbox(size, self.size)

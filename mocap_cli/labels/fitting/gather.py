@@ -1,6 +1,6 @@
 """Gathering: labels with their videos, and the estimates and features of these videos."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from mocap_cli.labels.fitting.degraded_copies import degrade_clip
 from mocap_cli.labels.fitting.examples import Examples
 from mocap_cli.labels.fitting.frozen_encoder import EncodedVideo, FrozenEncoder
 from mocap_cli.labels.labels import Labels, make_labels
+from mocap_cli.progress import Count, no_progress
 from mocap_cli.tracking.estimate import Estimate, EstimateOptions, estimate
 from mocap_cli.video.probe import probe
 from mocap_cli.weights import Device
@@ -30,9 +31,7 @@ from mocap_cli.weights import Device
 class Bar(Protocol):
     """Starts a progress bar: what it is for, and the total where that is known."""
 
-    def __call__(
-        self, label: str, total: int | None, /
-    ) -> AbstractContextManager[Callable[[int], None]]:
+    def __call__(self, label: str, total: int | None, /) -> AbstractContextManager[Count]:
         """A context that gives the callback for the number done."""
 
 
@@ -40,9 +39,9 @@ _MIN_SCORE = 0.5  # mean score of the keypoints: such frames are nearly always r
 _MAX_SIGMA = 0.16  # metres, mean sigma of the joints
 
 
-def no_bar(label: str, total: int | None, /) -> AbstractContextManager[Callable[[int], None]]:
+def no_bar(label: str, total: int | None, /) -> AbstractContextManager[Count]:
     """No-op progress bar."""
-    return nullcontext(lambda done: None)
+    return nullcontext(no_progress)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

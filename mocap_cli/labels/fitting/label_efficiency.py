@@ -1,6 +1,6 @@
 """The label-efficiency curve: error against the number of labels, for several encoders."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -15,6 +15,7 @@ from mocap_cli.labels.fitting.examples import Examples
 from mocap_cli.labels.fitting.fit_heads import FitOptions, fit_heads
 from mocap_cli.labels.fitting.frozen_encoder import FrozenEncoder
 from mocap_cli.labels.fitting.gather import GatherOptions, LabelledClip, clip_examples
+from mocap_cli.progress import Count, no_progress
 
 _Points = Sequence[tuple[int, float]]  # labels, N-MPJPE in mm
 
@@ -30,7 +31,7 @@ def label_efficiency(
     held_out: Examples,
     options: FitOptions,
     counts: Sequence[int] = _COUNTS,
-    on_point: Callable[[int], None] = lambda done: None,
+    on_point: Count = no_progress,
 ) -> list[tuple[int, float]]:
     """N-MPJPE on held-out examples after fitting to more and more labels, evenly chosen."""
     points = []
@@ -52,7 +53,7 @@ def compare_encoders(
     held_out: Sequence[LabelledClip],
     how: GatherOptions,
     options: FitOptions,
-    on_point: Callable[[int], None] = lambda done: None,
+    on_point: Count = no_progress,
 ) -> dict[str, list[tuple[int, float]]]:
     """Curves of an encoder, of ImageNet features, and of the encoder with 2D keypoints."""
     baseline = FrozenEncoder.open(FrozenEncoder.IMAGENET, how.device)
@@ -69,7 +70,7 @@ def compare_encoders(
     return curves
 
 
-def _offset(on_point: Callable[[int], None], before: int, done: int) -> None:
+def _offset(on_point: Count, before: int, done: int) -> None:
     on_point(before + done)
 
 

@@ -1,7 +1,7 @@
 """Decoding: a video's frames, their backgrounds and the person count, written to the store once."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -15,11 +15,10 @@ from mocap_cli.keypoints.person_detector import PersonDetector
 from mocap_cli.learning.data.store import ClipWriter, StoredClip, StoreRecipe
 from mocap_cli.plates.background import Background, BackgroundKind, read_background
 from mocap_cli.plates.builder import BackgroundBuilder, BackgroundOptions, make_background
+from mocap_cli.progress import Count, no_progress
 from mocap_cli.types import Bool, UInt8
 from mocap_cli.video.letterbox import Letterbox
 from mocap_cli.video.reader import Frame, VideoReader, open_video
-
-_OnFrame = Callable[[int], None]
 
 _ARCHIVE_SUFFIX = ".background.npz"  # of what `mocap background` made, next to the video
 _FPS_TOLERANCE = 0.01  # 29.97 frames a second count as thirty
@@ -30,7 +29,7 @@ _MIN_SCORE = 0.35  # of a person detection; people in the background score lower
 _MIN_RELATIVE_SIZE = 0.5  # of the largest person; smaller ones are passers-by far away
 
 
-def store_video(video: Path, store: Path, recipe: StoreRecipe, on_frame: _OnFrame) -> str:
+def store_video(video: Path, store: Path, recipe: StoreRecipe, on_frame: Count) -> str:
     """Decode a video unless the store has it already; returns its address."""
     address = recipe.address(video_sha256(video, store))
     if not StoredClip.is_stored(store, address):
@@ -45,9 +44,7 @@ def store_video(video: Path, store: Path, recipe: StoreRecipe, on_frame: _OnFram
     return address
 
 
-def open_or_make_background(
-    video: Path, kind: str, on_frame: _OnFrame = lambda done: None
-) -> Background:
+def open_or_make_background(video: Path, kind: str, on_frame: Count = no_progress) -> Background:
     """The background archive next to the video, or what `mocap background` would make."""
     saved = _open_background(video, kind)
     if saved is not None:
@@ -76,7 +73,7 @@ def _decode(
     writer: ClipWriter,
     recipe: StoreRecipe,
     builder: BackgroundBuilder | None,
-    on_frame: _OnFrame,
+    on_frame: Count,
 ) -> StoredClip:
     """Frames, times and person counts; the builder shares the pass, its backgrounds follow."""
     with open_video(video) as reader:
@@ -111,7 +108,7 @@ def _shared(reader: VideoReader, builder: BackgroundBuilder) -> Iterator[Frame]:
         yield frame
 
 
-def _subsampled(frames: Iterable[Frame], stride: int, on_frame: _OnFrame) -> Iterator[Frame]:
+def _subsampled(frames: Iterable[Frame], stride: int, on_frame: Count) -> Iterator[Frame]:
     """Every n-th frame."""
     for done, frame in enumerate(frames):
         on_frame(done + 1)

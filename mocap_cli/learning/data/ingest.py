@@ -15,6 +15,7 @@ from mocap_cli.io.atomic import write_atomically
 from mocap_cli.learning.data.dataset import Crowds, Dataset, TrainingClip
 from mocap_cli.learning.data.decoding import store_video
 from mocap_cli.learning.data.store import StoredClip, StoreRecipe
+from mocap_cli.progress import Count
 from mocap_cli.types import Float32
 from mocap_cli.video.probe import VideoInfo, probe
 
@@ -23,7 +24,7 @@ RUN = "run.json"
 _CAMERAS = "cameras.json"
 _CAMERA_NAME = re.compile(r"^(?P<take>.+?)[._-]cam(?P<view>\d+)$", re.IGNORECASE)
 
-_OpenBar = Callable[[Path, int | None], AbstractContextManager[Callable[[int], None]]]
+_OpenBar = Callable[[Path, int | None], AbstractContextManager[Count]]
 """Opens a progress bar for a video of so many frames; the bar takes the frames done."""
 
 
