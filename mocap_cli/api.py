@@ -4,14 +4,13 @@ Paths may be strings or Paths. `progress` is called with the name of a stage, ho
 done, and its total, or None where that is unknown.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mocap_cli.camera.lens import focal_pixels
-from mocap_cli.errors import MocapError
-from mocap_cli.progress import Count, Progress, count_stage, no_progress
+from mocap_cli.progress import Progress, count_stage, no_progress
 
 _Paths = str | Path | Sequence[str | Path]
 """One path, or several."""
@@ -19,11 +18,9 @@ _Paths = str | Path | Sequence[str | Path]
 if TYPE_CHECKING:  # heavy: `import mocap_cli` must not wait for them
     from mocap_cli.body.motion import Motion
     from mocap_cli.export.swap_video import SwapResult
-    from mocap_cli.keypoints.person_detector import Subject
     from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
     from mocap_cli.labels.label_fit import FitResult
     from mocap_cli.plates.background import Background, BackgroundKind
-    from mocap_cli.video.probe import VideoInfo
     from mocap_cli.weights import Device
 
 
@@ -59,14 +56,13 @@ def track(
         device: Device that runs the networks.
         progress: Progress callback.
     """
-    from mocap_cli.keypoints.person_detector import parse_subject
+    from mocap_cli.keypoints.person_detector import check_subject, parse_subject
     from mocap_cli.tracking import track as tracking
     from mocap_cli.video.probe import probe
 
-    path = Path(video)
-    info = probe(path)
+    info = probe(Path(video))
     chosen = parse_subject(subject) if isinstance(subject, str) else subject
-    _check_subject(chosen, info)
+    check_subject(chosen, info)
     fitted = None
     if model is not None:
         from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
@@ -76,31 +72,11 @@ def track(
         subject=chosen, height=height, focal=focal_pixels(focal, fov, (info.width, info.height)),
         start=start, end=end, fps=fps, device=device, model=fitted,
     )  # fmt: skip
-    frames = _frame_count(info, start, end)
+    frames = info.frames_between(start, end)
     count = count_stage(progress, "tracking", frames)
     if fitted is None:
-        return tracking.track(path, options, count)
-    return tracking.track(path, options, count, count_stage(progress, fitted.name, frames))
-
-
-def _check_subject(subject: "Subject", info: "VideoInfo") -> None:
-    """Refuse a point outside the image."""
-    if isinstance(subject, tuple) and not (
-        0 <= subject[0] < info.width and 0 <= subject[1] < info.height
-    ):
-        raise MocapError(
-            f"the subject {subject[0]:g},{subject[1]:g} is outside the image: {info.path} has"
-            f" {info.width}x{info.height} pixels",
-            "give a point on the person, as X,Y in pixels from the top left",
-        )
-
-
-def _frame_count(info: "VideoInfo", start: float | None, end: float | None) -> int | None:
-    """About how many frames lie between two times."""
-    if info.duration is None:
-        return info.frames
-    stop = info.duration if end is None else min(end, info.duration)
-    return max(1, round((stop - (start or 0.0)) * info.fps))
+        return tracking.track(info.path, options, count)
+    return tracking.track(info.path, options, count, count_stage(progress, fitted.name, frames))
 
 
 def background(
@@ -134,15 +110,14 @@ def background(
     from mocap_cli.plates.builder import BackgroundOptions, make_background
     from mocap_cli.video.probe import probe
 
-    path = Path(video)
-    info = probe(path)
+    info = probe(Path(video))
     options = BackgroundOptions(
         kind=kind, samples=samples, start=start, end=end,
         focal=focal_pixels(focal, fov, (info.width, info.height)),
         people=people, device=device,
     )  # fmt: skip
-    frames = _frame_count(info, start, end)
-    return make_background(path, options, count_stage(progress, "background", frames))
+    frames = info.frames_between(start, end)
+    return make_background(info.path, options, count_stage(progress, "background", frames))
 
 
 def pretrain(
@@ -207,11 +182,10 @@ def pretrain(
     from mocap_cli.learning.loop.training import BEST
     from mocap_cli.learning.options import PretrainOptions
 
-    folder = Path(output)
+    folder, display = Path(output), pretraining.ProgressDisplay(progress)
     run = pretraining.RunOptions(
         device=device, compiled=compiled, tensorboard=tensorboard, sheet_minutes=sheet_minutes
     )
-    display = pretraining.ProgressDisplay(progress)
     if resume:
         pretraining.resume(folder, run, display, steps=steps, batch=batch, rate=rate)
         return folder / BEST
@@ -307,20 +281,12 @@ def fit_labels(
         calibration=None if calibration is None else Path(calibration),
         cache=None if cache is None else Path(cache), device=device,
     )  # fmt: skip
-
-    @contextmanager
-    def bar(stage: str, total: int | None) -> Iterator[Count]:
-        yield count_stage(progress, stage, total)
-
     given = [labels] if isinstance(labels, str | Path) else labels
+    paths = [label_fit.AUTO if path == label_fit.AUTO else Path(path) for path in given]
     return label_fit.fit_labels(
-        _find_videos(videos),
-        [str(path) if path == label_fit.AUTO else Path(path) for path in given],
-        Path(output),
-        options,
-        evaluate_on=_as_paths(evaluate_on),
-        bar=bar,
-    )
+        _find_videos(videos), paths, Path(output), options, evaluate_on=_as_paths(evaluate_on),
+        bar=lambda stage, total: nullcontext(count_stage(progress, stage, total)),
+    )  # fmt: skip
 
 
 def _find_videos(paths: _Paths) -> list[Path]:

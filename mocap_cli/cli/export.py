@@ -199,10 +199,7 @@ def export(
     Example: mocap export dive.json -o dive.bvh -o dive.csv
     """
     check_span(start, end)
-    if appearance is not None:
-        allow_only(context, _SWAP_OPTIONS, "does not go with --appearance")
-    elif model is not None:
-        raise typer.BadParameter("needs --appearance VIDEO", param_hint="--model")
+    _check_swap(context, appearance, model)
     from mocap_cli import api
     from mocap_cli.cli.display import Display
     from mocap_cli.cli.export_jobs import MotionExport, swap_appearances
@@ -231,6 +228,14 @@ def export(
             edits=edits, options=options, video=video, check=check, no_overwrite=no_overwrite
         )
         work.run(work.plan(motions, output or [], display, recursive=recursive), display)
+
+
+def _check_swap(context: typer.Context, appearance: Path | None, model: Path | None) -> None:
+    """Refuse options that a swap does not take, and a model without a swap."""
+    if appearance is not None:
+        allow_only(context, _SWAP_OPTIONS, "does not go with --appearance")
+    elif model is not None:
+        raise typer.BadParameter("needs --appearance VIDEO", param_hint="--model")
 
 
 _SWAP_OPTIONS = {

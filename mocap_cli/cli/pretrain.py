@@ -223,8 +223,7 @@ def pretrain(
 
     Example: mocap pretrain ./videos -o runs/ski --preset small
     """
-    if near is not None and far is not None and near >= far:
-        raise typer.BadParameter(f"{near:g} s is not below --far {far:g} s", param_hint="--near")
+    _check_gaps(near, far)
     if resume:
         allow_only(context, _RESUME_OPTIONS, _RESUME_HINT)
     elif not videos:
@@ -247,6 +246,11 @@ def pretrain(
             videos or [], output, options, run, display,
             recursive=recursive, resumed=resume, dry_run=dry_run,
         )  # fmt: skip
+
+
+def _check_gaps(near: float | None, far: float | None) -> None:
+    if near is not None and far is not None and near >= far:
+        raise typer.BadParameter(f"{near:g} s is not below --far {far:g} s", param_hint="--near")
 
 
 _RESUME_OPTIONS = {

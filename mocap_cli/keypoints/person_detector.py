@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.crop import CROP_SIZE, Crop
 from mocap_cli.types import Image
+from mocap_cli.video.probe import VideoInfo
 from mocap_cli.weights import Device, open_network
 
 Subject = Literal["auto", "largest", "center"] | tuple[float, float]
@@ -66,3 +67,15 @@ def parse_subject(text: str) -> Subject:
             "give largest, center, or a point on the person as X,Y in pixels",
         )
     return (x, y)
+
+
+def check_subject(subject: Subject, info: VideoInfo) -> None:
+    """Refuse a point outside the image."""
+    if isinstance(subject, tuple) and not (
+        0 <= subject[0] < info.width and 0 <= subject[1] < info.height
+    ):
+        raise MocapError(
+            f"the subject {subject[0]:g},{subject[1]:g} is outside the image: {info.path} has"
+            f" {info.width}x{info.height} pixels",
+            "give a point on the person, as X,Y in pixels from the top left",
+        )

@@ -90,6 +90,13 @@ class VideoInfo:
         size = (self.width, self.height)
         return size[::-1] if self.orientation.transposed else size
 
+    def frames_between(self, start: float | None, end: float | None) -> int | None:
+        """About how many frames lie between two times, in seconds."""
+        if self.duration is None:
+            return self.frames
+        stop = self.duration if end is None else min(end, self.duration)
+        return max(1, round((stop - (start or 0.0)) * self.fps))
+
 
 def probe(path: Path) -> VideoInfo:
     """Open a video and decode its first frame."""

@@ -53,32 +53,23 @@ def train(
     compiled: bool = False,
 ) -> RunState:
     """Train to the last step or until a hook stops it; writes the best and the last model."""
-    device = distributed.device
-    model, optimizer = make_model_and_optimizer(settings, device)
+    model, optimizer = make_model_and_optimizer(settings, distributed.device)
     average = _copy_for_ema(model) if settings.averaged else model  # validated and kept as best
+    state = RunState(step=0)
     if compiled:
         _compile_networks(model)
-    state = RunState(step=0)
     if resume:
         state = RunState.load(folder / LAST, model, optimizer, average)
     # The free-fall stage uses neither a critic nor codes that are not decoded.
     parallel = distributed.wrap(model, all_used=settings.fall_steps == 0)
-
-    sampler = BatchSampler(dataset.training_frames(), settings.gaps)
-
-    def indices_of(step: int) -> BatchIndices:
-        slots, seed = settings.method_at(step).slots, (settings.seed, step)
-        whole = sampler.batch(slots, settings.batch, seed)
-        return whole.select(slice(distributed.rank, None, distributed.size))
-
-    if not settings.steps and distributed.is_main:  # ImageNet features without training
-        _save_best(average, dataset, folder, replace(state, best=0.0))
-    reads_every = 1 if device == "cpu" else _GPU_READS_EVERY
-    with Loader(dataset, device, indices_of, settings.steps) as loader:
+    reads_every = 1 if distributed.device == "cpu" else _GPU_READS_EVERY
+    with _open_loader(dataset, settings, distributed) as loader:
+        if not settings.steps and distributed.is_main:  # ImageNet features without training
+            _save_best(average, dataset, folder, replace(state, best=0.0))
         pending = PendingMetrics(distributed)
         for step in range(state.step, settings.steps):
             began = time.perf_counter()
-            batch = loader.batch_at(step).to(device)
+            batch = loader.batch_at(step).to(distributed.device)
             data_seconds = time.perf_counter() - began
             torch.manual_seed(_seed(settings.seed, step, distributed.rank))  # dropout, augmentation
             found = _train_step_that_fits(
@@ -109,6 +100,18 @@ def train(
             if stops:
                 break
     return state
+
+
+def _open_loader(dataset: Dataset, settings: Settings, distributed: Distributed) -> Loader:
+    """The loader of this process's share of every batch."""
+    sampler = BatchSampler(dataset.training_frames(), settings.gaps)
+    share = slice(distributed.rank, None, distributed.size)
+
+    def indices(step: int) -> BatchIndices:
+        slots = settings.method_at(step).slots
+        return sampler.batch(slots, settings.batch, (settings.seed, step)).select(share)
+
+    return Loader(dataset, distributed.device, indices, settings.steps)
 
 
 def make_model_and_optimizer(
