@@ -19,21 +19,30 @@ if TYPE_CHECKING:
     from mocap_cli.api import track as track
     from mocap_cli.body.motion import Motion as Motion
     from mocap_cli.body.motion import read_motion as read_motion
+    from mocap_cli.plates.background import Background as Background
+    from mocap_cli.plates.background import read_background as read_background
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Background",
     "MocapError",
     "Motion",
     "background",
     "fit_labels",
     "pretrain",
+    "read_background",
     "read_motion",
     "swap_appearance",
     "track",
 ]
 
-_MODULES = {"Motion": "mocap_cli.body.motion", "read_motion": "mocap_cli.body.motion"}
+_MODULES = {
+    "Motion": "mocap_cli.body.motion",
+    "read_motion": "mocap_cli.body.motion",
+    "Background": "mocap_cli.plates.background",
+    "read_background": "mocap_cli.plates.background",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -108,8 +108,9 @@ def gain_table(gain: NDArray[np.float64]) -> UInt8:
     return np.asarray(np.clip(np.round(table), 0, 255).astype(np.uint8))
 
 
-def read_background(path: Path) -> Background:
-    """Read an archive that `Background.write` wrote; any other file is a MocapError."""
+def read_background(path: str | Path) -> Background:
+    """Read an archive of `mocap background`; any other file is a MocapError."""
+    path = Path(path)
     hint = "give an archive (.npz) that `mocap background` wrote"
     try:
         found = load_npz(path)

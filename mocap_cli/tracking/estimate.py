@@ -252,9 +252,9 @@ def _choose_lens(
         return Pinhole(known, guess.centre), ()
     if panned:
         text = f"focal length estimated from the pan: {panned:.0f} pixels"
-        return Pinhole(panned, guess.centre), (f"{text}; --focal sets another",)
+        return Pinhole(panned, guess.centre), (f"{text}; --focal or --fov sets another",)
     text = f"focal length unknown: assumed {guess.focal:.0f} pixels"
-    return guess, (f"{text}; --focal sets it",)
+    return guess, (f"{text}; --focal or --fov sets it",)
 
 
 def _keypoint_warnings(keypoints: Keypoints) -> tuple[str, ...]:
