@@ -187,7 +187,7 @@ def test_start_end_and_rate_choose_the_frames(mocap):
 def test_check_leaves_with_0_and_writes_nothing_of_its_own_when_a_motion_is_fit(mocap):
     code, out, err = mocap("export a.json --check")
     assert (code, out) == (0, "")
-    assert "quality   good (coverage 100 %" in err
+    assert "verdict   good (coverage 100 %" in err
     assert files() == ["a.json"]
     assert mocap("export a.json --check -o b.csv")[0] == 0
     assert files() == ["a.json", "b.csv"]
@@ -205,7 +205,7 @@ def test_check_gives_one_line_a_reason_and_writes_nothing_of_an_unfit_motion(moc
     assert any(line.startswith("  jitter: ") for line in lines)
     assert files() == ["a.json", "bad.json"]
     code, _, err = mocap("export bad.json -o .csv")
-    assert "quality   needs review (coverage: 17 %, should be at least 70 %; " in err
+    assert "verdict   needs review (coverage: 17 %, should be at least 70 %; " in err
     Path("bad.csv").unlink()
     code, _, err = mocap("export a.json bad.json --check -o .csv")
     assert code == 1

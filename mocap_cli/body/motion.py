@@ -64,6 +64,7 @@ class Motion:
     camera: Camera
     model: Mapping[str, str] = field(default_factory=dict)  # the networks: names and hashes
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what was assumed, such as the person's height
     switches: tuple[float, ...] = ()  # seconds: from then on it may be another person
 
     def __post_init__(self) -> None:
@@ -194,7 +195,8 @@ class Motion:
 
     def problems(self) -> tuple[str, ...]:
         """The quality checks that fail, as `mocap export --check` lists them."""
-        from mocap_cli.export.quality import measure_quality, quality_faults
+        from mocap_cli.quality.measures import measure_quality
+        from mocap_cli.quality.verdict import quality_faults
 
         return quality_faults(measure_quality(self))
 
@@ -219,6 +221,7 @@ def write_motion(motion: Motion, path: Path, quality: Mapping[str, Any] | None =
         "camera": motion.camera,
         "model": dict(motion.model),
         "warnings": motion.warnings,
+        "notes": motion.notes,
         **({"switches": motion.switches} if motion.switches else {}),
         **({} if quality is None else {"quality": quality}),
     }
@@ -289,6 +292,7 @@ def _motion(document: JsonObject) -> Motion:
         camera=_camera(document.child("camera"), T),
         model={key: document.child("model").text(key) for key in document.child("model").values},
         warnings=document.texts("warnings"),
+        notes=document.texts("notes") if "notes" in document.values else (),
         switches=_switches(document),
     )
 

@@ -13,7 +13,6 @@ from mocap_cli.cli.jobs import Job, OutputRequest, run_jobs
 from mocap_cli.cli.report import OutputFiles, export_report
 from mocap_cli.errors import MocapError
 from mocap_cli.export.edits import Edits, apply_edits
-from mocap_cli.export.quality import measure_quality, quality_faults
 from mocap_cli.export.registry import (
     FORMATS,
     MotionWriter,
@@ -25,6 +24,8 @@ from mocap_cli.export.swap_video import SwapResult
 from mocap_cli.io.atomic import identity
 from mocap_cli.io.inputs import SWAP, VIDEOS
 from mocap_cli.progress import count_stage
+from mocap_cli.quality.measures import measure_quality
+from mocap_cli.quality.verdict import quality_faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

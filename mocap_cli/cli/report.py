@@ -8,8 +8,9 @@ from typing import Any
 from mocap_cli.body.motion import Motion
 from mocap_cli.cli.display import Line, Report
 from mocap_cli.errors import MocapError
-from mocap_cli.export.quality import Quality, measure_quality, quality_faults, quality_readings
-from mocap_cli.tracking.summary import Summary, UncertainSpan
+from mocap_cli.quality.measures import Quality, measure_quality
+from mocap_cli.quality.summary import Summary, UncertainSpan
+from mocap_cli.quality.verdict import quality_faults, quality_readings, verdict
 
 _MAX_STRETCHES = 5
 _SPACES = {
@@ -57,16 +58,19 @@ def track_report(
     motion: Motion, source: Path, outputs: OutputFiles, units: str, seconds: float
 ) -> Report:
     """What was tracked, where the confidence is low, and what was written."""
+    quality = measure_quality(motion)
     summary, size = Summary.of(motion), (motion.source.width, motion.source.height)
     head = (
         f"{source.name}: {summary.frames} frames, {summary.seconds:.2f} s at {summary.fps:.2f}"
         f" fps, {size[0]}x{size[1]}, tracked at {summary.frames / seconds:.0f} frames/s"
     )
     lines = [
+        ("verdict", verdict(quality)),
         ("tracked", _coverage(summary)),
         ("uncertain", _stretches(summary.uncertain)),
         ("space", _SPACES[motion.space]),
         *(("warning", warning) for warning in motion.warnings),
+        *(("note", note) for note in motion.notes),
         *_output_lines(outputs, units),
     ]
     data = {
@@ -76,6 +80,8 @@ def track_report(
         "height": size[1],
         "tracking_seconds": round(seconds, 3),
         "warnings": list(motion.warnings),
+        "notes": list(motion.notes),
+        "problems": list(quality_faults(quality)),
     }
     return Report(head, lines, {"input": str(source), **data})
 
@@ -84,7 +90,7 @@ def export_report(motion: Motion, source: Path, outputs: OutputFiles, units: str
     """The quality of a motion, and what was written from it."""
     summary, quality = Summary.of(motion), measure_quality(motion)
     head = f"{source}: {summary.frames} frames, {summary.seconds:.2f} s at {summary.fps:.2f} fps"
-    lines = [("quality", _quality(quality)), *_output_lines(outputs, units)]
+    lines = [("verdict", _verdict_with_numbers(quality)), *_output_lines(outputs, units)]
     data = {
         **_motion_data(motion, summary, outputs),
         "quality": quality.block(),
@@ -107,10 +113,10 @@ def _motion_data(motion: Motion, summary: Summary, outputs: OutputFiles) -> Mapp
     }
 
 
-def _quality(quality: Quality) -> str:
-    """Usable and the numbers behind it, as far as they are known; or why not."""
-    if reasons := quality_faults(quality):
-        return f"needs review ({'; '.join(reasons)})"
+def _verdict_with_numbers(quality: Quality) -> str:
+    """The verdict; of a good motion with the numbers behind it, as far as they are known."""
+    if quality_faults(quality):
+        return verdict(quality)
     numbers = [f"{label} {value}" for label, value, _ in quality_readings(quality) if value]
     return f"good ({', '.join(numbers)})"
 

@@ -18,12 +18,12 @@ from mocap_cli.export.formats.glb import write_glb
 from mocap_cli.export.formats.joint_tables import write_angles, write_csv, write_npz
 from mocap_cli.export.formats.trc import write_trc
 from mocap_cli.export.formats.usd import write_usd
-from mocap_cli.export.quality import measure_quality
 from mocap_cli.export.views.motion_report import write_report
 from mocap_cli.export.views.overlay import OverlayOptions, write_overlay
 from mocap_cli.export.views.page import write_page
 from mocap_cli.io.atomic import refuse_unwritable, same_file
 from mocap_cli.progress import Count, no_progress
+from mocap_cli.quality.measures import measure_quality
 
 _PROBE_BYTES = 64 << 10
 

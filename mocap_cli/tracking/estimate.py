@@ -89,6 +89,7 @@ class Estimate:
     rotation: Float64 | None = None  # (T, 3, 3) to the axes of the shot's first frame; None: fixed
     zoom: Float64 | None = None  # (T,) focal length by the usual one; None: constant
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what was assumed, and the option that sets it
 
     @property
     def times(self) -> Float64:
@@ -149,9 +150,10 @@ def estimate(
         rotation=_unless_empty(observed.rotation),
         warnings=(
             *observed.file_warnings.tolist(),
-            *_keypoint_warnings(keypoints),
+            *_missing_frames(keypoints),
             *observed.camera_warnings.tolist(),
         ),
+        notes=(*_cuts(keypoints), *observed.lens_notes.tolist()),
     )
 
 
@@ -179,6 +181,7 @@ class _Observation:
     zoom: Float64  # (T,); (0,) for a constant focal length
     file_warnings: NDArray[np.str_]
     camera_warnings: NDArray[np.str_]
+    lens_notes: NDArray[np.str_]
 
     @property
     def keypoints(self) -> Keypoints:
@@ -198,7 +201,7 @@ def _observe(video: VideoInfo, options: EstimateOptions, on_frame: Count) -> _Ob
             keypoints = follow(_counted(frames, on_frame), options.subject, options.device)
         damage = reader.warnings
     motion = estimator.estimate(options.focal or video.focal_pixels)
-    camera, lens_warnings = _choose_lens(video, options.focal, motion.focal)
+    camera, lens_notes = _choose_lens(video, options.focal, motion.focal)
     times = keypoints.times
     return _Observation(
         times=times,
@@ -211,7 +214,8 @@ def _observe(video: VideoInfo, options: EstimateOptions, on_frame: Count) -> _Ob
         rotation=(motion.rotations(times, camera) if motion.rotates else np.empty((0, 3, 3))),
         zoom=motion.zoom_factors(times) if motion.zooms else np.empty(0),
         file_warnings=np.array(damage, np.str_),
-        camera_warnings=np.array((*lens_warnings, *motion.warnings), np.str_),
+        camera_warnings=np.array(motion.warnings, np.str_),
+        lens_notes=np.array(lens_notes, np.str_),
     )
 
 
@@ -245,7 +249,7 @@ def _without_zoom(keypoints: Keypoints, camera: Pinhole, zoom: Float64 | None) -
 def _choose_lens(
     video: VideoInfo, focal: float | None, panned: float | None
 ) -> tuple[Pinhole, tuple[str, ...]]:
-    """The camera, and a warning where it was not given; `panned` is the focal length of a pan."""
+    """The camera, and a note where it was not given; `panned` is the focal length of a pan."""
     guess = Pinhole.guess(video.width, video.height)
     known = focal or video.focal_pixels
     if known:
@@ -257,13 +261,16 @@ def _choose_lens(
     return guess, (f"{text}; --focal or --fov sets it",)
 
 
-def _keypoint_warnings(keypoints: Keypoints) -> tuple[str, ...]:
-    warnings = []
+def _missing_frames(keypoints: Keypoints) -> tuple[str, ...]:
     missing = len(keypoints) - int(keypoints.tracked.sum())
-    if missing:
-        warnings.append(f"no person was found in {missing} of {len(keypoints)} frames")
+    if not missing:
+        return ()
+    return (f"no person was found in {missing} of {len(keypoints)} frames",)
+
+
+def _cuts(keypoints: Keypoints) -> tuple[str, ...]:
     cuts = int(keypoints.cut.sum())
-    if cuts:
-        count = "1 cut" if cuts == 1 else f"{cuts} cuts"
-        warnings.append(f"the video has {count}: each shot is placed as if filmed by one camera")
-    return tuple(warnings)
+    if not cuts:
+        return ()
+    count = "1 cut" if cuts == 1 else f"{cuts} cuts"
+    return (f"the video has {count}: each shot is placed as if filmed by one camera",)

@@ -41,6 +41,7 @@ class Placement:
     flights: tuple[slice, ...]  # frames in free fall
     up_sigma: float  # radians, of the vertical
     warnings: tuple[str, ...]
+    notes: tuple[str, ...]  # what was assumed, and the option that sets it
 
 
 def place_in_world(
@@ -66,15 +67,15 @@ def place_in_world(
         turned, sigma, contacts, xy, score, times, camera, camera_rotation, tracked, cut
     )
     body, path, sigma = person.solve(height or DEFAULT_HEIGHT)
-    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     if height is None:
         measured = _height_from_gravity(path.ground)
         # Noise, speeds of feet and gravity are in metres: another height wants another solution.
         if measured is not None:
             body, path, sigma = person.solve(measured)
         how = "assumed" if measured is None else "estimated from free fall"
-        warnings = (f"height {how}: {measured or DEFAULT_HEIGHT:.2f} m; --height sets it",)
-    return _standing(body, path, warnings).spread(tracked, sigma, camera_rotation)
+        notes = (f"height {how}: {measured or DEFAULT_HEIGHT:.2f} m; --height sets it",)
+    return _standing(body, path).spread(tracked, sigma, camera_rotation, notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,9 @@ class _Standing:
     space: Literal["world", "camera"]
     warnings: tuple[str, ...]
 
-    def spread(self, tracked: Bool, sigma: Float64, rotation: Float64) -> Placement:
+    def spread(
+        self, tracked: Bool, sigma: Float64, rotation: Float64, notes: tuple[str, ...]
+    ) -> Placement:
         """All T frames, with NaN in those that are not tracked."""
         joints = np.full((len(tracked), *self.joints.shape[1:]), np.nan)
         joints[tracked] = self.joints
@@ -164,10 +167,11 @@ class _Standing:
             ),
             up_sigma=self.path.ground.up_sigma,
             warnings=self.warnings,
+            notes=notes,
         )
 
 
-def _standing(body: PosedBody, path: Trajectory, warnings: tuple[str, ...]) -> _Standing:
+def _standing(body: PosedBody, path: Trajectory) -> _Standing:
     """Turn the path upright and lock the planted feet, if the vertical is known."""
     joints = body.joints_at(path.centre)
     planted = bool((path.planted > 0.5).any())
@@ -176,14 +180,15 @@ def _standing(body: PosedBody, path: Trajectory, warnings: tuple[str, ...]) -> _
             "could not determine the vertical or the ground: the person does not stand or fall"
             " long enough; output is in camera axes"
         )
-        return _Standing(joints, path, np.eye(3, 4), "camera", (*warnings, text))
+        return _Standing(joints, path, np.eye(3, 4), "camera", (text,))
     world = _world_from_first(path.ground, joints[0, 0])
     joints = joints @ world[:, :3].T + world[:, 3]
+    warnings: tuple[str, ...] = ()
     if planted:
         joints = lock_planted_feet(joints, body, path.planted, path.flights)
     else:
         text = "no foot contact was found: the ground is at the lowest point of the person"
-        warnings = (*warnings, text)
+        warnings = (text,)
     rise = 0.0 if planted else -float(joints[..., 1].min())
     shift = np.array([-joints[0, 0, 0], rise, -joints[0, 0, 2]])
     world[:, 3] += shift
@@ -215,4 +220,5 @@ def _nowhere(pose: Float64, sigma: Float64, contacts: Float64, rotation: Float64
         flights=(),
         up_sigma=math.inf,
         warnings=("no person was found in any frame",),
+        notes=(),
     )

@@ -85,5 +85,6 @@ def _motion(video: VideoInfo, found: Estimate, placed: Placement) -> Motion:
         ),
         model={"mocap": __version__, **network_hashes(), LIFTER_FILE: weight_hash(LIFTER_FILE)},
         warnings=(*found.warnings, *placed.warnings),
+        notes=(*found.notes, *placed.notes),
         switches=keypoints.switches,
     )

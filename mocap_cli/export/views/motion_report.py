@@ -9,12 +9,13 @@ from mocap_cli.body.anatomy import centre_of_mass
 from mocap_cli.body.joint_angles import joint_angles
 from mocap_cli.body.motion import Motion
 from mocap_cli.body.skeleton import BODY
-from mocap_cli.export.quality import Quality, measure_quality, quality_faults, quality_readings
 from mocap_cli.export.views.canvas import DIM, INK, Canvas, Colour, text_width, truncate_text
 from mocap_cli.export.views.key_poses import KeyPoses
 from mocap_cli.export.views.plots import Curve, TimePlots
 from mocap_cli.export.views.projection import OrthographicView
 from mocap_cli.io.atomic import write_atomically
+from mocap_cli.quality.measures import Quality, measure_quality
+from mocap_cli.quality.verdict import quality_faults, quality_readings
 from mocap_cli.types import Float64
 
 _WIDTH, _MARGIN, _GAP = 1600, 44, 14
@@ -31,7 +32,7 @@ _PLOTTED = (
 _GOOD: Colour = (20, 132, 62)
 _BAD: Colour = (178, 106, 0)
 _LINE = 24  # pixels from one line of text to the next
-_ROWS = 8  # lines of text below the plots
+_ROWS = 14  # lines of text below the plots
 
 
 def write_report(motion: Motion, path: Path, video: Path | None = None) -> None:
@@ -77,8 +78,8 @@ def _draw_head(canvas: Canvas, motion: Motion, quality: Quality) -> None:
     canvas.text((_MARGIN, 98), facts, 17, DIM)
     reasons = quality_faults(quality)
     colour = _BAD if reasons else _GOOD
-    verdict = "review before use" if reasons else "fit for use"
-    canvas.text((_WIDTH - _MARGIN, 64), verdict, 24, colour, "right")
+    word = "needs review" if reasons else "good"
+    canvas.text((_WIDTH - _MARGIN, 64), word, 24, colour, "right")
     room = _WIDTH - 2 * _MARGIN - text_width(facts, 17) - 40
     canvas.text(
         (_WIDTH - _MARGIN, 98), truncate_text("; ".join(reasons), 15, room), 15, colour, "right"
@@ -140,7 +141,7 @@ def _sides(angles: Mapping[str, Float64], name: str) -> list[Curve]:
 def _draw_text(canvas: Canvas, top: int, motion: Motion, quality: Quality) -> None:
     """Three columns: quality, spans to review, warnings."""
     columns = [_MARGIN, _MARGIN + 400, _MARGIN + 800]
-    titles = ("Quality", "Review", "Warnings")
+    titles = ("Quality", "Review", "Warnings and notes")
     for left, title in zip(columns, titles, strict=True):
         canvas.text((left, top), title, 15, DIM)
     for row, (label, value, kept) in enumerate(quality_readings(quality), 1):
@@ -149,8 +150,12 @@ def _draw_text(canvas: Canvas, top: int, motion: Motion, quality: Quality) -> No
         canvas.text((columns[0] + 140, top + row * _LINE), value or "unknown", 16, colour)
     spans = [f"{s.start:.2f} to {s.end:.2f} s: {s.reason}" for s in quality.doubtful]
     _draw_lines(canvas, columns[1], top, spans or ["nothing"], 370)
+    texts = (*motion.warnings, *motion.notes)
     _draw_lines(
-        canvas, columns[2], top, _wrapped(motion.warnings, 16, _WIDTH - _MARGIN - columns[2])
+        canvas,
+        columns[2],
+        top,
+        _wrapped(texts, 16, _WIDTH - _MARGIN - columns[2]),
     )
 
 

@@ -22,10 +22,11 @@ from mocap_cli.body.motion import Motion, write_motion
 from mocap_cli.export.formats.animation import Animation, animate
 from mocap_cli.export.formats.bvh import write_bvh
 from mocap_cli.export.formats.joint_tables import write_angles
-from mocap_cli.export.quality import measure_quality, quality_faults, quality_readings
 from mocap_cli.export.views.browser_video import BrowserVideo, browser_video
 from mocap_cli.io.atomic import write_atomically
 from mocap_cli.progress import Count, no_progress
+from mocap_cli.quality.measures import measure_quality
+from mocap_cli.quality.verdict import quality_faults, quality_readings
 
 _SUFFIXES = {"json-file": ".json", "bvh-file": ".bvh", "angles-file": ".angles.csv"}
 """Of the embedded files, by the ids of their elements."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mocap_cli.body.motion import Motion
-from mocap_cli.export.quality import PLANTED
 from mocap_cli.export.views.canvas import DIM, FAINT, INK, PALE, Box, Canvas, Colour, text_width
 from mocap_cli.export.views.figure import Side
+from mocap_cli.quality.plausibility import PLANTED
+from mocap_cli.quality.summary import UncertainSpan
 from mocap_cli.tracking.frame_runs import true_runs
-from mocap_cli.tracking.summary import UncertainSpan
 from mocap_cli.types import Bool, Float64
 
 _INKS: dict[Side, Colour] = {  # darker than SIDE_COLOURS, for white paper

@@ -36,6 +36,7 @@ function motionOf(document) {
     centre: document.camera.centre,
     camera: flat(document.camera.world_from_camera),
     warnings: document.warnings,
+    notes: document.notes,
     uncertain: document.quality.doubtful,
     fps: document.quality.fps,
     frames,

@@ -69,7 +69,7 @@ class Page {
     const { width, height } = motion.source;
     $("facts").textContent = `${motion.frames} frames, ${seconds.toFixed(2)} s at ${motion.fps.toFixed(2)} fps, ${width} \u00d7 ${height}`;
     $("verdict").hidden = false;
-    $("verdict").textContent = settings.fit ? "fit for use" : "review before use";
+    $("verdict").textContent = settings.fit ? "good" : "needs review";
     $("verdict").className = `pill ${settings.fit ? "fit" : "unfit"}`;
     $("scrub").max = motion.frames - 1;
     for (const { label, value, kept } of settings.readings) {
@@ -86,8 +86,8 @@ class Page {
       row.append(reason);
     }
     if (!motion.uncertain.length) $("spans").appendChild(document.createElement("li")).textContent = "nothing";
-    for (const warning of motion.warnings) $("warnings").appendChild(document.createElement("li")).textContent = warning;
-    $("warned").hidden = !motion.warnings.length;
+    for (const warning of [...motion.warnings, ...motion.notes]) $("warnings").appendChild(document.createElement("li")).textContent = warning;
+    $("warned").hidden = !motion.warnings.length && !motion.notes.length;
   }
 
   openVideo() {

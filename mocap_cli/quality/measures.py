@@ -1,6 +1,5 @@
-"""Quality: measures of a motion that need no ground truth, and the limits for use unreviewed."""
+"""Measures: the quality of a motion in numbers, without ground truth."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,11 +9,18 @@ from numpy.typing import NDArray
 from mocap_cli.body.motion import Motion
 from mocap_cli.body.resample import is_uniform
 from mocap_cli.body.skeleton import BODY
+from mocap_cli.quality.plausibility import (
+    PLANTED,
+    crouch,
+    ground_drift,
+    limbs_seen,
+    off_ground,
+    top_speed,
+)
+from mocap_cli.quality.summary import UNCERTAIN, Summary, UncertainSpan
 from mocap_cli.tracking.frame_runs import true_runs
-from mocap_cli.tracking.summary import UNCERTAIN, Summary, UncertainSpan
 from mocap_cli.types import Float64
 
-PLANTED = 0.5  # contact probability from which a foot counts as planted
 _STANCE_SECONDS = 0.1  # over which the slide of a planted foot is measured
 _MIN_INTERVAL = 1 / 60  # seconds; closer frames were smoothed together
 _LOWER_FLOOR = 0.2  # metres; a foot deeper than this stands on a lower floor
@@ -42,6 +48,12 @@ class Quality:
     foot_slide: float | None  # metres per second of planted feet
     bone_drift: float | None  # metres; range of the length of the least constant bone
     below_floor: float | None  # metres; depth of planted feet below 0
+    ground_drift: float | None  # metres; range of the heights at which feet are planted
+    off_ground: float | None  # seconds above or below the ground, not planted and not falling
+    top_speed: float | None  # metres per second of the centre of mass
+    crouch: float | None  # degrees by which knees are bent where the person is at their tallest
+    limbs: dict[str, float]  # share of the tracked frames in which each arm and leg was seen
+    switches: tuple[float, ...]  # seconds at which the person may have been exchanged
 
     def block(self) -> dict[str, Any]:
         """The measures as plain data for the JSON."""
@@ -72,6 +84,12 @@ def measure_quality(motion: Motion) -> Quality:
         foot_slide=_foot_slide(joints, motion.contacts, times) if world else None,
         bone_drift=_bone_drift(joints),
         below_floor=_below_floor(joints, motion.contacts) if world else None,
+        ground_drift=ground_drift(motion) if world else None,
+        off_ground=off_ground(motion) if world else None,
+        top_speed=top_speed(motion),
+        crouch=crouch(motion) if world else None,
+        limbs=limbs_seen(motion),
+        switches=motion.switches,
     )
 
 
@@ -144,64 +162,3 @@ def _below_floor(joints: Float64, contacts: NDArray[np.float32]) -> float | None
     depth = np.concatenate(depths)
     depth = np.maximum(depth[depth < _LOWER_FLOOR], 0)
     return float(np.percentile(depth, 95)) if len(depth) else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Limit:
-    """The bound of one measure for use without review."""
-
-    name: str  # of the field in Quality
-    label: str
-    format_value: Callable[[float], str]  # with its unit
-    bound: float
-    at_least: bool = False  # else at most
-
-    def passes(self, value: float | None) -> bool:
-        """Whether the value is within the bound; an unknown value is."""
-        if value is None:
-            return True
-        return value >= self.bound if self.at_least else value <= self.bound
-
-    def reason(self, value: float) -> str:
-        """The fault in one line."""
-        relation = "at least" if self.at_least else "at most"
-        value_text, bound_text = self.format_value(value), self.format_value(self.bound)
-        return f"{self.label}: {value_text}, should be {relation} {bound_text}"
-
-
-def _share(value: float) -> str:
-    return f"{100 * value:.0f} %"
-
-
-def _millimetres(value: float) -> str:
-    return f"{1000 * value:.0f} mm"
-
-
-_LIMITS = (
-    _Limit("coverage", "coverage", _share, 0.70, at_least=True),
-    _Limit("filled", "filled in", _share, 0.25),
-    _Limit("longest_gap", "longest gap", lambda s: f"{s:.1f} s", 1.0),
-    _Limit("unsure", "unsure", _share, 0.60),
-    _Limit("jitter", "jitter", _millimetres, 0.015),
-    _Limit("foot_slide", "foot slide", lambda v: f"{100 * v:.0f} cm/s", 0.15),
-    _Limit("bone_drift", "bone drift", _millimetres, 0.030),
-    _Limit("below_floor", "below floor", _millimetres, 0.050),
-)
-"""The limits of `mocap export --check`; docs/formats.md explains them."""
-
-
-def quality_readings(quality: Quality) -> list[tuple[str, str, bool]]:
-    """(label, value with its unit, whether it is within its limit) of all measures with a limit."""
-    made = []
-    for limit in _LIMITS:
-        value = getattr(quality, limit.name)
-        made.append(
-            (limit.label, "" if value is None else limit.format_value(value), limit.passes(value))
-        )
-    return made
-
-
-def quality_faults(quality: Quality) -> tuple[str, ...]:
-    """One line for each limit that the motion exceeds."""
-    found = [(limit, getattr(quality, limit.name)) for limit in _LIMITS]
-    return tuple(limit.reason(value) for limit, value in found if not limit.passes(value))

@@ -1,0 +1,1 @@
+"""Quality of a motion without ground truth: measures, their limits and one verdict."""
