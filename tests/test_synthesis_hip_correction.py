@@ -12,32 +12,32 @@ THIGH_LEFT, SHANK_LEFT = (PART_NAMES.index(f"left_{part}") for part in ("thigh",
 
 def standing(thighs: float, shanks: float) -> MocapClip:
     """Somebody whose thighs point that many degrees forward, and whose shanks point back."""
-    turns = np.tile(np.eye(3, dtype=np.float32), (5, len(PART_NAMES), 1, 1))
+    rotations = np.tile(np.eye(3, dtype=np.float32), (5, len(PART_NAMES), 1, 1))
     rest = np.zeros((len(PART_NAMES), 3), np.float32)
     for part in LIMBS:
         rest[PART_NAMES.index(part)] = (0, -1, 0)
     for name, angle in (("thigh", -thighs), ("shank", shanks)):
         turn = Rotation.from_euler("x", angle, degrees=True).as_matrix()
         for side in ("left", "right"):
-            turns[:, PART_NAMES.index(f"{side}_{name}")] = turn
-    return MocapClip("07_01", 60.0, turns, rest, np.tile(np.float32([0, 0.8, 0]), (5, 1)))
+            rotations[:, PART_NAMES.index(f"{side}_{name}")] = turn
+    return MocapClip("07_01", 60.0, rotations, rest, np.tile(np.float32([0, 0.8, 0]), (5, 1)))
 
 
 def bend(clip: MocapClip) -> float:
     """Degrees of the left knee; below zero is the wrong way."""
-    upper, lower = (clip.turns[0, p] @ clip.rest[p] for p in (THIGH_LEFT, SHANK_LEFT))
+    upper, lower = (clip.rotations[0, p] @ clip.rest[p] for p in (THIGH_LEFT, SHANK_LEFT))
     return float(np.degrees(np.arctan2(np.cross(upper, lower)[0], upper @ lower)))
 
 
 def test_knees_are_straightened_and_shanks_stay_as_they_were():
     before = standing(20, 12)
     after = with_hips_raised(before)
-    thigh = after.turns[0, THIGH_LEFT] @ after.rest[THIGH_LEFT]
+    thigh = after.rotations[0, THIGH_LEFT] @ after.rest[THIGH_LEFT]
     knee = np.array([0, -np.cos(np.radians(20)), np.sin(np.radians(20))])
     expected = knee - (0, HIGHER, FURTHER_AHEAD)
     np.testing.assert_allclose(thigh, expected / np.linalg.norm(expected), atol=1e-6)
     assert bend(after) < bend(before) - 8
-    np.testing.assert_array_equal(after.turns[:, SHANK_LEFT], before.turns[:, SHANK_LEFT])
+    np.testing.assert_array_equal(after.rotations[:, SHANK_LEFT], before.rotations[:, SHANK_LEFT])
 
 
 def test_no_knee_is_bent_the_wrong_way():

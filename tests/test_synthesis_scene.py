@@ -114,11 +114,11 @@ def some_clip(frames=31, fps=30.0):
     rng = np.random.default_rng(3)
     axes = rng.normal(size=(len(PART_NAMES), 3))
     angles = np.linspace(0, 1, frames)[:, None, None] * axes
-    turns = Rotation.from_rotvec(angles.reshape(-1, 3)).as_matrix()
+    rotations = Rotation.from_rotvec(angles.reshape(-1, 3)).as_matrix()
     return MocapClip(
         name="some_1",
         fps=fps,
-        turns=turns.reshape(frames, -1, 3, 3).astype(np.float32),
+        rotations=rotations.reshape(frames, -1, 3, 3).astype(np.float32),
         rest=np.zeros((len(PART_NAMES), 3), np.float32),
         root=np.linspace((0, 1, 0), (2, 1, -1), frames).astype(np.float32),
     )
@@ -127,16 +127,16 @@ def some_clip(frames=31, fps=30.0):
 def test_a_clip_at_other_times_turns_and_moves_evenly_between_its_frames():
     clip = some_clip()
     slow = sample_clip(clip, np.arange(0, 1, 1 / 77), 77.0)
-    angles = Rotation.from_matrix(slow.turns[:, 5]).as_rotvec()
+    angles = Rotation.from_matrix(slow.rotations[:, 5]).as_rotvec()
     np.testing.assert_allclose(np.diff(angles, 2, axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(np.diff(slow.root, 2, axis=0), 0, atol=1e-6)
     np.testing.assert_allclose(sample_clip(clip, [-1, 9], 30.0).root, clip.root[[0, -1]], atol=1e-6)
 
 
 def test_bends_and_turns_are_two_ways_to_say_one_pose():
-    turns = some_clip().turns
-    seen_from_pelvis = turns[:, :1].transpose(0, 1, 3, 2) @ turns[:, 1:]
-    again = accumulate_rotations(local_rotations(turns))[:, 1:]
+    rotations = some_clip().rotations
+    seen_from_pelvis = rotations[:, :1].transpose(0, 1, 3, 2) @ rotations[:, 1:]
+    again = accumulate_rotations(local_rotations(rotations))[:, 1:]
     np.testing.assert_allclose(again, seen_from_pelvis, atol=1e-5)
 
 

@@ -1,1 +1,1 @@
-"""The recipe that trains the bundled lifter."""
+"""Training recipe of the bundled lifter."""

@@ -1,4 +1,4 @@
-"""How good a lifter is on people it has not met, and how sure it may be of its answers."""
+"""Evaluation on held-out subjects, and calibration of the uncertainty."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -19,9 +19,9 @@ from training.lifter.batches import (
 
 @torch.no_grad()
 def evaluate(
-    model: Lifter, world: TrainingData, config: TrainConfig, batches: int = 12
+    model: Lifter, data: TrainingData, config: TrainConfig, batches: int = 12
 ) -> dict[str, dict[str, float]]:
-    """Millimetres on held-out people: clean and noisy, upright and tumbling apart."""
+    """Errors in millimetres on held-out subjects: clean or noisy keypoints, upright or tumbling."""
     table: dict[str, dict[str, float]] = {}
     device = next(model.parameters()).device.type
     for name, tumbling, clean in (
@@ -34,7 +34,7 @@ def evaluate(
         for i in range(batches):
             g = torch.Generator().manual_seed(77_000 + i)
             case = replace(config, tumbling=tumbling, recorded=0.0)
-            b = batch_to_device(make_batch(world, case, g, clean=clean), device)
+            b = batch_to_device(make_batch(data, case, g, clean=clean), device)
             lifted = model(b.features, b.times, b.valid)
             p, t = lifted.joints[b.valid], b.joints[b.valid]
             rows["MPJPE"].append(mpjpe(p, t).mean() * 1000)
@@ -48,7 +48,7 @@ def evaluate(
 
 @torch.no_grad()
 def calibrate(model: Lifter, batches: Iterable[LifterBatch]) -> None:
-    """Make 70 % of each joint's errors smaller than the error expected for it."""
+    """Scale each joint's sigma so that 70 % of its errors are within it."""
     ratios = []
     device = next(model.parameters()).device.type
     for made in batches:

@@ -1,6 +1,6 @@
-"""What a 2D network makes of what the camera sees: jitter, misses, swapped sides, lost parts.
+"""Simulated errors of 2D keypoint networks: jitter, outliers, swapped sides, lost limbs.
 
-Sizes are metres at the person's depth, so that they hold for any distance and lens. The levels
+Sizes are in metres at the person's depth, so they hold for any distance and lens. The levels
 were measured on rendered bodies with known joints (docs/lifter.md).
 """
 
@@ -26,11 +26,11 @@ ROUGH = torch.tensor(
         for name in KEYPOINTS
     ]
 )
-"""How much harder than the average each keypoint is."""
+"""Error of each keypoint relative to the average keypoint."""
 
 
 def _among(parts: tuple[str, ...]) -> Tensor:
-    """(K,) whether a keypoint has one of those in its name."""
+    """(K,) whether the name of a keypoint contains one of `parts`."""
     return torch.tensor([any(part in name for part in parts) for name in KEYPOINTS])
 
 
@@ -47,15 +47,15 @@ LOST = (
     *((_of(side, LEGS), 0.15) for side in ("left", "right")),
     *((_of(side, ARMS), 0.4) for side in ("left", "right")),
 )
-"""Keypoints that are lost together, and in what share of the windows for a while."""
+"""Groups of keypoints that are lost together, and the share of windows in which they are."""
 SWAPPED = (
     (_among(("hip", *LEGS)), 0.05),
     (_among(("shoulder", *ARMS)), 0.04),
     (_among(("_",)), 0.03),
 )
-"""Keypoints that are taken for those of the other side, and in what share of the windows."""
+"""Groups of keypoints that are confused left and right, and the share of windows."""
 UNNOTICED = 0.5
-"""Share of the stretches in which the networks do not notice that they have lost a limb."""
+"""Share of the losses during which the confidence stays high."""
 
 
 OTHER_SIDE = torch.tensor(mirror_indices(KEYPOINTS))
@@ -69,7 +69,7 @@ HIPS, SHOULDERS, KNEES, ANKLES, HEELS, TOES = (
     _pair(w) for w in ("hip", "shoulder", "knee", "ankle", "heel", "toe")
 )
 BEHIND_AN_EDGE = 0.08
-"""Share of the windows in which grass or a wall hides the feet, so that legs seem to end above."""
+"""Share of the windows in which an edge (grass, a wall) hides the feet and shortens the legs."""
 ANKLE_JOINTS = [BODY.index("left_ankle"), BODY.index("right_ankle")]
 FEET = _among(("heel", "toe"))
 
@@ -77,7 +77,7 @@ FEET = _among(("heel", "toe"))
 def simulate_detections(
     views: CameraViews, times: Tensor, g: torch.Generator, *, clean: bool = False
 ) -> KeypointWindows:
-    """Keypoints with errors and scores, as seen through the lens that the tracker assumes."""
+    """Keypoints with errors and scores, as rays of the lens that the tracker assumes."""
     B, T = times.shape
     rays, score = _as_seen(views, g), torch.full((B, T, K), 0.7)
     valid = torch.ones(B, T, dtype=torch.bool)
@@ -93,7 +93,7 @@ def simulate_detections(
 
 
 def _slow(shape: tuple[int, ...], times: Tensor, memory: float, g: torch.Generator) -> Tensor:
-    """Unit noise (B, T, ...) that forgets within `memory` seconds."""
+    """Unit noise (B, T, ...) with a correlation time of `memory` seconds."""
     white = torch.randn(shape, generator=g)
     gap = (times[:, 1] - times[:, 0])[:, None]
     keep = torch.exp(-gap / memory).reshape(-1, *[1] * (len(shape) - 2))
@@ -104,7 +104,7 @@ def _slow(shape: tuple[int, ...], times: Tensor, memory: float, g: torch.Generat
 
 
 def _bursts(batch: int, count: int, times: Tensor, chance: float, g: torch.Generator) -> Tensor:
-    """(B, T, count) 1 within a stretch of 0.05 to 0.7 seconds that some windows have."""
+    """(B, T, count) 1 during a random interval of 0.05 to 0.7 seconds in some windows, else 0."""
     span = times[:, -1]
     start = torch.rand(batch, count, generator=g) * span[:, None]
     length = 0.05 + 0.65 * torch.rand(batch, count, generator=g) ** 2
@@ -115,9 +115,9 @@ def _bursts(batch: int, count: int, times: Tensor, chance: float, g: torch.Gener
 
 
 def _as_seen(views: CameraViews, g: torch.Generator) -> Tensor:
-    """Rays to where networks put keypoints: hips and knees high, toes short, ankles at malleoli.
+    """Rays to where networks place keypoints: hips and knees high, toes short, ankles at malleoli.
 
-    Where exactly differs with clothes, shoes and networks, and lasts through a window.
+    The offset depends on clothes, shoes and the network; it is constant within a window.
     """
     keypoints = views.keypoints
 
@@ -164,21 +164,22 @@ def _errors(
     error = slow + white + bias
     depth = (-views.keypoints[..., 2:]).clamp(min=0.3)
     size = error.norm(dim=-1)
-    doubt = noticed * (0.6 + 0.4 * size / sigma)
-    mood = 0.1 * _slow((B, T, K), times, 0.25, g) + 0.08 * torch.randn(B, T, K, generator=g)
-    score = 0.88 * torch.exp(-doubt / 0.06) + mood
-    blind = (torch.rand(B, 1, 1, generator=g) < 0.5) & FEET  # BlazePose is always sure of feet
-    score = torch.where(blind, 0.95, score).clamp(0.02, 0.99)
+    expected_error = noticed * (0.6 + 0.4 * size / sigma)
+    score_noise = 0.1 * _slow((B, T, K), times, 0.25, g) + 0.08 * torch.randn(B, T, K, generator=g)
+    score = 0.88 * torch.exp(-expected_error / 0.06) + score_noise
+    # BlazePose always gives feet high scores.
+    overconfident = (torch.rand(B, 1, 1, generator=g) < 0.5) & FEET
+    score = torch.where(overconfident, 0.95, score).clamp(0.02, 0.99)
     return rays + error / depth, score
 
 
 def warp_scores(score: Tensor, g: torch.Generator) -> Tensor:
-    """Scores on another scale, so that the lifter trusts their order more than their size."""
+    """Scores on a random scale, so that the lifter learns their order rather than their values."""
     return score ** torch.exp(0.3 * torch.randn(len(score), 1, 1, generator=g))
 
 
 def _swaps(rays: Tensor, score: Tensor, times: Tensor, g: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Left for right, for legs, arms or all, for a while."""
+    """Swap left and right of the legs, the arms or all keypoints during an interval."""
     B = len(rays)
     for group, chance in SWAPPED:
         swapped = (_bursts(B, 1, times, chance, g) * group) > 0
@@ -188,17 +189,17 @@ def _swaps(rays: Tensor, score: Tensor, times: Tensor, g: torch.Generator) -> tu
 
 
 def _edges(rays: Tensor, score: Tensor, edge: Tensor, g: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Parts beyond the picture's edge are guessed at, near it and doubtfully."""
+    """Move keypoints outside the image to its edge, with low scores."""
     limit = edge[:, None, None]
     out = (rays.abs() > limit).any(-1)
     jitter = 1 + 0.1 * torch.randn(rays.shape, generator=g)
     held = torch.minimum(torch.maximum(rays, -limit), limit) * jitter
-    doubtful = 0.35 * torch.rand(score.shape, generator=g)
-    return torch.where(out[..., None], held, rays), torch.where(out, doubtful, score)
+    low_score = 0.35 * torch.rand(score.shape, generator=g)
+    return torch.where(out[..., None], held, rays), torch.where(out, low_score, score)
 
 
 def _cut(batch: int, frames: int, g: torch.Generator) -> Tensor:
-    """(B, T) valid frames: some windows are shorter."""
+    """(B, T) mask of valid frames: some windows are shorter."""
     short = torch.rand(batch, generator=g) < 0.12
     length = torch.randint(1, frames + 1, (batch,), generator=g)
     length = torch.where(short, length, frames)

@@ -1,4 +1,4 @@
-"""Banks of bodies and of motion capture, as tensors to draw random people from."""
+"""Banks of bodies and of motion capture, as tensors to sample from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from training.synthesis.body_model import Anchors, Body, make_body, transform_an
 from training.synthesis.mocap_clip import PART_NAMES, PART_PARENTS, MocapClip
 
 BANK_FPS = 60.0
-"""Frames per second that all motion capture is brought to."""
+"""Frames per second to which all motion capture is resampled."""
 _DRAW_WEIGHTS = {
     "85": 3.0,
     "88": 3.0,
@@ -22,15 +22,16 @@ _DRAW_WEIGHTS = {
     "13_": 1.5,
     "14_": 1.5,
 }
-"""How much more often than others these are drawn: bodies upside down, sitting, squatting."""
+"""Sampling weight by name prefix: people upside down, sitting or squatting are rare."""
 
 STRETCH = {
     "pelvis": (1.08, 0.07, ""), "spine": (1.0, 0.06, ""), "chest": (1.0, 0.06, ""),
     "collar": (1.05, 0.07, ""), "upperarm": (1.05, 0.045, "arm"), "forearm": (1.05, 0.045, "arm"),
     "thigh": (1.01, 0.045, "leg"), "shank": (0.99, 0.045, "leg"),
 }  # fmt: skip
-"""Mean and spread of parts' lengths, of anny's, and what they grow with. The means bring hips,
-shoulders and arms to the proportions of OpenSim's models (docs/conventions.md)."""
+"""Mean and deviation of each part's length relative to anny's, and the group that it scales with.
+The means give hips, shoulders and arms the proportions of OpenSim's models
+(docs/conventions.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +49,17 @@ class BodyBank:
 class MotionBank:
     """A bank of motion capture, joined end to end."""
 
-    turns: Tensor  # (F, P, 3, 3)
+    rotations: Tensor  # (F, P, 3, 3)
     root: Tensor  # (F, 3)
     planted: Tensor  # (F, 2) bool, left and right
     first: Tensor  # (C,) where each clip begins
     length: Tensor  # (C,) frames
     rest: Tensor  # (C, P, 3)
-    weight: Tensor  # (C,) how often to draw it
+    weight: Tensor  # (C,) sampling weight
 
 
 def make_body_bank(count: int, seed: int) -> BodyBank:
-    """Bodies of all kinds; limbs are stretched beyond what the shape model knows."""
+    """Random bodies; their limb lengths vary more than those of the shape model."""
     rng = np.random.default_rng(seed)
     return stack_bodies([_stretched(make_body(_phenotype(rng)), rng) for _ in range(count)])
 
@@ -76,7 +77,7 @@ def _phenotype(rng: np.random.Generator) -> dict[str, float]:
 
 
 def _stretched(body: Body, rng: np.random.Generator) -> Body:
-    """The body with each pair of parts longer or shorter, and arms and legs as wholes."""
+    """The body with random lengths of each pair of parts, and of arms and legs as a whole."""
     whole = {group: rng.normal(1, 0.03) for group in ("arm", "leg", "")}
     by_kind: dict[str, float] = {}
     for name in PART_NAMES:
@@ -103,7 +104,7 @@ def _stretched(body: Body, rng: np.random.Generator) -> Body:
 
 
 def stack_bodies(bodies: Sequence[Body]) -> BodyBank:
-    """Many bodies as one bank."""
+    """Stack bodies into one bank."""
 
     def anchors(body: Body) -> np.ndarray:
         place_, weight = (
@@ -123,31 +124,35 @@ def stack_bodies(bodies: Sequence[Body]) -> BodyBank:
 
 
 def make_motion_bank(clips: Sequence[MocapClip], body: Body) -> MotionBank:
-    """Clips at RATE, with the feet's contacts as the reference body makes them."""
-    turns, root, planted = [], [], []
+    """Clips at BANK_FPS, with the foot contacts of the reference body."""
+    rotations, root, planted = [], [], []
     for clip in clips:
         at = np.arange(0, len(clip.root) - 1, clip.fps / BANK_FPS)
         low, share = at.astype(int), (at % 1).astype(np.float32)
         blend = share[:, None, None, None]
-        turns.append((1 - blend) * clip.turns[low] + blend * clip.turns[low + 1])
+        rotations.append((1 - blend) * clip.rotations[low] + blend * clip.rotations[low + 1])
         root.append((1 - share[:, None]) * clip.root[low] + share[:, None] * clip.root[low + 1])
-        even = MocapClip(clip.name, BANK_FPS, turns[-1], clip.rest, root[-1])
+        even = MocapClip(clip.name, BANK_FPS, rotations[-1], clip.rest, root[-1])
         planted.append(_contacts(even, body))
     lengths = torch.tensor([len(r) for r in root])
-    keen = [next((k for n, k in _DRAW_WEIGHTS.items() if c.name.startswith(n)), 1.0) for c in clips]
+    draw_weights = [_draw_weight(clip.name) for clip in clips]
     return MotionBank(
-        torch.tensor(np.concatenate(turns)),
+        torch.tensor(np.concatenate(rotations)),
         torch.tensor(np.concatenate(root)),
         torch.tensor(np.concatenate(planted)),
         torch.cumsum(lengths, 0) - lengths,
         lengths,
         torch.tensor(np.stack([c.rest for c in clips])),
-        torch.tensor(keen) * lengths.clamp(60, 900).float(),
+        torch.tensor(draw_weights) * lengths.clamp(60, 900).float(),
     )
 
 
+def _draw_weight(name: str) -> float:
+    return next((w for prefix, w in _DRAW_WEIGHTS.items() if name.startswith(prefix)), 1.0)
+
+
 def _contacts(clip: MocapClip, body: Body) -> np.ndarray:
-    """(T, 2) whether the left and the right foot stand still on or near the ground."""
+    """(T, 2) whether the left and the right foot are planted: slow and near the ground."""
     joints = transform_anchors(body.joints, body.transforms(clip))
     planted = np.zeros((len(joints), 2), np.bool_)
     for side, name in enumerate(("left", "right")):

@@ -1,4 +1,4 @@
-"""Turns of the body's parts as tensors, and which parts belong together."""
+"""Rotations of body parts as tensors, and groups of parts."""
 
 import torch
 from torch import Tensor
@@ -23,7 +23,7 @@ def rotate_vectors(turn: Tensor, step: Tensor) -> Tensor:
 
 
 def matrix_from_vector(vector: Tensor) -> Tensor:
-    """Turns (..., 3, 3) about an axis times angle (..., 3)."""
+    """Rotation matrices (..., 3, 3) of rotation vectors (..., 3)."""
     angle = vector.norm(dim=-1)[..., None, None]
     cross = _cross(vector)
     # sinc(x) is sin(pi x) / (pi x), and 1 where x is 0.
@@ -32,13 +32,13 @@ def matrix_from_vector(vector: Tensor) -> Tensor:
 
 
 def aligning_rotations(own: Tensor, theirs: Tensor) -> Tensor:
-    """Smallest turns that bring rest directions together, identity where there are none."""
+    """Smallest rotations from `own` to `theirs` rest directions; identity for parts without one."""
     cross, c = _cross(torch.cross(own, theirs, dim=-1)), (own * theirs).sum(-1)
     return torch.eye(3) + cross + cross @ cross / (1 + c)[..., None, None].clamp(min=1e-3)
 
 
 def _cross(vector: Tensor) -> Tensor:
-    """(..., 3, 3) the matrices that multiply by the vector from the left, as cross products."""
+    """Cross product matrices (..., 3, 3) of vectors (..., 3)."""
     a, b, c = vector.unbind(-1)
     o = torch.zeros_like(a)
     return torch.stack((o, -c, b, c, o, -a, -b, a, o), -1).unflatten(-1, (3, 3))

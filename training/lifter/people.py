@@ -1,4 +1,4 @@
-"""Moving people to train on: random bodies doing random pieces of motion capture, as tensors."""
+"""Simulated people in motion: random bodies with random windows of motion capture, as tensors."""
 
 import math
 from dataclasses import dataclass
@@ -21,16 +21,16 @@ from training.lifter.squats import add_squats
 from training.synthesis.mocap_clip import LEG_LENGTH, PART_NAMES, PART_PARENTS
 
 UPRIGHT, STRAIGHT = 0.25, 0.6
-"""Share of the windows in which knees are straightened by as much as so many radians."""
+"""Share of the windows in which knees are straightened, and by at most how many radians."""
 WALKING = 0.6
-"""Metres a second, for legs of LEG_LENGTH."""
+"""Metres per second, for legs of LEG_LENGTH; from this speed on knees are not straightened."""
 
 
 @dataclass(frozen=True, slots=True)
 class People:
     """A batch of people in motion, in a world with the ground at Y = 0."""
 
-    joints: Tensor  # (B, T, J, 3) metres, everybody HEIGHT tall
+    joints: Tensor  # (B, T, J, 3) metres, scaled to LIFTER_HEIGHT
     keypoints: Tensor  # (B, T, K, 3)
     planted: Tensor  # (B, T, 2) 0..1
     times: Tensor  # (B, T) seconds
@@ -39,19 +39,21 @@ class People:
 def sample_people(
     shapes: BodyBank, moves: MotionBank, batch: int, frames: int, g: torch.Generator
 ) -> People:
-    """A batch of windows: clips blended, mirrored, sped up or slowed down, on random bodies."""
+    """A batch of windows: clips blended, mirrored and changed in speed, on random bodies."""
     who = torch.randint(len(shapes.leg), (batch,), generator=g)
     step, times = _clock(batch, frames, g)
-    clip, turns, root, planted = _windows(moves, batch, frames, step, g)
+    clip, rotations, root, planted = _windows(moves, batch, frames, step, g)
     other, mixed, _, _ = _windows(moves, batch, frames, step, g)
     rest = moves.rest[clip]
-    dice = torch.rand(batch, generator=g)
+    chance = torch.rand(batch, generator=g)
     there = moves.rest[other]
-    turns, rest = _blend(turns, mixed, rest, there, dice < 0.2, UPPER, "pelvis")
-    turns, rest = _blend(turns, mixed, rest, there, (dice > 0.2) & (dice < 0.4), ARMS, "chest")
-    turns = _straighten(turns, rest, _at_ease(root, times, g))
-    turns, root = add_squats(turns, rest, root, times, g)
-    points = _move(shapes, who, turns, rest, root)  # (B, T, J + K, 3)
+    rotations, rest = _blend(rotations, mixed, rest, there, chance < 0.2, UPPER, "pelvis")
+    rotations, rest = _blend(
+        rotations, mixed, rest, there, (chance > 0.2) & (chance < 0.4), ARMS, "chest"
+    )
+    rotations = _straighten(rotations, rest, _at_ease(root, times, g))
+    rotations, root = add_squats(rotations, rest, root, times, g)
+    points = _move(shapes, who, rotations, rest, root)  # (B, T, J + K, 3)
     points = points * (LIFTER_HEIGHT / shapes.height[who])[:, None, None, None]
     joints, keypoints = points[:, :, : len(BODY)], points[:, :, len(BODY) :]
     flip = torch.rand(batch, generator=g) < 0.5
@@ -60,7 +62,7 @@ def sample_people(
 
 
 def _clock(batch: int, frames: int, g: torch.Generator) -> tuple[Tensor, Tensor]:
-    """How many source frames a step is (a speed-up is part of it), and the times told."""
+    """Source frames per step, which includes the change of speed, and the times (B, T)."""
     rate = 12 + 18 * torch.rand(batch, 1, generator=g)
     slow = torch.rand(batch, 1, generator=g) < 0.06
     rate = torch.where(slow, rate / 3, rate)
@@ -71,7 +73,7 @@ def _clock(batch: int, frames: int, g: torch.Generator) -> tuple[Tensor, Tensor]
 def _windows(
     moves: MotionBank, batch: int, frames: int, step: Tensor, g: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Clip numbers, turns, roots and contacts of random windows; short clips hold their end."""
+    """Clip indices, rotations, roots and contacts of random windows; short clips hold their end."""
     clip = torch.multinomial(moves.weight, batch, replacement=True, generator=g)
     length = moves.length[clip][:, None]
     span = step * (frames - 1)
@@ -84,13 +86,13 @@ def _windows(
     share = (at - low)[..., None]
     low = low + moves.first[clip][:, None]
     high = torch.minimum(low + 1, (moves.first + moves.length)[clip][:, None] - 1)
-    turns = torch.lerp(moves.turns[low], moves.turns[high], share[..., None, None])
+    rotations = torch.lerp(moves.rotations[low], moves.rotations[high], share[..., None, None])
     root = torch.lerp(moves.root[low], moves.root[high], share)
-    return clip, turns, root, moves.planted[low].float()
+    return clip, rotations, root, moves.planted[low].float()
 
 
 def _blend(
-    turns: Tensor,
+    rotations: Tensor,
     other: Tensor,
     rest: Tensor,
     other_rest: Tensor,
@@ -98,18 +100,20 @@ def _blend(
     parts: list[int],
     on: str,
 ) -> tuple[Tensor, Tensor]:
-    """Some parts of `other`, carried over on the part they hang on, where chosen."""
+    """Take `parts` from `other` where chosen, relative to the part `on` that carries them."""
     hinge = PART_NAMES.index(on)
-    carry = turns[:, :, hinge, None] @ other[:, :, hinge, None].transpose(-1, -2)
-    turns, rest = turns.clone(), rest.clone()
+    carry = rotations[:, :, hinge, None] @ other[:, :, hinge, None].transpose(-1, -2)
+    rotations, rest = rotations.clone(), rest.clone()
     moved = carry @ other[:, :, parts]
-    turns[:, :, parts] = torch.where(chosen[:, None, None, None, None], moved, turns[:, :, parts])
+    rotations[:, :, parts] = torch.where(
+        chosen[:, None, None, None, None], moved, rotations[:, :, parts]
+    )
     rest[:, parts] = torch.where(chosen[:, None, None], other_rest[:, parts], rest[:, parts])
-    return turns, rest
+    return rotations, rest
 
 
 def _at_ease(root: Tensor, times: Tensor, g: torch.Generator) -> Tensor:
-    """(B,) radians by which knees are straightened; those of people who get ahead are not."""
+    """(B,) radians by which knees are straightened; 0 for people who walk."""
     B = len(times)
     way = (root[:, -1] - root[:, 0])[:, [0, 2]].norm(dim=-1)
     stays = 1 - way / times[:, -1].clamp(min=0.1) / WALKING
@@ -118,39 +122,41 @@ def _at_ease(root: Tensor, times: Tensor, g: torch.Generator) -> Tensor:
     return torch.where(all_of_it, torch.full((B,), STRAIGHT), some) * stays.clamp(0, 1)
 
 
-def _straighten(turns: Tensor, rest: Tensor, amount: Tensor) -> Tensor:
-    """Knees less bent by up to `amount` (B,) radians, the leg's direction kept.
+def _straighten(rotations: Tensor, rest: Tensor, amount: Tensor) -> Tensor:
+    """Straighten knees by up to `amount` (B,) radians and keep the direction of the leg.
 
-    People of the recordings stand ready to move; most who are filmed stand at ease.
+    People in the recordings stand with bent knees; most people in videos do not.
     """
-    turns = turns.clone()
+    rotations = rotations.clone()
     for thigh, shank in LEGS:
-        upper, lower = (rotate_vectors(turns[:, :, part], rest[:, part]) for part in (thigh, shank))
+        upper, lower = (
+            rotate_vectors(rotations[:, :, part], rest[:, part]) for part in (thigh, shank)
+        )
         axis = torch.linalg.cross(upper, lower)
         bend = torch.atan2(axis.norm(dim=-1), (upper * lower).sum(-1))  # (B, T)
         axis = axis / axis.norm(dim=-1, keepdim=True).clamp(min=1e-6)
-        fade = (1.6 - bend).clamp(0, 1)  # far bent knees are bent on purpose
+        fade = (1.6 - bend).clamp(0, 1)  # strongly bent knees stay as they are
         less = torch.minimum(amount.clamp(min=0)[:, None] * fade, bend)
         half = matrix_from_vector(axis * less[..., None] / 2)
-        turns[:, :, thigh] = half @ turns[:, :, thigh]
-        turns[:, :, shank] = half.mT @ turns[:, :, shank]
-    return turns
+        rotations[:, :, thigh] = half @ rotations[:, :, thigh]
+        rotations[:, :, shank] = half.mT @ rotations[:, :, shank]
+    return rotations
 
 
-def _move(shapes: BodyBank, who: Tensor, turns: Tensor, rest: Tensor, root: Tensor) -> Tensor:
+def _move(shapes: BodyBank, who: Tensor, rotations: Tensor, rest: Tensor, root: Tensor) -> Tensor:
     """Forward kinematics of a batch of bodies: (B, T, J + K, 3)."""
     heads = shapes.heads[who]  # (B, P, 3)
-    turns = turns @ aligning_rotations(shapes.limbs[who], rest)[:, None]
+    rotations = rotations @ aligning_rotations(shapes.limbs[who], rest)[:, None]
     left, right = PART_NAMES.index("left_thigh"), PART_NAMES.index("right_thigh")
     hips = (heads[:, left] + heads[:, right]) / 2
     path = root * (shapes.leg[who] / LEG_LENGTH)[:, None, None]
-    moved = [path + rotate_vectors(turns[:, :, 0], heads[:, 0] - hips)]
+    moved = [path + rotate_vectors(rotations[:, :, 0], heads[:, 0] - hips)]
     for part, parent in enumerate(PART_PARENTS[1:], start=1):
         step = heads[:, part] - heads[:, parent]
-        moved.append(moved[parent] + rotate_vectors(turns[:, :, parent], step))
-    shift = torch.stack(moved, 2) - (turns @ heads[:, None, :, :, None])[..., 0]
-    transforms = torch.cat((turns, shift[..., None]), -1)  # (B, T, P, 3, 4)
-    B, T = turns.shape[:2]
+        moved.append(moved[parent] + rotate_vectors(rotations[:, :, parent], step))
+    shift = torch.stack(moved, 2) - (rotations @ heads[:, None, :, :, None])[..., 0]
+    transforms = torch.cat((rotations, shift[..., None]), -1)  # (B, T, P, 3, 4)
+    B, T = rotations.shape[:2]
     flat = transforms.permute(0, 1, 3, 2, 4).reshape(B, T * 3, -1)
     return (flat @ shapes.points[who]).reshape(B, T, 3, -1).transpose(-1, -2)
 
@@ -158,7 +164,7 @@ def _move(shapes: BodyBank, who: Tensor, turns: Tensor, rest: Tensor, root: Tens
 def _mirror(
     joints: Tensor, keypoints: Tensor, planted: Tensor, chosen: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Left for right where chosen."""
+    """Swap left and right where chosen."""
     flip = torch.tensor([-1.0, 1.0, 1.0])
     w = chosen[:, None, None, None]
     joints = torch.where(w, joints[:, :, list(mirror_indices(BODY.names))] * flip, joints)
@@ -167,7 +173,7 @@ def _mirror(
 
 
 def tumble(people: People, share: float, g: torch.Generator) -> tuple[People, Tensor]:
-    """Some people turned any way up, half of them spinning; returns who (B,) is in the air."""
+    """Rotate a share of the people randomly, half of them spinning; returns which (B,)."""
     B = len(people.times)
     chosen = torch.rand(B, generator=g) < share
     spinning = chosen & (torch.rand(B, generator=g) < 0.5)

@@ -1,7 +1,7 @@
-"""What the 2D networks really make of rendered people: recorded once, then trained and tested on.
+"""Recorded detections: keypoints that the 2D networks find in rendered shots, with their truth.
 
-`python -m training.lifter.recorded_shots MOTION_FOLDER -o FILE.npz --shots 300` films random shots,
-follows each of them as a video would be, and keeps the keypoints beside the truth.
+`python -m training.lifter.recorded_shots MOTION_FOLDER -o FILE.npz --shots 300` renders random
+shots, tracks them as videos, and stores the keypoints with the truth.
 """
 
 import argparse
@@ -24,9 +24,7 @@ from training.lifter.keypoint_noise import warp_scores
 from training.synthesis.mocap_clip import MocapClip
 
 FPS = 30.0
-_ROLL_SIGMA = (
-    0.25  # radians, usually, by which recorded shots are turned about the view: no shot stays known
-)
+_ROLL_SIGMA = 0.25  # radians: random roll of recorded shots, against overfitting
 _FIELDS = ("rays", "score", "known", "true_rays", "visible", "joints")
 
 
@@ -34,12 +32,12 @@ _FIELDS = ("rays", "score", "known", "true_rays", "visible", "joints")
 class RecordedShots:
     """Recorded shots, joined end to end."""
 
-    rays: Tensor  # (F, K, 2) tangents of what was seen, true lens
+    rays: Tensor  # (F, K, 2) tangents of detected keypoints, true lens
     score: Tensor  # (F, K)
     known: Tensor  # (F,)
     true_rays: Tensor  # (F, K, 2)
     visible: Tensor  # (F, K)
-    joints: Tensor  # (F, J, 3) metres, camera axes, for a person of HEIGHT
+    joints: Tensor  # (F, J, 3) metres, camera axes, for a person of LIFTER_HEIGHT
     first: Tensor  # (S,) where each shot begins
     length: Tensor  # (S,)
     tumbling: Tensor  # (S,)
@@ -55,7 +53,7 @@ class RecordedBatch:
 
 
 def record_shots(clips: Sequence[MocapClip], shots: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Film and follow; a dictionary of arrays a shot."""
+    """Render and track shots; a dictionary of arrays for each."""
     from mocap_cli.keypoints.follow import follow
     from mocap_cli.video.reader import Frame
     from mocap_cli.video.shots import with_cuts
@@ -85,7 +83,7 @@ def record_shots(clips: Sequence[MocapClip], shots: int, seed: int) -> Iterator[
 
 
 def save_recorded(shots: Sequence[dict[str, Any]], path: Path) -> None:
-    """One file for all shots."""
+    """Write all shots to one file."""
     arrays = {name: np.concatenate([shot[name] for shot in shots]) for name in _FIELDS}
     arrays["length"] = np.array([len(shot["score"]) for shot in shots])
     arrays["tumbling"] = np.array([shot["tumbling"] for shot in shots])
@@ -116,7 +114,7 @@ def split_in_half(bank: RecordedShots, begin: int) -> RecordedShots:
 def sample_recorded(
     bank: RecordedShots, batch: int, frames: int, g: torch.Generator
 ) -> RecordedBatch:
-    """Random windows at 30 or 15 frames a second, half of them mirrored, the camera rolled."""
+    """Random windows at 30 or 15 frames per second with random mirroring and camera roll."""
     shot = torch.randint(len(bank.length), (batch,), generator=g)
     step = torch.where(torch.rand(batch, generator=g) < 0.6, 2, 1)[:, None]
     slack = (bank.length[shot][:, None] - frames * step).clamp(min=0)
@@ -135,7 +133,7 @@ def sample_recorded(
 
 
 def _rolled(seen: KeypointWindows, joints: Tensor, angle: Tensor) -> tuple[KeypointWindows, Tensor]:
-    """The same seen by a camera that is rolled; networks that turn their crops err as before."""
+    """Rotate rays and joints about the view axis; crops are upright, so errors stay the same."""
     c, s = angle.cos()[:, None, None], angle.sin()[:, None, None]
     (x, y), (X, Y, Z) = seen.rays.unbind(-1), joints.unbind(-1)
     rays = torch.stack((c * x - s * y, s * x + c * y), dim=-1)

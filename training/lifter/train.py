@@ -1,6 +1,6 @@
-"""Train the lifter: `python -m training.lifter.train MOTION_FOLDER`; docs/lifter.md tells all.
+"""Train the lifter: `python -m training.lifter.train MOTION_FOLDER`; docs/lifter.md describes it.
 
-A batch is a pure function of (seed, step), so a resumed run equals one that never stopped.
+A batch is a pure function of (seed, step), so a resumed run equals an uninterrupted one.
 """
 
 import argparse
@@ -33,36 +33,37 @@ from training.lifter.uncertainty import fit_uncertainty, laplace_nll
 
 
 def losses(lifted: LifterOutput, batch: LifterBatch) -> dict[str, Tensor]:
-    """Position, bones, speed, expected error and contacts, each about one part of the answer."""
+    """Losses of position, shape, velocity, uncertainty and contacts, weighted."""
     shown = batch.valid[..., None].float()
     count = shown.sum() * batch.joints.shape[2]
     off = lifted.joints - batch.joints
     distance = safe_norm(off)
     both = (batch.valid[:, 1:] & batch.valid[:, :-1])[..., None].float()
     step = safe_norm(off[:, 1:] - off[:, :-1])
-    unsure = laplace_nll(distance.detach(), lifted.log_sigma)
+    sigma_loss = laplace_nll(distance.detach(), lifted.log_sigma)
     contact = torch.nn.functional.binary_cross_entropy_with_logits(
         lifted.contact_logits, batch.planted, reduction="none"
     )
     known = shown * (~batch.tumbled)[:, None, None]
-    fresh = shown * batch.drawn[:, None, None]
+    synthetic = shown * batch.synthetic[:, None, None]
+    synthetic_count = synthetic.sum() * sigma_loss.shape[2]
     return {
         "place": (distance * shown).sum() / count,
         "shape": 0.5 * (safe_norm(off - off.mean(2, keepdim=True)) * shown).sum() / count,
         "speed": 1.0 * (step * both).sum() / count,
-        "doubt": 0.01 * (unsure * fresh).sum() / (fresh.sum() * unsure.shape[2]).clamp(min=1),
+        "doubt": 0.01 * (sigma_loss * synthetic).sum() / synthetic_count.clamp(min=1),
         "contact": 0.02 * (contact * known).sum() / known.sum().clamp(min=1) / 2,
     }
 
 
 def learning_rate_factor(step: int, config: TrainConfig) -> float:
-    """Share of the rate: up in a straight line, level, and down in a straight line."""
+    """Learning rate schedule: linear warm-up, constant, linear decay to 0."""
     left = (config.steps - step) / (config.cool_down * config.steps)
     return min(1.0, (step + 1) / config.warm_up, left)
 
 
 def config_at_step(step: int, config: TrainConfig) -> TrainConfig:
-    """At first twice as many windows of half the length: more people in a step."""
+    """The configuration of a step: at first twice the windows of half the length."""
     if step >= config.hurry * config.steps:
         return config
     return replace(config, batch=2 * config.batch, frames=config.frames // 2)
@@ -71,12 +72,12 @@ def config_at_step(step: int, config: TrainConfig) -> TrainConfig:
 class _BatchDataset(Dataset[LifterBatch]):
     """The batch of every step."""
 
-    def __init__(self, world: TrainingData, config: TrainConfig) -> None:
-        self._world, self._config = world, config
+    def __init__(self, data: TrainingData, config: TrainConfig) -> None:
+        self._data, self._config = data, config
 
     def __getitem__(self, step: int) -> LifterBatch:
         g = torch.Generator().manual_seed(_seed(self._config, step))
-        return make_batch(self._world, config_at_step(step, self._config), g)
+        return make_batch(self._data, config_at_step(step, self._config), g)
 
 
 def _seed(config: TrainConfig, step: int) -> int:
@@ -84,17 +85,17 @@ def _seed(config: TrainConfig, step: int) -> int:
 
 
 def batches(
-    world: TrainingData, config: TrainConfig, start: int, workers: int
+    data: TrainingData, config: TrainConfig, start: int, workers: int
 ) -> Iterable[LifterBatch]:
-    """Those of all steps from `start` on, made by other processes when there are workers."""
+    """The batches from step `start` on, made by worker processes if there are any."""
     steps = range(start, config.steps)
     return DataLoader(
-        _BatchDataset(world, config), batch_size=None, sampler=steps, num_workers=workers
+        _BatchDataset(data, config), batch_size=None, sampler=steps, num_workers=workers
     )
 
 
 def train(
-    world: TrainingData,
+    data: TrainingData,
     size: LifterConfig,
     config: TrainConfig,
     folder: Path,
@@ -104,28 +105,28 @@ def train(
     begin: Path | None = None,
     workers: int = 0,
 ) -> Lifter:
-    """Train to the last step, or go on from the folder's checkpoint, or from a lifter's weights."""
+    """Train to the last step, from the folder's checkpoint, other weights or from scratch."""
     torch.manual_seed(config.seed)
     model = load_lifter(begin).train() if begin else Lifter(size)
-    learner = TrainingState.new(model.to(device), config)
-    start = learner.resume(folder)
+    state = TrainingState.new(model.to(device), config)
+    start = state.resume(folder)
     began = time.monotonic()
-    for step, made in enumerate(batches(world, config, start, workers), start):
+    for step, made in enumerate(batches(data, config, start, workers), start):
         torch.manual_seed(_seed(config, step))  # dropout
         batch = batch_to_device(made, device)
         with torch.autocast(device, torch.bfloat16):  # 1.4 times as fast on recent CPUs too
-            lifted = learner.model(batch.features, batch.times, batch.valid)
+            lifted = state.model(batch.features, batch.times, batch.valid)
         parts = losses(lifted.float(), batch)
-        learner.step(
+        state.step(
             torch.stack(list(parts.values())).sum(), learning_rate_factor(step, config), step
         )
         on_step(step, {name: float(value.detach()) for name, value in parts.items()})
         late = (time.monotonic() - began) / 60 > minutes
         if (step + 1) % 200 == 0 or step + 1 == config.steps or late:
-            learner.save(folder, step + 1, config)
+            state.save(folder, step + 1, config)
         if late:
             break
-    return learner.averaged
+    return state.averaged
 
 
 def _options() -> argparse.Namespace:
@@ -133,8 +134,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("motion", type=Path, help="folder of motion capture")
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/lifter"))
     parser.add_argument("--recorded", type=Path, help="file of `training.lifter.recorded_shots`")
-    parser.add_argument("--aside", type=Path, help="the same, for expected errors alone")
-    parser.add_argument("--held-out", type=Path, help="the same of held-out subjects")
+    parser.add_argument("--aside", type=Path, help="another such file, to fit the uncertainty")
+    parser.add_argument("--held-out", type=Path, help="another such file, of held-out subjects")
     parser.add_argument("--steps", type=int, default=TrainConfig().steps)
     parser.add_argument("--batch", type=int, default=TrainConfig().batch)
     parser.add_argument("--rate", type=float, default=TrainConfig().rate)
@@ -142,7 +143,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--width", type=int, default=LifterConfig().width)
     parser.add_argument("--layers", type=int, default=LifterConfig().layers)
     parser.add_argument("--bodies", type=int, default=TrainConfig().bodies)
-    parser.add_argument("--begin", type=Path, help="weights of a lifter to go on from")
+    parser.add_argument("--begin", type=Path, help="weights of a lifter to start from")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--workers", type=int, default=0, help="processes that make batches")
     parser.add_argument("--minutes", type=float, default=math.inf)
@@ -150,7 +151,7 @@ def _options() -> argparse.Namespace:
 
 
 def main() -> None:
-    """The recipe, from a folder of motion capture to a checkpoint and its table."""
+    """Train on a folder of motion capture; write the lifter and its evaluation."""
     from training.synthesis.body_model import make_body
     from training.synthesis.mocap_dataset import is_held_out, read_mocap_folder
 
@@ -165,7 +166,7 @@ def main() -> None:
     size = LifterConfig(width=options.width, layers=options.layers)
     body = make_body(dict.fromkeys(("gender", "age", "muscle", "weight", "height"), 0.5))
     clips = read_mocap_folder(options.motion, body)
-    world = TrainingData(
+    data = TrainingData(
         make_body_bank(config.bodies, config.seed),
         make_motion_bank([c for c in clips if not is_held_out(c)], body),
         load_recorded(options.recorded) if options.recorded else None,
@@ -185,7 +186,7 @@ def main() -> None:
             print(json.dumps(row), file=log, flush=True)
 
     model = train(
-        world,
+        data,
         size,
         config,
         options.output,
@@ -196,7 +197,7 @@ def main() -> None:
         workers=options.workers,
     )
     if options.aside:
-        fit_uncertainty(model, replace(world, recorded=load_recorded(options.aside)), config)
+        fit_uncertainty(model, replace(data, recorded=load_recorded(options.aside)), config)
     seeds = (torch.Generator().manual_seed(55_000 + i) for i in range(12))
     calibrate(model, (make_batch(test, config, g) for g in seeds))
     save_lifter(model, options.output / LIFTER_FILE)

@@ -1,4 +1,4 @@
-"""A lifter that learns: its running mean, its optimizers, and the checkpoint they go on from."""
+"""Training state of a lifter: model, moving average, optimizers, and their checkpoint."""
 
 import copy
 from dataclasses import asdict, dataclass
@@ -15,12 +15,12 @@ from mocap_cli.lifting.network import Lifter
 from training.lifter.batches import ADAM_RATE_FACTOR, TrainConfig
 
 _EMA_DECAY = 0.999
-"""Share of the running mean of the weights that a step keeps."""
+"""Decay of the moving average of the weights."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingState:
-    """All that a run carries from step to step."""
+    """Model, moving average and optimizers of a run."""
 
     model: Lifter
     averaged: Lifter  # what is shipped
@@ -28,25 +28,25 @@ class TrainingState:
 
     @classmethod
     def new(cls, model: Lifter, config: TrainConfig) -> Self:
-        """A network about to learn."""
-        model.calibration.fill_(Lifter.INITIAL_LOG_SIGMA)  # set anew when the weights are
+        """The state before the first step."""
+        model.calibration.fill_(Lifter.INITIAL_LOG_SIGMA)  # calibrated again after training
         averaged = copy.deepcopy(model).eval()
         return cls(model, averaged, _make_optimizers(model, config))
 
-    def step(self, loss: Tensor, pace: float, step: int) -> None:
-        """Learn from one batch, at a share of the rate."""
+    def step(self, loss: Tensor, rate_factor: float, step: int) -> None:
+        """Take one optimizer step with a factor on the learning rate."""
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = pace * group["initial_lr"]
+                group["lr"] = rate_factor * group["initial_lr"]
             optimizer.step()
         update_ema(self.averaged, self.model, _EMA_DECAY, step)
 
     def save(self, folder: Path, step: int, config: TrainConfig) -> None:
-        """Write all that `resume` needs."""
+        """Write the checkpoint that `resume` reads."""
         with write_atomically(folder / "last.pt") as aside:
             torch.save(
                 {
@@ -61,7 +61,7 @@ class TrainingState:
             )
 
     def resume(self, folder: Path) -> int:
-        """Go on from the folder's checkpoint; the steps that it has done."""
+        """Load the folder's checkpoint if there is one; returns the number of steps done."""
         path = folder / "last.pt"
         if not path.exists():
             return 0
@@ -74,9 +74,9 @@ class TrainingState:
 
 
 def _make_optimizers(model: Lifter, config: TrainConfig) -> tuple[Optimizer, ...]:
-    """Muon for the matrices inside, Adam for what enters, what leaves and all vectors.
+    """Muon for the matrices of the blocks; Adam for input and output layers and all vectors.
 
-    With Adam for all, the error that Muon comes to in 500 steps took about 2,000.
+    With Adam alone, the error that Muon reaches in 500 steps took about 2,000.
     """
     inside = [p for p in model.blocks.parameters() if p.ndim == 2]
     outside = [p for p in model.parameters() if not any(p is q for q in inside)]

@@ -1,8 +1,8 @@
-"""Doubts: how far off a lifter is where it has not been taught, learnt after its poses.
+"""Uncertainty of a lifter, fitted after training on shots that it was not trained on.
 
-Recorded shots that taught it poses are known by heart, and would teach it to be too sure; drawn
-ones alone know nothing of what real networks get wrong. So shots are kept aside for this, and all
-of the lifter but what tells its expected errors stays as it is.
+On recorded training shots the errors are too small (overfitting), and simulated windows lack some
+errors of real networks. So separate shots are used, and only the output layer of log sigma is
+fitted.
 """
 
 from dataclasses import replace
@@ -17,14 +17,14 @@ from training.lifter.batches import TrainConfig, TrainingData, batch_to_device, 
 _STEPS = 2000
 _RATE = 2e-3
 _RECORDED_SHARE = 0.5
-"""Share of the windows that real networks saw."""
+"""Share of recorded windows in a batch."""
 _SEED = 91_000
 
 
 def fit_uncertainty(
     model: Lifter, aside: TrainingData, config: TrainConfig, steps: int = _STEPS
 ) -> None:
-    """Teach the expected errors on drawn windows and on those of shots kept aside."""
+    """Fit log sigma on simulated windows and on the recorded shots of `aside`."""
     device = model.leave.weight.device
     head = nn.Linear(model.config.width, J, device=device)
     head.load_state_dict(
@@ -49,5 +49,5 @@ def fit_uncertainty(
 
 
 def laplace_nll(off: Tensor, log_sigma: Tensor) -> Tensor:
-    """Least where the expected error is the error that is usual there."""
+    """Negative log likelihood of errors under a Laplace distribution, up to a constant."""
     return off / log_sigma.exp() + log_sigma

@@ -1,4 +1,4 @@
-"""How a camera sees people: any height, distance, lens and roll, still or following."""
+"""Random cameras: height, distance, lens and roll; fixed or following the person."""
 
 import math
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from training.lifter.people import People
 
 @dataclass(frozen=True, slots=True)
 class CameraViews:
-    """A batch of people in the axes of the camera of each frame, with their pictures."""
+    """A batch of people in the camera axes of each frame, and their projections."""
 
     joints: Tensor  # (B, T, J, 3) metres, camera axes
     keypoints: Tensor  # (B, T, K, 3)
     rays: Tensor  # (B, T, K, 2) true tangents
-    edge: Tensor  # (B, 2) tangents of half the picture's width and height
+    edge: Tensor  # (B, 2) tangents of half the image's width and height
     lens: Tensor  # (B,) assumed over true focal length
 
 
 def sample_cameras(people: People, g: torch.Generator) -> CameraViews:
-    """A camera for everybody: placed, aimed, rolled; some follow the person."""
+    """A random camera for each person; some follow the person."""
     B = len(people.times)
 
     def uniform(low: float, high: float) -> Tensor:
@@ -34,7 +34,7 @@ def sample_cameras(people: People, g: torch.Generator) -> CameraViews:
     portrait = uniform(0, 1) < 0.4
     edge = torch.stack((half, half * aspect), -1)
     edge = torch.where(portrait[:, None], edge.flip(-1), edge)
-    share = uniform(0.25, 1.0)  # of the picture's height that a standing person takes
+    share = uniform(0.25, 1.0)  # of the image's height that a standing person takes
     far = (1.7 / (2 * edge[:, 1] * share)).clamp(1.2, 40)
     away = uniform(-math.pi, math.pi)
     level = uniform(0, 1) < 0.75
@@ -55,7 +55,7 @@ def sample_cameras(people: People, g: torch.Generator) -> CameraViews:
 
 
 def _camera(ahead: Tensor, roll: Tensor, offset: Tensor) -> Tensor:
-    """Turns into a camera that looks along `ahead` (B, T, 3), then aside and rolled."""
+    """Rotations camera_from_world (B, T, 3, 3) that look along `ahead`, with offset and roll."""
     z = -ahead / ahead.norm(dim=-1, keepdim=True)
     x = torch.linalg.cross(torch.tensor([0.0, 1.0, 0.0]).expand_as(z), z)
     x = x / x.norm(dim=-1, keepdim=True)

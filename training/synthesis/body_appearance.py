@@ -1,4 +1,4 @@
-"""Looks: skin, hair and clothes painted onto bodies that come without any."""
+"""Appearance: textures of skin, hair and clothes for the body model, which has none."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ HAIRS = np.array(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Garment:
-    """What covers a stretch of the body: all measures along Places' coordinates."""
+    """A garment and the parts of the body that it covers, in coordinates of SkinPoints."""
 
     paint: Pattern
     thickness: float = 0.004  # metres
@@ -42,7 +42,7 @@ class Garment:
     ankle: float = 3.0  # where socks and shoes begin
 
     def covers(self, points: SkinPoints) -> Bool:
-        """Which points are under it."""
+        """Which points it covers."""
         torso = points.on("pelvis", "spine", "chest", "collar", "thigh")
         low, high = self.trunk
         body = torso & (points.trunk >= low) & (points.trunk <= high)
@@ -69,7 +69,7 @@ class Garment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appearance:
-    """How somebody looks, apart from the shape of the body."""
+    """A person's appearance without the shape of the body."""
 
     skin: Float32  # (3,) colours 0..1
     hair: Float32
@@ -79,10 +79,10 @@ class Appearance:
     beard: float  # 0..1
     cap: Pattern | None
     clothes: tuple[Garment, ...]
-    wear: int  # seed of folds, blemishes and the like
+    wear: int  # seed of folds and blemishes
 
     def dress(self, body: Body) -> BodySurface:
-        """That body with this look."""
+        """The surface of that body with this appearance."""
         if body.faces is None or body.uv is None:
             raise ValueError("a look needs a body with its mesh")
         return BodySurface(
@@ -94,7 +94,7 @@ class Appearance:
         )
 
     def _texture(self) -> NDArray[np.uint8]:
-        """The painted skin, (TEXELS, TEXELS, 3)."""
+        """The texture, (TEXELS, TEXELS, 3)."""
         rng, points, used = np.random.default_rng(self.wear), skin_chart().texels, skin_chart().used
         grain = noise((TEXELS, TEXELS), 24, rng).ravel()[used, None]
         fine = noise((TEXELS, TEXELS), 300, rng, 1).ravel()[used, None]
@@ -128,7 +128,7 @@ class Appearance:
         paint[white & (offset < 0.003)] = 0.03
 
     def _thickness(self, points: SkinPoints) -> Float32:
-        """(V,) how far hair and clothes stand off the skin."""
+        """(V,) distance of hair and clothes from the skin."""
         thickness = np.zeros(len(points.at), np.float32)
         for garment in self.clothes:
             thickness[garment.covers(points)] = garment.thickness
@@ -138,7 +138,7 @@ class Appearance:
 
 
 def random_appearance(rng: np.random.Generator) -> Appearance:
-    """Somebody dressed for a pool, a gym, a stage or a street."""
+    """A random person dressed for a pool, a gym, a stage or a street."""
     tone = rng.uniform(0, len(SKINS) - 1)
     low = int(tone)
     skin = SKINS[low] + (SKINS[min(low + 1, len(SKINS) - 1)] - SKINS[low]) * (tone - low)
@@ -220,7 +220,7 @@ def _shoes(rng: np.random.Generator) -> tuple[Garment, ...]:
 
 
 def _hair(points: SkinPoints, long: bool) -> Float32:
-    """How far inside the hair each point lies, metres; 0 outside."""
+    """Depth of each point inside the hair, metres; 0 outside."""
     x, y, z = np.abs(points.at[:, 0]), points.at[:, 1], points.at[:, 2]
     inside = y - np.interp(z, *HAIRLINE)
     if long:
@@ -230,7 +230,7 @@ def _hair(points: SkinPoints, long: bool) -> Float32:
 
 
 def _spread(paint: Float32, used: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Paint put into the texture, and run over the rims so that seams do not show."""
+    """Write colours into the texture and extend them beyond its edges, to hide seams."""
     texture = np.zeros((TEXELS * TEXELS, 3), np.uint8)
     texture[used] = np.clip(paint * 255, 0, 255)
     bare = np.ones(TEXELS * TEXELS, bool)

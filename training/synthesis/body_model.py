@@ -1,7 +1,7 @@
-"""Body: one person's shape with the true places of joints and keypoints, moved by Clips.
+"""Body: a person's shape with its true joints and keypoints, posed by a MocapClip.
 
 Shapes come from the package anny (code Apache-2.0, bodies CC0). Skinning is linear, so every
-point of the body, be it a vertex, a joint or a keypoint that is a mean of vertices, moves as
+point of the body (a vertex, a joint, or a keypoint that is a mean of vertices) moves as
     point(t) = sum over parts of  transform_part(t) @ anchor[point, part]
 with a constant 4-vector anchor; a few dozen anchors are enough to train a lifter.
 """
@@ -51,15 +51,15 @@ BELOW_ACROMION = 0.0123
 class Anchors:
     """Points fixed to parts of the body in the rest pose."""
 
-    weight: Float32  # (N, P) how much of the point hangs on each part; rows sum to 1
-    place: Float32  # (N, P, 3) metres, weight times its place in the rest pose
+    weight: Float32  # (N, P) skinning weights; rows sum to 1
+    place: Float32  # (N, P, 3) metres, weight times the position in the rest pose
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A shape at rest: facing +Z, Y up, arms half lowered, and what is needed to move it."""
+    """A shape in the rest pose (facing +Z, Y up, arms half lowered) with its skinning data."""
 
-    heads: Float32  # (P, 3) where each part is hinged
+    heads: Float32  # (P, 3) joint about which each part rotates
     limbs: Float32  # (P, 3) unit rest directions of the limbs, zero for other parts
     joints: Anchors
     keypoints: Anchors
@@ -78,25 +78,25 @@ class Body:
         return float(np.linalg.norm(shank - thigh) + np.linalg.norm(foot - shank))
 
     def transforms(self, clip: MocapClip, frames: slice = slice(None)) -> Float32:
-        """(T, P, 3, 4) that carry every part from rest to the clip's poses."""
+        """(T, P, 3, 4) transforms of every part from the rest pose to the clip's poses."""
         align = _alignment(self.limbs, clip.rest)  # (P, 3, 3)
-        turns = clip.turns[frames] @ align
-        moved = np.zeros((len(turns), len(PART_NAMES), 3), np.float32)
+        rotations = clip.rotations[frames] @ align
+        moved = np.zeros((len(rotations), len(PART_NAMES), 3), np.float32)
         hips = (
             self.heads[PART_NAMES.index("left_thigh")] + self.heads[PART_NAMES.index("right_thigh")]
         ) / 2
         path = clip.root[frames] * (self.leg_length / LEG_LENGTH)
-        moved[:, 0] = path + turns[:, 0] @ (self.heads[0] - hips)
+        moved[:, 0] = path + rotations[:, 0] @ (self.heads[0] - hips)
         for part, parent in enumerate(PART_PARENTS):
             if parent >= 0:
                 step = self.heads[part] - self.heads[parent]
-                moved[:, part] = moved[:, parent] + turns[:, parent] @ step
-        shift = moved - np.einsum("tpij,pj->tpi", turns, self.heads)
-        return np.concatenate((turns, shift[..., None]), axis=-1)
+                moved[:, part] = moved[:, parent] + rotations[:, parent] @ step
+        shift = moved - np.einsum("tpij,pj->tpi", rotations, self.heads)
+        return np.concatenate((rotations, shift[..., None]), axis=-1)
 
 
 def transform_anchors(anchors: Anchors, transforms: Float32) -> Float32:
-    """Where anchored points are: (T, P, 3, 4) to (T, N, 3)."""
+    """Positions of anchored points: (T, P, 3, 4) to (T, N, 3)."""
     T, P = transforms.shape[:2]
     four = np.concatenate((anchors.place, anchors.weight[..., None]), axis=-1)  # (N, P, 4)
     flat = transforms.transpose(0, 2, 1, 3).reshape(T * 3, P * 4) @ four.reshape(-1, P * 4).T
@@ -104,7 +104,7 @@ def transform_anchors(anchors: Anchors, transforms: Float32) -> Float32:
 
 
 def _alignment(own: Float32, theirs: Float32) -> Float32:
-    """The smallest turns that bring our limbs' rest directions onto the recording rig's."""
+    """Smallest rotations from our limbs' rest directions to those of the recording rig."""
     align = np.tile(np.eye(3, dtype=np.float32), (len(own), 1, 1))
     for part in range(len(own)):
         a, b = own[part].astype(float), theirs[part].astype(float)
@@ -175,7 +175,7 @@ def make_body(phenotype: Mapping[str, float], *, mesh: bool = False) -> Body:
 def _joint_centres(
     points: NDArray[np.float64], knee: NDArray[np.float64], elbow: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
-    """Centres of hips, knees, shoulders and elbows at rest, where anatomy has them.
+    """Anatomical centres of hips, knees, shoulders and elbows in the rest pose.
 
     anny's own bones start up to 35 mm away, and stand with knees bent by 9 degrees.
     """
@@ -209,7 +209,7 @@ def _hip(asis: NDArray[np.float64], psis: NDArray[np.float64]) -> NDArray[np.flo
 
 
 def _y_up(points: NDArray[Any]) -> NDArray[np.float64]:
-    """anny stands along Z and looks along -Y; ours stands along Y and looks along +Z."""
+    """From anny's axes (Z up, facing -Y) to ours (Y up, facing +Z)."""
     return np.stack((points[:, 0], points[:, 2], -points[:, 1]), axis=-1).astype(np.float64)
 
 

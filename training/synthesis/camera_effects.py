@@ -1,4 +1,4 @@
-"""What a camera does to a picture: exposure, tint, blur, noise, compression."""
+"""Camera effects on an image: exposure, tint, blur, noise, compression."""
 
 import functools
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ Random = np.random.Generator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraEffects:
-    """What a camera does to the light: all mild, as phones and broadcasts do it."""
+    """Mild effects, as of phones and broadcasts."""
 
     gain: float
     tint: tuple[float, float, float]
     blur: float  # pixels
     grain: float  # deviation of the noise, of 255
-    quality: int  # of the JPEG it went through; 0 is none
+    quality: int  # of JPEG compression; 0 is none
 
     def apply(self, picture: UInt8, rng: Random) -> UInt8:
-        """The picture as such a camera delivers it."""
+        """The image with these effects."""
         if self.blur > 0.3:
             picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), self.blur), np.uint8)
         curve = np.arange(256)[:, None] * self.gain * np.array(self.tint)
@@ -38,7 +38,7 @@ class CameraEffects:
 
 
 def random_camera_effects(rng: Random) -> CameraEffects:
-    """A camera as good or bad as most are."""
+    """Random effects of a typical camera."""
     red, green, blue = (float(v) for v in rng.normal(1, 0.04, 3))
     return CameraEffects(
         gain=float(rng.uniform(0.75, 1.2)),
@@ -51,12 +51,12 @@ def random_camera_effects(rng: Random) -> CameraEffects:
 
 @functools.cache
 def _sheet() -> UInt8:
-    """Noise around 128 with a deviation of 8, large enough to cut pictures from."""
+    """Noise around 128 with a deviation of 8, larger than the images."""
     noisy = np.random.default_rng(0).normal(128, 8, (1024, 1024, 3))
     return np.asarray(noisy.clip(0, 255), np.uint8)
 
 
 def _grain(shape: tuple[int, ...], rng: Random) -> UInt8:
-    """A cut of the sheet: drawing noise anew for each picture would take too long."""
+    """A random crop of the noise sheet: new noise for every image would be slow."""
     top, left = rng.integers(1024 - shape[0]), rng.integers(1024 - shape[1])
     return _sheet()[top : top + shape[0], left : left + shape[1]]

@@ -1,4 +1,4 @@
-"""One camera standing somewhere: pinhole, pose and size of the picture."""
+"""Camera view: pinhole, pose and image size."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from mocap_cli.types import Float64
 
 @dataclass(frozen=True, slots=True)
 class CameraView:
-    """Where a picture is taken from, and with what lens."""
+    """Pose, lens and image size of a camera."""
 
     pinhole: Pinhole
     world_from_camera: Float64  # (3, 4) metres
@@ -27,7 +27,7 @@ class CameraView:
 
     @property
     def position(self) -> Float64:
-        """(3,) where the camera is in the world."""
+        """(3,) position of the camera in the world."""
         return self.world_from_camera[:, 3]
 
     def to_camera(self, points: ArrayLike) -> Float64:
@@ -39,7 +39,7 @@ class CameraView:
         return self.pinhole.project(self.to_camera(points))
 
     def homography_to(self, other: "CameraView") -> Float64:
-        """(3, 3) from pixels of this view to those of another that has only turned or zoomed."""
+        """(3, 3) homography to another view that differs only by rotation and zoom."""
         turn = other.world_from_camera[:, :3].T @ self.world_from_camera[:, :3]
         return np.asarray(_lens(other.pinhole) @ turn @ np.linalg.inv(_lens(self.pinhole)))
 
@@ -52,13 +52,13 @@ class CameraView:
 
 
 def _lens(pinhole: Pinhole) -> Float64:
-    """From camera axes to homogeneous pixels: Y turns down, and what is seen lies at -Z."""
+    """Camera axes to homogeneous pixels: Y down, the camera looks along -Z."""
     (x, y), focal = pinhole.centre, pinhole.focal
     return np.array([[focal, 0.0, -x], [0.0, -focal, -y], [0.0, 0.0, -1.0]])
 
 
 def look_at_pose(position: ArrayLike, target: ArrayLike, roll: float = 0.0) -> Float64:
-    """The pose of a camera at `position` with `target` in its middle: (3, 4).
+    """The pose (3, 4) of a camera at `position` that looks at `target`.
 
     `roll` turns the camera clockwise about its own view, so that the picture tilts to the left.
     """

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from mocap_cli.types import Float32
 
 Pattern = Callable[[Float32], Float32]
-"""From places on the average body (N, 3) to colours (N, 3), 0..1 as in a picture's bytes."""
+"""Positions on the average body (N, 3) to sRGB colours (N, 3), 0..1."""
 Where = Callable[[Float32], NDArray[np.bool_]]
 
 
 def colour(rng: np.random.Generator) -> Float32:
-    """A colour that clothes have: often black, white, grey or navy."""
+    """A random colour of clothes: often black, white, grey or navy."""
     if rng.random() < 0.4:
         value = rng.choice([0.05, 0.1, 0.2, 0.5, 0.75, 0.93])
         return np.asarray(np.clip(value + rng.normal(0, 0.02, 3) + (0, 0, 0.02), 0, 1), np.float32)
@@ -26,7 +26,7 @@ def colour(rng: np.random.Generator) -> Float32:
 def noise(
     shape: tuple[int, int], cells: int, rng: np.random.Generator, octaves: int = 4
 ) -> Float32:
-    """Clouds with mean 0 and deviation about 1: (H, W)."""
+    """Smooth noise (H, W) with mean 0 and a deviation of about 1."""
     total = np.zeros(shape, np.float32)
     for octave in range(octaves):
         count = cells * 2**octave

@@ -1,9 +1,8 @@
-"""A dive from a platform, made of a recorded backflip by the laws of free fall.
+"""A dive from a platform, simulated from a recorded backflip in free fall.
 
-The take-off and the tuck are the recording's. In the air the centre of mass goes along a parabola
-and the body turns as its angular momentum, unchanged since the take-off, demands: fast while it
-is tucked, slowly once it is straight. The one thing to choose is when to open, and that is solved
-for: so that the body enters the water head down.
+Take-off and tuck are from the recording. In the air the centre of mass follows a parabola and the
+angular momentum is constant: the body rotates fast while it is tucked and slowly when it is
+straight. The time of opening is solved for, so that the body enters the water head down.
 """
 
 import math
@@ -30,7 +29,7 @@ Floats = NDArray[np.floating]
 
 GRAVITY = np.array([0.0, -9.81, 0.0])
 FINE = 480.0
-"""Steps a second in which the turning is summed up."""
+"""Steps per second of the integration of the rotation."""
 OPENING = 0.35
 """Seconds from tucked to straight."""
 HAND = 0.17
@@ -41,17 +40,17 @@ TURNS = 1.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Takeoff:
-    """When the recording leaves the ground and is tucked, and how fast it is played."""
+    """Frames of take-off and tuck in the recording, and its playback rate."""
 
-    fps: float = 68.0  # 88_01 came at 48: played faster, it is a stronger jump
+    fps: float = 68.0  # 88_01 has 48: played faster, the jump is stronger
     leaves: int = 46  # frames of the recording
     tucked: int = 66
-    still: float = 0.4  # seconds of standing before it begins
+    still: float = 0.4  # seconds of standing before the motion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dive:
-    """The moves, and when they become a fall, open up, and meet the water."""
+    """The motion, and the times of take-off, opening and entry."""
 
     clip: MocapClip
     leaves: float  # seconds
@@ -61,12 +60,12 @@ class Dive:
 
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """What the body takes along from the platform."""
+    """State of the body at take-off."""
 
-    centre: Float64  # (3,) of mass, metres
-    speed: Float64  # (3,) metres a second
-    momentum: Float64  # (3,) angular, a kilogram of body
-    pelvis: Float64  # (3, 3) its turn
+    centre: Float64  # (3,) centre of mass, metres
+    speed: Float64  # (3,) metres per second
+    momentum: Float64  # (3,) angular momentum per kilogram of body mass
+    pelvis: Float64  # (3, 3) rotation
 
 
 def make_dive(
@@ -76,14 +75,14 @@ def make_dive(
     how = takeoff or Takeoff()
     source = _placed(replace(recorded, fps=how.fps), body, how, platform)
     start = _start(source, body, how)
-    bends = local_rotations(source.turns[how.leaves : how.tucked + 1])
+    bends = local_rotations(source.rotations[how.leaves : how.tucked + 1])
     flight = _flight_time(start, body, source)
     opens = _opening(start, bends, body, source, flight)
     air = _fall(start, bends, body, source, flight, opens)
     ground = sample_clip(source, np.arange(-how.still, how.leaves / how.fps, 1 / FINE), FINE)
-    turns = np.concatenate((ground.turns, air.turns))
+    rotations = np.concatenate((ground.rotations, air.rotations))
     root = np.concatenate((ground.root, air.root))
-    whole = MocapClip("dive", FINE, turns, source.rest, root)
+    whole = MocapClip("dive", FINE, rotations, source.rest, root)
     leaves = how.still + how.leaves / how.fps
     times = np.arange(0, len(root) / FINE, 1 / fps)
     return Dive(
@@ -103,21 +102,21 @@ def _placed(clip: MocapClip, body: Body, how: Takeoff, platform: float) -> Mocap
     centre = JOINT_MASSES @ _joints(clip, body)
     away = centre[how.tucked] - centre[how.leaves]
     turn = Rotation.from_euler("y", math.atan2(away[2], away[0])).as_matrix()
-    even = _symmetric(turn @ clip.turns)
-    turned = replace(clip, turns=even, root=(clip.root @ turn.T * (1, 1, 0)).astype(np.float32))
+    even = _symmetric(turn @ clip.rotations)
+    turned = replace(clip, rotations=even, root=(clip.root @ turn.T * (1, 1, 0)).astype(np.float32))
     feet = transform_anchors(body.keypoints, body.transforms(turned, slice(0, 1)))[0]
     shift = np.array([feet[:, 0].max(), feet[:, 1].min() - platform, 0])
     root = turned.root - shift * LEG_LENGTH / body.leg_length
     return replace(turned, root=root.astype(np.float32))
 
 
-def _symmetric(turns: Floats) -> NDArray[np.float32]:
-    """Half way between turns (T, P, 3, 3) and their reflection in the plane Z = 0.
+def _symmetric(rotations: Floats) -> NDArray[np.float32]:
+    """The mean of rotations (T, P, 3, 3) and their reflection in the plane Z = 0.
 
-    Divers move both sides alike; and without a twist the somersault stays in one plane.
+    Divers move both sides alike, and without a twist the somersault stays in one plane.
     """
-    other = turns[:, mirror_indices(PART_NAMES)]
-    return interpolate_rotations(turns, np.diag((1, 1, -1)) @ other @ np.diag((-1, 1, 1)), 0.5)
+    other = rotations[:, mirror_indices(PART_NAMES)]
+    return interpolate_rotations(rotations, np.diag((1, 1, -1)) @ other @ np.diag((-1, 1, 1)), 0.5)
 
 
 def _start(source: MocapClip, body: Body, how: Takeoff) -> _Start:
@@ -129,30 +128,32 @@ def _start(source: MocapClip, body: Body, how: Takeoff) -> _Start:
     at, speed = fit[0].reshape(-1, 3), fit[1].reshape(-1, 3)
     centre, mean = JOINT_MASSES @ at, JOINT_MASSES @ speed
     momentum = JOINT_MASSES @ np.cross(at - centre, speed - mean)
-    return _Start(centre, mean, momentum, source.turns[how.leaves, 0].astype(np.float64))
+    return _Start(centre, mean, momentum, source.rotations[how.leaves, 0].astype(np.float64))
 
 
 def _straight(rest: Floats) -> Floats:
-    """Bends of a body that is straight, arms overhead, toes pointed: (P, 3, 3)."""
+    """Local rotations (P, 3, 3) of a straight body, arms overhead, toes pointed."""
     wanted = dict(thigh=(0.03, -1, 0), shank=(0, -1, 0), upperarm=(-0.22, 1, 0.05),
                   forearm=(-0.25, 1, 0))  # fmt: skip
-    turns = np.tile(np.eye(3), (len(PART_NAMES), 1, 1))
+    rotations = np.tile(np.eye(3), (len(PART_NAMES), 1, 1))
     for part, name in enumerate(PART_NAMES):
         side, _, what = name.rpartition("_")
         if what in wanted:
             aim = np.array(wanted[what]) * (1 if side == "left" else -1, 1, 1)
-            turns[part] = _swing(rest[part], aim / np.linalg.norm(aim))
+            rotations[part] = _swing(rest[part], aim / np.linalg.norm(aim))
         elif what == "hand":
-            turns[part] = turns[PART_NAMES.index(f"{side}_forearm")]
+            rotations[part] = rotations[PART_NAMES.index(f"{side}_forearm")]
         elif what == "collar":
-            turns[part] = Rotation.from_euler("z", 0.45 if side == "left" else -0.45).as_matrix()
+            rotations[part] = Rotation.from_euler(
+                "z", 0.45 if side == "left" else -0.45
+            ).as_matrix()
         elif what in ("foot", "toes"):
-            turns[part] = Rotation.from_euler("x", 0.9).as_matrix()
-    return local_rotations(turns[None])[0]
+            rotations[part] = Rotation.from_euler("x", 0.9).as_matrix()
+    return local_rotations(rotations[None])[0]
 
 
 def _swing(start: Floats, aim: Floats) -> Float64:
-    """The smallest turn from one direction to another."""
+    """The smallest rotation from one direction to another."""
     axis = np.cross(start, aim)
     angle = math.atan2(float(np.linalg.norm(axis)), float(np.dot(start, aim)))
     return np.asarray(Rotation.from_rotvec(axis / np.linalg.norm(axis) * angle).as_matrix())
@@ -182,7 +183,7 @@ def _flight_time(start: _Start, body: Body, source: MocapClip) -> float:
 
 
 def _bends(times: Float64, recorded: Floats, opens: float, source: MocapClip) -> Floats:
-    """The bends in flight: as recorded to the tuck, held, then opened."""
+    """Local rotations in flight: recorded until the tuck, held, then opened."""
     frame = np.clip(times * source.fps, 0, len(recorded) - 1)
     first = np.minimum(frame.astype(int), len(recorded) - 2)
     tucking = interpolate_rotations(recorded[first], recorded[first + 1], (frame - first)[:, None])
@@ -194,24 +195,24 @@ def _bends(times: Float64, recorded: Floats, opens: float, source: MocapClip) ->
 
 
 def _turning(momentum: Float64, pelvis: Float64, shapes: Float64) -> tuple[Float64, float]:
-    """How the pelvis is turned, (T, 3, 3), when angular momentum stays; and radians turned."""
+    """Pelvis rotation (T, 3, 3) at constant angular momentum, and the angle in radians."""
     mass = JOINT_MASSES[:, None]
     own = np.sum(mass * np.cross(shapes, np.gradient(shapes, 1 / FINE, axis=0)), axis=1)
     square = np.einsum("j,tji,tjk->tik", JOINT_MASSES, shapes, shapes)
     inertia = np.trace(square, axis1=1, axis2=2)[:, None, None] * np.eye(3) - square
-    turns, total, axis = np.empty((len(shapes), 3, 3)), 0.0, momentum / np.linalg.norm(momentum)
-    turns[0] = pelvis
+    rotations, total, axis = np.empty((len(shapes), 3, 3)), 0.0, momentum / np.linalg.norm(momentum)
+    rotations[0] = pelvis
     for t in range(len(shapes) - 1):
-        rate = np.linalg.solve(inertia[t], turns[t].T @ momentum - own[t])
-        turns[t + 1] = turns[t] @ Rotation.from_rotvec(rate / FINE).as_matrix()
-        total += float(axis @ turns[t] @ rate) / FINE
-    return turns, total
+        rate = np.linalg.solve(inertia[t], rotations[t].T @ momentum - own[t])
+        rotations[t + 1] = rotations[t] @ Rotation.from_rotvec(rate / FINE).as_matrix()
+        total += float(axis @ rotations[t] @ rate) / FINE
+    return rotations, total
 
 
 def _opening(
     start: _Start, recorded: Floats, body: Body, source: MocapClip, flight: float
 ) -> float:
-    """When to open so that the body comes down head first."""
+    """The time of opening for which the body enters head first."""
     times = np.arange(0, flight, 1 / FINE)
     up = start.pelvis[:, 1]
     leaning = math.atan2(-up[0], up[1]) * np.sign(start.momentum[2])
@@ -234,13 +235,13 @@ def _fall(
     times = np.arange(0, flight + 0.5, 1 / FINE)
     bends = _bends(times, recorded, opens, source)
     shapes = _shapes(bends, body, source.rest)
-    turns, _ = _turning(start.momentum, start.pelvis, shapes)
+    rotations, _ = _turning(start.momentum, start.pelvis, shapes)
     wet = times > flight
-    turns[wet] = turns[~wet][-1]
-    bends[:, 0] = turns
+    rotations[wet] = rotations[~wet][-1]
+    bends[:, 0] = rotations
     clip = MocapClip("fall", FINE, accumulate_rotations(bends), source.rest, _still(len(times)))
     path = _path(start, np.minimum(times, flight))
-    slowing = 0.35 * (1 - np.exp(-(times - flight) / 0.35))  # water takes the speed
+    slowing = 0.35 * (1 - np.exp(-(times - flight) / 0.35))  # the water slows the body
     path[wet] += slowing[wet, None] * (start.speed + GRAVITY * flight)
     root = (path - JOINT_MASSES @ _joints(clip, body)) * LEG_LENGTH / body.leg_length
     return replace(clip, root=root.astype(np.float32))

@@ -1,4 +1,4 @@
-"""Places for scenes: a gym, a pool, snow, a stage, a meadow, a street, each a little different."""
+"""Random scenes: a gym, a pool, snow, a stage, a meadow, a street."""
 
 import math
 
@@ -14,13 +14,13 @@ Random = np.random.Generator
 
 
 def random_scene(rng: Random) -> VirtualScene:
-    """One of all of them."""
+    """A random scene."""
     places = (gym, pool, snow, stage, meadow, street, room)
     return places[rng.integers(len(places))](rng)
 
 
 def sunlight(rng: Random) -> Light:
-    """A sun somewhere high and a blue sky."""
+    """A high sun and a blue sky."""
     return Light(
         _direction(rng, math.radians(35), math.radians(75)),
         _tinted(rng, rng.uniform(0.5, 0.95), (1.0, 0.95, 0.86)),
@@ -54,7 +54,7 @@ def gym(rng: Random) -> VirtualScene:
 
 
 def room(rng: Random) -> VirtualScene:
-    """A room of a house or a studio: any floor, walls with pictures."""
+    """A room of a house or a studio: random floor, walls with pictures."""
     floor = speckled(colour(rng), rng, rng.uniform(0.05, 0.6), rng.uniform(0.02, 0.12))
     if rng.random() < 0.5:
         step = (float(rng.uniform(0.1, 1.2)), float(rng.uniform(0.1, 0.6)))
@@ -162,7 +162,7 @@ def _wall(rng: Random) -> Material:
 
 
 def _clutter(rng: Random) -> tuple[Box, ...]:
-    """Boxes standing about behind the people, and now and then one before them."""
+    """Random boxes behind the person, and sometimes one in front."""
     boxes = []
     for nearer in [False] * rng.integers(6) + [True] * (rng.random() < 0.15):
         x, z = rng.uniform(-7, 7), rng.uniform(0.8, 2) if nearer else -rng.uniform(4.4, 9)

@@ -1,7 +1,7 @@
-"""Feet that stand still while they stand: retargeted walks slide and dig their toes in.
+"""Foot planting: removes the sliding and ground penetration of retargeted walks.
 
-Where a foot is slow and low its ball is pinned to one place on the ground; the leg is solved for
-it, and toes that would point into the ground are bent up.
+While a foot is slow and low, its ball is fixed to one point on the ground. The leg follows by
+inverse kinematics, and toes that would point into the ground are bent up.
 """
 
 import numpy as np
@@ -17,13 +17,13 @@ from training.synthesis.mocap_clip import PART_NAMES
 Floats = NDArray[np.floating]
 
 SLOW = 0.55
-"""Metres a second; the ball of a foot that is slower, and low, is standing."""
+"""Metres per second; the ball of a planted foot is slower."""
 LOW = 0.05
-"""Metres above its usual height when standing."""
+"""Metres above its height in standing; the ball of a planted foot is lower."""
 SHORTEST = 0.12
 """Seconds."""
 REACH = 0.999
-"""Share of a leg's length to which it can be stretched."""
+"""Maximum extension of a leg, as a share of its length."""
 
 
 def plant_feet(moves: Float32, body: Body, fps: float) -> tuple[Float32, NDArray[np.bool_]]:
@@ -51,7 +51,7 @@ def _part(name: str) -> int:
 
 
 def _points(moves: Floats, part: str, at: Floats) -> Float64:
-    """Where a point at rest, fixed to one part, goes: (T, 3)."""
+    """Path (T, 3) of a point of the rest pose that is fixed to one part."""
     transform = moves[:, _part(part)].astype(np.float64)
     return np.asarray(transform[..., :3] @ at + transform[..., 3])
 
@@ -67,7 +67,7 @@ def _lowest(body: Body) -> float:
 
 
 def _stance(ball: Float64, fps: float) -> NDArray[np.bool_]:
-    """(T,) when a foot stands."""
+    """(T,) whether a foot is planted."""
     speed = np.linalg.norm(np.gradient(gaussian_filter1d(ball, 0.02 * fps, axis=0), axis=0), axis=1)
     slow = speed * fps < SLOW
     usual = np.median(ball[slow, 1]) if slow.any() else ball[:, 1].min()
@@ -80,7 +80,7 @@ def _stance(ball: Float64, fps: float) -> NDArray[np.bool_]:
 
 
 def _pins(ball: Float64, stands: NDArray[np.bool_], height: float) -> Float64:
-    """How far the ball must be moved in every frame to stay put while it stands: (T, 3)."""
+    """Shift (T, 3) of the ball in every frame that keeps it in place while it is planted."""
     runs, count = label(stands)
     shift, known = np.zeros_like(ball), stands.copy()
     for run in range(1, count + 1):
@@ -96,7 +96,7 @@ def _pins(ball: Float64, stands: NDArray[np.bool_], height: float) -> Float64:
 
 
 def _solve_leg(moves: Float64, body: Body, side: str, shift: Float64) -> None:
-    """Move the ankle by that much, hip and sole's turn kept, the knee bent in its own plane."""
+    """Move the ankle by `shift`; hip and sole orientation stay, the knee bends in its plane."""
     thigh, shank, foot, toes = (_part(f"{side}_{n}") for n in ("thigh", "shank", "foot", "toes"))
     hip, knee, ankle = (_points(moves, PART_NAMES[p], body.heads[p]) for p in (thigh, shank, foot))
     upper = np.linalg.norm(knee - hip, axis=1)
@@ -123,7 +123,7 @@ def _solve_leg(moves: Float64, body: Body, side: str, shift: Float64) -> None:
 def _aim(
     moves: Float64, part: int, body: Body, before: Float64, after: Float64, hinge: Float64
 ) -> None:
-    """Swing a part about its hinge from one direction to another."""
+    """Rotate a part about its joint from one direction to another."""
     a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (before, after))
     axis, cosine = np.cross(a, b), np.sum(a * b, axis=1)
     sine = np.linalg.norm(axis, axis=1)
@@ -134,11 +134,11 @@ def _aim(
 
 
 def _bend_toes(moves: Float64, body: Body, side: str) -> None:
-    """Toes near the ground lie flat when the heel comes up."""
+    """Keep toes near the ground flat while the heel is raised."""
     foot, toes = _part(f"{side}_foot"), _part(f"{side}_toes")
     hinge = _points(moves, f"{side}_toes", body.heads[toes])
     forward = moves[:, foot, :, 2]
-    dip = np.arcsin(np.clip(-forward[:, 1], 0, 1))  # how far they point down
+    dip = np.arcsin(np.clip(-forward[:, 1], 0, 1))  # angle by which they point down
     near = np.clip((0.14 - hinge[:, 1]) / 0.06, 0, 1)
     turn = Rotation.from_rotvec(np.array([-1.0, 0, 0]) * (dip * near)[:, None]).as_matrix()
     moves[:, toes, :, :3] = moves[:, foot, :, :3] @ turn

@@ -1,11 +1,11 @@
-"""A Clip from joint positions alone, for recordings that come without rotations."""
+"""Clips from joint positions, for recordings without rotations."""
 
 import numpy as np
 
 from mocap_cli.types import Float64
 from training.synthesis.mocap_clip import LIMBS, PART_NAMES, MocapClip
 
-# Where the 17 joints of Human3.6M's order stand.
+# Indices of joints in Human3.6M's order of 17.
 PELVIS, SPINE, THORAX, NECK, CROWN = 0, 7, 8, 9, 10
 LIMB_JOINTS = {
     "left_upperarm": (11, 12), "left_forearm": (12, 13),
@@ -14,7 +14,7 @@ LIMB_JOINTS = {
 }  # fmt: skip
 DOWN = np.array([0.0, -1.0, 0.0])
 STRAIGHT = 0.15
-"""Below this sine of the bend a hinge's axis is mostly taken from the part it hangs on."""
+"""Below this sine of the bend, a hinge's axis is mostly that of its parent."""
 
 
 def _unit(v: Float64) -> Float64:
@@ -22,21 +22,21 @@ def _unit(v: Float64) -> Float64:
 
 
 def _frame(across: Float64, up: Float64) -> Float64:
-    """Turns whose X is nearest `across` and whose Y is `up`: (T, 3, 3)."""
+    """Rotations (T, 3, 3) with Y along `up` and X nearest to `across`."""
     y = _unit(up)
     z = _unit(np.cross(across, y))
     return np.stack((np.cross(y, z), y, z), axis=-1)
 
 
 def _limb(turn_above: Float64, upper: Float64, lower: Float64, bends: float) -> Float64:
-    """The turn of an upper limb from its direction and the plane it bends in."""
+    """Rotation of an upper limb from its direction and its plane of flexion."""
     carried = turn_above[..., 0] - upper * np.sum(turn_above[..., 0] * upper, -1, keepdims=True)
     hinge = bends * np.cross(upper, lower)
     return _frame(hinge + STRAIGHT * carried, -upper)
 
 
 def clip_from_positions(joints: Float64, name: str, fps: float) -> MocapClip:
-    """(T, 17, 3) in Human3.6M's order, metres, Y up, to turns from a pose with hanging arms."""
+    """(T, 17, 3) in Human3.6M's order, metres, Y up, to rotations from a pose with hanging arms."""
     joints = np.asarray(joints, np.float64)
     pelvis = _frame(joints[:, 4] - joints[:, 1], joints[:, SPINE] - joints[:, PELVIS])
     chest = _frame(joints[:, 11] - joints[:, 14], joints[:, THORAX] - joints[:, SPINE])
@@ -56,5 +56,5 @@ def clip_from_positions(joints: Float64, name: str, fps: float) -> MocapClip:
         turn[f"{side}_foot"] = turn[f"{side}_toes"] = turn[f"{side}_shank"]
     rest = np.zeros((len(PART_NAMES), 3), np.float32)
     rest[[PART_NAMES.index(part) for part in LIMBS]] = DOWN
-    turns = np.stack([turn[part] for part in PART_NAMES], axis=1).astype(np.float32)
-    return MocapClip(name, fps, turns, rest, joints[:, PELVIS].astype(np.float32))
+    rotations = np.stack([turn[part] for part in PART_NAMES], axis=1).astype(np.float32)
+    return MocapClip(name, fps, rotations, rest, joints[:, PELVIS].astype(np.float32))

@@ -1,7 +1,7 @@
-"""What floors, walls and skies look like: functions of a place on them in metres.
+"""Procedural materials of floors, walls and skies, as functions of a position in metres.
 
-A material never repeats in the picture and never flickers: each of its details fades out where
-a pixel covers more of the surface than the detail is large.
+A material does not repeat and does not alias: each detail fades out where a pixel covers more of
+the surface than the detail.
 """
 
 from collections.abc import Callable
@@ -12,15 +12,15 @@ import numpy as np
 from mocap_cli.types import Float32
 
 Material = Callable[[Float32, Float32], Float32]
-"""Places (N, 2) in metres and the width (N,) of a pixel there to colours (N, 3), 0..1."""
+"""Positions (N, 2) in metres and pixel footprints (N,) to colours (N, 3), 0..1."""
 Cloud = Callable[[Float32, Float32, float], Float32]
-"""Places, pixel widths and the size of the largest blobs in metres to noise (N,), about -2..2."""
+"""Positions, pixel footprints and the largest scale in metres to noise (N,), about -2..2."""
 
 _TABLE = 256
 
 
 def cloud(rng: np.random.Generator) -> Cloud:
-    """Noise to look up anywhere in the plane."""
+    """Noise that can be evaluated anywhere in the plane."""
     waves = np.fft.rfft2(rng.normal(size=(_TABLE, _TABLE)))
     pace = np.hypot(np.fft.fftfreq(_TABLE)[:, None], np.fft.rfftfreq(_TABLE)[None]) * 8
     table = np.fft.irfft2(waves * np.exp(-2 * pace**2))  # blobs of 8 cells that repeat seamlessly
@@ -50,7 +50,7 @@ def _look_up(table: Float32, places: Float32) -> Float32:
 
 
 def speckled(colour: Float32, rng: np.random.Generator, size: float, depth: float) -> Material:
-    """Grass, sand, asphalt, plaster, snow: one colour with clouds of light and dark."""
+    """Grass, sand, asphalt, plaster, snow: one colour modulated by noise."""
     clouds, tint = cloud(rng), rng.normal(0, 0.3, 3).astype(np.float32)
 
     def paint(places: Float32, pixel: Float32) -> Float32:
@@ -64,7 +64,7 @@ def speckled(colour: Float32, rng: np.random.Generator, size: float, depth: floa
 def lined(
     base: Material, rng: np.random.Generator, step: tuple[float, float], width: float, ink: Float32
 ) -> Material:
-    """Tiles, planks, bricks, panels: joints in both directions over a base, each piece a shade."""
+    """Tiles, planks, bricks, panels: a grid of joints, with a shade for each piece."""
     shades = rng.normal(0, 0.05, 1024).astype(np.float32)
     shift = rng.choice([0.0, 0.0, 0.5])
 
@@ -83,7 +83,7 @@ def lined(
 
 
 def _line(x: Float32, width: float, pixel: Float32) -> Float32:
-    """How much of a pixel a line at every whole number covers."""
+    """Share of a pixel that lines at the integers cover."""
     distance = np.abs((x + 0.5) % 1 - 0.5)
     reach = np.maximum(pixel, 1e-6)
     cover = np.clip((width / 2 - distance) / reach + 0.5, 0, 1)

@@ -1,4 +1,4 @@
-"""Recordings: every clip of a folder of recordings, floored and trimmed, and its split."""
+"""Motion capture dataset: the clips of a folder, trimmed and placed on the floor, and its split."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,15 +15,15 @@ from training.synthesis.mocap_readers import read_amc, read_bvh, read_deepmimic
 
 ACCLAIM_RIG = {"05": "01.asf", "88": "08.asf", "90": "08.asf"}
 ACCLAIM_FPS = {"05": 120.0, "88": 48.0, "90": 48.0}
-"""AMC files do not say their rate: what flies in 88_01 and 90_08 falls with 9.8 m/s2 at 48."""
+"""AMC files have no rate: at 48, jumps in 88_01 and 90_08 accelerate by 9.8 m/s2."""
 BENT = "91_"
-"""Positions from the rig that stands bent, without the angles to put it right."""
+"""Prefix of clips whose rig has a bent rest pose, which positions cannot correct."""
 HELD_OUT_SUBJECTS = frozenset({"08", "12", "90", "135", "131"})
 """Subjects that are never trained on: walks, tai chi, flips and cartwheels, karate, daily acts."""
 
 
 def read_mocap_folder(folder: Path, body: Body) -> list[MocapClip]:
-    """Every clip below `folder` (archives unpacked), standing on the floor; `body` measures it."""
+    """Every clip below `folder` (archives unpacked), placed on the floor with `body`."""
     clips = [_floored(_trimmed(clip), body) for clip in _clips(folder)]
     if not clips:
         raise MocapError(f"no motion capture in {folder}", "unpack the archives there first")
@@ -31,7 +31,7 @@ def read_mocap_folder(folder: Path, body: Body) -> list[MocapClip]:
 
 
 def is_held_out(clip: MocapClip) -> bool:
-    """Whether the clip's subject is kept for testing."""
+    """Whether the clip's subject is held out for testing."""
     return clip.subject in HELD_OUT_SUBJECTS or clip.name == "deepmimic_cartwheel"
 
 
@@ -59,13 +59,13 @@ def _clips(folder: Path) -> Iterator[MocapClip]:
 
 
 def _trimmed(clip: MocapClip) -> MocapClip:
-    """Without the T-pose that some recordings begin with."""
+    """Remove the T-pose at the start of some recordings."""
     first = 3 if clip.fps > 50 else 1
-    return replace(clip, turns=clip.turns[first:], root=clip.root[first:])
+    return replace(clip, rotations=clip.rotations[first:], root=clip.root[first:])
 
 
 def _floored(clip: MocapClip, body: Body) -> MocapClip:
-    """Moved so that the lowest part of the body is on the ground in its lowest moments."""
+    """Shift the clip so that the body touches the ground in its lowest frames."""
     transforms = body.transforms(clip)
     lowest = transform_anchors(body.keypoints, transforms)[..., 1].min(axis=1)
     drop = np.percentile(lowest, 5).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Readers of motion capture files (BVH, ASF/AMC, DeepMimic): each gives a Clip."""
+"""Readers of motion capture files (BVH, ASF/AMC, DeepMimic): each returns a clip."""
 
 import json
 import re
@@ -45,7 +45,7 @@ DEEPMIMIC_ORDER = (
 
 
 def _rest_directions(starts: dict[str, Float64], ends: dict[str, Float64]) -> NDArray[np.float32]:
-    """Unit directions of the limbs from where they start and end in the rest pose."""
+    """Unit directions of the limbs from their ends in the rest pose."""
     rest = np.zeros((len(PART_NAMES), 3), np.float32)
     for part in LIMBS:
         along = ends[part] - starts[part]
@@ -54,7 +54,7 @@ def _rest_directions(starts: dict[str, Float64], ends: dict[str, Float64]) -> ND
 
 
 def _straightened(rest: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Limbs whose lower half continues the upper one.
+    """Rest directions with the lower half of each limb in line with the upper one.
 
     The conversions to BVH keep the recorded angles on rigs that are drawn with knees bent by 8 and
     elbows by 17 degrees; beside the originals (AMC) everybody would stand bent by as much.
@@ -144,9 +144,9 @@ def _read_amc(text: str) -> list[dict[str, list[float]]]:
 
 
 def read_amc(asf: Path, amc: Path, name: str, fps: float = 120.0) -> MocapClip:
-    """An Acclaim pair; angles turn each bone about its own axis, from a rest pose facing +Z."""
+    """An Acclaim pair; angles are about each bone's own axes, from a rest pose facing +Z."""
     rig, frames = _read_asf(asf.read_text()), _read_amc(amc.read_text())
-    turns: dict[str, Float64] = {}
+    rotations: dict[str, Float64] = {}
     starts: dict[str, Float64] = {"root": np.zeros(3)}
     for bone in rig.names:
         angles = np.zeros((len(frames), 3))
@@ -156,13 +156,13 @@ def read_amc(asf: Path, amc: Path, name: str, fps: float = 120.0) -> MocapClip:
             angles[:, "xyz".index(which[1])] = [f[bone][offset + i] for f in frames]
         spin = rig.axis[bone] * Rotation.from_euler("xyz", angles, True) * rig.axis[bone].inv()
         parent = rig.parents[bone]
-        turns[bone] = turns[parent] @ spin.as_matrix() if parent else spin.as_matrix()
+        rotations[bone] = rotations[parent] @ spin.as_matrix() if parent else spin.as_matrix()
         if parent:
             starts[bone] = starts[parent] + rig.along[parent]
     at = {part: starts[bone] for part, bone in ACCLAIM.items()}
     ends = {part: starts[ACCLAIM[part]] + rig.along[ACCLAIM[part]] for part in LIMBS}
     root = np.array([frame["root"][:3] for frame in frames])
-    chosen = np.stack([turns[ACCLAIM[part]] for part in PART_NAMES], axis=1)
+    chosen = np.stack([rotations[ACCLAIM[part]] for part in PART_NAMES], axis=1)
     hips = (at["left_thigh"] + at["right_thigh"]) / 2
     pelvis = (root + chosen[:, 0] @ hips) * _leg_scale(at)
     rest = _rest_directions(at, ends)
@@ -171,7 +171,7 @@ def read_amc(asf: Path, amc: Path, name: str, fps: float = 120.0) -> MocapClip:
 
 # ------------------------------------------------------------------------------------ DeepMimic
 
-# Its person faces +X in a rest pose with the arms hanging; ours faces +Z.
+# Its rest pose faces +X with hanging arms; ours faces +Z.
 _FACE = Rotation.from_euler("y", -90, degrees=True)
 
 
@@ -189,13 +189,13 @@ def read_deepmimic(path: Path, name: str, fps: float = 60.0) -> MocapClip:
             local[joint] = _slerp(clock, block, times)
         else:
             local[joint] = Rotation.from_euler("z", np.interp(times, clock, block[:, 0])[:, None])
-    turns = _deepmimic_turns(local)
+    rotations = _deepmimic_turns(local)
     rest = np.zeros((len(PART_NAMES), 3), np.float32)
     for part in LIMBS:
         rest[PART_NAMES.index(part)] = (0, -1, 0)
     root = np.stack([np.interp(times, clock, raw[:, 1 + i]) for i in range(3)], axis=1)
     pelvis = _FACE.apply(root) * (LEG_LENGTH / (0.421546 + 0.409870))
-    return MocapClip(name, fps, turns, rest, pelvis.astype(np.float32))
+    return MocapClip(name, fps, rotations, rest, pelvis.astype(np.float32))
 
 
 def _slerp(clock: Float64, wxyz: Float64, times: Float64) -> Rotation:

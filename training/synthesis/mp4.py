@@ -1,4 +1,4 @@
-"""Movie: pictures as an H.264 MP4, its colours tagged so that every player shows the same."""
+"""MP4 writer: images as H.264 with tagged colours, so that all players show the same."""
 
 from collections.abc import Iterable
 from fractions import Fraction
@@ -17,7 +17,7 @@ _BT709, _LIMITED = 1, 1  # AVCOL_SPC_BT709 and AVCOL_RANGE_MPEG
 def write_mp4(
     pictures: Iterable[NDArray[np.uint8]], path: Path, fps: int, size: tuple[int, int], crf: int
 ) -> None:
-    """Write RGB pictures (H, W, 3) of even width and height, evenly in time."""
+    """Write RGB images (H, W, 3) of even width and height at a constant rate."""
     scaler = VideoReformatter()
     with write_atomically(path) as aside, av.open(str(aside), "w", format="mp4") as file:
         stream = file.add_stream("libx264", fps, {"crf": str(crf), "preset": "slow"})

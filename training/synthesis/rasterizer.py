@@ -1,4 +1,4 @@
-"""A z-buffer in numpy: which triangle is nearest at every sample of a picture.
+"""A z-buffer in numpy: the nearest triangle at every sample of an image.
 
 Triangles of a body are a few samples large and there are thousands of them, so every
 step handles all of them at once: triangles become rows, rows become spans of samples, and the
@@ -20,18 +20,18 @@ _REACH = np.float32(1e-4)
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """The samples that something covers, and what is nearest there."""
+    """The covered samples, and the nearest triangle at each."""
 
     place: Int64  # (N,) row * width + column of the sample
-    face: NDArray[np.int32]  # (N,) which triangle
-    weights: Float32  # (3, N) of the triangle's corners, right in perspective
+    face: NDArray[np.int32]  # (N,) index of the triangle
+    weights: Float32  # (3, N) perspective-correct barycentric weights
     depth: Float32  # (N,) metres along the view
 
 
 def rasterize(
     points: Float32, depth: Float32, faces: NDArray[np.int32], size: tuple[int, int]
 ) -> Hits:
-    """Nearest triangle at the middle of every sample.
+    """The nearest triangle at the centre of every sample.
 
     points: (V, 2) in samples, x right, y down, a sample's middle at +0.5; depth: (V,) metres;
     faces: (F, 3) counter-clockwise as seen from outside; size: (width, height) in samples.
@@ -55,7 +55,7 @@ def rasterize(
 
 
 def _facing(x: Float32, y: Float32, near: Float32, size: tuple[int, int]) -> Int64:
-    """Indices of the triangles that are turned to the camera and may be in the picture."""
+    """Indices of the triangles that face the camera and may be in the image."""
     area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])
     seen = (area < 0) & (near.min(axis=0) > 0) & (near.max(axis=0) < 1 / NEAR)
     seen &= (x.max(axis=0) > 0) & (x.min(axis=0) < size[0])
@@ -64,7 +64,7 @@ def _facing(x: Float32, y: Float32, near: Float32, size: tuple[int, int]) -> Int
 
 
 def _rows(y: Float32, height: int) -> tuple[Int64, Int64]:
-    """Every (triangle, row of samples) that may meet, as two lists of indices."""
+    """All pairs of a triangle and a row of samples that may overlap, as two index lists."""
     top = np.maximum(np.ceil(y.min(axis=0) - 0.5), 0).astype(np.int64)
     bottom = np.minimum(np.floor(y.max(axis=0) - 0.5), height - 1).astype(np.int64)
     count = np.maximum(bottom - top + 1, 0)
@@ -83,7 +83,7 @@ def _spans(x: Float32, y: Float32, triangle: Int64, row: Int64, width: int) -> t
         with np.errstate(divide="ignore", invalid="ignore"):
             slope = (x[b] - x[a]) / fall
             edge = slope[triangle] * (middle - y[a][triangle]) + (x[a] - 0.5)[triangle]
-        down = fall[triangle]  # an edge that runs down the picture bounds on the left
+        down = fall[triangle]  # an edge that runs down the image is a left bound
         low = np.where(down > 0, np.maximum(low, edge), low)
         high = np.where(down < 0, np.minimum(high, edge), high)
     start = np.ceil(low - _REACH).astype(np.int64)
@@ -93,8 +93,8 @@ def _spans(x: Float32, y: Float32, triangle: Int64, row: Int64, width: int) -> t
 def _nearness(
     x: Float32, y: Float32, near: Float32, triangle: Int64, row: Int64
 ) -> tuple[Float32, Float32]:
-    """1 / depth is linear in the picture: its value in column 0 of each row, and its step from
-    column to column in each triangle. In double precision, since slivers are steep."""
+    """1 / depth is linear in the image: its value in column 0 of each row, and its step per column
+    in each triangle. Double precision, because thin triangles are steep."""
     ax, ay, rise_a = (np.subtract(v[1], v[0], dtype=np.float64) for v in (x, y, near))
     bx, by, rise_b = (np.subtract(v[2], v[0], dtype=np.float64) for v in (x, y, near))
     area = bx * ay - ax * by
@@ -104,7 +104,7 @@ def _nearness(
 
 
 def _nearest(place: Int64, near: Float32) -> Int64:
-    """Which entries are nearest at their place, one a place."""
+    """The nearest entry of each sample."""
     if not len(place):
         return place
     low, high = int(place.min()), int(place.max())
@@ -112,12 +112,12 @@ def _nearest(place: Int64, near: Float32) -> Int64:
     np.maximum.at(best, place - low, near)
     winner = np.full(high - low + 1, -1, np.int64)
     level = np.flatnonzero(near == best[place - low])
-    winner[place[level] - low] = level  # of equals the last one stays
+    winner[place[level] - low] = level  # the last of equals is kept
     return winner[winner >= 0]
 
 
 def _weights(x: Float32, y: Float32, owner: Int64, column: Int64, row: Int64) -> Float32:
-    """(3, N) how much each corner counts at the samples, flat in the picture."""
+    """(3, N) barycentric weights at the samples, in the image plane."""
     ax, ay, bx, by = x[1] - x[0], y[1] - y[0], x[2] - x[0], y[2] - y[0]
     area = ax * by - bx * ay
     right = (column + 0.5).astype(np.float32) - x[0][owner]

@@ -1,4 +1,4 @@
-"""Footage with known truth: shots of random people, moves, places and cameras, frame by frame."""
+"""Rendered shots with known truth: random people, motions, scenes and cameras."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -26,11 +26,11 @@ Random = np.random.Generator
 
 FPS = 30.0
 _SIZES = ((640, 480), (640, 480), (640, 360), (480, 640), (360, 640))
-"""Widths and heights of pictures, pixels."""
+"""Widths and heights of images, pixels."""
 _CLEAR_RADIUS = 3.5
-"""Metres around the origin, away from the camera, in which scenes have nothing standing."""
+"""Metres around the origin that scenes keep free of objects, except towards the camera."""
 _OCCLUSION_DEPTH = 0.09
-"""Metres a surface may lie before a keypoint inside the body without hiding it."""
+"""Metres between a keypoint inside the body and a surface that does not hide it."""
 _SMALL = ("nose", "eye", "ear", "wrist", "heel", "toe", "elbow", "ankle")
 _BURIED = (
     np.array([0.6 if k.split("_")[-1] in _SMALL else 1.4 for k in KEYPOINTS]) * _OCCLUSION_DEPTH
@@ -48,26 +48,26 @@ class RenderedShot:
     scene: VirtualScene
     view: CameraView
     lens: CameraEffects
-    shutter: int  # drawings blended into a frame; 1 is sharp
-    tumbling: bool  # turned about in mid-air
+    shutter: int  # renderings that are averaged in a frame; 1 is sharp
+    tumbling: bool  # rotating in the air
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedFrame:
-    """A picture and everything that is true about it."""
+    """An image and its truth."""
 
     picture: UInt8  # (H, W, 3) RGB
     xy: Float32  # (K, 2) pixels
-    visible: NDArray[np.bool_]  # (K,) in the picture and not behind the body
+    visible: NDArray[np.bool_]  # (K,) in the image and not occluded by the body
     joints: Float32  # (J, 3) metres, camera axes
-    cover: Float32  # (H, W) 0..1 how much of each pixel is the person
+    cover: Float32  # (H, W) 0..1 share of each pixel that the person covers
     box: tuple[float, float, float, float]  # left, top, right, bottom of the person, pixels
 
 
 def random_shots(
     clips: Sequence[MocapClip], weights: Float32, rng: Random
 ) -> Iterator[RenderedShot]:
-    """Shots without end; a clip is taken as often as its weight says."""
+    """An endless iterator of shots; clips are sampled by weight."""
     share = np.asarray(weights, np.float64) / np.sum(weights)
     while True:
         clip = clips[rng.choice(len(clips), p=share)]
@@ -90,7 +90,7 @@ def random_shots(
 
 
 def render_shot(shot: RenderedShot, rng: Random) -> Iterator[RenderedFrame]:
-    """Draw a shot frame by frame."""
+    """Render a shot frame by frame."""
     if shot.body.vertices is None:
         raise ValueError("filming needs a body with its mesh")
     plate = shot.scene.plate(shot.view, samples=1)
@@ -119,7 +119,7 @@ def render_shot(shot: RenderedShot, rng: Random) -> Iterator[RenderedFrame]:
 
 
 def _exposed(shot: RenderedShot, before: Float32, now: Float32) -> RenderLayer:
-    """The body as an open shutter sees it: half of the time since the last frame."""
+    """The body with motion blur: the shutter is open for half of the frame interval."""
     steps = np.linspace(0.5, 1, shot.shutter) if shot.shutter > 1 else np.ones(1)
     light = shot.scene.light
     drawn = [
@@ -132,7 +132,7 @@ def _exposed(shot: RenderedShot, before: Float32, now: Float32) -> RenderLayer:
 def visible_keypoints(
     xy: Floats, depth: Floats, layer: RenderLayer, view: CameraView
 ) -> NDArray[np.bool_]:
-    """(K,) which keypoints are in the picture and not behind the body or a thing."""
+    """(K,) whether keypoints are in the image and not occluded by the body or an object."""
     column, row = (np.nan_to_num(xy[:, i], nan=-1).astype(int) for i in range(2))
     inside = (column >= 0) & (row >= 0) & (column < view.width) & (row < view.height)
     height, width = layer.cover.shape
@@ -153,7 +153,7 @@ def _box(layer: RenderLayer) -> tuple[float, float, float, float]:
 
 
 def _phenotype(rng: Random) -> dict[str, float]:
-    """Anybody between eight and eighty, mostly grown up."""
+    """A random body, age 8 to 80, mostly adult."""
     child = rng.random() < 0.12
     return dict(
         gender=float(np.clip(rng.choice([0.1, 0.9]) + rng.normal(0, 0.1), 0, 1)),
@@ -166,7 +166,7 @@ def _phenotype(rng: Random) -> dict[str, float]:
 
 
 def _moves(clip: MocapClip, body: Body, rng: Random) -> tuple[Float32, bool]:
-    """Two to three seconds of the clip; some of them tumbling in mid-air."""
+    """Two to three seconds of the clip; some of them tumbling in the air."""
     lasts = len(clip.root) / clip.fps
     length = min(rng.uniform(2, 3), lasts)
     times = rng.uniform(0, lasts - length) + np.arange(int(length * FPS)) / FPS
@@ -177,7 +177,7 @@ def _moves(clip: MocapClip, body: Body, rng: Random) -> tuple[Float32, bool]:
 
 
 def place_on_ground(moves: Float32, body: Body) -> Float32:
-    """The same moves with the soles, or whatever is lowest, on the ground."""
+    """The motion with its lowest points, usually the soles, on the ground."""
     if body.vertices is None:
         raise ValueError("only a body with its mesh has soles")
     some = moves[:: max(len(moves) // 24, 1)]
@@ -190,7 +190,7 @@ def place_on_ground(moves: Float32, body: Body) -> Float32:
 
 
 def _turned(moves: Float32, hinge: Float32, rng: Random) -> Float32:
-    """The same moves around the world's origin, facing anywhere."""
+    """The motion around the world's origin, in a random direction."""
     turn = Rotation.from_euler("y", rng.uniform(0, 2 * math.pi)).as_matrix().astype(np.float32)
     result = turn @ moves
     path = result[:, 0] @ np.append(hinge, 1).astype(np.float32)
@@ -199,7 +199,7 @@ def _turned(moves: Float32, hinge: Float32, rng: Random) -> Float32:
 
 
 def _tumbled(moves: Float32, hinge: Float32, rng: Random) -> Float32:
-    """The body turning about its own middle, some metres up, as divers and gymnasts do."""
+    """The body rotating about its centre some metres up, as of divers and gymnasts."""
     middle = moves[:, :1] @ np.append(hinge, 1).astype(np.float32)  # (T, 1, 3)
     axis = rng.normal(size=3) * (1, 0.4, 0.5)
     axis /= np.linalg.norm(axis)
@@ -212,7 +212,7 @@ def _tumbled(moves: Float32, hinge: Float32, rng: Random) -> Float32:
 
 
 def _view(joints: Float32, body: Body, rng: Random) -> CameraView | None:
-    """A fixed camera that has the person in the picture nearly all the time, if there is one."""
+    """A fixed camera with the person in the image nearly all the time, if there is one."""
     width, height = _SIZES[rng.integers(len(_SIZES))]
     middle = (joints.min(axis=(0, 1)) + joints.max(axis=(0, 1))) / 2
     for _ in range(12):
@@ -223,7 +223,7 @@ def _view(joints: Float32, body: Body, rng: Random) -> CameraView | None:
         offset = (distance * math.sin(around), 0, distance * math.cos(around))
         aim = middle + rng.normal(0, 0.12, 3) * body.height
         position = middle * (1, 0, 1) + offset + (0, up, 0)
-        if distance < abs(up - middle[1]) * 1.2:  # rather not from straight above
+        if distance < abs(up - middle[1]) * 1.2:  # avoid views from above
             continue
         pinhole = Pinhole(focal, (width / 2, height / 2))
         view = CameraView(pinhole, look_at_pose(position, aim, _roll(rng)), width, height)
@@ -237,7 +237,7 @@ def _roll(rng: Random) -> float:
 
 
 def _stays(view: CameraView, joints: Float32) -> bool:
-    """Whether nine tenths of the joints are in the picture, none at the lens or in a wall."""
+    """Whether 90 % of the joints are in the image, and none is near the lens or in a wall."""
     if (-view.to_camera(joints)[..., 2]).min() < 0.8 or joints[..., 2].min() < -_CLEAR_RADIUS:
         return False
     xy = view.pixels(joints)

@@ -1,4 +1,4 @@
-"""Draw a body into a picture: project, find what is nearest, light it, smooth its edges."""
+"""Renderer of a body: projection, rasterizing, lighting, anti-aliasing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,21 +13,21 @@ from training.synthesis.camera_view import CameraView
 from training.synthesis.rasterizer import NEAR, Hits, rasterize
 
 _LINEAR = (np.arange(256, dtype=np.float32) / 255) ** 2
-"""The light behind a byte of a picture; with a gamma of 2 the way back is a square root."""
+"""Linear light of each pixel value, with a gamma of 2."""
 
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """A sun and a sky, as factors on what a surface shows; world axes."""
+    """A sun and a sky, as factors on surface colours; world axes."""
 
     to_sun: tuple[float, float, float]  # unit length
     sun: tuple[float, float, float]  # colours
     sky: tuple[float, float, float]  # from above
     bounce: tuple[float, float, float]  # from the ground
-    gloss: float = 0.0  # how wet or shiny
+    gloss: float = 0.0  # specular strength
 
     def on(self, normals: Float32, to_camera: Float32) -> tuple[Float32, Float32]:
-        """What light falls on (V, 3) normals, and what is mirrored to the camera: (V, 3) both."""
+        """Diffuse and specular light (V, 3) at (V, 3) normals."""
         to_sun = np.array(self.to_sun, np.float32)
         facing = np.clip(normals @ to_sun, 0, 1)[:, None]
         upward = 0.5 + 0.5 * normals[:, 1:2]
@@ -41,14 +41,14 @@ class Light:
 
 @dataclass(frozen=True, slots=True)
 class BodySurface:
-    """The painted skin of a body: everything that stays when it moves."""
+    """The textured surface of a body, without its pose."""
 
     faces: NDArray[np.int32]  # (F, 3) counter-clockwise as seen from outside
     uv: Float32  # (V, 2) 0..1, v runs up the texture
     texture: UInt8  # (S, S, 3) RGB
-    weld: NDArray[np.int64]  # (V,) equal where vertices are one place split by a seam
-    thickness: Float32  # (V,) metres that hair and clothes stand off the skin
-    spread: csr_matrix = field(init=False)  # (places, F) sums faces around each place
+    weld: NDArray[np.int64]  # (V,) equal for vertices that a texture seam splits
+    thickness: Float32  # (V,) metres from the skin to hair and clothes
+    spread: csr_matrix = field(init=False)  # (points, F) sums faces around each point
 
     def __post_init__(self) -> None:
         count = len(self.faces)
@@ -69,7 +69,7 @@ class BodySurface:
 
 @dataclass(frozen=True, slots=True)
 class RenderLayer:
-    """Something drawn, cut to its own box of the picture."""
+    """A rendered object, cropped to its box in the image."""
 
     left: int  # pixels
     top: int
@@ -79,12 +79,12 @@ class RenderLayer:
 
     @property
     def box(self) -> tuple[slice, slice]:
-        """Rows and columns of the picture."""
+        """Rows and columns of the image."""
         h, w = self.cover.shape
         return slice(self.top, self.top + h), slice(self.left, self.left + w)
 
     def behind(self, depth: Float32, murk: Float32 | None = None) -> "RenderLayer":
-        """What is left of it when something stands at that depth of each pixel, (H, W) metres.
+        """The part of it in front of a depth of each pixel, (H, W) metres.
 
         What stands there is solid, or water that takes the share (H, W) `murk` of the light a
         metre.
@@ -100,7 +100,7 @@ class RenderLayer:
         )
 
     def over(self, picture: UInt8) -> UInt8:
-        """The picture with this in front of it."""
+        """Composite this over an image."""
         result, part = picture.copy(), picture[self.box]
         result[self.box] = encode_gamma(
             self.light + decode_gamma(part) * (1 - self.cover[..., None])
@@ -109,12 +109,12 @@ class RenderLayer:
 
 
 def decode_gamma(picture: UInt8) -> Float32:
-    """The light of a picture's bytes, 0..1."""
+    """Linear light, 0..1, of pixel values."""
     return np.asarray(_LINEAR[picture])
 
 
 def encode_gamma(light: Float32) -> UInt8:
-    """The bytes of a picture for linear light."""
+    """Pixel values of linear light."""
     return np.asarray(np.sqrt(np.clip(light, 0, 1)) * 255 + 0.5).astype(np.uint8)
 
 
@@ -135,7 +135,7 @@ def render(
 
 
 def mean_layer(layers: Sequence[RenderLayer]) -> RenderLayer:
-    """The mean of some layers: what a shutter sees that stays open while a body moves."""
+    """The mean of layers, for motion blur."""
     left, top = min(each.left for each in layers), min(each.top for each in layers)
     right = max(each.left + each.cover.shape[1] for each in layers)
     bottom = max(each.top + each.cover.shape[0] for each in layers)
@@ -152,7 +152,7 @@ def mean_layer(layers: Sequence[RenderLayer]) -> RenderLayer:
 
 
 def _seen(vertices: Float32, view: CameraView) -> tuple[NDArray[np.float64], Float32]:
-    """(V, 2) pixels, with what is behind the camera anywhere, and (V,) depth."""
+    """(V, 2) pixels, arbitrary behind the camera, and (V,) depth."""
     inside = view.to_camera(vertices)
     return np.nan_to_num(view.pinhole.project(inside)), (-inside[:, 2]).astype(np.float32)
 
@@ -160,7 +160,7 @@ def _seen(vertices: Float32, view: CameraView) -> tuple[NDArray[np.float64], Flo
 def _box(
     pixels: NDArray[np.float64], depth: Float32, view: CameraView
 ) -> tuple[int, int, int, int]:
-    """Left, top, width and height of what is in the picture, one pixel at least."""
+    """Left, top, width and height of the box inside the image, at least one pixel."""
     front = pixels[depth > NEAR]
     if not len(front):
         return 0, 0, 1, 1
@@ -171,7 +171,7 @@ def _box(
 
 
 def _colours(surface: BodySurface, hits: Hits, lit: Float32) -> Float32:
-    """(N, 3) linear light of every sample; lit: (V, 6) diffuse and mirrored light."""
+    """(N, 3) linear light of every sample; lit: (V, 6) diffuse and specular light."""
     values = np.concatenate((surface.uv, lit), axis=1)
     a, b, c = surface.faces.T
     mixed = values[a[hits.face]] * hits.weights[0][:, None]
@@ -182,9 +182,9 @@ def _colours(surface: BodySurface, hits: Hits, lit: Float32) -> Float32:
 
 
 def _texels(texture: UInt8, u: Float32, v: Float32) -> UInt8:
-    """(N, 3) the texture between its texels."""
+    """(N, 3) bilinear samples of the texture."""
     height, width = texture.shape[:2]
-    span = 4096  # remap wants a picture of places, at most 32767 wide
+    span = 4096  # remap takes coordinates as an image of at most 32767 columns
     rows = len(u) // span + 1
     x, y = np.zeros((2, rows * span), np.float32)
     x[: len(u)], y[: len(u)] = u * width - 0.5, (1 - v) * height - 0.5
@@ -209,6 +209,6 @@ def _gathered(
 
 
 def _unit(vectors: Float32) -> Float32:
-    """(N, 3) at length 1."""
+    """(N, 3) normalized to length 1."""
     length = np.sqrt(np.einsum("ni,ni->n", vectors, vectors))
     return np.asarray(vectors / np.maximum(length, 1e-12)[:, None])

@@ -1,4 +1,4 @@
-"""Skiing: a slalom on flat snow, and a camera that turns and zooms after it and comes back."""
+"""Skiing: a slalom on flat snow, and a camera that pans and zooms to follow it and returns."""
 
 from dataclasses import dataclass
 
@@ -27,13 +27,13 @@ _PITCH = {  # degrees by which each part leans forward in a skier's crouch
 
 
 def slalom_run(times: Float64, seconds: float, body: Body) -> Float32:
-    """(T, P, 3, 4) a skier who goes from left to right in that many seconds, and on."""
+    """(T, P, 3, 4) transforms of a skier who turns left and right with that period in seconds."""
     x = FAR_OUT * (2 * times / seconds - 1)
     swing = 2 * np.pi * times / _TURN_SECONDS
     z = _TURN_METRES * np.sin(swing)
     speed = np.gradient(x, times), np.gradient(z, times)
     heading = np.arctan2(*speed)
-    lean = -0.35 * np.sin(swing)  # into the turn, as its centripetal force asks
+    lean = -0.35 * np.sin(swing)  # into the turn, by the centripetal force
     moves = body.transforms(_crouch(heading, lean, 0.12 * np.sin(2 * swing)))
     path = np.stack((x, np.zeros_like(x), z), axis=1).astype(np.float32)
     hips = moves[:, 0] @ np.append(body.heads[0], 1).astype(np.float32)
@@ -47,7 +47,7 @@ def slalom_run(times: Float64, seconds: float, body: Body) -> Float32:
 
 
 def _crouch(heading: Float64, lean: Float64, sway: Float64) -> MocapClip:
-    """Crouched, turned about the vertical, leant aside; hips and knees give way a little."""
+    """A crouched pose with heading and lean; hips and knees flex a little."""
     T = len(heading)
     turns = np.empty((T, len(PART_NAMES), 3, 3), np.float32)
     whole = Rotation.from_euler("yz", np.stack((heading, lean), axis=1))
@@ -67,7 +67,7 @@ def _crouch(heading: Float64, lean: Float64, sway: Float64) -> MocapClip:
 
 
 def skis() -> BodySurface:
-    """Two flat red boards; `on_feet` says where their corners are."""
+    """Two flat red skis; `on_feet` gives their corners."""
     corners = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
     faces = np.concatenate([corners, corners[:, ::-1], corners + 4, corners[:, ::-1] + 4])
     texture = np.full((8, 8, 3), (190, 30, 40), np.uint8)
@@ -78,7 +78,7 @@ def skis() -> BodySurface:
 
 
 def on_feet(moves: Float32, body: Body) -> Float32:
-    """(8, 3) the corners of both boards below the feet of one frame (P, 3, 4)."""
+    """(8, 3) corners of both skis below the feet in one frame (P, 3, 4)."""
     spots = []
     for side in ("left", "right"):
         part = PART_NAMES.index(f"{side}_foot")
@@ -104,7 +104,7 @@ def ski_slope(rng: np.random.Generator) -> VirtualScene:
 
 
 def _forest(rng: np.random.Generator) -> Material:
-    """A wall of spruces: trunks and boughs, darker and lighter."""
+    """Material of a spruce forest."""
     green = np.array([0.13, 0.2, 0.14], np.float32)
     x, y = rng.uniform(-40, 40, 90), rng.uniform(0, 5, 90)
     boughs = [(a - 0.6, b, a + 0.6, b + 0.8) for a, b in zip(x.tolist(), y.tolist(), strict=True)]
@@ -113,7 +113,7 @@ def _forest(rng: np.random.Generator) -> Material:
 
 
 def _banners(rng: np.random.Generator) -> Material:
-    """A fence hung with cloth of many colours."""
+    """Material of a fence with coloured banners."""
     cloth = [(float(x), 0.1, float(x) + 2.2, 0.85) for x in np.arange(-30, 30, 2.5)]
     inks = [rng.uniform(0.1, 0.9, 3).astype(np.float32) for _ in cloth]
     grey = speckled(np.array([0.6, 0.62, 0.65], np.float32), rng, 0.4, 0.2)
@@ -121,7 +121,7 @@ def _banners(rng: np.random.Generator) -> Material:
 
 
 def camera_views(times: Float64, seconds: float, size: tuple[int, int]) -> list[CameraView]:
-    """The camera follows for that many seconds and turns back until the end."""
+    """Views of a camera that follows for that many seconds and pans back until the end."""
     width, height = size
     back = np.clip((times - seconds) / max(times[-1] - seconds, 1e-9), 0, 1)
     ahead = np.clip(times / seconds, 0, 1)
@@ -140,14 +140,14 @@ def camera_views(times: Float64, seconds: float, size: tuple[int, int]) -> list[
 
 @dataclass(frozen=True, slots=True)
 class RenderedPanorama:
-    """A scene drawn once, wide, from which each turned or zoomed view is cut."""
+    """A scene rendered once at a wide angle, from which panned and zoomed views are warped."""
 
     view: CameraView
     picture: UInt8
 
     @staticmethod
     def of(scene: VirtualScene, views: list[CameraView], samples: int = 2) -> "RenderedPanorama":
-        """Wide enough for all of the views, which stand in one place."""
+        """A panorama that covers all views, which share one position."""
         focal = max(view.pinhole.focal for view in views)
         middle = views[len(views) // 4].world_from_camera
         wide = CameraView(Pinhole(focal, (0.0, 0.0)), middle, 1, 1)
@@ -159,7 +159,7 @@ class RenderedPanorama:
         return RenderedPanorama(whole, scene.plate(whole, samples).picture)
 
     def cut(self, view: CameraView) -> UInt8:
-        """(H, W, 3) what that view sees."""
+        """The image (H, W, 3) of a view."""
         twice = np.diag([2.0, 2.0, 1.0])
         middle = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
         matrix = np.linalg.inv(middle) @ twice @ self.view.homography_to(view) @ middle

@@ -1,7 +1,7 @@
-"""Where every texel and vertex of anny's skin lies on the body, so that it can be painted.
+"""Positions of the texels and vertices of anny's skin on the body, for painting textures.
 
-All measures are taken on one average body. The texture of all bodies is laid out alike, so what
-is painted with its help fits them all.
+Positions are those on one average body. All bodies share the texture layout, so a texture fits all
+of them.
 """
 
 import functools
@@ -22,7 +22,7 @@ _TORSO = ("pelvis", "spine", "chest", "left_collar", "right_collar")
 
 @dataclass(frozen=True, slots=True)
 class SkinPoints:
-    """Points of the average body's skin, and how far along its limbs each one lies."""
+    """Points on the average body's skin, and their coordinates along the limbs."""
 
     at: Float32  # (N, 3) metres in the rest pose: Y up, facing +Z
     part: NDArray[np.int32]  # (N,)
@@ -31,7 +31,7 @@ class SkinPoints:
     trunk: Float32  # (N,) 0 at the hips to 1 at the base of the neck, by height
 
     def on(self, *names: str) -> Bool:
-        """Which points belong to one of those parts, of either side."""
+        """Which points belong to one of the parts, of either side."""
         chosen = [i for i, part in enumerate(PART_NAMES) if part.split("_")[-1] in names]
         return np.isin(self.part, chosen)
 
@@ -40,7 +40,7 @@ class SkinPoints:
 class SkinChart:
     """The skin as texels and as vertices."""
 
-    texels: SkinPoints  # only those that the skin uses
+    texels: SkinPoints  # only those that the mesh uses
     used: NDArray[np.int64]  # (N,) their indices in the flat texture
     vertices: SkinPoints
     weld: NDArray[np.int64]  # (V,) equal for vertices that a seam of the texture split
@@ -68,7 +68,7 @@ def skin_chart() -> SkinChart:
 
 def _places(body: Body, at: Float32, part: NDArray[np.int32]) -> SkinPoints:
     head = dict(zip(PART_NAMES, body.heads, strict=True))
-    folded = np.abs(at) * (1, 0, 0) + at * (0, 1, 1)  # the right half laid onto the left
+    folded = np.abs(at) * (1, 0, 0) + at * (0, 1, 1)  # the right half mirrored to the left
     arm = _along(folded, head["left_upperarm"], head["left_forearm"], head["left_hand"])
     leg = _along(folded, head["left_thigh"], head["left_shank"], head["left_foot"])
     bare = SkinPoints(at.astype(np.float32), part, arm, leg, arm)
@@ -82,7 +82,7 @@ def _places(body: Body, at: Float32, part: NDArray[np.int32]) -> SkinPoints:
 
 
 def _along(points: Float32, first: Float32, middle: Float32, last: Float32) -> Float32:
-    """How far along a limb of two parts points lie: 0, 1 and 2 at its three joints."""
+    """Coordinates along a limb of two parts: 0, 1 and 2 at its three joints."""
     upper, lower = middle - first, last - middle
     one = (points - first) @ upper / (upper @ upper)
     two = 1 + (points - middle) @ lower / (lower @ lower)

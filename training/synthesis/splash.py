@@ -1,4 +1,4 @@
-"""The splash of somebody entering water: drops that fly up and fall back, and foam."""
+"""The splash of a person who enters water: drops and foam."""
 
 from dataclasses import dataclass
 
@@ -10,22 +10,22 @@ from training.synthesis.camera_view import CameraView
 
 GRAVITY = np.array([0.0, -9.81, 0.0])
 LASTING = 0.35
-"""Seconds over which drops are thrown up."""
+"""Seconds during which drops are emitted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Splash:
-    """Drops with a time of birth, a place and a speed each."""
+    """Drops with times, positions and velocities of emission."""
 
     begins: float  # seconds
-    born: Float64  # (N,) seconds after that
+    born: Float64  # (N,) seconds after `begins`
     place: Float64  # (N, 3) metres, at the water
-    speed: Float64  # (N, 3) metres a second
+    speed: Float64  # (N, 3) metres per second
     size: Float64  # (N,) metres
 
     @staticmethod
     def at(place: Float64, begins: float, rng: np.random.Generator, drops: int = 900) -> "Splash":
-        """A splash around a place on the water."""
+        """A splash around a point on the water."""
         around, out = rng.uniform(0, 2 * np.pi, drops), rng.uniform(0.05, 0.35, drops)
         aside = np.stack((np.sin(around), np.zeros(drops), np.cos(around)), axis=1)
         born = LASTING * rng.random(drops) ** 1.5
@@ -35,7 +35,7 @@ class Splash:
         return Splash(begins, born, start, speed, rng.uniform(0.006, 0.022, drops))
 
     def over(self, picture: UInt8, view: CameraView, time: float) -> UInt8:
-        """The picture with the splash as it is at that time."""
+        """The image with the splash at that time."""
         age = (time - self.begins - self.born)[:, None]
         if age.max() <= 0:
             return picture

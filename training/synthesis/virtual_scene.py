@@ -1,4 +1,4 @@
-"""Scenes: ground, walls, things and sky, seen from any camera, and the light on them."""
+"""Scenes: ground, walls, objects and sky with their lighting, rendered from any camera."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ Met = tuple[Float32, Int64, Int64]
 FAR = 300.0
 """Metres to which the ground reaches; beyond is sky."""
 GROUND, SKY = -1, -2
-"""What a ray ends on when it is none of the boxes."""
+"""Surface indices of rays that hit no box."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScenePlate:
-    """A scene with nobody in it."""
+    """An image of an empty scene."""
 
     picture: UInt8  # (H, W, 3)
     depth: Float32  # (H, W) metres along the view, inf in the sky
-    ground: NDArray[np.bool_]  # (H, W) where the ground is seen
+    ground: NDArray[np.bool_]  # (H, W) where the ground is visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Box:
     room: bool = False
 
     def meet(self, origin: Float32, rays: Float32) -> tuple[Float32, Int64]:
-        """How far along each ray the box begins (a room: ends), and across which axis."""
+        """Distance along each ray at which the box begins (a room: ends), and the face's axis."""
         with np.errstate(divide="ignore", invalid="ignore"):
             near = (np.array(self.low, np.float32) - origin) / rays
             far = (np.array(self.high, np.float32) - origin) / rays
@@ -53,17 +53,17 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class VirtualScene:
-    """A place to stand in, with the ground at Y = 0."""
+    """A scene with the ground at Y = 0."""
 
     ground: Material
     sky: Callable[[Float32], Float32]
     boxes: tuple[Box, ...]  # a room, if any, comes first
     light: Light
-    shadow: float = 0.5  # how much of the light a body takes from the ground
+    shadow: float = 0.5  # share of the light that a body's shadow takes away
     softness: float = 0.05  # metres by which its shadow is blurred
 
     def plate(self, view: CameraView, samples: int = 2) -> ScenePlate:
-        """The scene without anybody in it."""
+        """Render the empty scene."""
         rays = view.pixel_rays(samples).reshape(-1, 3).astype(np.float32)
         origin = view.position.astype(np.float32)
         met = self._meet(origin, rays)
@@ -78,7 +78,7 @@ class VirtualScene:
         )
 
     def _meet(self, origin: Float32, rays: Float32) -> Met:
-        """The depth at which each ray ends, on what, and the axis across that surface."""
+        """Depth, surface index and normal axis of the hit of each ray."""
         with np.errstate(divide="ignore"):
             nearest = np.where(rays[:, 1] < 0, -origin[1] / rays[:, 1], np.inf)
         nearest[nearest > FAR] = np.inf
@@ -108,7 +108,7 @@ class VirtualScene:
     def shade(
         self, picture: UInt8, surface: BodySurface, vertices: Float32, view: CameraView
     ) -> UInt8:
-        """The picture with a body's shadow on the ground."""
+        """Add a body's shadow on the ground to an image."""
         fall = np.array(self.light.to_sun, np.float32)
         low = vertices[:, 1] < 0.15
         whole = _shadow(surface, vertices, fall, view, self.softness)
@@ -139,7 +139,7 @@ def _shadow(
     blur: float,
     chosen: NDArray[np.bool_] | None = None,
 ) -> Float32:
-    """How much of each pixel's ground is hidden from a light in that direction: (H, W) 0..1."""
+    """Share (H, W) 0..1 of each pixel's ground that is in shadow of a light in that direction."""
     faces = surface.faces if chosen is None else surface.faces[chosen[surface.faces].all(axis=1)]
     cover = np.zeros((view.height, view.width), np.float32)
     on_ground = vertices - fall * (np.maximum(vertices[:, 1:2], 0) / fall[1])
