@@ -15,13 +15,13 @@ import torch
 
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.keypoints.keypoints import Keypoints
-from mocap_cli.lifting.lift import LIFTER_FILE, lift, load_lifter
+from mocap_cli.lifting.lift import LIFTER_FILE, lift
 from mocap_cli.lifting.metrics import mpjpe, n_mpjpe, p_mpjpe
-from mocap_cli.lifting.network import Lifter
 from mocap_cli.weights import weight_path
 from training.lifter.batches import TrainConfig, TrainingData
 from training.lifter.evaluation import evaluate
 from training.lifter.motion_bank import make_body_bank, make_motion_bank
+from training.lifter.network import LifterNetwork
 from training.lifter.recorded_shots import FPS, RecordedShots, load_recorded, split_in_half
 from training.synthesis.body_model import make_body
 from training.synthesis.mocap_dataset import is_held_out, read_mocap_folder
@@ -50,11 +50,12 @@ def shots(bank: RecordedShots, *, perfect: bool) -> list[tuple[Keypoints, torch.
     return found
 
 
-def measure(model: Lifter, bank: RecordedShots, *, perfect: bool) -> None:
+def measure(model: LifterNetwork, bank: RecordedShots, *, perfect: bool) -> None:
     """Rows for recorded shots, upright and tumbling apart."""
+    lifter = model.in_numpy()
     rows: dict[bool, list[torch.Tensor]] = {False: [], True: []}
     for seen, truth, tumbling in shots(bank, perfect=perfect):
-        pose = lift(seen, LENS, model)
+        pose = lift(seen, LENS, lifter)
         good = np.isfinite(pose.joints).all((1, 2))
         p, t = torch.from_numpy(pose.joints[good]).float(), truth[good]
         inside = (mpjpe(p, t) < torch.from_numpy(pose.sigma[good])).float() / 10
@@ -73,7 +74,7 @@ def main() -> None:
     parser.add_argument("motion", type=Path)
     parser.add_argument("--held-out", type=Path, required=True)
     options = parser.parse_args()
-    model = load_lifter(weight_path(LIFTER_FILE))
+    model = LifterNetwork.load(weight_path(LIFTER_FILE))
     body = make_body(dict.fromkeys(("gender", "age", "muscle", "weight", "height"), 0.5))
     clips = [clip for clip in read_mocap_folder(options.motion, body) if is_held_out(clip)]
     calm = [clip for clip in clips if clip.name.startswith(CALM)]

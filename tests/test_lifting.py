@@ -13,19 +13,22 @@ from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirror_indices
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.keypoints import Keypoints
-from mocap_cli.lifting.lift import lift, load_lifter, save_lifter
+from mocap_cli.lifting.lift import lift
 from mocap_cli.lifting.metrics import mpjpe, n_mpjpe, p_mpjpe
 from mocap_cli.lifting.network import Lifter, LifterConfig
-from mocap_cli.lifting.windows import KeypointWindows, _look_at
+from mocap_cli.lifting.windows import _look_at
 from training.lifter import evaluation
 from training.lifter.batches import TrainConfig, TrainingData, make_batch
 from training.lifter.evaluation import calibrate
 from training.lifter.motion_bank import BodyBank, make_motion_bank, stack_bodies
+from training.lifter.network import LifterNetwork
+from training.lifter.observed_windows import ObservedWindows
 from training.lifter.recorded_shots import _rolled
 from training.lifter.train import batches, config_at_step, learning_rate_factor, losses, train
 from training.synthesis.body_model import transform_anchors
 
 TINY = LifterConfig(width=32, layers=2, heads=2, dropout=0.1)
+SHIPPED = Path(__file__).parent.parent / "weights" / "lifter.safetensors"
 QUICK = TrainConfig(steps=6, batch=6, frames=8, warm_up=2)
 
 
@@ -53,10 +56,10 @@ def keypoints(fps: float = 30.0, seconds: float = 2.0, camera_turn=None) -> Keyp
     )
 
 
-def observed(seen: Keypoints) -> KeypointWindows:
+def observed(seen: Keypoints) -> ObservedWindows:
     rays = Pinhole(900, (640, 360)).rays(seen.xy)[None, ..., :2].astype(np.float32)
     T = len(seen)
-    return KeypointWindows(
+    return ObservedWindows(
         torch.from_numpy(rays),
         torch.from_numpy(seen.score)[None],
         torch.from_numpy(seen.times.astype(np.float32))[None],
@@ -66,7 +69,7 @@ def observed(seen: Keypoints) -> KeypointWindows:
 
 def test_looking_at_a_ray_turns_the_camera_onto_it_and_nothing_else():
     rays = torch.randn(50, 2)
-    turn = _look_at(rays)
+    turn = torch.from_numpy(_look_at(rays.numpy()))
     ahead = torch.cat((rays, -torch.ones(50, 1)), 1)
     torch.testing.assert_close(
         turn @ torch.tensor([0.0, 0, -1]), ahead / ahead.norm(dim=1, keepdim=True)
@@ -96,7 +99,7 @@ def test_unseen_frames_and_points_leave_no_trace_and_no_nan():
 
 
 def test_the_shipped_lifter_answers_a_mirrored_question_with_the_mirrored_answer():
-    model = load_lifter(Path(__file__).parent.parent / "weights" / "lifter.safetensors")
+    model = Lifter.load(SHIPPED)
     seen, camera = keypoints(), Pinhole(900, (640, 360))
     flip = seen.xy[:, list(mirror_indices(KEYPOINTS))] * (-1, 1) + (1280, 0)
     other = replace(seen, xy=flip.astype(np.float32))
@@ -107,7 +110,7 @@ def test_the_shipped_lifter_answers_a_mirrored_question_with_the_mirrored_answer
 
 
 def test_the_shipped_lifter_sees_the_swinging_stick_rightly():
-    model = load_lifter(Path(__file__).parent.parent / "weights" / "lifter.safetensors")
+    model = Lifter.load(SHIPPED)
     clip = swinging_clip(seconds=2, fps=30)
     truth = transform_anchors(stick_body().joints, stick_body().transforms(clip))
     truth = truth @ Rotation.from_euler("y", 0.7).as_matrix().T
@@ -118,14 +121,28 @@ def test_the_shipped_lifter_sees_the_swinging_stick_rightly():
 
 
 def test_twice_the_frame_rate_gives_the_same_poses():
-    model = load_lifter(Path(__file__).parent.parent / "weights" / "lifter.safetensors")
+    model = Lifter.load(SHIPPED)
     camera = Pinhole(900, (640, 360))
     slow, fast = (lift(keypoints(fps), camera, model).joints for fps in (30.0, 60.0))
     assert np.linalg.norm(slow - fast[::2], axis=-1).mean() < 0.02
 
 
+def test_the_network_in_numpy_gives_the_joints_of_the_one_in_torch_within_a_hundredth_mm(world):
+    batch = make_batch(world, replace(QUICK, frames=32), torch.Generator().manual_seed(3))
+    batch.valid[1, 20:] = False
+    model = LifterNetwork.load(SHIPPED)
+    with torch.inference_mode():
+        trained = model(batch.features, batch.times, batch.valid)
+    run = Lifter.load(SHIPPED)(
+        batch.features.numpy(), batch.times.numpy(), batch.valid.numpy().astype(bool)
+    )
+    np.testing.assert_allclose(run.joints, trained.joints.numpy(), atol=1e-5)
+    np.testing.assert_allclose(run.log_sigma, trained.log_sigma.numpy(), atol=1e-4)
+    np.testing.assert_allclose(run.contact_logits, trained.contact_logits.numpy(), atol=1e-3)
+
+
 def test_frames_where_nobody_is_known_stay_empty_and_one_frame_is_enough():
-    model = Lifter(TINY).eval()
+    model = LifterNetwork(TINY).in_numpy()
     seen = keypoints()
     seen.xy[10:20] = np.nan
     pose = lift(seen, Pinhole(900, (640, 360)), model)
@@ -184,7 +201,7 @@ def test_training_learns_one_persons_walk(world, tmp_path):
 
 
 def test_calibration_puts_seven_errors_in_ten_within_what_is_expected(world):
-    model = Lifter(replace(TINY, dropout=0.0)).eval()
+    model = LifterNetwork(replace(TINY, dropout=0.0)).eval()
     batches = [make_batch(world, QUICK, torch.Generator().manual_seed(i)) for i in range(8)]
     calibrate(model, batches)
     inside = []
@@ -201,7 +218,7 @@ def test_calibration_moves_every_batch_to_where_the_model_is(world, monkeypatch)
         evaluation, "batch_to_device", lambda batch, to: (moved.append(to), batch)[1]
     )
     batches = [make_batch(world, QUICK, torch.Generator().manual_seed(i)) for i in range(2)]
-    calibrate(Lifter(TINY).eval(), batches)
+    calibrate(LifterNetwork(TINY).eval(), batches)
     assert moved == ["cpu", "cpu"]
 
 
@@ -217,7 +234,7 @@ def test_the_rate_rises_stays_and_falls_to_nothing_over_longer_windows():
 
 def test_every_part_of_the_loss_is_zero_or_least_for_the_right_answer(world):
     batch = make_batch(world, QUICK, torch.Generator().manual_seed(2))
-    model = Lifter(TINY).eval()
+    model = LifterNetwork(TINY).eval()
     answer = model(batch.features, batch.times, batch.valid)
     right = replace(answer, joints=batch.joints, contact_logits=(batch.planted * 2 - 1) * 20)
     wrong, good = losses(answer, batch), losses(right, batch)
@@ -237,9 +254,9 @@ def test_distances_forgive_just_what_their_names_say():
 
 
 def test_a_lifter_written_and_read_gives_the_same_answers(tmp_path, world):
-    model = Lifter(TINY).eval()
-    save_lifter(model, tmp_path / "a.safetensors")
-    again = load_lifter(tmp_path / "a.safetensors")
+    model = LifterNetwork(TINY).eval()
+    model.save(tmp_path / "a.safetensors")
+    again = LifterNetwork.load(tmp_path / "a.safetensors")
     batch = make_batch(world, QUICK, torch.Generator().manual_seed(2))
     with torch.inference_mode():
         a, b = (m(batch.features, batch.times, batch.valid).joints for m in (model, again))
@@ -250,7 +267,7 @@ def test_a_lifter_written_and_read_gives_the_same_answers(tmp_path, world):
 def test_a_foreign_file_is_no_lifter_and_is_never_run(tmp_path, content):
     (tmp_path / "x.safetensors").write_bytes(content)
     with pytest.raises(MocapError, match="not a lifter"):
-        load_lifter(tmp_path / "x.safetensors")
+        Lifter.load(tmp_path / "x.safetensors")
 
 
 def test_a_rolled_camera_sees_a_rolled_person():
@@ -258,7 +275,7 @@ def test_a_rolled_camera_sees_a_rolled_person():
     joints = torch.randn(2, 5, 19, 3, generator=g) * 0.4 - torch.tensor([0.0, 0, 4])
     rays = joints[:, :, :5, :2] / -joints[:, :, :5, 2:]
     score, times = torch.ones(2, 5, 5), torch.zeros(2, 5)
-    seen = KeypointWindows(rays, score, times, torch.ones(2, 5, dtype=torch.bool))
+    seen = ObservedWindows(rays, score, times, torch.ones(2, 5, dtype=torch.bool))
     rolled, turned = _rolled(seen, joints, torch.tensor([0.4, -2.0]))
     torch.testing.assert_close(rolled.rays, turned[:, :, :5, :2] / -turned[:, :, :5, 2:])
     assert not torch.allclose(rolled.rays, rays, atol=0.05)

@@ -8,10 +8,11 @@ import torch
 from stick import stick_body, swinging_clip
 
 from mocap_cli.lifting.metrics import safe_norm
-from mocap_cli.lifting.network import Lifter, LifterConfig
+from mocap_cli.lifting.network import LifterConfig
 from training.lifter.batches import TrainConfig, TrainingData, make_batch
 from training.lifter.evaluation import calibrate
 from training.lifter.motion_bank import make_motion_bank, stack_bodies
+from training.lifter.network import LifterNetwork
 from training.lifter.recorded_shots import load_recorded, save_recorded
 from training.lifter.uncertainty import fit_uncertainty, laplace_nll
 from training.synthesis.body_model import transform_anchors
@@ -45,7 +46,7 @@ def aside(tmp_path_factory) -> TrainingData:
     return TrainingData(stack_bodies([body]), make_motion_bank([clip], body), load_recorded(path))
 
 
-def answers(model: Lifter, world: TrainingData, seeds: range):
+def answers(model: LifterNetwork, world: TrainingData, seeds: range):
     """Errors, expected errors and everything else that the lifter says of those batches."""
     off, sigma, rest = [], [], []
     for seed in seeds:
@@ -60,7 +61,7 @@ def answers(model: Lifter, world: TrainingData, seeds: range):
 
 def test_expected_errors_come_to_be_the_errors_that_are_made_and_poses_stay(aside):
     torch.manual_seed(1)
-    model = Lifter(LifterConfig(width=32, layers=1, heads=2, dropout=0.0)).eval()
+    model = LifterNetwork(LifterConfig(width=32, layers=1, heads=2, dropout=0.0)).eval()
     with torch.no_grad():
         model.leave.weight *= 0.1  # off by no more than bodies are long
     unseen = range(500, 510)

@@ -15,7 +15,8 @@ import mocap_cli as mocap
 from mocap_cli import api
 from mocap_cli.camera.lens import focal_pixels
 
-DOCS = Path(__file__).parents[1] / "docs" / "python.md"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs" / "python.md"
 PUBLIC = ("track", "background", "pretrain", "fit_labels", "swap_appearance")
 
 
@@ -118,6 +119,20 @@ def test_the_import_is_light_and_the_names_are_there():
         "assert set(m.__all__) <= set(dir(m)); assert callable(m.track); m.Motion"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_track_runs_from_video_to_files_without_importing_torch_or_trimesh(tmp_path):
+    script = (
+        "import sys; from mocap_cli.cli.main import app;"
+        "app(sys.argv[1:], standalone_mode=False);"
+        "slow = {'torch', 'torchvision', 'trimesh'};"
+        "assert not slow & set(sys.modules), slow & set(sys.modules)"
+    )
+    walk, outputs = ROOT / "examples" / "walk.mp4", ("a.bvh", "a.json")
+    files = [part for name in outputs for part in ("-o", str(tmp_path / name))]
+    command = ["track", str(walk), "--end", "0.2", *files, "--overlay", "--quiet"]
+    subprocess.run([sys.executable, "-c", script, *command], check=True)
+    assert {p.name for p in tmp_path.iterdir()} == {*outputs, "a.overlay.mp4"}
 
 
 def test_functions_are_not_hidden_by_packages_of_their_name():

@@ -1,23 +1,18 @@
 """Lift: keypoints over time to 3D joints about the pelvis, with the bundled lifter or another."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from scipy.special import expit
 
 from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirror_indices
 from mocap_cli.camera.pinhole import Pinhole
-from mocap_cli.errors import MocapError
-from mocap_cli.io.sealed import write_tensors
 from mocap_cli.keypoints.keypoints import Keypoints
-from mocap_cli.lifting.network import Lifter, LifterConfig, LifterOutput
+from mocap_cli.lifting.network import Lifter, LifterOutput
 from mocap_cli.lifting.windows import KeypointWindows
+from mocap_cli.types import Bool, Float32
 
 LIFTER_FILE = "lifter.safetensors"
 """The bundled one, in weights/."""
@@ -38,26 +33,6 @@ class LiftedPose:
     contacts: NDArray[np.float64]  # (T, 2) probability, left and right foot
 
 
-def save_lifter(model: Lifter, path: Path) -> None:
-    """Write weights and configuration as safetensors."""
-    metadata = {"lifter": json.dumps(asdict(model.config))}
-    state = {name: value.half().contiguous() for name, value in model.state_dict().items()}
-    write_tensors(path, state, metadata)
-
-
-def load_lifter(path: Path, device: str = "cpu") -> Lifter:
-    """Read what `save_lifter` wrote."""
-    try:
-        with safe_open(path, "pt") as file:
-            config = LifterConfig(**json.loads(file.metadata()["lifter"]))
-            state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        model = Lifter(config)
-        model.load_state_dict(state)
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise MocapError(f"{path} is not a lifter: {error}", "install mocap-cli again") from error
-    return model.to(device).eval()
-
-
 def lift(keypoints: Keypoints, camera: Pinhole, model: Lifter) -> LiftedPose:
     """Lift every shot of the clip, in overlapping windows of about two seconds."""
     T, J = len(keypoints), len(BODY)
@@ -70,10 +45,10 @@ def lift(keypoints: Keypoints, camera: Pinhole, model: Lifter) -> LiftedPose:
         for i, row in enumerate(rows):
             good = valid[i, : len(row)]
             at, share = row[good], _taper(len(row))[good, None]
-            local = lifted.joints[i, : len(row)] @ turn[i, : len(row)].mT
-            total[at] += share[..., None] * local.numpy()[good]
-            sigma[at] += share * lifted.log_sigma[i, : len(row)].exp().numpy()[good]
-            planted[at] += share * lifted.contact_logits[i, : len(row)].sigmoid().numpy()[good]
+            local = lifted.joints[i] @ turn[i].swapaxes(-1, -2)
+            total[at] += share[..., None] * local[: len(row)][good]
+            sigma[at] += share * np.exp(lifted.log_sigma[i, : len(row)][good])
+            planted[at] += share * expit(lifted.contact_logits[i, : len(row)][good])
             weight[at] += share
     with np.errstate(invalid="ignore"):
         return LiftedPose(total / weight[..., None], sigma / weight, planted / weight)
@@ -107,41 +82,38 @@ def _observe(
     rays = camera.rays(keypoints.xy)[..., :2].astype(np.float32)
     times = keypoints.times[rows] - keypoints.times[rows[:, :1]]
     return KeypointWindows(
-        torch.from_numpy(rays[rows]),
-        torch.from_numpy(keypoints.score[rows]),
-        torch.from_numpy(times.astype(np.float32)),
-        torch.from_numpy(valid),
+        rays[rows], keypoints.score[rows], times.astype(np.float32), np.asarray(valid)
     )
 
 
-@torch.inference_mode()
-def _run(model: Lifter, windows: KeypointWindows) -> tuple[LifterOutput, Tensor, NDArray[np.bool_]]:
+def _run(model: Lifter, windows: KeypointWindows) -> tuple[LifterOutput, Float32, Bool]:
     """The network's output, averaged with that for the mirrored input."""
-    device = next(model.parameters()).device
     features, turn = windows.features()
     flipped, _ = _mirror(windows).features()
     both = model(
-        torch.cat((features, flipped)).to(device),
-        windows.times.repeat(2, 1).to(device),
-        windows.valid.repeat(2, 1).to(device),
+        np.concatenate((features, flipped)),
+        np.concatenate((windows.times, windows.times)),
+        np.concatenate((windows.valid, windows.valid)),
     )
-    a, b = (LifterOutput(*(part[i].float().cpu() for part in _halves(both))) for i in (0, 1))
-    joints = (a.joints + b.joints[:, :, _JOINT_SIDE] * torch.tensor([-1.0, 1, 1])) / 2
-    sigma = (a.log_sigma + b.log_sigma[:, :, _JOINT_SIDE]) / 2
-    planted = (a.contact_logits + b.contact_logits.flip(-1)) / 2
-    return LifterOutput(joints, sigma, planted), turn, windows.valid.numpy()
+    joints, mirrored = np.split(both.joints, 2)
+    sigma, mirrored_sigma = np.split(both.log_sigma, 2)
+    planted, mirrored_planted = np.split(both.contact_logits, 2)
+    output = LifterOutput(
+        _mean(joints, mirrored[:, :, _JOINT_SIDE] * np.array([-1, 1, 1], np.float32)),
+        _mean(sigma, mirrored_sigma[:, :, _JOINT_SIDE]),
+        _mean(planted, mirrored_planted[..., ::-1]),
+    )
+    return output, turn, windows.valid
 
 
-def _halves(both: LifterOutput) -> Iterator[tuple[Tensor, Tensor]]:
-    for part in (both.joints, both.log_sigma, both.contact_logits):
-        a, b = part.chunk(2)
-        yield a, b
+def _mean(a: Float32, b: Float32) -> Float32:
+    return np.asarray((a + b) / 2, np.float32)
 
 
 def _mirror(windows: KeypointWindows) -> KeypointWindows:
     """The mirror image."""
     return KeypointWindows(
-        windows.rays[:, :, _POINT_SIDE] * torch.tensor([-1.0, 1]),
+        windows.rays[:, :, _POINT_SIDE] * np.array([-1, 1], np.float32),
         windows.score[:, :, _POINT_SIDE],
         windows.times,
         windows.valid,

@@ -20,7 +20,8 @@ from mocap_cli.keypoints.follow import follow
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.person_detector import Subject
 from mocap_cli.keypoints.pose_networks import network_hashes
-from mocap_cli.lifting.lift import LIFTER_FILE, LiftedPose, lift, load_lifter
+from mocap_cli.lifting.lift import LIFTER_FILE, LiftedPose, lift
+from mocap_cli.lifting.network import Lifter
 from mocap_cli.progress import Count, no_progress
 from mocap_cli.types import Bool, Float32, Float64
 from mocap_cli.video.prefetch import prefetch
@@ -161,7 +162,7 @@ def estimate_from_keypoints(
     keypoints: Keypoints, camera: Pinhole, size: tuple[int, int], zoom: Float64 | None = None
 ) -> Estimate:
     """Lift keypoints that are known already with the bundled lifter."""
-    lifter = load_lifter(weight_path(LIFTER_FILE))
+    lifter = Lifter.load(weight_path(LIFTER_FILE))
     pose = lift(_without_zoom(keypoints, camera, zoom), camera, lifter)
     return Estimate(size=size, camera=camera, keypoints=keypoints, pose=pose, zoom=zoom)
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mocap_cli.lifting.windows import KeypointWindows
 from training.lifter.keypoint_noise import simulate_detections
 from training.lifter.motion_bank import BodyBank, MotionBank
+from training.lifter.observed_windows import ObservedWindows
 from training.lifter.people import sample_people, tumble
 from training.lifter.recorded_shots import RecordedShots, sample_recorded
 from training.lifter.virtual_cameras import sample_cameras
@@ -79,7 +79,7 @@ def make_batch(
 
 
 def _batch(
-    seen: KeypointWindows, joints: Tensor, planted: Tensor, tumbled: Tensor, synthetic: Tensor
+    seen: ObservedWindows, joints: Tensor, planted: Tensor, tumbled: Tensor, synthetic: Tensor
 ) -> LifterBatch:
     shown, turn = seen.features()
     about = (joints - joints[:, :, :1]) @ turn

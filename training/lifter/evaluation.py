@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from mocap_cli.lifting.metrics import mpjpe, n_mpjpe, p_mpjpe
-from mocap_cli.lifting.network import Lifter
 from training.lifter.batches import (
     LifterBatch,
     TrainConfig,
@@ -15,11 +14,12 @@ from training.lifter.batches import (
     batch_to_device,
     make_batch,
 )
+from training.lifter.network import LifterNetwork
 
 
 @torch.no_grad()
 def evaluate(
-    model: Lifter, data: TrainingData, config: TrainConfig, batches: int = 12
+    model: LifterNetwork, data: TrainingData, config: TrainConfig, batches: int = 12
 ) -> dict[str, dict[str, float]]:
     """Errors in millimetres on held-out subjects: clean or noisy keypoints, upright or tumbling."""
     table: dict[str, dict[str, float]] = {}
@@ -47,7 +47,7 @@ def evaluate(
 
 
 @torch.no_grad()
-def calibrate(model: Lifter, batches: Iterable[LifterBatch]) -> None:
+def calibrate(model: LifterNetwork, batches: Iterable[LifterBatch]) -> None:
     """Scale each joint's sigma so that 70 % of its errors are within it."""
     ratios = []
     device = next(model.parameters()).device.type

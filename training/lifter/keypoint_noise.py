@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirror_indices
-from mocap_cli.lifting.windows import KeypointWindows
+from training.lifter.observed_windows import ObservedWindows
 from training.lifter.virtual_cameras import CameraViews
 
 K = len(KEYPOINTS)
@@ -76,7 +76,7 @@ FEET = _among(("heel", "toe"))
 
 def simulate_detections(
     views: CameraViews, times: Tensor, g: torch.Generator, *, clean: bool = False
-) -> KeypointWindows:
+) -> ObservedWindows:
     """Keypoints with errors and scores, as rays of the lens that the tracker assumes."""
     B, T = times.shape
     rays, score = _as_seen(views, g), torch.full((B, T, K), 0.7)
@@ -89,7 +89,7 @@ def simulate_detections(
         score = torch.where(gone[..., None], 0.0, score)
         valid = _cut(B, T, g)
         score = warp_scores(score, g)
-    return KeypointWindows(rays / views.lens[:, None, None, None], score, times, valid)
+    return ObservedWindows(rays / views.lens[:, None, None, None], score, times, valid)
 
 
 def _slow(shape: tuple[int, ...], times: Tensor, memory: float, g: torch.Generator) -> Tensor:

@@ -19,8 +19,8 @@ from torch import Tensor
 from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirror_indices
 from mocap_cli.io.atomic import write_atomically
 from mocap_cli.lifting.network import LIFTER_HEIGHT
-from mocap_cli.lifting.windows import KeypointWindows
 from training.lifter.keypoint_noise import warp_scores
+from training.lifter.observed_windows import ObservedWindows
 from training.synthesis.mocap_clip import MocapClip
 
 FPS = 30.0
@@ -47,7 +47,7 @@ class RecordedShots:
 class RecordedBatch:
     """A batch of recorded windows."""
 
-    seen: KeypointWindows
+    seen: ObservedWindows
     joints: Tensor  # (B, T, J, 3) camera axes
     tumbling: Tensor  # (B,)
 
@@ -125,14 +125,14 @@ def sample_recorded(
     lens = torch.exp(0.15 * torch.randn(batch, 1, 1, 1, generator=g))
     times = torch.arange(frames)[None] * step / FPS
     score = warp_scores(bank.score[rows], g)
-    seen = KeypointWindows(bank.rays[rows] * lens, score, times, valid & bank.known[rows])
+    seen = ObservedWindows(bank.rays[rows] * lens, score, times, valid & bank.known[rows])
     flip = torch.rand(batch, generator=g) < 0.5
     seen, joints = _mirrored(seen, bank.joints[rows], flip)
     roll = _ROLL_SIGMA * torch.randn(batch, generator=g)
     return RecordedBatch(*_rolled(seen, joints, roll), bank.tumbling[shot])
 
 
-def _rolled(seen: KeypointWindows, joints: Tensor, angle: Tensor) -> tuple[KeypointWindows, Tensor]:
+def _rolled(seen: ObservedWindows, joints: Tensor, angle: Tensor) -> tuple[ObservedWindows, Tensor]:
     """Rotate rays and joints about the view axis; crops are upright, so errors stay the same."""
     c, s = angle.cos()[:, None, None], angle.sin()[:, None, None]
     (x, y), (X, Y, Z) = seen.rays.unbind(-1), joints.unbind(-1)
@@ -142,11 +142,11 @@ def _rolled(seen: KeypointWindows, joints: Tensor, angle: Tensor) -> tuple[Keypo
 
 
 def _mirrored(
-    seen: KeypointWindows, joints: Tensor, chosen: Tensor
-) -> tuple[KeypointWindows, Tensor]:
+    seen: ObservedWindows, joints: Tensor, chosen: Tensor
+) -> tuple[ObservedWindows, Tensor]:
     w = chosen[:, None, None, None]
     side, sign = list(mirror_indices(KEYPOINTS)), torch.tensor([-1.0, 1, 1])
-    swapped = KeypointWindows(
+    swapped = ObservedWindows(
         torch.where(w, seen.rays[:, :, side] * sign[:2], seen.rays),
         torch.where(w[..., 0], seen.score[:, :, side], seen.score),
         seen.times,

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from mocap_cli.lifting.lift import LIFTER_FILE, load_lifter, save_lifter
+from mocap_cli.lifting.lift import LIFTER_FILE
 from mocap_cli.lifting.metrics import safe_norm
-from mocap_cli.lifting.network import Lifter, LifterConfig, LifterOutput
+from mocap_cli.lifting.network import LifterConfig
 from training.lifter.batches import (
     LifterBatch,
     TrainConfig,
@@ -27,12 +27,13 @@ from training.lifter.batches import (
 )
 from training.lifter.evaluation import calibrate, evaluate
 from training.lifter.motion_bank import make_body_bank, make_motion_bank
+from training.lifter.network import LifterNetwork, LifterTensors
 from training.lifter.recorded_shots import load_recorded, split_in_half
 from training.lifter.training_state import TrainingState
 from training.lifter.uncertainty import fit_uncertainty, laplace_nll
 
 
-def losses(lifted: LifterOutput, batch: LifterBatch) -> dict[str, Tensor]:
+def losses(lifted: LifterTensors, batch: LifterBatch) -> dict[str, Tensor]:
     """Losses of position, shape, velocity, uncertainty and contacts, weighted."""
     shown = batch.valid[..., None].float()
     count = shown.sum() * batch.joints.shape[2]
@@ -104,10 +105,10 @@ def train(
     minutes: float = math.inf,
     begin: Path | None = None,
     workers: int = 0,
-) -> Lifter:
+) -> LifterNetwork:
     """Train to the last step, from the folder's checkpoint, other weights or from scratch."""
     torch.manual_seed(config.seed)
-    model = load_lifter(begin).train() if begin else Lifter(size)
+    model = LifterNetwork.load(begin).train() if begin else LifterNetwork(size)
     state = TrainingState.new(model.to(device), config)
     start = state.resume(folder)
     began = time.monotonic()
@@ -200,7 +201,7 @@ def main() -> None:
         fit_uncertainty(model, replace(data, recorded=load_recorded(options.aside)), config)
     seeds = (torch.Generator().manual_seed(55_000 + i) for i in range(12))
     calibrate(model, (make_batch(test, config, g) for g in seeds))
-    save_lifter(model, options.output / LIFTER_FILE)
+    model.save(options.output / LIFTER_FILE)
     table = evaluate(model, test, config)
     for name, row in table.items():
         print(name, {key: round(value, 2) for key, value in row.items()})

@@ -11,8 +11,8 @@ from torch.optim import AdamW, Muon, Optimizer
 
 from mocap_cli.io.atomic import write_atomically
 from mocap_cli.learning.loop.ema import update_ema
-from mocap_cli.lifting.network import Lifter
 from training.lifter.batches import ADAM_RATE_FACTOR, TrainConfig
+from training.lifter.network import LifterNetwork
 
 _EMA_DECAY = 0.999
 """Decay of the moving average of the weights."""
@@ -22,14 +22,14 @@ _EMA_DECAY = 0.999
 class TrainingState:
     """Model, moving average and optimizers of a run."""
 
-    model: Lifter
-    averaged: Lifter  # what is shipped
+    model: LifterNetwork
+    averaged: LifterNetwork  # what is shipped
     optimizers: tuple[Optimizer, ...]
 
     @classmethod
-    def new(cls, model: Lifter, config: TrainConfig) -> Self:
+    def new(cls, model: LifterNetwork, config: TrainConfig) -> Self:
         """The state before the first step."""
-        model.calibration.fill_(Lifter.INITIAL_LOG_SIGMA)  # calibrated again after training
+        model.calibration.fill_(LifterNetwork.INITIAL_LOG_SIGMA)  # calibrated again after training
         averaged = copy.deepcopy(model).eval()
         return cls(model, averaged, _make_optimizers(model, config))
 
@@ -73,7 +73,7 @@ class TrainingState:
         return int(saved["step"])
 
 
-def _make_optimizers(model: Lifter, config: TrainConfig) -> tuple[Optimizer, ...]:
+def _make_optimizers(model: LifterNetwork, config: TrainConfig) -> tuple[Optimizer, ...]:
     """Muon for the matrices of the blocks; Adam for input and output layers and all vectors.
 
     With Adam alone, the error that Muon reaches in 500 steps took about 2,000.

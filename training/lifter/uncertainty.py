@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from mocap_cli.lifting.metrics import safe_norm
-from mocap_cli.lifting.network import J, Lifter
 from training.lifter.batches import TrainConfig, TrainingData, batch_to_device, make_batch
+from training.lifter.network import J, LifterNetwork
 
 _STEPS = 2000
 _RATE = 2e-3
@@ -22,13 +22,13 @@ _SEED = 91_000
 
 
 def fit_uncertainty(
-    model: Lifter, aside: TrainingData, config: TrainConfig, steps: int = _STEPS
+    model: LifterNetwork, aside: TrainingData, config: TrainConfig, steps: int = _STEPS
 ) -> None:
     """Fit log sigma on simulated windows and on the recorded shots of `aside`."""
     device = model.leave.weight.device
     head = nn.Linear(model.config.width, J, device=device)
     head.load_state_dict(
-        {name: part[Lifter.LOG_SIGMA] for name, part in model.leave.state_dict().items()}
+        {name: part[LifterNetwork.LOG_SIGMA] for name, part in model.leave.state_dict().items()}
     )
     optimizer = torch.optim.Adam(head.parameters(), _RATE)
     config = replace(config, recorded=_RECORDED_SHARE)
@@ -44,8 +44,8 @@ def fit_uncertainty(
         loss.backward()
         optimizer.step()
     with torch.no_grad():
-        model.leave.weight[Lifter.LOG_SIGMA] = head.weight
-        model.leave.bias[Lifter.LOG_SIGMA] = head.bias
+        model.leave.weight[LifterNetwork.LOG_SIGMA] = head.weight
+        model.leave.bias[LifterNetwork.LOG_SIGMA] = head.bias
 
 
 def laplace_nll(off: Tensor, log_sigma: Tensor) -> Tensor:

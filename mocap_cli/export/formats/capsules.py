@@ -6,7 +6,6 @@ The person's left is orange, the right blue, as in the overlay.
 from dataclasses import dataclass
 
 import numpy as np
-import trimesh
 from numpy.typing import NDArray
 
 from mocap_cli.body.rig import Rig
@@ -79,6 +78,8 @@ def _capsules(rig: Rig) -> list[_Capsule]:
 
 
 def _capsule(rig: Rig, joint: int, height: float) -> _Capsule:
+    import trimesh  # 0.3 s: only the formats with a body wait for it
+
     side, part = _side(rig.names[joint])
     start, bone = rig.rest_positions[rig.parents[joint]], rig.offsets[joint]
     length = float(np.linalg.norm(bone))
