@@ -104,7 +104,7 @@ def motion_of(joints: Floats, times: Floats, **changes: object) -> Motion:
         camera=Camera(
             focal_pixels=60.0,
             centre=(32.0, 24.0),
-            world_from_camera=np.zeros((T, 3, 4), np.float32),
+            world_from_camera=np.tile(np.eye(3, 4, dtype=np.float32), (T, 1, 1)),
         ),
     )
     return Motion(**(fields | changes))

@@ -1,8 +1,9 @@
-"""Other people's BVH readers behind one signature: (frames, joints by name) of a file."""
+"""Other people's readers: those of BVH behind one signature, (frames, joints by name) of a file."""
 
 import json
 import shutil
 import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -44,6 +45,15 @@ def read_with_three(path: Path) -> Places:
     read = run_node("read_bvh.mjs", f"three@{THREE}", path)
     places = np.array(read["places"])
     return {name: places[:, i] for i, name in enumerate(read["names"]) if name != "ENDSITE"}
+
+
+def read_with_ufbx(path: Path) -> dict[str, Any]:
+    """What ufbx finds in an FBX file: tests/fbx_with_ufbx.py."""
+    script = Path(__file__).with_name("fbx_with_ufbx.py")
+    command = [sys.executable, str(script), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def run_node(script: str, package: str, path: Path) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def test_several_files_share_one_inverse_kinematics(tmp_path, monkeypatch):
 
     monkeypatch.setattr(registry, "animate", counted)
     writer = MotionWriter(motion_of(dance(TIMES), TIMES), WriteOptions(fps=24))
-    for suffix in (".bvh", ".glb", ".usda", ".html"):
+    for suffix in (".bvh", ".glb", ".fbx", ".usda", ".html"):
         writer.write(tmp_path / f"a{suffix}")
     assert rates == [24]
 
@@ -48,7 +48,7 @@ def test_an_unknown_option_is_refused_with_the_known_ones(name, value):
 def test_hours_without_frames_refuse_constant_rates_alone(tmp_path):
     times = np.concatenate((TIMES[:10], TIMES[10:] + 1e5))
     motion = motion_of(dance(TIMES), times)
-    for suffix in (".bvh", ".glb", ".trc", ".c3d"):
+    for suffix in (".bvh", ".glb", ".fbx", ".trc", ".c3d"):
         with pytest.raises(MocapError, match="gap in their times"):
             write(motion, tmp_path / f"a{suffix}")
     for suffix in (".json", ".csv", ".png"):

@@ -106,6 +106,17 @@ def test_steady_angles_are_the_same_rotations_and_never_jump():
     np.testing.assert_allclose(angles[:, 0], spin, atol=1e-6)  # ten turns are ten turns
 
 
+def test_steady_angles_in_the_order_of_fbx_are_the_same_rotations():
+    vectors = np.cumsum(np.random.default_rng(1).normal(size=(300, 2, 3)) * 0.1, axis=0)
+    matrices = rotation.matrix_from_vector(vectors)
+    angles = rotation.continuous_xyz(matrices)
+    again = Rotation.from_euler("xyz", angles.reshape(-1, 3)).as_matrix()
+    np.testing.assert_allclose(again.reshape(matrices.shape), matrices, atol=1e-9)
+    hinge = np.linspace(0, 4 * math.pi, 401)[:, None] * (0, 1, 0)  # through both poles
+    angles = rotation.continuous_xyz(rotation.matrix_from_vector(hinge))
+    np.testing.assert_allclose(angles, hinge, atol=1e-6)
+
+
 def test_a_turn_through_both_poles_stays_on_the_one_angle_that_turns():
     x = np.linspace(0, 4 * math.pi, 401)  # hits the poles at a quarter turn exactly
     alone = np.stack((0 * x, x, 0 * x), axis=-1)

@@ -133,12 +133,12 @@ class Motion:
         """Write one file in the format of its suffix, and return its path.
 
         Args:
-            path: Output file: .bvh, .glb, .usda, .csv, .angles.csv, .npz, .trc, .c3d, .json,
+            path: Output file: .bvh, .glb, .fbx, .usda, .csv, .angles.csv, .npz, .trc, .c3d, .json,
                 .coco.json, .html, .png or .mp4. An existing file is replaced.
             video: The tracked video: .mp4 needs it, .html and .png show it.
             units: Length unit of .bvh.
-            rig: Joint names of .bvh, .glb and .usda.
-            fps: Frames per second of .bvh, .glb and .usda; by default the video's.
+            rig: Joint names of .bvh, .glb, .fbx and .usda.
+            fps: Frames per second of .bvh, .glb, .fbx and .usda; by default the video's.
             trail: Draw the path of the centre of mass into .mp4.
             panel: Add a panel to .mp4: side view, top view and joint angles.
             link_video: Link the video from .html instead of embedding it.

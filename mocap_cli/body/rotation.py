@@ -148,6 +148,13 @@ def continuous_zxy(matrices: ArrayLike) -> Float64:
     return angles.reshape(*m.shape[:-2], 3)
 
 
+def continuous_xyz(matrices: ArrayLike) -> Float64:
+    """Rotations Rz Ry Rx over time, (T, ..., 3, 3), to Euler angles (x, y, z) without jumps."""
+    # Mirrored by swapping the axes x and y, the matrices are those of -z, -y, -x in order ZXY.
+    swapped = np.asarray(matrices, np.float64)[..., [1, 0, 2], :][..., [1, 0, 2]]
+    return -continuous_zxy(swapped)[..., ::-1]
+
+
 def _steady_track(track: Float64) -> Float64:
     angles = _zxy_from_matrix(track)  # (T, 3)
     free = np.flatnonzero(np.hypot(track[:, 2, 0], track[:, 2, 2]) >= _GIMBAL)

@@ -121,7 +121,7 @@ _InPlace = Annotated[
 ]
 _Rig = Annotated[
     Literal["default", "mixamo", "rokoko"],
-    typer.Option(help="Joint names of .bvh, .glb and .usda.", rich_help_panel=OUTPUT),
+    typer.Option(help="Joint names of .bvh, .glb, .fbx and .usda.", rich_help_panel=OUTPUT),
 ]
 _Trail = Annotated[
     bool,

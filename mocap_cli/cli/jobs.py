@@ -96,7 +96,7 @@ def _is_folder(value: str) -> bool:
     with suppress(OSError):  # a name that is too long is refused where outputs are checked
         if value.endswith(("/", "\\")) or Path(value).is_dir():
             return True
-    typing_error = value.startswith(".") and Path(value).name == value  # .fbx is meant as a suffix
+    typing_error = value.startswith(".") and Path(value).name == value  # .xyz is meant as a suffix
     return not Path(value).suffix and not typing_error
 
 

@@ -14,6 +14,7 @@ from mocap_cli.export.formats.animation import Animation, RigNames, animate
 from mocap_cli.export.formats.bvh import Units, write_bvh
 from mocap_cli.export.formats.c3d import write_c3d
 from mocap_cli.export.formats.coco import write_coco
+from mocap_cli.export.formats.fbx import write_fbx
 from mocap_cli.export.formats.glb import write_glb
 from mocap_cli.export.formats.joint_tables import write_angles, write_csv, write_npz
 from mocap_cli.export.formats.trc import write_trc
@@ -36,8 +37,8 @@ class WriteOptions:
     link_video: bool = False  # .html plays the video file instead of embedding it
     overlay: OverlayOptions | None = None  # what .mp4 shows in addition to the person
     units: Units = "cm"  # of .bvh
-    rig: RigNames = "default"  # joint names of .bvh, .glb and .usda
-    fps: float | None = None  # of .bvh, .glb and .usda; None is the motion's own
+    rig: RigNames = "default"  # joint names of .bvh, .glb, .fbx and .usda
+    fps: float | None = None  # of .bvh, .glb, .fbx and .usda; None is the motion's own
 
     def __post_init__(self) -> None:
         for name, value, known in (("units", self.units, Units), ("rig", self.rig, RigNames)):
@@ -95,6 +96,10 @@ def _glb(writer: MotionWriter, path: Path, on_frame: Count) -> None:
     write_glb(writer.animation, path, rig=writer.options.rig)
 
 
+def _fbx(writer: MotionWriter, path: Path, on_frame: Count) -> None:
+    write_fbx(writer.animation, path, rig=writer.options.rig)
+
+
 def _usda(writer: MotionWriter, path: Path, on_frame: Count) -> None:
     write_usd(writer.animation, path, rig=writer.options.rig)
 
@@ -137,6 +142,7 @@ def _without_options(
 FORMATS = {
     ".bvh": _Format(_bvh, 800),
     ".glb": _Format(_glb, 600),
+    ".fbx": _Format(_fbx, 800),
     ".usda": _Format(_usda, 3500),
     ".json": _Format(_json, 2000),
     ".csv": _Format(_without_options(write_csv), 1400),
@@ -166,11 +172,6 @@ def _bare(name: str) -> str:
 def format_of(path: Path) -> _Format:
     """The format of the suffix; an unknown one is an error that lists the known ones."""
     suffix = _suffix_of(path)
-    if suffix == ".fbx":
-        raise MocapError(
-            f"cannot write {path}: there is no maintained free FBX writer but Blender's",
-            "write .glb, import it in Blender, and use File > Export > FBX",
-        )
     if suffix not in FORMATS:
         raise MocapError(
             f"cannot write {path}: {suffix or 'no suffix'} is not a known format",

@@ -1,9 +1,9 @@
-"""Check that Blender reads our BVH and GLB as our JSON says: bones, frame by frame.
+"""Check that Blender reads our BVH, GLB and FBX as our JSON says: bones, frame by frame.
 
 In an environment of its own, since Blender brings its own numpy:
     python3.11 -m venv /tmp/blender && /tmp/blender/bin/pip install "bpy==4.5.*"
-    mocap track dive.mp4 -o dive.json && mocap export dive.json -o .bvh -o .glb
-    /tmp/blender/bin/python tests/blender/check.py dive.json dive.bvh dive.glb
+    mocap track dive.mp4 -o dive.json && mocap export dive.json -o .bvh -o .glb -o .fbx
+    /tmp/blender/bin/python tests/blender/check.py dive.json dive.{bvh,glb,fbx}
 Exits with 1 when a joint is further off than the limit, the frames are not as many, or the skin is
 not around the joints. A millimetre holds for the tracker's motions, whose bones keep their lengths.
 """
@@ -44,6 +44,19 @@ def import_glb(path: Path, fps: float, frames: int) -> np.ndarray:
     bpy.context.scene.render.fps = whole
     bpy.ops.import_scene.gltf(filepath=str(path))
     return np.arange(frames) * whole / fps
+
+
+def import_fbx(path: Path, frames: int) -> np.ndarray:
+    """Import with the defaults, which take the scene's rate from the file and begin at frame 1."""
+    bpy.ops.import_scene.fbx(filepath=str(path))
+    return 1.0 + np.arange(frames)
+
+
+def import_file(path: Path, fps: float, frames: int, bvh_scale: float) -> np.ndarray:
+    """Import by the suffix; the scene's frames that show those of the motion."""
+    if path.suffix == ".bvh":
+        return import_bvh(path, bvh_scale, frames)
+    return import_fbx(path, frames) if path.suffix == ".fbx" else import_glb(path, fps, frames)
 
 
 def armature() -> "bpy.types.Object":
@@ -88,8 +101,7 @@ def check(path: Path, motion: dict, scale: float, limit: float) -> bool:
     fps = motion["source"]["fps"]
     bpy.ops.wm.read_factory_settings(use_empty=True)
     T = len(joints)
-    bvh = path.suffix == ".bvh"
-    frames = import_bvh(path, scale, T) if bvh else import_glb(path, fps, T)
+    frames = import_file(path, fps, T, scale)
     begin, end = armature().animation_data.action.frame_range
     as_many = np.allclose((begin, end), (frames[0], frames[-1]), atol=0.01)
     error = 1000 * np.linalg.norm(bone_places(frames) - wanted, axis=-1)
@@ -102,7 +114,7 @@ def check(path: Path, motion: dict, scale: float, limit: float) -> bool:
         f" {np.nanmedian(error):.3f} mm in the median, {np.nanmax(error):.3f} mm at most"
     )
     low, high = wanted[known].min(axis=0), wanted[known].max(axis=0)
-    covered = bvh or bool((reach[0] < low).all() and (reach[1] > high).all())
+    covered = path.suffix == ".bvh" or bool((reach[0] < low).all() and (reach[1] > high).all())
     return bool(np.nanmax(error) <= limit) and as_many and covered
 
 
@@ -110,7 +122,7 @@ def main() -> int:
     """0 when all files are near enough."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("json", type=Path)
-    parser.add_argument("files", type=Path, nargs="+", help=".bvh or .glb")
+    parser.add_argument("files", type=Path, nargs="+", help=".bvh, .glb or .fbx")
     parser.add_argument("--scale", type=float, default=0.01, help="of .bvh: 0.01 for cm, 1 for m")
     parser.add_argument("--limit", type=float, default=1.0, help="largest error allowed, mm")
     options = parser.parse_args()

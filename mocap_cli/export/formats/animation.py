@@ -1,4 +1,4 @@
-"""Animation: a Motion as rotations of one rig at a constant rate, for BVH, GLB and USD."""
+"""Animation: a Motion as rotations of one rig at a constant rate, for BVH, GLB, USD and FBX."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +11,7 @@ from mocap_cli.body.motion import Motion
 from mocap_cli.body.resample import SINGLE_FRAME_FPS, resample_rotations, uniform_times
 from mocap_cli.body.rig import Rig, fit_rig
 from mocap_cli.errors import MocapError
+from mocap_cli.export.formats.camera_track import CameraTrack, camera_track
 from mocap_cli.types import Float64
 
 RigNames = Literal["default", "mixamo", "rokoko"]
@@ -41,6 +42,7 @@ class Animation:
     rotations: Float64  # (T, N, 3, 3) from the parent
     root: Float64  # (T, 3) metres
     period: float  # seconds from frame to frame
+    camera: CameraTrack | None = None
 
 
 def animate(motion: Motion, fps: float | None = None) -> Animation:
@@ -67,7 +69,8 @@ def animate(motion: Motion, fps: float | None = None) -> Animation:
         fps = motion.source.fps if motion.source.fps > 0 else SINGLE_FRAME_FPS
     uniform, period = uniform_times(motion.times, fps)
     rotations, root = resample_rotations(rotations, root, times, uniform)
-    return Animation(Path(motion.source.file).stem, rig, rotations, root, period)
+    camera = camera_track(motion, uniform)
+    return Animation(Path(motion.source.file).stem, rig, rotations, root, period, camera)
 
 
 def with_joint_names(rig: Rig, names: RigNames) -> Rig:
