@@ -1,4 +1,4 @@
-"""The one error a user can mend."""
+"""The error type for problems that the user can correct."""
 
 
 class MocapError(Exception):

@@ -48,7 +48,7 @@ class _CameraMotion:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What a user should know of it, one sentence each."""
+        """Warnings about the camera, one sentence each."""
         found = []
         if self.translates:
             found.append(

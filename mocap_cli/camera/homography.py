@@ -60,7 +60,7 @@ def apply_homography(matrix: NDArray[np.floating], points: NDArray[np.floating])
 
 
 def _is_plausible(matrix: NDArray[np.floating], size: tuple[int, int]) -> bool:
-    """Whether a camera can make it: not mirrored, not folded, zoom within reason."""
+    """Whether a camera can produce it: not mirrored, not folded, plausible zoom."""
     corners = apply_homography(matrix, frame_corners(size))
     if (corners < _BEHIND / 10).any():
         return False

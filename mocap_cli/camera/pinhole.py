@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 _DEFAULT_FIELD_OF_VIEW = math.radians(60)
-"""Across the longer side where neither the user nor the file gives a lens: a phone's main one."""
+"""Default field of view across the longer side: that of a phone's main camera."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`mocap export`: from motions to the files that other programs and people open."""
+"""`mocap export`: convert motions to other file formats."""
 
 from functools import partial
 from pathlib import Path

@@ -30,7 +30,7 @@ from mocap_cli.quality.verdict import quality_faults
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MotionExport:
-    """What is done with every motion."""
+    """An export: edits, format options and checks of every motion."""
 
     edits: Edits
     options: WriteOptions
@@ -81,7 +81,7 @@ class MotionExport:
         run_jobs(jobs, check, do, display, "motions")
 
     def _check(self, job: Job, motion: Motion, written: Mapping[object, Path]) -> Path | None:
-        """Refuse, before anything is written, what cannot be; the video where one is of use."""
+        """Check the outputs before anything is written; returns the video if a format uses it."""
         inputs = {"motion": job.source}
         uses = {format_of(output).video for output in job.outputs}
         found = None
@@ -121,7 +121,7 @@ def _find_video(source: Path, motion: Motion, given: Path | None) -> Path:
 
 
 def _is_file(path: Path) -> bool:
-    """Whether there is such a file; there is none whose name is too long for a file."""
+    """Whether the file exists; False for a name that is too long."""
     try:
         return path.is_file()
     except OSError:
@@ -133,7 +133,7 @@ def _video_beside(source: Path, motion: Motion) -> Path:
 
 
 def _video_name(motion: Motion) -> str:
-    """A name without folders: a motion from elsewhere may not lead into other folders."""
+    """The name without folders, so that a motion file cannot point outside of its folder."""
     return Path(motion.source.file).name
 
 

@@ -1,4 +1,4 @@
-"""Jobs: which input gives which files, and running them past those that fail."""
+"""Jobs: the files to make from each input; one failure does not stop the others."""
 
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -155,7 +155,7 @@ class _Attempt:
 
 @contextmanager
 def _failures_of(job: Job, display: Display, *, alone: bool) -> Iterator[_Attempt]:
-    """Keep what goes wrong with one of several jobs, and go on; one alone raises it."""
+    """Record the failure of one of several jobs and continue; a single job raises it."""
     attempt = _Attempt()
     try:
         yield attempt

@@ -89,11 +89,11 @@ class LabelFitRequest:
 
     @property
     def label_paths(self) -> list[Path]:
-        """Where labels to fit to are, but for the tracker's own."""
+        """The label files to fit to, without `auto`."""
         return [Path(given) for given in self.labels if given != AUTO]
 
     def all_videos(self) -> list[Path]:
-        """Those that are given, else those that lie beside labels."""
+        """The given videos, else those beside the labels."""
         if self.videos:
             found = [
                 video

@@ -58,7 +58,7 @@ def check_span(start: float | None, end: float | None) -> None:
 
 
 def check_lens(focal: str | None, fov: float | None) -> None:
-    """Refuse a lens that cannot be, whatever the size of the video."""
+    """Refuse lens options that are invalid for a video of any size."""
     try:
         focal_pixels(focal, fov, (1, 1))
     except MocapError as error:

@@ -221,7 +221,7 @@ def _means(steps: list[StepMetrics]) -> Mapping[str, float]:
 
 
 def _dataset_report(found: Ingested, skipped: Mapping[Path, str]) -> Report:
-    """What the model is trained on, and what is left out and why."""
+    """The training clips, and the skipped ones with the reason."""
     dataset = found.dataset
     counts = [dataset.count_frames(clip) for clip in dataset.clips]
     frames, empty = sum(c.frames for c in counts), sum(c.empty for c in counts)
@@ -252,7 +252,7 @@ def _start_lines(settings: Settings) -> list[Line]:
 
 
 def _outcome(folder: Path, settings: Settings, end: RunState) -> Report:
-    """Where the run is, and what to do next."""
+    """The folder of the run and the next command."""
     finished = end.step >= settings.steps
     data = {
         "run": folder,

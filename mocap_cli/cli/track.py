@@ -112,7 +112,7 @@ def track(
 
 
 def subject_of(text: str) -> "Subject":
-    """Whom --subject names; bad usage otherwise."""
+    """Parse --subject; anything else is wrong usage."""
     from mocap_cli.keypoints.person_detector import parse_subject
 
     try:
@@ -123,7 +123,7 @@ def subject_of(text: str) -> "Subject":
 
 
 def _open_model(path: Path | None, device: Device) -> "FittedTracker | None":
-    """Open the model once for all videos, and refuse a wrong file before the work."""
+    """Open the model once for all videos, and refuse a wrong file before tracking."""
     if path is None:
         return None
     from mocap_cli.labels.fitting.fitted_tracker import FittedTracker

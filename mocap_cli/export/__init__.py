@@ -1,1 +1,1 @@
-"""A Motion in, files that other programs open out."""
+"""Export of a Motion to file formats, videos, pages and reports."""

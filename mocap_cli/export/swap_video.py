@@ -18,7 +18,7 @@ from mocap_cli.video.reader import open_video
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwapResult:
-    """What a swap was made of."""
+    """Model, frames and warnings of a swap."""
 
     path: Path
     frames: int

@@ -68,7 +68,7 @@ class _Candidate:
         self.travel += math.hypot(crop.x - last.x, crop.y - last.y) / crop.side
 
     def score(self, subject: Subject, width: int, height: int) -> float:
-        """How well they match the choice of subject: larger is better."""
+        """Score of the match with the choice of subject; larger is better."""
         if isinstance(subject, tuple):
             return -math.hypot(self.first.x - subject[0], self.first.y - subject[1]) / (
                 self.first.side
@@ -135,7 +135,7 @@ class _Follower:
         return [candidate for candidate in self._candidates if candidate.tracker is not None]
 
     def _best(self, candidates: list[_Candidate]) -> _Candidate:
-        """The candidate that is the subject; one that came late can only be so by itself."""
+        """The candidate that is the subject; a late one only if there is no other."""
         early = [candidate for candidate in candidates if not candidate.late] or candidates
         among = candidates if self._subject == "auto" else early
         return max(among, key=lambda candidate: candidate.score(self._subject, *self._size))
@@ -154,7 +154,7 @@ class _Follower:
                 candidate.tracker = None
 
     def _find(self, image: Image, time: float, index: int) -> None:
-        """Without anybody tracked: take everybody at first, later who looks like the subject."""
+        """Without tracks, start all detections at first, later only those like the subject."""
         people = self._search.people(image, time)
         if not self._candidates:
             self._choose_at = time + _CHOOSING_SECONDS

@@ -123,6 +123,6 @@ def _fill_gaps(keypoints: Keypoints, crops: Sequence[Crop | None]) -> Keypoints:
 def _between(
     first: Crop, first_xy: Float32, last: Crop, last_xy: Float32, share: float
 ) -> NDArray[np.float64]:
-    """Part of the way: the body moves, turns and grows with the crop, and bends within it."""
+    """Interpolate: the body moves, rotates and scales with the crop and bends within it."""
     start, end = first.from_image(first_xy), last.from_image(last_xy)
     return first.towards(last, share).to_image(start + share * (end - start))

@@ -94,7 +94,7 @@ class PersonTracker:
         return None
 
     def _follow_flow(self, image: Image) -> None:
-        """Expect the person where the optical flow of the body went."""
+        """Predict the crop by the optical flow of the body."""
         crop = self._flow.track(image) if self._flow else None
         if crop is None:
             self._flow = None
@@ -102,7 +102,7 @@ class PersonTracker:
             self._expected = crop
 
     def update(self, image: Image, time: float, found: Detection) -> None:
-        """Go on from a detection, weighted by its confidence."""
+        """Update with a detection, weighted by its confidence."""
         confidence = found.confidence * self._same_appearance(found)
         # Optical flow is a better prediction than the motion: the detection counts less against it.
         trust = min(confidence / _CONFIDENT, 1.0)
@@ -116,7 +116,7 @@ class PersonTracker:
         self.detected_at = time
 
     def miss(self, time: float) -> bool:
-        """Go on without a detection; False when the person is lost."""
+        """Update without a detection; False when the person is lost."""
         if self._flow:
             self.motion = self.motion.updated(time, self._expected)
         return time - self.detected_at < (_FLOW_SECONDS if self._flow else _LOST_SECONDS)

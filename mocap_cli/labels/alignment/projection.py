@@ -125,7 +125,7 @@ class LabelOverlay:
 
     @staticmethod
     def of(labels: Labels, estimate: Estimate) -> "LabelOverlay":
-        """Where labels that know their frames are in the image."""
+        """Image positions of labels whose frames are known."""
         at, steady = labels.frames, estimate.steady_keypoints
         keypoints = estimate.keypoints.xy[at].astype(np.float64)
         score = steady.score[at].astype(np.float64)

@@ -1,4 +1,4 @@
-"""Which video labels are of, which of its frames, and where a mocap session begins in it."""
+"""Time alignment: the video of labels, their frames, and the start of a mocap session."""
 
 import re
 from collections.abc import Sequence
@@ -139,7 +139,7 @@ def _nearest(moments: Float64, times: Float64) -> tuple[Int64, Bool]:
 
 
 def _one_per_frame(labels: Labels, given: Float64) -> Labels:
-    """Where several labels are of one frame, the nearest in time."""
+    """Of several labels of one frame, keep the nearest in time."""
     off = np.nan_to_num(np.abs(labels.times - given))
     order = np.lexsort((off, labels.frames))
     first = np.append(True, np.diff(labels.frames[order]) > 0)

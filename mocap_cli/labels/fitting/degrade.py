@@ -1,4 +1,4 @@
-"""Degradation of images: motion blur, defocus, noise, low light and compression.
+"""Image degradation: motion blur, defocus, noise, low light and compression.
 
 The default tracker is right on sharp images and fails on degraded ones. A model that is fitted to
 degraded copies of labelled frames, with the poses of the sharp ones, learns to do better there.

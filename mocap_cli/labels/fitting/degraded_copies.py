@@ -116,7 +116,7 @@ def _detect(
 
 
 def _jittered_crop(known: Keypoints, frame: int, scale: float, rng: np.random.Generator) -> Crop:
-    """A crop about where a tracker would have it."""
+    """The crop that a tracker would use, displaced at random."""
     crop = Crop.around_body(known.xy[frame, _BODY].astype(np.float64), known.score[frame, _BODY])
     x, y, log_scale, angle = rng.normal(0, (_SHIFT, _SHIFT, _LOG_SCALE, _ANGLE))
     return Crop(

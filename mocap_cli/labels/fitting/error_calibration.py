@@ -22,7 +22,7 @@ _MAX_SLOPE = 3.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Novelty:
-    """How far a frame lies from everything that was labelled: 1 is usual."""
+    """Novelty: distance of a frame from the labelled frames, relative to the usual one."""
 
     known: Float32  # (M, R) inputs of labelled frames, each number of unit variance
     mean: Float32  # (R,)
@@ -56,7 +56,7 @@ class Novelty:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ErrorScaling:
-    """How errors grow with predictors: never falling, and constant beyond the range observed."""
+    """Errors as a monotonic function of predictors, constant outside the observed range."""
 
     usual: Float64  # (S,) predictors of a usual frame
     slopes: Float64  # (S,) of the logarithm of the error

@@ -33,7 +33,7 @@ _Span = tuple[float | None, float | None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _FittedTrack:
-    """What the model gives of one video."""
+    """The output of the model for one video."""
 
     keypoints: Keypoints  # with those that were detected in the model's boxes
     _model: FittedModel

@@ -163,7 +163,7 @@ class FrozenEncoder:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedVideo:
-    """What an encoder gives of every frame of a video."""
+    """Codes and boxes of every frame of a video."""
 
     times: Float64  # (T,) seconds
     time_variant: Float32  # (T, F) features that change in time, with the pose

@@ -105,7 +105,7 @@ def draw_label_efficiency(curves: Mapping[str, _Points], path: Path) -> None:
 
 
 def _spread_labels(heights: Sequence[float], lowest: float, least: float = 18.0) -> list[float]:
-    """About the same heights, far enough from each other for text."""
+    """Move heights apart so that text does not overlap."""
     placed = list(heights)
     order = np.argsort(heights, kind="stable").tolist()
     for above, below in pairwise(order):

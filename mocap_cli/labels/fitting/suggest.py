@@ -29,7 +29,7 @@ _EMPTY_WEIGHT = 0.5  # where no person was detected there may be none
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _CandidateFrames:
-    """What is known of a video's frames before they are labelled."""
+    """Features and uncertainty of the frames of a video without labels."""
 
     video: Path
     times: Float64  # (T,) seconds

@@ -102,7 +102,7 @@ def _decode(
 
 
 def _shared(reader: VideoReader, builder: BackgroundBuilder) -> Iterator[Frame]:
-    """The frames, of which each goes to the builder too: a video is decoded once less."""
+    """Pass every frame to the builder as well, which saves a second decoding."""
     for frame in reader:
         builder.add(frame.image, frame.time)
         yield frame

@@ -26,7 +26,7 @@ _ADAM_STATE = ("step", "exp_avg", "exp_avg_sq")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunState:
-    """How far a run is."""
+    """Steps, time and best loss of a run so far."""
 
     step: int  # steps done
     best: float | None = None  # lowest held-out loss so far

@@ -1,4 +1,4 @@
-"""Previews: now and then a sheet of reconstructions and the loss curves so far."""
+"""Previews: sheets of reconstructions and loss curves during training."""
 
 import time
 from collections.abc import Sequence
@@ -192,7 +192,7 @@ def _text(text: str, width: int) -> UInt8:
 
 
 def _stacked(blocks: Sequence[UInt8]) -> UInt8:
-    """One below the other, all as wide as the widest."""
+    """Stack images vertically, padded to the width of the widest."""
     width = max(block.shape[1] for block in blocks)
     parts = []
     for block in blocks:

@@ -61,7 +61,7 @@ class Settings:
 
     @classmethod
     def from_json(cls, text: str) -> "Settings":
-        """What `to_json` wrote; anything else is a ValueError, KeyError or TypeError."""
+        """Read what `to_json` wrote; anything else is a ValueError, KeyError or TypeError."""
         values: dict[str, Any] = {key: _as_tuples(v) for key, v in json.loads(text).items()}
         parts = {"gaps": Gaps, "weights": LossWeights, "model": ModelConfig}
         return cls(**{k: parts[k](**v) if k in parts else v for k, v in values.items()})

@@ -34,7 +34,7 @@ _RECONSTRUCTION = ("pixels", "features")
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What others do while the loop runs; none of it changes what is learnt."""
+    """Callbacks of the training loop; they do not affect the result."""
 
     on_step: Callable[[StepMetrics], None] = lambda metrics: None
     on_validation: Callable[[int, float], None] = lambda step, held_out: None
