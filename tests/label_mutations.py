@@ -85,6 +85,11 @@ def damage(path: Path, rng: random.Random) -> None:
     path.write_bytes(rng.choice(ways)(path.read_bytes(), rng))
 
 
+def damage_bytes(data: bytes, rng: random.Random) -> bytes:
+    """Flipped bytes, a gap, something twice, or a missing end."""
+    return rng.choice((_bytes, _bytes, _span, _cut))(data, rng) if data else data
+
+
 def _bytes(data: bytes, rng: random.Random) -> bytes:
     changed = bytearray(data)
     # heads are short beside the frames and hold what decides

@@ -189,8 +189,8 @@ def never(path, options, on_frame):
     ("output", "said"),
     [
         ("a.foo", ".foo is not a known format"),
-        ("a.mp4", "is the video itself"),
-        ("link.mp4", "is the video itself"),
+        ("a.mp4", "would overwrite the input a.mp4"),
+        ("link.mp4", "would overwrite the input a.mp4"),
         ("blocked/a.json", "cannot write blocked/a.json: Not a directory"),
         ("/proc/a.json", "cannot write /proc/a.json: "),
         ("out/ -o .json", "out/a.json is a folder"),

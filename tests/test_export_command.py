@@ -136,7 +136,7 @@ def test_a_folder_gets_every_suffix_that_is_asked_for(mocap):
         ("nothing.json", "cannot read nothing.json"),
         ("a.json -o b.foo", ".foo is not a known format"),
         ("a.json -o .xyz", ".xyz is not a known format"),
-        ("a.json -o a.json", "a.json is the motion itself"),
+        ("a.json -o a.json", "a.json would overwrite the input a.json"),
         ("a.json -o b.bvh --start 9", "a.mp4 has no frame in this span"),
         ("a.json -o b.mp4", "cannot find a.mp4, the video of a.json"),
         ("empty", "empty holds no motions"),

@@ -118,11 +118,11 @@ def test_the_sound_of_the_motion_is_kept(mocap):
         ),
         ("b.mp4 --model run -o s.bvh", 2, "give one .mp4"),
         ("b.mp4 --model run -o s.mp4 -o t.mp4", 2, "give one .mp4"),
-        ("b.mp4 --model run -o a.mp4", 1, "a.mp4 is the video itself"),
+        ("b.mp4 --model run -o a.mp4", 1, "a.mp4 would overwrite the input a.mp4"),
         (
             "b.mp4 --model run -o b.mp4",
             1,
-            "b.mp4 is the video with the appearance itself",
+            "b.mp4 would overwrite the input b.mp4",
         ),
         ("c.mp4 --model run -o s.mp4", 1, "c.mp4 does not exist"),
         ("run/best.safetensors --model run -o s.mp4", 1, "is not a video"),

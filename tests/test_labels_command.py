@@ -183,7 +183,7 @@ def test_scores_and_curves_never_overwrite_an_input(mocap, option, place):
     before = Path("a.mp4").read_bytes(), Path("a.npz").read_bytes()
     code, err = mocap(f"label-fit --labels a.npz --evaluate a.npz -o x.mocap {option} {place}")
     assert code == 1
-    assert "would be overwritten" in err or "written twice" in err
+    assert "would overwrite the input" in err or "written twice" in err
     assert (Path("a.mp4").read_bytes(), Path("a.npz").read_bytes()) == before
 
 

@@ -65,7 +65,7 @@ def test_progress_counts_the_frames_of_every_stage(folder):
 
 
 def test_the_video_itself_is_not_overwritten(folder):
-    with pytest.raises(mocap.MocapError, match="is the video itself"):
+    with pytest.raises(mocap.MocapError, match="would overwrite the input"):
         mocap.track("dive.mp4").save("dive.mp4", video="dive.mp4")
 
 

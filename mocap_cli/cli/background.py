@@ -12,7 +12,7 @@ from mocap_cli.cli.options import (
     Focal,
     Fov,
     Json,
-    NoOverwrite,
+    Overwrite,
     Quiet,
     Recursive,
     Start,
@@ -110,7 +110,7 @@ def background(
     focal: Focal = None,
     fov: Fov = None,
     device: Device = "auto",
-    no_overwrite: NoOverwrite = False,
+    overwrite: Overwrite = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -136,5 +136,5 @@ def background(
     with Display("background", quiet=quiet, as_json=json) as display:
         make_backgrounds(
             videos, output, make, chosen, display,
-            recursive=recursive, no_overwrite=no_overwrite,
+            recursive=recursive, overwrite=overwrite,
         )  # fmt: skip

@@ -8,10 +8,8 @@ from pathlib import Path
 import typer
 
 from mocap_cli.cli.display import Display, Report
-from mocap_cli.cli.jobs import Job, OutputRequest, refuse_collisions, run_jobs
+from mocap_cli.cli.jobs import Job, OutputRequest, refuse_conflicts, run_jobs
 from mocap_cli.cli.report import OutputFiles
-from mocap_cli.errors import MocapError
-from mocap_cli.io.atomic import refuse_unwritable, same_file
 from mocap_cli.plates.background import Background
 from mocap_cli.plates.comparison import ComparisonFiles, write_comparison
 from mocap_cli.progress import count_stage
@@ -39,7 +37,7 @@ def make_backgrounds(
     display: Display,
     *,
     recursive: bool,
-    no_overwrite: bool,
+    overwrite: bool | None,
 ) -> None:
     """Make every background; one alone raises its error, of several the failed are listed.
 
@@ -49,7 +47,7 @@ def make_backgrounds(
 
     def check(job: Job) -> ComparisonFiles:
         probe(job.source)
-        _outputs(job, _planned(job, extra), no_overwrite)
+        OutputFiles.plan(_planned(job, extra), overwrite=overwrite)
         return _comparison(job, extra)
 
     def do(job: Job, comparison: ComparisonFiles, label: str) -> None:
@@ -58,7 +56,9 @@ def make_backgrounds(
             made = make(job.source, progress=progress)
             seconds = time.perf_counter() - began
             image = job.outputs[0]
-            outputs = _outputs(job, (*made.files(image), *comparison.paths), no_overwrite)
+            paths = (*made.files(image), *comparison.paths)
+            refuse_conflicts([replace(job, outputs=paths)], (other.source for other in jobs))
+            outputs = OutputFiles.plan(paths, overwrite=overwrite)
             made.save(image)
             if comparison.paths:
                 stage = f"writing {comparison.paths[0].name}"
@@ -92,7 +92,7 @@ def _plan(
             replace(job, outputs=tuple(job.source.with_name(path.name) for path in job.outputs))
             for job in jobs
         ]
-    refuse_collisions([replace(job, outputs=_planned(job, extra)) for job in jobs])
+    refuse_conflicts([replace(job, outputs=_planned(job, extra)) for job in jobs])
     return jobs
 
 
@@ -104,14 +104,6 @@ def _comparison(job: Job, extra: frozenset[str]) -> ComparisonFiles:
 def _planned(job: Job, extra: frozenset[str]) -> tuple[Path, ...]:
     """What will be written as far as it is known: a video of several parts gives more images."""
     return (*job.outputs, *_comparison(job, extra).paths)
-
-
-def _outputs(job: Job, paths: Sequence[Path], no_overwrite: bool) -> OutputFiles:
-    for path in paths:
-        if same_file(path, job.source):
-            raise MocapError(f"{path} is the video itself", "choose another name with -o")
-        refuse_unwritable(path)
-    return OutputFiles.plan(paths, no_overwrite=no_overwrite)
 
 
 def _report(made: Background, source: Path, outputs: OutputFiles, seconds: float) -> Report:

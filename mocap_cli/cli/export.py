@@ -12,7 +12,7 @@ from mocap_cli.cli.options import (
     End,
     Fps,
     Json,
-    NoOverwrite,
+    Overwrite,
     Quiet,
     Recursive,
     Start,
@@ -190,7 +190,7 @@ def export(
     link_video: _LinkVideo = False,
     appearance: _Appearance = None,
     model: _Model = None,
-    no_overwrite: NoOverwrite = False,
+    overwrite: Overwrite = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -215,7 +215,8 @@ def export(
             )  # fmt: skip
             swap_appearances(
                 motions, output or [], swap, display,
-                video=video, recursive=recursive, no_overwrite=no_overwrite,
+                video=video, also_read=(appearance, model or _DEFAULT_RUN),
+                recursive=recursive, overwrite=overwrite,
             )  # fmt: skip
             return
         edits = Edits(
@@ -225,7 +226,7 @@ def export(
         overlay = OverlayOptions(trail=trail, panel=panel)
         options = WriteOptions(link_video=link_video, overlay=overlay, units=units, rig=rig)
         work = MotionExport(
-            edits=edits, options=options, video=video, check=check, no_overwrite=no_overwrite
+            edits=edits, options=options, video=video, check=check, overwrite=overwrite
         )
         work.run(work.plan(motions, output or [], display, recursive=recursive), display)
 
@@ -240,5 +241,5 @@ def _check_swap(context: typer.Context, appearance: Path | None, model: Path | N
 
 _SWAP_OPTIONS = {
     "motions", "output", "video", "start", "end", "recursive", "panel", "appearance", "model",
-    "no_overwrite", "json", "quiet",
+    "overwrite", "json", "quiet",
 }  # fmt: skip

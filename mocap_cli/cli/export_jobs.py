@@ -1,6 +1,6 @@
 """The work of `mocap export`: files of motions, and videos redrawn with another appearance."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -9,7 +9,7 @@ import typer
 
 from mocap_cli.body.motion import Motion, read_motion
 from mocap_cli.cli.display import Display, Report
-from mocap_cli.cli.jobs import Job, OutputRequest, run_jobs
+from mocap_cli.cli.jobs import Job, OutputRequest, refuse_conflicts, run_jobs
 from mocap_cli.cli.report import OutputFiles, export_report
 from mocap_cli.errors import MocapError
 from mocap_cli.export.edits import Edits, apply_edits
@@ -21,7 +21,6 @@ from mocap_cli.export.registry import (
     format_of,
 )
 from mocap_cli.export.swap_video import SwapResult
-from mocap_cli.io.atomic import identity
 from mocap_cli.io.inputs import SWAP, VIDEOS
 from mocap_cli.progress import count_stage
 from mocap_cli.quality.measures import measure_quality
@@ -36,7 +35,7 @@ class MotionExport:
     options: WriteOptions
     video: Path | None
     check: bool  # fail, and write nothing, if quality checks fail
-    no_overwrite: bool
+    overwrite: bool | None
 
     def plan(
         self, motions: Sequence[Path], output: Sequence[str], display: Display, *, recursive: bool
@@ -54,11 +53,10 @@ class MotionExport:
 
     def run(self, jobs: Sequence[Job], display: Display) -> None:
         """Export every motion; one alone raises its error, of several the failed are listed."""
-        written: dict[object, Path] = {identity(path): path for job in jobs for path in job.outputs}
         read = lru_cache(maxsize=1)(_read)  # a motion alone is parsed once
 
         def check(job: Job) -> Path | None:
-            return self._check(job, read(job.source), written)
+            return self._check(job, read(job.source), jobs)
 
         def do(job: Job, video: Path | None, label: str) -> None:
             with display.progress(label) as progress:
@@ -68,7 +66,7 @@ class MotionExport:
                 if self.check:
                     _check_quality(judged, job.source)
                 motion = apply_edits(original, self.edits) if self.edits.in_place else judged
-                files = OutputFiles.plan(job.outputs, no_overwrite=self.no_overwrite)
+                files = OutputFiles.plan(job.outputs, overwrite=self.overwrite)
                 options = replace(self.options, video=video, fps=self.edits.fps)
                 writer = MotionWriter(motion, options)
                 for path in job.outputs:
@@ -80,7 +78,7 @@ class MotionExport:
 
         run_jobs(jobs, check, do, display, "motions")
 
-    def _check(self, job: Job, motion: Motion, written: Mapping[object, Path]) -> Path | None:
+    def _check(self, job: Job, motion: Motion, jobs: Sequence[Job]) -> Path | None:
         """Check the outputs before anything is written; returns the video if a format uses it."""
         inputs = {"motion": job.source}
         uses = {format_of(output).video for output in job.outputs}
@@ -91,11 +89,10 @@ class MotionExport:
             found = beside
         if found is not None:
             inputs["video"] = found
-            if (path := written.get(identity(found))) is not None:
-                raise MocapError(f"{path} is the video itself", "choose another name with -o")
+            refuse_conflicts(jobs, [found])
         for output in job.outputs:
             check_output(output, inputs, len(motion.times))
-        OutputFiles.plan(job.outputs, no_overwrite=self.no_overwrite)
+        OutputFiles.plan(job.outputs, overwrite=self.overwrite)
         return None if self.edits.mirror else found  # no video shows a mirrored motion
 
 
@@ -157,8 +154,9 @@ def swap_appearances(
     display: Display,
     *,
     video: Path | None,
+    also_read: Iterable[Path],
     recursive: bool,
-    no_overwrite: bool,
+    overwrite: bool | None,
 ) -> None:
     """Redraw every video; a motion stands for the video that it was tracked from."""
     request = OutputRequest.parse(output, (".mp4",), (".mp4",))
@@ -166,17 +164,18 @@ def swap_appearances(
     if len(request.files) > 1 or endings - {".mp4"}:
         raise typer.BadParameter("give one .mp4, or a folder (out/)", param_hint="-o")
     request = replace(request, video_ending=SWAP)
-    jobs = request.jobs(sources, display, recursive=recursive)
+    jobs = request.jobs(sources, display, recursive=recursive, also_read=also_read)
 
     def check(job: Job) -> Path:
         path = job.source
         if path.suffix.lower() == ".json":
             path = _find_video(path, read_motion(path), video)
-        OutputFiles.plan(job.outputs, no_overwrite=no_overwrite)
+            refuse_conflicts(jobs, [path])
+        OutputFiles.plan(job.outputs, overwrite=overwrite)
         return path
 
     def do(job: Job, path: Path, label: str) -> None:
-        files = OutputFiles.plan(job.outputs, no_overwrite=no_overwrite)
+        files = OutputFiles.plan(job.outputs, overwrite=overwrite)
         with display.progress(label) as progress:
             made = swap(path, output=job.outputs[0], progress=progress)
         display.report(_swap_report(made, path, files))

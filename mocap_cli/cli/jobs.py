@@ -11,7 +11,7 @@ import typer
 
 from mocap_cli.cli.display import Display
 from mocap_cli.errors import MocapError
-from mocap_cli.io.atomic import identity
+from mocap_cli.io.file_guard import refuse_overlaps
 from mocap_cli.io.inputs import MOTIONS, OVERLAY, VIDEOS, find_inputs
 
 _Checked = TypeVar("_Checked")
@@ -59,8 +59,12 @@ class OutputRequest:
         motions: bool = False,
         recursive: bool = False,
         overlay: bool = False,
+        also_read: Iterable[Path] = (),
     ) -> list[Job]:
-        """One job for every input, those in folders included; no two write the same file."""
+        """One job for every input, those in folders included.
+
+        No two write the same file, and none writes an input or a file of `also_read`.
+        """
         kind = MOTIONS if motions else VIDEOS
         found = {
             path: path.parent.relative_to(source) if source.is_dir() else Path()
@@ -74,7 +78,7 @@ class OutputRequest:
                 param_hint="-o",
             )
         jobs = [Job(path, self._outputs(path, sub, overlay)) for path, sub in found.items()]
-        refuse_collisions(jobs)
+        refuse_conflicts(jobs, also_read)
         if not recursive:
             display.note_skipped(kind.skipped_folders(sources))
         return jobs
@@ -85,7 +89,7 @@ class OutputRequest:
         made = [*self.files, *(folder / self._name(source.stem, s) for s in self.suffixes)]
         if overlay and not any(path.suffix.lower() == ".mp4" for path in made):
             made.append(made[0].with_name(self._name(made[0].stem, ".mp4")))
-        return tuple(made)
+        return tuple(dict.fromkeys(made))
 
     def _name(self, stem: str, suffix: str) -> str:
         """A video that we make is named so that it is not taken for an input."""
@@ -100,25 +104,10 @@ def _is_folder(value: str) -> bool:
     return not Path(value).suffix and not typing_error
 
 
-def refuse_collisions(jobs: Sequence[Job]) -> None:
-    """Refuse two jobs that write one file, and a job that writes the input of another."""
-    makers: dict[object, Path] = {}
-    sources = {identity(job.source): job.source for job in jobs}
-    for job in jobs:
-        for output in job.outputs:
-            place = identity(output)
-            other = makers.setdefault(place, job.source)
-            if other != job.source:
-                raise MocapError(
-                    f"{other} and {job.source} would both write {output}",
-                    "rename one of them, or give them one by one",
-                )
-            given = sources.get(place, job.source)
-            if given != job.source:
-                raise MocapError(
-                    f"{output}, made from {job.source}, would overwrite the input {given}",
-                    "leave that input out, or choose another place with -o",
-                )
+def refuse_conflicts(jobs: Sequence[Job], also_read: Iterable[Path] = ()) -> None:
+    """Refuse jobs that write one file, an input of any of them, or another file that is read."""
+    writes = [(output, job.source) for job in jobs for output in job.outputs]
+    refuse_overlaps(writes, (*(job.source for job in jobs), *also_read))
 
 
 def run_jobs(

@@ -11,7 +11,7 @@ from mocap_cli.cli.options import (
     Focal,
     Fov,
     Json,
-    NoOverwrite,
+    Overwrite,
     Quiet,
     Recursive,
     check_height,
@@ -181,7 +181,7 @@ def label_fit(
     fov: Fov = None,
     cache: _Cache = None,
     device: Device = "auto",
-    no_overwrite: NoOverwrite = False,
+    overwrite: Overwrite = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -198,7 +198,7 @@ def label_fit(
     request = LabelFitRequest(
         videos=tuple(videos or ()), labels=tuple(labels or ()), output=output, check=check,
         suggest=suggest, evaluate=tuple(evaluate or ()), scores=scores, curve=curve,
-        recursive=recursive, no_overwrite=no_overwrite,
+        recursive=recursive, overwrite=overwrite,
         options=LabelFitOptions(
             model=model, head=head, fine_tune=fine_tune, subject=subject_of(subject),
             height=height, offset=offset, rate=rate, calibration=calibration, focal=focal,

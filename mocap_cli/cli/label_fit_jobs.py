@@ -10,7 +10,7 @@ from rich.text import Text
 from mocap_cli.cli.display import Display, Line, Report, format_duration
 from mocap_cli.cli.report import OutputFiles
 from mocap_cli.errors import MocapError
-from mocap_cli.io.atomic import identity, refuse_unwritable, same_file
+from mocap_cli.io.file_guard import refuse_overlaps
 from mocap_cli.io.inputs import find_inputs
 from mocap_cli.labels.fitting.evaluation import Evaluation
 from mocap_cli.labels.fitting.fitted_model import FittedModel
@@ -39,7 +39,7 @@ class LabelFitRequest:
     check: bool
     suggest: int | None
     recursive: bool
-    no_overwrite: bool
+    overwrite: bool | None
     options: LabelFitOptions
 
     def check_combinations(self) -> None:
@@ -134,20 +134,9 @@ def _plan_outputs(asked: LabelFitRequest) -> OutputFiles:
     given = [*asked.label_paths, *asked.evaluate, Path(asked.options.model), *asked.all_videos()]
     if asked.options.calibration is not None:
         given.append(asked.options.calibration)
-    read = {
-        identity(path): path
-        for one in given
-        for path in ((one, *one.rglob("*")) if one.is_dir() else (one,))
-    }
-    for number, path in enumerate(outputs):
-        refuse_unwritable(path)
-        if identity(path) in read:
-            raise MocapError(
-                f"{path} is an input, and would be overwritten", "choose another name for it"
-            )
-        if any(same_file(path, other) for other in outputs[:number]):
-            raise MocapError(f"{path} would be written twice", "choose two names")
-    return OutputFiles.plan(outputs, no_overwrite=asked.no_overwrite)
+    read = (path for one in given for path in ((one, *one.rglob("*")) if one.is_dir() else (one,)))
+    refuse_overlaps([(path, asked.destination) for path in outputs], read)
+    return OutputFiles.plan(outputs, overwrite=asked.overwrite)
 
 
 def _fit(

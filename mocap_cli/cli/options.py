@@ -120,11 +120,12 @@ Device = Annotated[
 Recursive = Annotated[
     bool, typer.Option("--recursive", "-r", help="Include sub-folders of the given folders.")
 ]
-NoOverwrite = Annotated[
-    bool,
+Overwrite = Annotated[
+    bool | None,
     typer.Option(
-        "--no-overwrite",
-        help="Stop if an output file exists. By default it is replaced, and the summary says so.",
+        "--overwrite/--no-overwrite",
+        help="Replace any output file that exists, or none.",
+        show_default="results of mocap only",
         rich_help_panel=RUN,
     ),
 ]

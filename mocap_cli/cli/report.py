@@ -7,7 +7,7 @@ from typing import Any
 
 from mocap_cli.body.motion import Motion
 from mocap_cli.cli.display import Line, Report
-from mocap_cli.errors import MocapError
+from mocap_cli.io.file_guard import existing_outputs, refuse_unwritable
 from mocap_cli.quality.measures import Quality, measure_quality
 from mocap_cli.quality.summary import Summary, UncertainSpan
 from mocap_cli.quality.verdict import quality_faults, quality_readings, verdict
@@ -28,16 +28,12 @@ class OutputFiles:
     existed: frozenset[Path]
 
     @staticmethod
-    def plan(paths: Iterable[Path], *, no_overwrite: bool) -> "OutputFiles":
-        """Look which files exist, and refuse them for --no-overwrite."""
+    def plan(paths: Iterable[Path], *, overwrite: bool | None) -> "OutputFiles":
+        """Look which files exist, and refuse those that may not be replaced or written."""
         paths = tuple(paths)
-        existed = frozenset(path for path in paths if path.exists())
-        if existed and no_overwrite:
-            raise MocapError(
-                f"{min(existed)} exists already",
-                "choose another -o, or leave out --no-overwrite to replace it",
-            )
-        return OutputFiles(paths, existed)
+        for path in paths:
+            refuse_unwritable(path)
+        return OutputFiles(paths, existing_outputs(paths, overwrite))
 
     def lines(self) -> list[Line]:
         """What was written or replaced, and how large it is."""

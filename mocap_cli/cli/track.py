@@ -14,7 +14,7 @@ from mocap_cli.cli.options import (
     Fov,
     Fps,
     Json,
-    NoOverwrite,
+    Overwrite,
     Quiet,
     Recursive,
     Start,
@@ -86,7 +86,7 @@ def track(
     units: Units = "cm",
     model: _Model = None,
     device: Device = "auto",
-    no_overwrite: NoOverwrite = False,
+    overwrite: Overwrite = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -107,7 +107,7 @@ def track(
         )  # fmt: skip
         track_videos(
             videos, output or [], track_video, display, overlay=overlay, units=units, fps=fps,
-            recursive=recursive, no_overwrite=no_overwrite,
+            recursive=recursive, overwrite=overwrite, model=model,
         )  # fmt: skip
 
 

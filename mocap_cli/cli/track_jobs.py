@@ -31,17 +31,24 @@ def track_videos(
     units: Literal["cm", "m"],
     fps: float | None,
     recursive: bool,
-    no_overwrite: bool,
+    overwrite: bool | None,
+    model: Path | None = None,
 ) -> None:
     """Track every video; one alone raises its error, of several the failed are listed."""
     request = OutputRequest.parse(output, FORMATS, _DEFAULT_SUFFIXES)
-    jobs = request.jobs(videos, display, recursive=recursive, overlay=overlay)
+    jobs = request.jobs(
+        videos,
+        display,
+        recursive=recursive,
+        overlay=overlay,
+        also_read=() if model is None else (model,),
+    )
 
     def check(job: Job) -> OutputFiles:
         info = probe(job.source)
         for path in job.outputs:
             check_output(path, {"video": info.path}, info.frames or 0)
-        return OutputFiles.plan(job.outputs, no_overwrite=no_overwrite)
+        return OutputFiles.plan(job.outputs, overwrite=overwrite)
 
     def do(job: Job, files: OutputFiles, label: str) -> None:
         with display.progress(label) as progress:

@@ -22,7 +22,7 @@ from mocap_cli.export.formats.usd import write_usd
 from mocap_cli.export.views.motion_report import write_report
 from mocap_cli.export.views.overlay import OverlayOptions, write_overlay
 from mocap_cli.export.views.page import write_page
-from mocap_cli.io.atomic import refuse_unwritable, same_file
+from mocap_cli.io.file_guard import refuse_overlaps, refuse_unwritable
 from mocap_cli.progress import Count, no_progress
 from mocap_cli.quality.measures import measure_quality
 
@@ -187,9 +187,7 @@ def check_output(path: Path, inputs: Mapping[str, Path], frames: int) -> None:
     """
     known = format_of(path)
     refuse_unwritable(path)
-    for what, given in inputs.items():
-        if same_file(path, given):
-            raise MocapError(f"{path} is the {what} itself", "choose another name with -o")
+    refuse_overlaps([(path, path)], inputs.values())
     free = _free_bytes(path)
     needed = known.bytes_per_frame * frames
     if not needed and "video" in inputs:

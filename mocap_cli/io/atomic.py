@@ -6,7 +6,6 @@ import secrets
 import shutil
 import socket
 import stat
-import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,20 +15,6 @@ from mocap_cli.errors import MocapError
 
 _LONGEST = 40  # characters of a name that a temporary name takes over: 255 bytes are allowed
 _HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"  # process numbers are a machine's own
-
-
-def same_file(one: Path, other: Path) -> bool:
-    """Whether two paths name one file, through links and `..` too, or would once it exists."""
-    return identity(one) == identity(other)
-
-
-def identity(path: Path) -> tuple[int, int] | Path:
-    """What is equal for all names of a file: where it exists device and inode, else its path."""
-    try:
-        status = path.stat()
-    except OSError:
-        return Path(os.path.realpath(path))
-    return status.st_dev, status.st_ino
 
 
 def readable(name: str) -> str:
@@ -66,21 +51,14 @@ def write_atomically(path: Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
-def refuse_unwritable(path: Path) -> None:
-    """Refuse, before the long work, a file that could not be written after it."""
-    try:
-        if path.is_dir():
-            raise MocapError(f"{path} is a folder", "give the name of a file, or remove the folder")
-        with suppress(FileNotFoundError):
-            path.stat()  # an error where the name is too long, or a link leads to itself
-        _refuse_protected(path)
-        folder = next(p for p in path.absolute().parents if p.exists())
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise MocapError(
-            f"cannot write {path}: {error.strerror}", "choose another place with -o"
-        ) from error
+def refuse_protected(path: Path) -> None:
+    """Refuse a file that its owner may not write, though its folder would allow to replace it."""
+    with suppress(OSError):
+        if not path.stat().st_mode & stat.S_IWUSR:
+            raise MocapError(
+                f"cannot write {path}: it is write-protected",
+                "allow writing to it, or choose another name with -o",
+            )
 
 
 def aside_of(path: Path) -> Path:
@@ -111,7 +89,7 @@ def _remove_if_left(path: Path, process: str) -> None:
 
 def _created(path: Path) -> tuple[Path, int]:
     """An empty file aside, and the mode that the file is to have."""
-    _refuse_protected(path)
+    refuse_protected(path)
     aside = aside_of(path)
     handle = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)  # less the umask
     try:
@@ -151,16 +129,6 @@ def only_process(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def _refuse_protected(path: Path) -> None:
-    """A file that its owner may not write is not replaced, though its folder would allow it."""
-    with suppress(OSError):
-        if not path.stat().st_mode & stat.S_IWUSR:
-            raise MocapError(
-                f"cannot write {path}: it is write-protected",
-                "allow writing to it, or choose another name with -o",
-            )
 
 
 def _to_the_disk(path: Path) -> None:

@@ -12,6 +12,7 @@ from mocap_cli.camera.camera_path import CameraPath
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import write_atomically
 from mocap_cli.io.npz import load_npz
+from mocap_cli.io.origin import marked_png
 from mocap_cli.plates.plate import Plate
 from mocap_cli.plates.surface import Surface
 from mocap_cli.types import UInt8
@@ -176,4 +177,4 @@ def _decoded(data: UInt8) -> UInt8:
 def _write_plate(plate: Plate, path: Path) -> None:
     """Write a plate as PNG, transparent where it is not known."""
     with write_atomically(path) as aside:
-        aside.write_bytes(_encoded(plate.image).tobytes())
+        aside.write_bytes(marked_png(_encoded(plate.image).tobytes()))

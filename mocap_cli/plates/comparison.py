@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from mocap_cli.io.atomic import write_atomically
+from mocap_cli.io.origin import marked_png
 from mocap_cli.plates.background import Background
 from mocap_cli.progress import Count, no_progress
 from mocap_cli.types import Bool, UInt8
@@ -89,4 +90,4 @@ def _column(image: UInt8, background: UInt8, known: Bool, difference: UInt8) -> 
 def _write_sheet(columns: list[UInt8], path: Path) -> None:
     sheet = cv2.cvtColor(np.concatenate(columns, axis=1), cv2.COLOR_RGB2BGR)
     with write_atomically(path) as aside:
-        aside.write_bytes(cv2.imencode(".png", sheet)[1].tobytes())
+        aside.write_bytes(marked_png(cv2.imencode(".png", sheet)[1].tobytes()))

@@ -13,6 +13,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import write_atomically
+from mocap_cli.io.origin import MARK
 from mocap_cli.types import Image
 from mocap_cli.video.probe import VideoInfo
 from mocap_cli.video.sound import SoundCopier
@@ -53,6 +54,7 @@ class VideoWriter:
         self._last = -1  # ticks of the latest frame
         self._scaler = VideoReformatter()
         self._container = av.open(str(path), "w", format="mp4", options={"movflags": "faststart"})
+        self._container.metadata["comment"] = MARK
         self._stream = self._video_stream(source)
         self._sound: SoundCopier | None = None
         if source.has_audio:

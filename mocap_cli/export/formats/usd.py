@@ -12,6 +12,7 @@ from mocap_cli.body.rotation import quaternion_from_matrix
 from mocap_cli.export.formats.animation import Animation, RigNames, with_joint_names
 from mocap_cli.export.formats.capsules import CapsuleMesh, capsule_meshes
 from mocap_cli.io.atomic import write_atomically
+from mocap_cli.io.origin import MARK
 from mocap_cli.types import Float64
 
 
@@ -26,6 +27,7 @@ def _lines(animation: Animation, rig: Rig) -> Iterator[str]:
     rate = 1 / animation.period
     yield "#usda 1.0"
     yield "("
+    yield f'    "{MARK}"'
     yield '    defaultPrim = "Person"'
     yield '    upAxis = "Y"'
     yield "    metersPerUnit = 1"

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
+from mocap_cli.io.origin import marked_png
 from mocap_cli.types import UInt8
 
 Colour = tuple[int, int, int]
@@ -83,7 +84,7 @@ class Canvas:
             pen.text(at, text, fill=colour, font=ImageFont.load_default(size), anchor=anchor)
         file = BytesIO()
         picture.save(file, "PNG", optimize=True)
-        return file.getvalue()
+        return marked_png(file.getvalue())
 
 
 def text_width(text: str, size: int) -> float:

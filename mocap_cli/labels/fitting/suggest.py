@@ -12,6 +12,7 @@ import orjson
 from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import write_atomically
+from mocap_cli.io.origin import marked_png
 from mocap_cli.labels.alignment.corrections import align_labels
 from mocap_cli.labels.alignment.time_alignment import find_video
 from mocap_cli.labels.fitting.frozen_encoder import FrozenEncoder
@@ -142,7 +143,7 @@ def _write_suggestions(
         for path, image, time in _images(one, frames, folder):
             with write_atomically(path) as aside:
                 _, png = cv2.imencode(".png", image[..., ::-1])
-                aside.write_bytes(png.tobytes())
+                aside.write_bytes(marked_png(png.tobytes()))
             height, width = image.shape[:2]
             written.setdefault(one.video, []).append(path)
             images.append({"id": len(images) + 1, "file_name": path.name, "width": width,

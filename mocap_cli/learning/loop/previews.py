@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import write_atomically
+from mocap_cli.io.origin import marked_png
 from mocap_cli.learning.data.batch import Batch
 from mocap_cli.learning.data.dataset import Dataset
 from mocap_cli.learning.data.sampling import BatchSampler
@@ -137,7 +138,7 @@ def _write_png(image: UInt8, path: Path) -> None:
     if not done:
         raise MocapError(f"cannot encode {path}", "free some memory")
     with write_atomically(path) as aside:
-        aside.write_bytes(np.asarray(data, np.uint8).tobytes())
+        aside.write_bytes(marked_png(np.asarray(data, np.uint8).tobytes()))
 
 
 def _row(images: _PreviewImages, i: int) -> list[UInt8 | None]:

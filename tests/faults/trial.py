@@ -1,0 +1,200 @@
+"""A trial: one command in an empty folder, in a child process, and a verdict on how it ended."""
+
+import hashlib
+import os
+import resource
+import shlex
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from mocap_cli.errors import MocapError
+
+CPU_SECONDS = 40  # a command on clips of a few frames takes two
+WALL_SECONDS = 400.0
+MAX_GROWTH = 1200 << 20  # bytes of memory beyond what the imports take
+_ROOM = 6 << 30  # bytes of addresses: an allocation beyond ends in a MemoryError
+_MAX_LINE = 1200  # characters of an error
+_ENDS = (0, 1, 2)
+
+Verdict = Literal["refused", "answered", "wrong"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What is done in the folder, under which limits, and what must not change."""
+
+    typed: str = ""  # after `mocap`
+    call: Callable[[], object] | None = None  # instead of a command
+    tracker: bool = False  # with the real networks, not with a made-up person
+    file_bytes: int | None = None  # a disk that is full after so many bytes of a file
+    kill_after: float | None = None  # seconds
+    twice: bool = False  # two of it at once
+    check: Callable[[], str] = lambda: ""  # what is wrong with the files after it
+    must: Verdict | None = None  # the only right end, where it is known
+    keep: tuple[str, ...] = ()  # files that must not change; all inputs by default
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a trial ended."""
+
+    verdict: Verdict
+    why: str = ""  # of a wrong one
+    said: str = ""  # on stderr
+    seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class _Child:
+    number: int
+    began: float = field(default_factory=time.monotonic)
+
+
+def carry_out(trial: Trial, folder: Path) -> Outcome:
+    """Run the trial in the folder, with what lies there as its inputs."""
+    (folder / "tmp").mkdir()
+    before = _contents(folder)
+    children = [_start(trial, folder, n) for n in range(1 + trial.twice)]
+    ends = [_wait(trial, child) for child in children]
+    said = "".join((folder / f"tmp/{n}.err").read_text(errors="replace") for n in range(len(ends)))
+    for left in (folder / "tmp").glob("*.err"):
+        left.unlink()
+    why = next(filter(None, (_fault(trial, status, growth) for status, growth in ends)), "")
+    why = why or _said_wrong(said, ends) or _changed(trial, before, _contents(folder))
+    why = why or _leftovers(trial, folder) or trial.check()
+    code = max(os.waitstatus_to_exitcode(status) for status, _ in ends)
+    verdict: Verdict = "wrong" if why else "answered" if code <= 0 else "refused"
+    if not why and trial.must not in (None, verdict):
+        verdict, why = "wrong", f"{verdict}, not {trial.must}"
+    return Outcome(verdict, why, said, time.monotonic() - children[0].began)
+
+
+def _start(trial: Trial, folder: Path, number: int) -> _Child:
+    process = os.fork()
+    if process:
+        return _Child(process)
+    os.setsid()  # a signal to the group reaches only what this trial started
+    os.chdir(folder)
+    os.environ["TMPDIR"] = str(folder / "tmp")
+    log = os.open(f"tmp/{number}.err", os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for target, source in ((0, nothing), (1, nothing), (2, log)):
+        os.dup2(source, target)
+    os._exit(_child(trial))
+
+
+def _child(trial: Trial) -> int:
+    """What the process of a command does, and its exit status."""
+    import tempfile
+
+    tempfile.tempdir = None  # TMPDIR is another
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 5))
+    resource.setrlimit(resource.RLIMIT_AS, (used + _ROOM, used + _ROOM))
+    if trial.file_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (trial.file_bytes, trial.file_bytes))
+    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
+    try:
+        if trial.call is not None:
+            trial.call()
+        else:
+            _command(trial)
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    except MocapError as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        return 1
+    except BaseException:
+        traceback.print_exc()
+        return 70
+    finally:
+        sys.stderr.flush()
+    return 0
+
+
+def _command(trial: Trial) -> None:
+    from mocap_cli.cli.main import main
+
+    if not trial.tracker:
+        from person import stand
+
+        import mocap_cli.tracking.track as tracking
+
+        tracking.track = stand
+    sys.argv = ["mocap", *shlex.split(trial.typed)]
+    main()
+
+
+def _wait(trial: Trial, child: _Child) -> tuple[int, int]:
+    """Exit status, and bytes of memory beyond those at the start."""
+    limit = trial.kill_after if trial.kill_after is not None else WALL_SECONDS
+    while True:
+        done, status, usage = os.wait4(child.number, os.WNOHANG)
+        if done:
+            own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            return status, (usage.ru_maxrss - own) * 1024
+        if time.monotonic() - child.began > limit:
+            os.kill(child.number, signal.SIGKILL)
+            limit = float("inf")
+        time.sleep(0.005)
+
+
+def _fault(trial: Trial, status: int, growth: int) -> str:
+    code = os.waitstatus_to_exitcode(status)
+    if code == -signal.SIGKILL and trial.kill_after is not None:
+        return ""
+    if code in (-signal.SIGXCPU, -signal.SIGKILL):
+        return f"took more than {CPU_SECONDS} s of a processor, or {WALL_SECONDS:.0f} s"
+    if code < 0:
+        return f"ended by {signal.Signals(-code).name}"
+    if growth > MAX_GROWTH:
+        return f"took {growth >> 20} MB"
+    return "" if code in _ENDS or code == 70 else f"exit status {code}"
+
+
+def _said_wrong(said: str, ends: list[tuple[int, int]]) -> str:
+    lines = said.strip().splitlines()
+    if "Traceback" in said or "stopped by a bug" in said:
+        at = [line.strip() for line in lines if "mocap_cli/" in line and line.strip()[:4] == "File"]
+        where = at[-1].rpartition("/")[2].replace('", line ', ":") if at else ""
+        return f"traceback: {lines[-1][:120]} at {where}"
+    failed = any(os.waitstatus_to_exitcode(status) > 0 for status, _ in ends)
+    if failed and not any(word in said for word in ("error:", "Error", "failed", "--check")):
+        return f"no error line: {said[:80]!r}"
+    if any(len(line) > _MAX_LINE for line in lines):
+        return f"a line of {max(map(len, lines))} characters"
+    odd = [c for c in said if not (c.isprintable() or c in "\n\t\r\x1b")]
+    return f"control characters: {odd[:3]!r}" if odd else ""
+
+
+def _contents(folder: Path) -> Mapping[str, str]:
+    """A digest of every file, without those that come and go."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink():
+            found[str(path.relative_to(folder))] = f"-> {path.readlink()}"
+        elif path.is_file() and path.parent.name != "tmp":
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            found[str(path.relative_to(folder))] = digest
+    return found
+
+
+def _changed(trial: Trial, before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    for name in trial.keep or before:
+        if before[name] != after.get(name):
+            return f"{name!r} was changed"
+    return ""
+
+
+def _leftovers(trial: Trial, folder: Path) -> str:
+    if trial.kill_after is not None:
+        return ""  # `check` looks after the next command
+    hidden = [p.name for p in folder.rglob(".*-*-*") if not p.is_symlink()]
+    left = hidden + [p.name for p in (folder / "tmp").iterdir()]
+    return f"left {left[0]!r}" if left else ""
