@@ -58,8 +58,9 @@ class CameraTrack:
 def camera_track(motion: Motion, times: Float64) -> CameraTrack | None:
     """The camera at these times, or None if no frame of the motion has a camera pose."""
     pose = motion.camera.world_from_camera.astype(np.float64)
-    square = pose[..., :3] @ np.swapaxes(pose[..., :3], -1, -2)
-    known = np.isfinite(pose).all(axis=(1, 2)) & (np.linalg.det(pose[..., :3]) > 0)
+    axes = np.nan_to_num(pose[..., :3])
+    square = axes @ np.swapaxes(axes, -1, -2)
+    known = np.isfinite(pose).all(axis=(1, 2)) & (np.linalg.det(axes) > 0)
     known &= np.abs(square - np.eye(3)).max(axis=(1, 2)) < _SKEW
     if not known.any():
         return None

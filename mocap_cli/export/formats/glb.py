@@ -1,5 +1,6 @@
-"""GLB: the animated rig and a skinned body in one file, for Blender, Unity, Unreal and the web."""
+"""GLB: the rig, a skinned body and the camera, for Blender, Unity, Unreal and the web."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,15 @@ from mocap_cli.body.resample import continuous_quaternions
 from mocap_cli.body.rig import Rig
 from mocap_cli.body.rotation import quaternion_from_matrix
 from mocap_cli.export.formats.animation import Animation, RigNames, with_joint_names
+from mocap_cli.export.formats.camera_track import CameraTrack
 from mocap_cli.export.formats.capsules import CapsuleMesh, capsule_meshes
 from mocap_cli.io.atomic import write_atomically
+from mocap_cli.types import Float64
+
+_Track = tuple[int, str, Float64]  # a node, what of it is animated, the values in each frame
 
 _SHAPES = {1: gltf.SCALAR, 3: gltf.VEC3, 4: gltf.VEC4, 16: gltf.MAT4}
+_NEAR, _FAR = 0.1, 1000.0  # metres that the camera sees
 _KINDS = {"float32": gltf.FLOAT, "uint16": gltf.UNSIGNED_SHORT, "uint8": gltf.UNSIGNED_BYTE}
 
 
@@ -23,7 +29,10 @@ def write_glb(animation: Animation, path: Path, *, rig: RigNames = "default") ->
     document = _Document()
     document.add_rig(with_joint_names(animation.rig, rig))
     document.add_body(animation.rig)
-    document.add_animation(animation)
+    tracks = _joint_tracks(animation)
+    if animation.camera is not None:
+        tracks += document.add_camera(animation.camera)
+    document.add_animation(animation, tracks)
     with write_atomically(path) as aside:
         aside.write_bytes(document.to_bytes())
 
@@ -76,18 +85,28 @@ class _Document:
         indices = self._add(corners, gltf.ELEMENT_ARRAY_BUFFER)
         return gltf.Primitive(attributes=attributes, indices=indices)
 
-    def add_animation(self, made: Animation) -> None:
-        """Rotations of all joints with children, and the path of the root; starts at 0 s."""
+    def add_camera(self, camera: CameraTrack) -> list[_Track]:
+        """The camera of the video, which glTF centres on the image; its tracks if it moves."""
+        perspective = gltf.Perspective(
+            yfov=camera.field_of_view[1], aspectRatio=camera.aspect, znear=_NEAR, zfar=_FAR
+        )
+        self._gltf.cameras.append(gltf.Camera(type="perspective", perspective=perspective))
+        index, quaternions = len(self._gltf.nodes), _quaternions(camera.rotations)
+        first = {"translation": camera.positions[0], "rotation": quaternions[0]}
+        place = {name: values.tolist() for name, values in first.items()}
+        self._gltf.nodes.append(gltf.Node(name="Camera", camera=0, **place))
+        self._gltf.scenes[0].nodes.append(index)
+        if len(camera.positions) == 1:
+            return []
+        return [(index, "translation", camera.positions), (index, "rotation", quaternions)]
+
+    def add_animation(self, made: Animation, tracks: Iterable[_Track]) -> None:
+        """Values of nodes in each frame; starts at 0 s."""
         animation = gltf.Animation(name=made.name)
         seconds = (made.period * np.arange(len(made.root)))[:, None].astype(np.float32)
         times = self._add(seconds, bounded=True)
-        quaternions = continuous_quaternions(quaternion_from_matrix(made.rotations))
-        quaternions = np.roll(quaternions, -1, axis=-1)  # to (x, y, z, w)
-        tracks = [(0, "translation", made.root)]
-        moving = [joint for joint in range(len(made.rig)) if made.rig.children(joint)]
-        tracks += [(joint, "rotation", quaternions[:, joint]) for joint in moving]
-        for joint, what, values in tracks:
-            target = gltf.AnimationChannelTarget(node=joint, path=what)
+        for index, what, values in tracks:
+            target = gltf.AnimationChannelTarget(node=index, path=what)
             sampler = len(animation.samplers)
             animation.channels.append(gltf.AnimationChannel(sampler=sampler, target=target))
             output = self._add(values.astype(np.float32))
@@ -118,6 +137,19 @@ class _Document:
         self._gltf.buffers.append(gltf.Buffer(byteLength=len(self._bytes)))
         self._gltf.set_binary_blob(bytes(self._bytes))
         return b"".join(self._gltf.save_to_bytes())
+
+
+def _joint_tracks(animation: Animation) -> list[_Track]:
+    """The path of the root, and rotations of all joints with children."""
+    quaternions = _quaternions(animation.rotations)
+    moving = [joint for joint in range(len(animation.rig)) if animation.rig.children(joint)]
+    rotations = [(joint, "rotation", quaternions[:, joint]) for joint in moving]
+    return [(0, "translation", animation.root), *rotations]
+
+
+def _quaternions(rotations: Float64) -> Float64:
+    """(T, ..., 4) as glTF has them: (x, y, z, w)."""
+    return np.roll(continuous_quaternions(quaternion_from_matrix(rotations)), -1, axis=-1)
 
 
 def _root_position(rig: Rig) -> NDArray[np.float64]:

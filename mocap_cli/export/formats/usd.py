@@ -1,4 +1,4 @@
-"""USD: the animated rig and a skinned body as text, for Omniverse, Houdini, Maya and Blender."""
+"""USD: the rig, a skinned body and the camera as text, for Omniverse, Houdini, Maya and Blender."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +10,14 @@ from mocap_cli.body.resample import continuous_quaternions
 from mocap_cli.body.rig import Rig
 from mocap_cli.body.rotation import quaternion_from_matrix
 from mocap_cli.export.formats.animation import Animation, RigNames, with_joint_names
+from mocap_cli.export.formats.camera_track import CameraTrack
 from mocap_cli.export.formats.capsules import CapsuleMesh, capsule_meshes
 from mocap_cli.io.atomic import write_atomically
 from mocap_cli.io.origin import MARK
 from mocap_cli.types import Float64
+
+_MM = 0.01  # a millimetre of film or lens, in tenths of the scene's unit
+_CLIPPING = (0.1, 1000)  # metres that the camera sees
 
 
 def write_usd(animation: Animation, path: Path, *, rig: RigNames = "default") -> None:
@@ -43,6 +47,33 @@ def _lines(animation: Animation, rig: Rig) -> Iterator[str]:
     for side, mesh in capsule_meshes(animation.rig).items():
         yield from _indented(_material(side.title(), mesh))
         yield from _indented(_mesh(side.title(), mesh))
+    yield "}"
+    if animation.camera is not None:
+        yield from _camera(animation.camera)
+
+
+def _camera(camera: CameraTrack) -> Iterator[str]:
+    """The camera of the video, animated if it moves; it looks along -Z like ours."""
+    (width, height), (across, up) = camera.film_mm, camera.film_offset_mm
+    matrices = np.tile(np.eye(4), (len(camera.positions), 1, 1))  # of row vectors
+    matrices[:, :3, :3] = np.swapaxes(camera.rotations, -1, -2)
+    matrices[:, 3, :3] = camera.positions
+    values = [f"({_tuples(rows)[1:-1]})" for rows in matrices]
+    yield 'def Camera "Camera"'
+    yield "{"
+    yield f"    float focalLength = {camera.focal_mm * _MM:.9g}"
+    yield f"    float horizontalAperture = {width * _MM:.9g}"
+    yield f"    float verticalAperture = {height * _MM:.9g}"
+    yield f"    float horizontalApertureOffset = {across * _MM:.9g}"
+    yield f"    float verticalApertureOffset = {up * _MM:.9g}"
+    yield f"    float2 clippingRange = {_CLIPPING}"
+    if len(values) > 1:
+        yield "    matrix4d xformOp:transform.timeSamples = {"
+        yield from (f"        {frame}: {value}," for frame, value in enumerate(values))
+        yield "    }"
+    else:
+        yield f"    matrix4d xformOp:transform = {values[0]}"
+    yield '    uniform token[] xformOpOrder = ["xformOp:transform"]'
     yield "}"
 
 
