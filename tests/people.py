@@ -54,6 +54,7 @@ class Shot:
     camera_from_world: Array  # (3, 3) of the first frame
     eye: Array  # (3,)
     rotation: Array | None = None
+    walks: np.ndarray | None = None  # (T,) the camera moves through the scene
 
 
 def clock(seconds: float, fps: float) -> Array:
@@ -163,6 +164,7 @@ def film(
     focal: float = 1500.0,
     noise: float = 0.0,  # metres: of the pose, slow; the keypoints get a quarter, fast
     follow: bool = False,
+    walk: tuple[float, float, float] = (0.0, 0.0, 0.0),  # metres per second of the camera
     seed: int = 0,
 ) -> Shot:
     """See a person through a camera; `follow` turns it with the pelvis."""
@@ -171,7 +173,8 @@ def film(
     first = look(np.array(eye), person.joints[0, 0] if follow else np.array(target), roll)
     aims = person.joints[:, 0] if follow else np.tile(target, (T, 1))
     cameras = np.stack([look(np.array(eye), aim, roll) for aim in aims])
-    seen = np.einsum("tij,tkj->tki", cameras, person.joints - np.array(eye))
+    eyes = np.array(eye) + person.times[:, None] * np.array(walk)
+    seen = np.einsum("tij,tkj->tki", cameras, person.joints - eyes[:, None])
     camera = Pinhole(focal, (960.0, 540.0))
     points = np.zeros((T, len(KEYPOINTS), 3))
     for k, name in enumerate(KEYPOINTS):
@@ -190,6 +193,7 @@ def film(
         camera_from_world=first,
         eye=np.array(eye),
         rotation=np.einsum("ij,tkj->tik", first, cameras) if follow else None,
+        walks=np.full(T, any(walk)),
     )
 
 
@@ -206,7 +210,7 @@ def placed(shot: Shot, height: float | None = HEIGHT) -> Placement:
     """What the placing step makes of the shot."""
     return place_in_world(
         shot.pose, shot.sigma, shot.contacts, shot.xy, shot.score, shot.times, shot.camera,
-        height, shot.rotation,
+        height, shot.rotation, None, shot.walks,
     )  # fmt: skip
 
 

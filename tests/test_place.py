@@ -18,13 +18,14 @@ from people import (
     walker,
 )
 
-from mocap_cli.body.skeleton import BODY
+from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.tracking.bone_lengths import _PARENTS
 from mocap_cli.tracking.frame_runs import true_runs
 from mocap_cli.tracking.place import Placement, place_in_world
 
 FRONT = ((1.5, 2.0, 9.0), (0.0, 0.8, 1.0))  # the walk comes towards the camera
 TOES = [BODY.index("left_toe"), BODY.index("right_toe")]
+HIPS = [KEYPOINTS.index("left_hip"), KEYPOINTS.index("right_hip")]
 ANKLES = [BODY.index("left_ankle"), BODY.index("right_ankle")]
 
 
@@ -162,6 +163,35 @@ def test_a_camera_that_follows_gives_the_same_walk():
         pose = result.world_from_camera[t]
         pixel = shot.camera.project((result.joints[t, 0] - pose[:, 3]) @ pose[:, :3])
         assert size(pixel - (960, 540)) < 25  # it is aimed at the pelvis
+
+
+@pytest.mark.parametrize("walk", [(0.0, 0.0, 1.2), (0.4, 0.0, -0.6), (0.0, -0.3, 0.8)])
+def test_a_camera_that_walks_gives_the_path_of_the_steps(walk):
+    person = walker(clock(4, 30))
+    shot = film(person, *SIDE, walk=walk, noise=0.01)
+    result = placed(shot)
+    assert result.space == "world"
+    assert any("estimated from the steps" in warning for warning in result.warnings)
+    way, truth = (
+        joints[:, 0] - joints[0, 0] for joints in (in_true_world(result, shot), person.joints)
+    )
+    assert size(way - truth).max() < 0.12 * size(truth).max()
+    assert np.abs(result.joints[:, 0, 1] - person.joints[:, 0, 1]).max() < 0.1
+    for t in (0, 60, 119):
+        pose = result.world_from_camera[t]
+        pixel = shot.camera.project((result.joints[t, 0] - pose[:, 3]) @ pose[:, :3])
+        assert size(pixel - shot.xy[t, HIPS].mean(axis=0)) < 40
+
+
+def test_the_world_is_unknown_where_the_camera_walks_and_nobody_steps():
+    person = walker(clock(4, 30))
+    shot = film(person, *SIDE, walk=(0.0, 0.0, 1.2), noise=0.01)
+    result = placed(replace(shot, contacts=np.full((120, 2), 0.01)))
+    assert result.space == "camera"
+    assert any("the world is unknown" in warning for warning in result.warnings)
+    eyes = shot.eye + person.times[:, None] * (0.0, 0.0, 1.2)
+    truth = (person.joints - eyes[:, None]) @ shot.camera_from_world.T
+    assert size(result.joints - truth).mean() < 0.2
 
 
 def test_without_feet_or_falls_the_joints_stay_before_the_camera():

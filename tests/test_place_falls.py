@@ -54,7 +54,7 @@ def test_a_long_fall_tells_how_tall_somebody_is_better_than_what_is_usual(height
     faller = diver(clock(1.2, 60), height=height)
     shot = film(faller, (9.0, 6.0, 6.0), (0.0, 6.0, 0.5), noise=0.01)
     fallen = placed(shot, None)
-    (said,) = (warning for warning in fallen.warnings if "estimated from free fall" in warning)
+    (said,) = (warning for warning in fallen.notes if "estimated from free fall" in warning)
     told = float(said.split(" m;")[0].split()[-1])
     assert abs(told - height) < abs(1.70 - height) / 2
     assert standing_height(bone_lengths(fallen.joints)) == pytest.approx(told, abs=0.006)
@@ -63,4 +63,4 @@ def test_a_long_fall_tells_how_tall_somebody_is_better_than_what_is_usual(height
 
 def test_a_short_jump_does_not_tell_how_tall_somebody_is():
     shot = film(jumper(clock(2.5, 30), leap=0.4), *SIDE, noise=0.02)
-    assert "height assumed: 1.70 m; --height sets it" in placed(shot, None).warnings
+    assert "height assumed: 1.70 m; --height sets it" in placed(shot, None).notes

@@ -6,13 +6,14 @@ Ten frames a second are enough, since people pan smoothly, and three while the c
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation, Slerp
 
 from mocap_cli.camera.camera_path import CameraPath
 from mocap_cli.camera.key_frames import KeyFrameMatcher
 from mocap_cli.camera.path_estimation import solve_camera_path
 from mocap_cli.camera.pinhole import Pinhole
-from mocap_cli.types import Float64, Image
+from mocap_cli.types import Bool, Float64, Image
 
 _INTERVAL = 0.1  # seconds between registered frames
 _STILL_INTERVAL = 0.3  # the same while the camera stands
@@ -36,11 +37,6 @@ class _CameraMotion:
         return self.largest_angle > _LEAST_ROTATION
 
     @property
-    def translates(self) -> bool:
-        """Whether the camera moves in a way that rotation does not explain."""
-        return "walking" in self.path.kind
-
-    @property
     def zooms(self) -> bool:
         """Whether the focal length changes by more than noise during a pan."""
         low, high = np.percentile(self.path.focal, (2, 98))
@@ -49,15 +45,7 @@ class _CameraMotion:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Warnings about the camera, one sentence each."""
-        found = []
-        if self.translates:
-            found.append(
-                "the camera does more than rotate, or too much moves in front of it:"
-                " taken as fixed there"
-            )
-        if self.zooms:
-            found.append("the lens zooms: overlays on the video will be off")
-        return tuple(found)
+        return ("the lens zooms: overlays on the video will be off",) if self.zooms else ()
 
     @property
     def focal(self) -> float | None:
@@ -71,9 +59,8 @@ class _CameraMotion:
         """
         found = _rotations_through(self.path, pinhole)
         result, last = np.tile(np.eye(3), (len(times), 1, 1)), np.eye(3)
-        begins = self.path.times[np.searchsorted(self.path.part, range(len(self.path.kind)))]
-        part_of = np.searchsorted(begins, times + _ROUNDING, side="right") - 1
-        for part, begin in enumerate(begins):
+        part_of = self._parts(times)
+        for part, begin in enumerate(self._begins):
             mine, known = part_of == part, self.path.part == part
             if known.sum() > 1 and mine.any():
                 start = np.eye(3) if float(begin) in self.cuts else last
@@ -82,6 +69,23 @@ class _CameraMotion:
                 result[mine] = between(moments).as_matrix()
                 last = result[mine][-1]
         return result
+
+    def walks(self, times: Float64) -> Bool:
+        """(T,) frames in which the camera moves in a way that rotation does not explain."""
+        walking = np.array([kind == "walking" for kind in self.path.kind])
+        return np.asarray(walking[self._parts(times)])
+
+    @property
+    def _begins(self) -> Float64:
+        """(P,) seconds at which the parts begin."""
+        return np.asarray(
+            self.path.times[np.searchsorted(self.path.part, range(len(self.path.kind)))]
+        )
+
+    def _parts(self, times: Float64) -> NDArray[np.intp]:
+        """(T,) the part that each frame belongs to."""
+        part = np.searchsorted(self._begins, times + _ROUNDING, side="right") - 1
+        return np.asarray(np.maximum(part, 0))
 
     def zoom_factors(self, times: Float64) -> Float64:
         """(T,) focal length over the median focal length."""

@@ -89,6 +89,7 @@ class Estimate:
     pose: LiftedPose  # about the pelvis, in camera axes
     rotation: Float64 | None = None  # (T, 3, 3) to the axes of the shot's first frame; None: fixed
     zoom: Float64 | None = None  # (T,) focal length by the usual one; None: constant
+    walks: Bool | None = None  # (T,) the camera moves through the scene; None: nowhere
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # what was assumed, and the option that sets it
 
@@ -149,6 +150,7 @@ def estimate(
         found,
         pose=pose,
         rotation=_unless_empty(observed.rotation),
+        walks=observed.walks,
         warnings=(
             *observed.file_warnings.tolist(),
             *_missing_frames(keypoints),
@@ -180,6 +182,7 @@ class _Observation:
     focal: Float64  # () pixels
     rotation: Float64  # (T, 3, 3); (0, 3, 3) for a fixed camera
     zoom: Float64  # (T,); (0,) for a constant focal length
+    walks: Bool  # (T,)
     file_warnings: NDArray[np.str_]
     camera_warnings: NDArray[np.str_]
     lens_notes: NDArray[np.str_]
@@ -214,6 +217,7 @@ def _observe(video: VideoInfo, options: EstimateOptions, on_frame: Count) -> _Ob
         focal=np.array(camera.focal, np.float64),
         rotation=(motion.rotations(times, camera) if motion.rotates else np.empty((0, 3, 3))),
         zoom=motion.zoom_factors(times) if motion.zooms else np.empty(0),
+        walks=motion.walks(times),
         file_warnings=np.array(damage, np.str_),
         camera_warnings=np.array(motion.warnings, np.str_),
         lens_notes=np.array(lens_notes, np.str_),

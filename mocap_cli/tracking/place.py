@@ -13,17 +13,20 @@ from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.tracking.bone_lengths import with_bone_lengths
 from mocap_cli.tracking.flight import measured_gravity
 from mocap_cli.tracking.foot_locking import lock_planted_feet
-from mocap_cli.tracking.frame_runs import unbroken_runs
+from mocap_cli.tracking.frame_runs import true_runs, unbroken_runs
 from mocap_cli.tracking.ground import GRAVITY, Ground
 from mocap_cli.tracking.posed_body import PosedBody
 from mocap_cli.tracking.reprojection import KeypointPlanes
 from mocap_cli.tracking.smoothing import smooth_pose
+from mocap_cli.tracking.steps import path_from_steps
 from mocap_cli.tracking.trajectory import Trajectory
 from mocap_cli.types import Bool, Float64
 
 DEFAULT_HEIGHT = 1.70  # metres
 _LARGEST_UP_SIGMA = math.radians(15)  # beyond it the result stays in camera space
 _WARNING_UP_SIGMA = math.radians(7)
+_STEPPING = 0.6  # least share of the time with a planted foot for a path from steps
+_LONGEST_HOP = 0.6  # seconds without one, at most
 _LONG_FALL = (
     0.10  # relative sigma of measured gravity below which it determines the person's height
 )
@@ -55,6 +58,7 @@ def place_in_world(
     height: float | None = None,  # metres; None: by a long fall, or DEFAULT_HEIGHT
     camera_rotation: Float64 | None = None,  # (T, 3, 3) to the first frame's camera axes
     cut: Bool | None = None,  # (T,) frames that begin a shot
+    walks: Bool | None = None,  # (T,) frames in which the camera moves through the scene
 ) -> Placement:
     """Smooth, scale and place a person; frames with NaN in `pose` stay NaN."""
     if camera_rotation is None:
@@ -63,19 +67,36 @@ def place_in_world(
     if not tracked.any():
         return _nowhere(pose, sigma, contacts, camera_rotation)
     turned = np.einsum("tij,tkj->tki", camera_rotation, np.asarray(pose, np.float64))
+    walks = np.zeros(len(times), np.bool_) if walks is None else walks
     person = _Person(
-        turned, sigma, contacts, xy, score, times, camera, camera_rotation, tracked, cut
+        turned, sigma, contacts, xy, score, times, camera, camera_rotation, walks, tracked, cut
     )
-    body, path, sigma = person.solve(height or DEFAULT_HEIGHT)
+    solved = person.solve(height or DEFAULT_HEIGHT)
     notes: tuple[str, ...] = ()
     if height is None:
-        measured = _height_from_gravity(path.ground)
+        measured = None if walks.any() else _height_from_gravity(solved.path.ground)
         # Noise, speeds of feet and gravity are in metres: another height wants another solution.
         if measured is not None:
-            body, path, sigma = person.solve(measured)
+            solved = person.solve(measured)
         how = "assumed" if measured is None else "estimated from free fall"
         notes = (f"height {how}: {measured or DEFAULT_HEIGHT:.2f} m; --height sets it",)
-    return _standing(body, path).spread(tracked, sigma, camera_rotation, notes)
+    return _standing(solved).spread(tracked, solved.sigma, camera_rotation, notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Solved:
+    """The tracked frames of a person of one height, in the axes of the first frame's camera."""
+
+    body: PosedBody
+    path: Trajectory
+    seen: Float64  # (N, 3) the centre of mass relative to each frame's camera
+    walks: Bool  # (N,) the camera moves through the scene
+    sigma: Float64  # (T, 19) metres, of all frames
+
+    @property
+    def camera(self) -> Float64:
+        """(N, 3) the position of each frame's camera."""
+        return np.where(self.walks[:, None], self.path.centre - self.seen, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +111,12 @@ class _Person:
     times: Float64  # (T,) seconds
     camera: Pinhole
     rotation: Float64  # (T, 3, 3) to the first frame's camera axes
+    walks: Bool  # (T,)
     tracked: Bool  # (T,)
     cut: Bool | None  # (T,)
 
-    def solve(self, height: float) -> tuple[PosedBody, Trajectory, Float64]:
-        """Body and path of the tracked frames, and sigma (T, 19) in metres, at that height."""
+    def solve(self, height: float) -> _Solved:
+        """Body and path at that height."""
         tracked, times = self.tracked, self.times
         size = height / standing_height(bone_lengths(self.pose, self.sigma))  # metres a unit
         sigma = self.sigma * size
@@ -112,10 +134,14 @@ class _Person:
         planes = KeypointPlanes.of(
             body, self.xy[tracked], self.score[tracked], sigma[tracked], self.camera
         )
-        contacts = np.nan_to_num(self.contacts[tracked])
-        rough = Trajectory.solve(body, planes, contacts, attempts=1)
-        body = planes.fit_pose(body, rough.centre, lengths)
-        return body, Trajectory.solve(body, planes, contacts, attempts=3), sigma
+        contacts, walks = np.nan_to_num(self.contacts[tracked]), self.walks[tracked]
+        # What a moving camera shows of a planted foot is its own motion.
+        still = np.where(walks[:, None], 0.0, contacts)
+        seen = Trajectory.solve(body, planes, still, attempts=1).centre
+        body = planes.fit_pose(body, seen, lengths)
+        start = path_from_steps(body, seen, contacts, walks) if walks.any() else None
+        path = Trajectory.solve(body, planes.loosened(walks), contacts, attempts=3, start=start)
+        return _Solved(body, path, seen, walks, sigma)
 
 
 def _among_tracked(runs: list[slice], tracked: Bool) -> tuple[slice, ...]:
@@ -141,6 +167,7 @@ class _Standing:
 
     joints: Float64  # (N, 19, 3)
     path: Trajectory
+    camera: Float64  # (N, 3) positions, in the axes of the first frame's camera
     world_from_first: Float64  # (3, 4)
     space: Literal["world", "camera"]
     warnings: tuple[str, ...]
@@ -155,7 +182,8 @@ class _Standing:
         contacts[tracked] = self.path.planted
         frames = np.flatnonzero(tracked)
         turn, shift = self.world_from_first[:, :3], self.world_from_first[:, 3]
-        shifts = np.broadcast_to(shift[:, None], (len(tracked), 3, 1))
+        frame = np.clip(np.searchsorted(frames, np.arange(len(tracked))), 0, len(frames) - 1)
+        shifts = (self.camera[frame] @ turn.T + shift)[..., None]
         return Placement(
             joints=joints,
             sigma=np.where(tracked[:, None], sigma, np.nan),
@@ -171,31 +199,58 @@ class _Standing:
         )
 
 
-def _standing(body: PosedBody, path: Trajectory) -> _Standing:
+def _standing(solved: _Solved) -> _Standing:
     """Turn the path upright and lock the planted feet, if the vertical is known."""
-    joints = body.joints_at(path.centre)
+    body, path = solved.body, solved.path
     planted = bool((path.planted > 0.5).any())
-    if path.ground.up_sigma > _LARGEST_UP_SIGMA or not (planted or path.flights):
-        text = (
-            "could not determine the vertical or the ground: the person does not stand or fall"
-            " long enough; output is in camera axes"
-        )
-        return _Standing(joints, path, np.eye(3, 4), "camera", (text,))
+    if text := _unknown_world(solved):
+        joints = body.joints_at(np.where(solved.walks[:, None], solved.seen, path.centre))
+        still = np.zeros_like(solved.camera)
+        return _Standing(joints, path, still, np.eye(3, 4), "camera", (text,))
+    joints = body.joints_at(path.centre)
     world = _world_from_first(path.ground, joints[0, 0])
     joints = joints @ world[:, :3].T + world[:, 3]
     warnings: tuple[str, ...] = ()
+    if solved.walks.any():
+        text = "the camera moves through the scene: the path is estimated from the steps and drifts"
+        warnings = (text,)
     if planted:
         joints = lock_planted_feet(joints, body, path.planted, path.flights)
     else:
         text = "no foot contact was found: the ground is at the lowest point of the person"
-        warnings = (text,)
+        warnings = (*warnings, text)
     rise = 0.0 if planted else -float(joints[..., 1].min())
     shift = np.array([-joints[0, 0, 0], rise, -joints[0, 0, 2]])
     world[:, 3] += shift
     if path.ground.up_sigma > _WARNING_UP_SIGMA:
         degrees = math.degrees(path.ground.up_sigma)
         warnings = (*warnings, f"the vertical is uncertain by about {degrees:.0f} degrees")
-    return _Standing(joints + shift, path, world, "world", warnings)
+    return _Standing(joints + shift, path, solved.camera, world, "world", warnings)
+
+
+def _unknown_world(solved: _Solved) -> str:
+    """Why the result stays in camera axes; empty if the world is known."""
+    path = solved.path
+    if solved.walks.any() and not _steps(solved):
+        return (
+            "the camera moves through the scene, and the person does not step steadily: the world"
+            " is unknown; output is in camera axes"
+        )
+    planted = bool((path.planted > 0.5).any())
+    if path.ground.up_sigma > _LARGEST_UP_SIGMA or not (planted or path.flights):
+        return (
+            "could not determine the vertical or the ground: the person does not stand or fall"
+            " long enough; output is in camera axes"
+        )
+    return ""
+
+
+def _steps(solved: _Solved) -> bool:
+    """Whether a foot is on the ground most of the time that the camera walks."""
+    planted: Bool = np.asarray((solved.path.planted > 0.5).any(axis=1))
+    times = solved.body.times
+    gaps = [times[run][-1] - times[run][0] for run in true_runs(solved.walks & ~planted)]
+    return bool(planted[solved.walks].mean() > _STEPPING and max(gaps, default=0.0) < _LONGEST_HOP)
 
 
 def _world_from_first(ground: Ground, start: Float64) -> Float64:

@@ -27,6 +27,7 @@ _SURFACE = {"hip": 0.05, "shoulder": 0.03}  # metres between keypoints and joint
 _ACROSS = 0.5  # of a joint's sigma lies across the view; the rest is depth, not visible here
 _CORRELATION = 0.15  # seconds over which errors of the pose stay alike
 _OUTLIER = 3.0  # sigmas from which a keypoint is weighted down
+_WALKING = 100.0  # times the sigma of keypoints seen by a camera that walks
 _NEAREST = 0.2  # metres in front of the camera
 _TYPICAL = 5.0  # metres away, to start from
 
@@ -68,6 +69,10 @@ class KeypointPlanes:
             sigma=np.where(found, whole, np.inf),
             independence=body.independence(_CORRELATION),
         )
+
+    def loosened(self, walks: Bool) -> "KeypointPlanes":
+        """The same planes, hardly a constraint in frames (T,) in which the camera walks."""
+        return replace(self, sigma=self.sigma * np.where(walks, _WALKING, 1.0)[:, None])
 
     def add_to(
         self, equations: TrajectoryEquations, body: PosedBody, path: Float64, *, near: bool = True

@@ -48,7 +48,7 @@ def track(
         pose.joints, pose.sigma, pose.contacts,
         steady.xy.astype(np.float64), steady.score.astype(np.float64),
         keypoints.times, found.camera, options.height,
-        camera_rotation=found.rotation, cut=keypoints.cut,
+        camera_rotation=found.rotation, walks=found.walks, cut=keypoints.cut,
     )  # fmt: skip
     motion = _motion(video, found, placed)
     if options.model is not None:

@@ -41,13 +41,18 @@ class Trajectory:
 
     @staticmethod
     def solve(
-        body: PosedBody, planes: KeypointPlanes, contacts: Float64, attempts: int
+        body: PosedBody,
+        planes: KeypointPlanes,
+        contacts: Float64,
+        attempts: int,
+        start: Float64 | None = None,
     ) -> "Trajectory":
         """The path that fits best, starting from the lifter's (T, 2) contact probabilities.
 
-        Each attempt after the first refines contacts and flights by the path before.
+        Each attempt after the first refines contacts and flights by the path before. The first
+        starts from the path `start` (T, 3), or from the keypoints of each frame by themselves.
         """
-        centre = planes.initial_path(body)
+        centre = planes.initial_path(body) if start is None else start
         ground = Ground(np.array([0.0, 1.0, 0.0]), -_CAMERA_HEIGHT)
         planted, weight = contacts, np.clip((contacts - 0.3) / 0.4, 0, 1)
         flights: list[slice] = []
