@@ -6,6 +6,7 @@ done, and its total, or None where that is unknown.
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -56,6 +57,7 @@ def track(
         device: Device that runs the networks.
         progress: Progress callback.
     """
+    from mocap_cli.body.provenance import Provenance
     from mocap_cli.keypoints.person_detector import check_subject, parse_subject
     from mocap_cli.tracking import track as tracking
     from mocap_cli.video.probe import probe
@@ -73,10 +75,15 @@ def track(
         start=start, end=end, fps=fps, device=device, model=fitted,
     )  # fmt: skip
     frames = info.frames_between(start, end)
-    count = count_stage(progress, "tracking", frames)
-    if fitted is None:
-        return tracking.track(info.path, options, count)
-    return tracking.track(info.path, options, count, count_stage(progress, fitted.name, frames))
+    count = [count_stage(progress, "tracking", frames)]
+    if fitted is not None:
+        count.append(count_stage(progress, fitted.name, frames))
+    given = {
+        "subject": chosen, "height": height, "start": start, "end": end, "fps": fps,
+        "focal": focal, "fov": fov,
+    }  # fmt: skip
+    motion = tracking.track(info.path, options, *count)
+    return replace(motion, provenance=Provenance.of(info.path, given))
 
 
 def background(

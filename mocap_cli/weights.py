@@ -46,8 +46,9 @@ class _Network:
         return outputs
 
 
+@functools.cache
 def open_network(name: str, device: Device = "auto", threads: int = _THREADS) -> _Network:
-    """Open `weights/NAME.onnx`, verified, on the requested device."""
+    """Open `weights/NAME.onnx`, verified, on the requested device; once a process."""
     return _Network(weight_path(f"{name}.onnx"), _providers(device), threads)
 
 

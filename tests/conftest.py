@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from person import stand
+from person import fork_workers, stand
 
 from mocap_cli.cli import main
 
@@ -29,4 +29,5 @@ def run_mocap(monkeypatch, capsys, tmp_path) -> Callable[[str], tuple[int, str, 
 def mocap(run_mocap, monkeypatch):
     """As `run_mocap`, with a tracker that finds somebody who stands still."""
     monkeypatch.setattr("mocap_cli.tracking.track.track", stand)
+    fork_workers(monkeypatch)
     return run_mocap

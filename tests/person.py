@@ -1,6 +1,7 @@
 """A made-up person who stands before the camera: a Motion without any network."""
 
 from collections.abc import Callable
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ def place(name: str) -> tuple[float, float]:
 
 def standing(info: VideoInfo, times: np.ndarray, **changes: Any) -> Motion:
     """Somebody who stands still in the middle of that video."""
+    from mocap_cli.tracking.track import networks_used  # late: it takes seconds to import
+
     T, J = len(times), len(BODY)
     focal = info.height * DISTANCE / 2.2
     camera = Pinhole(focal, (info.width / 2, info.height / 2))
@@ -52,6 +55,7 @@ def standing(info: VideoInfo, times: np.ndarray, **changes: Any) -> Motion:
     keypoints = np.array([(*place(name), 0) for name in KEYPOINTS])
     xy = camera.project(keypoints - (0, 0.9, DISTANCE)).astype(np.float32)
     values = {
+        "model": networks_used(),
         "source": Source(
             file=info.path.name,
             fps=info.fps,
@@ -84,3 +88,10 @@ def stand(path: Path, options: Any, on_frame: Callable[[int], None] = lambda don
             times.append(frame.time)
             on_frame(len(times))
     return standing(video.info, np.array(times))
+
+
+def fork_workers(monkeypatch: Any) -> None:
+    """Let `mocap track` fork its workers, which then have what was replaced in this process."""
+    module = "mocap_cli.library.worker_processes"
+    monkeypatch.setattr(f"{module}._CONTEXT", get_context("fork"))
+    monkeypatch.setattr(f"{module}._limit_threads", lambda count: None)  # a fork has none to limit

@@ -12,7 +12,6 @@ from film import film
 from person import stand, standing
 
 from mocap_cli.body.motion import read_motion
-from mocap_cli.cli import track_jobs
 from mocap_cli.errors import MocapError
 from mocap_cli.tracking.track import TrackOptions
 from mocap_cli.video.reader import probe
@@ -84,7 +83,7 @@ def test_a_bug_in_the_check_of_one_video_costs_no_other(mocap, monkeypatch):
             raise ValueError("bug")
         return probe(path)
 
-    monkeypatch.setattr(track_jobs, "probe", stumble)
+    monkeypatch.setattr("mocap_cli.library.clip_tracker.probe", stumble)
     film(Path("a.mp4"))
     film(Path("b.mp4"))
     code, _, err = mocap("track a.mp4 b.mp4 -o .json")
@@ -284,6 +283,7 @@ sys.path.insert(0, {tests!r})
 from person import stand
 tracking = types.ModuleType("mocap_cli.tracking.track")  # the true one takes seconds to import
 tracking.TrackOptions, tracking.track = types.SimpleNamespace, stand
+tracking.networks_used = lambda *model: dict()
 sys.modules[tracking.__name__] = tracking
 from mocap_cli.cli import main
 from mocap_cli.export.views import overlay

@@ -57,15 +57,19 @@ def test_no_overwrite_stops_before_the_work_and_writes_nothing(mocap, typed):
     assert {path: path.read_bytes() for path in Path().iterdir()} == before
 
 
-def test_of_a_folder_no_overwrite_leaves_what_is_done_and_does_the_rest(mocap):
+def test_of_a_folder_no_overwrite_skips_what_is_done_and_replaces_nothing_else(mocap):
     Path("in").mkdir()
-    film(Path("in/a.mp4"))
-    film(Path("in/b.mp4"))
+    for name in ("a", "b", "c"):
+        film(Path(f"in/{name}.mp4"))
     assert mocap("track in/a.mp4 -o out/ -o .json")[0] == 0
+    Path("out/b.json").write_text("{}")
     code, _, err = mocap("track in -o out/ -o .json --no-overwrite")
     assert code == 1
-    assert "1 of 2 videos failed" in err
-    assert Path("out/b.json").exists()
+    assert "a.mp4: 30 frames" in err
+    assert "done already" in err
+    assert "1 of 3 videos failed" in err
+    assert Path("out/b.json").read_text() == "{}"
+    assert Path("out/c.json").exists()
 
 
 # JSON summaries
@@ -129,7 +133,7 @@ def test_progress_is_a_plain_line_every_ten_seconds_where_there_is_no_terminal(m
 
 
 def test_progress_is_silent_when_quiet(monkeypatch, capsys):
-    monkeypatch.setattr(display, "_SECONDS_PER_LINE", 0)
+    monkeypatch.setattr(display, "SECONDS_PER_LINE", 0)
     with display.Display("track", quiet=True, as_json=False).progress("a") as progress:
         progress("tracking", 1, 2)
     assert capsys.readouterr().err == ""

@@ -9,6 +9,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from mocap_cli.body.provenance import Provenance
 from mocap_cli.body.skeleton import BODY, KEYPOINTS, Skeleton
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import write_atomically
@@ -66,6 +67,7 @@ class Motion:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # what was assumed, such as the person's height
     switches: tuple[float, ...] = ()  # seconds: from then on it may be another person
+    provenance: Provenance | None = None  # None: it was edited, or comes from elsewhere
 
     def __post_init__(self) -> None:
         T, J, K = len(self.times), len(self.skeleton), len(KEYPOINTS)
@@ -223,6 +225,7 @@ def write_motion(motion: Motion, path: Path, quality: Mapping[str, Any] | None =
         "warnings": motion.warnings,
         "notes": motion.notes,
         **({"switches": motion.switches} if motion.switches else {}),
+        **({} if motion.provenance is None else {"provenance": motion.provenance}),
         **({} if quality is None else {"quality": quality}),
     }
     with write_atomically(path) as aside:
@@ -294,6 +297,7 @@ def _motion(document: JsonObject) -> Motion:
         warnings=document.texts("warnings"),
         notes=document.texts("notes") if "notes" in document.values else (),
         switches=_switches(document),
+        provenance=_provenance(document),
     )
 
 
@@ -302,6 +306,11 @@ def _switches(document: JsonObject) -> tuple[float, ...]:
     if "switches" not in document.values:
         return ()
     return tuple(document.numbers("switches", (None,), -_LARGEST, _LARGEST, null=False).tolist())
+
+
+def _provenance(document: JsonObject) -> Provenance | None:
+    known = "provenance" in document.values
+    return Provenance.of_json(document.child("provenance")) if known else None
 
 
 def _source(fields: JsonObject) -> Source:

@@ -35,7 +35,7 @@ Line = tuple[str, str]
 _LABEL_WIDTH = 10
 _CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"}
 _CONTROLS |= dict.fromkeys(range(127, 160), 0xFFFD)
-_SECONDS_PER_LINE = 10.0  # between progress lines where stderr is not a terminal
+SECONDS_PER_LINE = 10.0  # between progress lines where stderr is not a terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,12 @@ class Report:
 
     def text(self) -> Text:
         """The headline in bold, and the lines below it."""
-        text = Text(_printable(self.head), style="bold")
+        text = Text(printable(self.head), style="bold")
         for label, line in self.lines:
             style = "yellow" if label == "warning" else "cyan"
             text.append("\n")
             text.append(f"  {label:<{_LABEL_WIDTH}}", style=f"not bold {style}")
-            text.append(_printable(line), style="not bold")
+            text.append(printable(line), style="not bold")
         return text
 
 
@@ -62,16 +62,16 @@ def _stderr_console() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """The text without control characters: in the name of a file they would steer the terminal."""
     return text.translate(_CONTROLS)
 
 
 def show_error(error: MocapError) -> None:
     """Print what is wrong and how to mend it."""
-    _stderr_console().print(Text.assemble(("error: ", "bold red"), _printable(error.message)))
+    _stderr_console().print(Text.assemble(("error: ", "bold red"), printable(error.message)))
     if error.hint:
-        _stderr_console().print(Text.assemble(("hint: ", "cyan"), _printable(error.hint)))
+        _stderr_console().print(Text.assemble(("hint: ", "cyan"), printable(error.hint)))
 
 
 class Display:
@@ -100,14 +100,18 @@ class Display:
 
     def report(self, report: Report) -> None:
         """Print a summary, or keep it for the JSON."""
-        self._results.append(report.data)
+        self.keep(report)
         if not (self._quiet or self.as_json):
             self._console.print(report.text())
+
+    def keep(self, report: Report) -> None:
+        """Keep a summary for the JSON, without printing it."""
+        self._results.append(report.data)
 
     def note(self, text: str) -> None:
         """Print a remark that belongs to no single result."""
         if not self._quiet:
-            self._console.print(Text(_printable(text)))
+            self._console.print(Text(printable(text)))
 
     def note_skipped(self, folders: Sequence[Path]) -> None:
         """Name the sub-folders that only --recursive includes."""
@@ -127,13 +131,13 @@ class Display:
         table.add_column("error", overflow="fold")
         for failure in self._failures:
             lines = filter(None, (failure["error"], failure["hint"]))
-            table.add_row(Text(_printable(failure["input"])), Text(_printable("\n".join(lines))))
+            table.add_row(Text(printable(failure["input"])), Text(printable("\n".join(lines))))
         Console(stderr=True, highlight=False).print(table)
 
-    def show(self, text: Text) -> None:
-        """Print a table or another text that is part of the summary."""
+    def show(self, text: Text, console: Console | None = None) -> None:
+        """Print a table or another text that is part of the summary, above a live table's too."""
         if not (self._quiet or self.as_json):
-            self._console.print(Text(_printable(text.plain), text.style))
+            (console or self._console).print(Text(printable(text.plain), text.style))
 
     def live_table(self) -> Live:
         """A place for a table that is redrawn twice a second, and removed at the end."""
@@ -187,7 +191,7 @@ class _StageBars:
         if stage != self._stage or self._task is None:
             self.close()
             # The label is text: the brackets of clip[b].mp4 are no markup.
-            label = Text(_printable(": ".join(filter(None, (self._label, stage)))))
+            label = Text(printable(": ".join(filter(None, (self._label, stage)))))
             self._stage, self._task = stage, self._bars.add_task("", label=label, total=total)
         self._bars.update(self._task, completed=done, total=total)
 
@@ -211,12 +215,12 @@ class _PlainLines:
         now = time.monotonic()
         if stage != self._stage:
             self._stage, self._began = stage, now
-        if now - self._printed < _SECONDS_PER_LINE:
+        if now - self._printed < SECONDS_PER_LINE:
             return
         self._printed = now
         counted = _progress_text(done, total, now - self._began) if done or total else ""
         text = ": ".join(filter(None, (self._label, stage, counted)))
-        self._console.print(Text(_printable(text)))
+        self._console.print(Text(printable(text)))
 
 
 def _progress_text(done: int, total: int | None, seconds: float) -> str:

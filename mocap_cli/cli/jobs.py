@@ -77,16 +77,18 @@ class OutputRequest:
                 " give a folder (out/), suffixes (.bvh), or both",
                 param_hint="-o",
             )
-        jobs = [Job(path, self._outputs(path, sub, overlay)) for path, sub in found.items()]
+        jobs = [
+            Job(path, self.outputs(sub / path.stem, overlay=overlay)) for path, sub in found.items()
+        ]
         refuse_conflicts(jobs, also_read)
         if not recursive:
             display.note_skipped(kind.skipped_folders(sources))
         return jobs
 
-    def _outputs(self, source: Path, subfolder: Path, overlay: bool) -> tuple[Path, ...]:
-        """The files to make from one input; `subfolder` is where a recursive search found it."""
-        folder = self.folder / subfolder
-        made = [*self.files, *(folder / self._name(source.stem, s) for s in self.suffixes)]
+    def outputs(self, stem: Path, *, overlay: bool = False) -> tuple[Path, ...]:
+        """The files to make from one input; `stem` is their place in the folder, and their name."""
+        place = self.folder / stem
+        made = [*self.files, *(place.with_name(self._name(place.name, s)) for s in self.suffixes)]
         if overlay and not any(path.suffix.lower() == ".mp4" for path in made):
             made.append(made[0].with_name(self._name(made[0].stem, ".mp4")))
         return tuple(dict.fromkeys(made))

@@ -8,6 +8,7 @@ from typing import Any
 from mocap_cli.body.motion import Motion
 from mocap_cli.cli.display import Line, Report
 from mocap_cli.io.file_guard import existing_outputs, refuse_unwritable
+from mocap_cli.library.clip import Clip, ClipFacts, ClipResult
 from mocap_cli.quality.measures import Quality, measure_quality
 from mocap_cli.quality.summary import Summary, UncertainSpan
 from mocap_cli.quality.verdict import quality_faults, quality_readings, verdict
@@ -50,36 +51,45 @@ class OutputFiles:
         ]
 
 
-def track_report(
-    motion: Motion, source: Path, outputs: OutputFiles, units: str, seconds: float
-) -> Report:
+def track_report(clip: Clip, result: ClipResult, facts: ClipFacts, units: str) -> Report:
     """What was tracked, where the confidence is low, and what was written."""
-    quality = measure_quality(motion)
-    summary, size = Summary.of(motion), (motion.source.width, motion.source.height)
-    head = (
-        f"{source.name}: {summary.frames} frames, {summary.seconds:.2f} s at {summary.fps:.2f}"
-        f" fps, {size[0]}x{size[1]}, tracked at {summary.frames / seconds:.0f} frames/s"
-    )
+    summary, size = facts.summary, (facts.source.width, facts.source.height)
+    outputs = OutputFiles(clip.outputs, result.replaced)
     lines = [
-        ("verdict", verdict(quality)),
+        ("verdict", facts.verdict),
         ("tracked", _coverage(summary)),
         ("uncertain", _stretches(summary.uncertain)),
-        ("space", _SPACES[motion.space]),
-        *(("warning", warning) for warning in motion.warnings),
-        *(("note", note) for note in motion.notes),
-        *_output_lines(outputs, units),
+        ("space", _SPACES[facts.space]),
+        *(("warning", warning) for warning in facts.warnings),
+        *(("note", note) for note in facts.notes),
+        *(() if result.status == "skipped" else _output_lines(outputs, units)),
     ]
     data = {
-        **_motion_data(motion, summary, outputs),
-        "space": motion.space,
+        **_motion_data(summary, outputs),
+        "status": result.status,
+        "space": facts.space,
         "width": size[0],
         "height": size[1],
-        "tracking_seconds": round(seconds, 3),
-        "warnings": list(motion.warnings),
-        "notes": list(motion.notes),
-        "problems": list(quality_faults(quality)),
+        "tracking_seconds": round(result.seconds, 3),
+        "warnings": list(facts.warnings),
+        "notes": list(facts.notes),
+        "problems": list(facts.faults),
     }
-    return Report(head, lines, {"input": str(source), **data})
+    return Report(track_head(clip, result, facts), lines, {"input": str(clip.video), **data})
+
+
+def track_head(clip: Clip, result: ClipResult, facts: ClipFacts) -> str:
+    """A clip in one line."""
+    summary, source = facts.summary, facts.source
+    done = {
+        "tracked": f"tracked at {summary.frames / max(result.seconds, 1e-3):.0f} frames/s",
+        "exported": "written from its finished JSON",
+        "skipped": "done already (--overwrite tracks it again)",
+    }[result.status]
+    return (
+        f"{clip.video.name}: {summary.frames} frames, {summary.seconds:.2f} s at {summary.fps:.2f}"
+        f" fps, {source.width}x{source.height}, {done}"
+    )
 
 
 def export_report(motion: Motion, source: Path, outputs: OutputFiles, units: str) -> Report:
@@ -88,14 +98,14 @@ def export_report(motion: Motion, source: Path, outputs: OutputFiles, units: str
     head = f"{source}: {summary.frames} frames, {summary.seconds:.2f} s at {summary.fps:.2f} fps"
     lines = [("verdict", _verdict_with_numbers(quality)), *_output_lines(outputs, units)]
     data = {
-        **_motion_data(motion, summary, outputs),
+        **_motion_data(summary, outputs),
         "quality": quality.block(),
         "problems": list(quality_faults(quality)),
     }
     return Report(head, lines, {"input": str(source), **data})
 
 
-def _motion_data(motion: Motion, summary: Summary, outputs: OutputFiles) -> Mapping[str, Any]:
+def _motion_data(summary: Summary, outputs: OutputFiles) -> Mapping[str, Any]:
     return {
         "outputs": outputs.data(),
         "frames": summary.frames,

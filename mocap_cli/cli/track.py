@@ -1,6 +1,5 @@
 """`mocap track`: from videos to motion-capture files."""
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,7 +27,8 @@ from mocap_cli.errors import MocapError
 
 if TYPE_CHECKING:  # heavy: `mocap --help` must not wait for them
     from mocap_cli.keypoints.person_detector import Subject
-    from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
+
+_LIBRARY = "Many clips"
 
 _Output = Annotated[
     list[str] | None,
@@ -69,6 +69,27 @@ _Model = Annotated[
         rich_help_panel="Model",
     ),
 ]
+_Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=1024,
+        metavar="N",
+        help="Clips tracked at the same time, each in a process.",
+        show_default="what cores and memory allow",
+        rich_help_panel=_LIBRARY,
+    ),
+]
+_ClipTimeout = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        min=0.1,
+        max=1e6,
+        help="Stop a clip that takes longer, and count it as failed.",
+        rich_help_panel=_LIBRARY,
+    ),
+]
 
 
 def track(
@@ -86,6 +107,8 @@ def track(
     units: Units = "cm",
     model: _Model = None,
     device: Device = "auto",
+    workers: _Workers = None,
+    clip_timeout: _ClipTimeout = None,
     overwrite: Overwrite = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -96,19 +119,20 @@ def track(
     """
     check_span(start, end)
     check_lens(focal, fov)
-    from mocap_cli import api
+    chosen = subject_of(subject)
     from mocap_cli.cli.display import Display
-    from mocap_cli.cli.track_jobs import track_videos
+    from mocap_cli.cli.track_jobs import plan_clips, track_clips
+    from mocap_cli.library.clip import ClipOptions
 
+    options = ClipOptions(
+        focal=focal, fov=fov, fps=fps, units=units, model=model, device=device, overwrite=overwrite
+    )
     with Display("track", quiet=quiet, as_json=json) as display:
-        track_video = partial(
-            api.track, height=height, subject=subject_of(subject), start=start, end=end,
-            fps=fps, focal=focal, fov=fov, model=_open_model(model, device), device=device,
+        clips = plan_clips(
+            videos, output or [], display, overlay=overlay, recursive=recursive,
+            subject=chosen, height=height, start=start, end=end, model=model,
         )  # fmt: skip
-        track_videos(
-            videos, output or [], track_video, display, overlay=overlay, units=units, fps=fps,
-            recursive=recursive, overwrite=overwrite, model=model,
-        )  # fmt: skip
+        track_clips(clips, options, display, workers=workers, timeout=clip_timeout)
 
 
 def subject_of(text: str) -> "Subject":
@@ -120,12 +144,3 @@ def subject_of(text: str) -> "Subject":
     except MocapError as error:
         message = f"{error.message}; {error.hint}"
         raise typer.BadParameter(message, param_hint="--subject") from error
-
-
-def _open_model(path: Path | None, device: Device) -> "FittedTracker | None":
-    """Open the model once for all videos, and refuse a wrong file before tracking."""
-    if path is None:
-        return None
-    from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
-
-    return FittedTracker.open(path, device)

@@ -48,7 +48,9 @@ class Edits:
 
 
 def apply_edits(motion: Motion, edits: Edits) -> Motion:
-    """The motion with these edits."""
+    """The motion with these edits; edited it is no longer of this provenance."""
+    if edits != Edits():
+        motion = replace(motion, provenance=None)
     if edits.start is not None or edits.end is not None:
         motion = _between(motion, edits.start, edits.end)
     if edits.fps is not None:

@@ -66,11 +66,22 @@ def aside_of(path: Path) -> Path:
 
     It names host and process, and is short enough wherever `path` is.
     """
-    stem = f".{path.stem[:_LONGEST]}-{_HOST}-"
+    remove_left_over(path)
+    return path.with_name(
+        f"{_stem(path)}{os.getpid()}-{secrets.token_hex(4)}{path.suffix[-_LONGEST:]}"
+    )
+
+
+def remove_left_over(path: Path) -> None:
+    """Remove what killed processes of this machine left of a file that was not whole yet."""
+    stem = _stem(path)
     if os.name == "posix":  # elsewhere a signal to look for a process would end it
         for left in path.parent.glob(f"{glob.escape(stem)}*"):
             _remove_if_left(left, left.name.removeprefix(stem).partition("-")[0])
-    return path.with_name(f"{stem}{os.getpid()}-{secrets.token_hex(4)}{path.suffix[-_LONGEST:]}")
+
+
+def _stem(path: Path) -> str:
+    return f".{path.stem[:_LONGEST]}-{_HOST}-"
 
 
 def _remove_if_left(path: Path, process: str) -> None:

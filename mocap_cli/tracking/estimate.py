@@ -4,6 +4,7 @@
 as it is, so that models are fitted to the same poses that they later refine.
 """
 
+import functools
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -45,7 +46,7 @@ class _PoseRefinement(Protocol):
         """The lifted pose fused with the model's own."""
 
 
-class _PoseModel(Protocol):
+class PoseModel(Protocol):
     """A model fitted to labels, used beside the lifter; `FittedTracker` implements it."""
 
     @property
@@ -76,7 +77,7 @@ class EstimateOptions:
     start: float | None = None  # seconds of the video
     end: float | None = None
     device: Device = "auto"  # for the 2D networks
-    model: _PoseModel | None = None  # refines keypoints and pose
+    model: PoseModel | None = None  # refines keypoints and pose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -164,9 +165,13 @@ def estimate_from_keypoints(
     keypoints: Keypoints, camera: Pinhole, size: tuple[int, int], zoom: Float64 | None = None
 ) -> Estimate:
     """Lift keypoints that are known already with the bundled lifter."""
-    lifter = Lifter.load(weight_path(LIFTER_FILE))
-    pose = lift(_without_zoom(keypoints, camera, zoom), camera, lifter)
+    pose = lift(_without_zoom(keypoints, camera, zoom), camera, _bundled_lifter())
     return Estimate(size=size, camera=camera, keypoints=keypoints, pose=pose, zoom=zoom)
+
+
+@functools.cache
+def _bundled_lifter() -> Lifter:
+    return Lifter.load(weight_path(LIFTER_FILE))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

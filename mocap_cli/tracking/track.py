@@ -1,6 +1,6 @@
 """Track: from a video to a Motion, the person placed in the world."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from mocap_cli.io.atomic import readable
 from mocap_cli.keypoints.pose_networks import network_hashes
 from mocap_cli.lifting.lift import LIFTER_FILE
 from mocap_cli.progress import Count, no_progress
-from mocap_cli.tracking.estimate import Estimate, EstimateOptions, estimate
+from mocap_cli.tracking.estimate import Estimate, EstimateOptions, PoseModel, estimate
 from mocap_cli.tracking.place import Placement, place_in_world
 from mocap_cli.video.probe import VideoInfo, probe
 from mocap_cli.weights import weight_hash
@@ -50,13 +50,19 @@ def track(
         keypoints.times, found.camera, options.height,
         camera_rotation=found.rotation, walks=found.walks, cut=keypoints.cut,
     )  # fmt: skip
-    motion = _motion(video, found, placed)
-    if options.model is not None:
-        motion = replace(motion, model={**motion.model, options.model.name: options.model.digest})
+    motion = _motion(video, found, placed, networks_used(options.model))
     return resample_motion(motion, options.fps) if options.fps else motion
 
 
-def _motion(video: VideoInfo, found: Estimate, placed: Placement) -> Motion:
+def networks_used(model: PoseModel | None = None) -> dict[str, str]:
+    """The version and the networks that decide a result, with their SHA-256."""
+    bundled = {"mocap": __version__, **network_hashes(), LIFTER_FILE: weight_hash(LIFTER_FILE)}
+    return bundled if model is None else {**bundled, model.name: model.digest}
+
+
+def _motion(
+    video: VideoInfo, found: Estimate, placed: Placement, networks: dict[str, str]
+) -> Motion:
     """Everything that was found, as the one result type."""
     keypoints = found.keypoints
     span = keypoints.times[-1] - keypoints.times[0]
@@ -83,7 +89,7 @@ def _motion(video: VideoInfo, found: Estimate, placed: Placement) -> Motion:
             centre=found.camera.centre,
             world_from_camera=placed.world_from_camera.astype(np.float32),
         ),
-        model={"mocap": __version__, **network_hashes(), LIFTER_FILE: weight_hash(LIFTER_FILE)},
+        model=networks,
         warnings=(*found.warnings, *placed.warnings),
         notes=(*found.notes, *placed.notes),
         switches=keypoints.switches,

@@ -1,6 +1,7 @@
 """Probe: the displayed size, frame rate, sound and lens of a video."""
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +18,7 @@ from mocap_cli.types import Image
 
 _FALLBACK_FPS = 25.0  # for a single image, or a file without a frame rate
 _SQUARE = 0.02  # log of a pixel's aspect ratio that counts as square: GIF rounds it to 1/64
+_MAX_THREADS = 4  # of a decoder: on many cores one process for each would hold too many frames
 _AGAIN = "copy it again from the camera, or re-encode it as H.264 MP4"
 _TEXT_AS_PICTURES = {"tty", "bin", "xbin", "idf", "adf"}  # FFmpeg renders text files as video
 _PACKETS_UNTIL_A_PICTURE = 1000
@@ -145,6 +147,7 @@ def video_stream(container: av.container.InputContainer, path: Path) -> av.Video
         )
     stream: av.VideoStream = max(known, key=lambda s: s.width * s.height)
     stream.thread_type = "AUTO"
+    stream.codec_context.thread_count = min(os.cpu_count() or 1, _MAX_THREADS)
     return stream
 
 

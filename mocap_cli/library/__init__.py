@@ -1,0 +1,1 @@
+"""A library of videos: many clips tracked by several processes, resumable."""

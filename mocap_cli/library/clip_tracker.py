@@ -1,0 +1,116 @@
+"""Clip tracker: tracks one clip after the other, and skips those that are done."""
+
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mocap_cli import api
+from mocap_cli.body.motion import Motion, read_motion
+from mocap_cli.body.provenance import Provenance
+from mocap_cli.errors import MocapError
+from mocap_cli.export.registry import MotionWriter, WriteOptions, check_output
+from mocap_cli.io.file_guard import existing_outputs
+from mocap_cli.library.clip import Clip, ClipFacts, ClipOptions, ClipResult, Status, utc_now
+from mocap_cli.progress import Progress, count_stage, no_progress
+from mocap_cli.tracking.track import networks_used
+from mocap_cli.video.probe import probe
+
+
+class ClipTracker:
+    """Tracks clips with the same options; networks and model are opened once."""
+
+    def __init__(self, options: ClipOptions) -> None:
+        self._options = options
+        self._model = None
+        if options.model is not None:
+            from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
+
+            self._model = FittedTracker.open(options.model, options.device)
+
+    def attempt(self, clip: Clip, progress: Progress = no_progress) -> ClipResult:
+        """Track a clip; whatever goes wrong with it is its result."""
+        try:
+            return self.track(clip, progress)
+        except MemoryError:
+            raise  # the process is not to be trusted with another clip
+        except Exception as error:  # a bug must not cost the other clips
+            return ClipResult.failed(error, traceback=traceback.format_exc())
+
+    def track(self, clip: Clip, progress: Progress = no_progress) -> ClipResult:
+        """Track a clip and write its files, the JSON last: once it is there, all are."""
+        finished = None if self._options.overwrite else self._finished(clip)
+        if finished is not None and _all_written(clip.outputs):
+            return _result("skipped", finished, frozenset(), 0.0)
+        existed = self._check(clip)
+        began = time.perf_counter()
+        motion = finished or self._motion(clip, progress)
+        seconds = time.perf_counter() - began
+        written = WriteOptions(video=clip.video, units=self._options.units, fps=self._options.fps)
+        writer = MotionWriter(motion, written)
+        for path in sorted(clip.outputs, key=_is_result):
+            writer.write(path, count_stage(progress, f"writing {path.name}", len(motion.times)))
+        return _result("exported" if finished else "tracked", motion, existed, seconds)
+
+    def _motion(self, clip: Clip, progress: Progress) -> Motion:
+        options = self._options
+        motion = api.track(
+            clip.video, **options.of(clip), model=self._model, device=options.device,
+            progress=progress,
+        )  # fmt: skip
+        return replace(motion, provenance=self._provenance(clip))
+
+    def _provenance(self, clip: Clip) -> Provenance:
+        """Also names the unit of .bvh, so that other units write that file again."""
+        units = self._options.units
+        in_metres = units == "m" and any(p.suffix.lower() == ".bvh" for p in clip.outputs)
+        return Provenance.of(
+            clip.video, {**self._options.of(clip), "units": units if in_metres else None}
+        )
+
+    def _finished(self, clip: Clip) -> Motion | None:
+        """The result of an earlier run, if tracking the clip now would give the same."""
+        results = [path for path in clip.outputs if _is_result(path)]
+        try:
+            motions = [read_motion(path) for path in results]
+        except MocapError:  # missing, damaged or of another version
+            return None
+        same = (self._provenance(clip), networks_used(self._model)) if motions else None
+        fits = [(motion.provenance, dict(motion.model)) == same for motion in motions]
+        return motions[0] if motions and all(fits) else None
+
+    def _check(self, clip: Clip) -> frozenset[Path]:
+        """Refuse, before the work, what could not be written after it; the files that exist."""
+        info = probe(clip.video)
+        for path in clip.outputs:
+            check_output(path, {"video": info.path}, info.frames or 0)
+        return existing_outputs(clip.outputs, self._options.overwrite)
+
+
+def _is_result(path: Path) -> bool:
+    """Whether the file is the JSON of `mocap track`."""
+    name = path.name.lower()
+    return name.endswith(".json") and not name.endswith(".coco.json")
+
+
+def _all_written(outputs: Sequence[Path]) -> bool:
+    """Whether all files are there, and none was written after the JSON, by another command."""
+    try:
+        times = {path: path.stat().st_mtime_ns for path in outputs}
+    except OSError:
+        return False
+    last = min(time for path, time in times.items() if _is_result(path))
+    return all(time <= last for path, time in times.items() if not _is_result(path))
+
+
+def _result(
+    status: Status, motion: Motion, replaced: frozenset[Path], seconds: float
+) -> ClipResult:
+    return ClipResult(
+        status=status,
+        facts=ClipFacts.of(motion),
+        replaced=replaced,
+        seconds=seconds,
+        finished=utc_now(),
+    )

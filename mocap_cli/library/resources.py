@@ -1,0 +1,50 @@
+"""Resources: the processor cores and the memory that this process may use."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+_WORKER_BYTES = 1_200_000_000  # of a worker at 1080p, with a margin: docs/library.md
+_CGROUPS = Path("/sys/fs/cgroup")
+
+
+def worker_count(clips: int) -> int:
+    """As many workers as cores and memory allow, at most one a clip."""
+    fitting = (free_memory() or _WORKER_BYTES * clips) // _WORKER_BYTES
+    return max(1, min(clips, available_cores(), fitting))
+
+
+def available_cores() -> int:
+    """Cores by affinity (Slurm, taskset) and by the quota of a container."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        cores = os.cpu_count() or 1
+    for text in _limits("cpu.max"):
+        quota, _, period = text.partition(" ")
+        if quota.isdecimal():
+            cores = min(cores, max(1, int(quota) // int(period)))
+    return cores
+
+
+def free_memory() -> int | None:
+    """Bytes that are available to this process, as far as the system says."""
+    found = [int(text) for text in _limits("memory.max") if text.isdecimal()]
+    with suppress(OSError, StopIteration, ValueError):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        line = next(line for line in lines if line.startswith("MemAvailable:"))
+        found.append(int(line.split()[1]) << 10)
+    return min(found, default=None)
+
+
+def _limits(name: str) -> Iterator[str]:
+    """What a file of that name says in our control group and those above it."""
+    with suppress(OSError):
+        group = Path("/proc/self/cgroup").read_text().rpartition("::")[2].strip()
+        folder = _CGROUPS / group.lstrip("/")
+        for place in (folder, *folder.parents):
+            if place == _CGROUPS.parent:
+                return
+            with suppress(OSError):
+                yield (place / name).read_text().strip()
