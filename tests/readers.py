@@ -42,7 +42,8 @@ def read_with_pymotion(path: Path) -> Places:
 
 
 def read_with_three(path: Path) -> Places:
-    read = run_node("read_bvh.mjs", f"three@{THREE}", path)
+    """Of BVH, GLB and FBX."""
+    read = run_node(f"read_{path.suffix[1:]}.mjs", f"three@{THREE}", path)
     places = np.array(read["places"])
     return {name: places[:, i] for i, name in enumerate(read["names"]) if name != "ENDSITE"}
 
@@ -62,7 +63,7 @@ def run_node(script: str, package: str, path: Path) -> dict[str, Any]:
         pytest.skip(f"{package} needs node and npm, which are not installed here")
     command = ["node", str(Path(__file__).parent / "three" / script)]
     done = subprocess.run(
-        [*command, str(_modules(package)), str(path)],
+        [*command, str(node_modules(package)), str(path)],
         capture_output=True,
         text=True,
         check=False,
@@ -72,13 +73,13 @@ def run_node(script: str, package: str, path: Path) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
-def _modules(package: str) -> Path:
+def node_modules(package: str) -> Path:
     """A node_modules folder with that package, installed once for all runs on this machine."""
     home = Path(tempfile.gettempdir()) / f"mocap-tests-{package.replace('@', '-')}"
     modules = home / "node_modules"
     if not modules.exists():
         with tempfile.TemporaryDirectory(dir=home.parent) as aside:
-            command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", aside]
+            command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", aside]
             subprocess.run([*command, package], check=True, timeout=300)
             home.mkdir(exist_ok=True)
             if not modules.exists():

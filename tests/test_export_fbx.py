@@ -1,9 +1,9 @@
-"""FBX files as ufbx finds them."""
+"""FBX files as ufbx and three.js find them."""
 
 import numpy as np
 import pytest
 from poses import dance, handstand, motion_of, somersault, t_pose
-from readers import read_with_ufbx
+from readers import read_with_three, read_with_ufbx
 from test_export_glb import NODE_OF
 
 from mocap_cli.body.skeleton import BODY
@@ -25,6 +25,15 @@ def test_ufbx_finds_all_joints_within_a_millimetre_at_the_times_of_the_video(tmp
     read = read_with_ufbx(tmp_path / "a.fbx")
     for ours, theirs in NODE_OF.items():
         miss = places(read, theirs) - joints[:, BODY.index(ours)]
+        assert np.linalg.norm(miss, axis=-1).max() < 1e-3, ours
+
+
+def test_three_js_finds_all_joints_within_a_millimetre(tmp_path):
+    joints = np.concatenate((somersault(TIMES), dance(TIMES), handstand(TIMES)))
+    write_fbx(animate(motion_of(joints, 2 + np.arange(90) / 30)), tmp_path / "a.fbx")
+    read = read_with_three(tmp_path / "a.fbx")
+    for ours, theirs in NODE_OF.items():
+        miss = read[theirs] / 100 - joints[:, BODY.index(ours)]
         assert np.linalg.norm(miss, axis=-1).max() < 1e-3, ours
 
 

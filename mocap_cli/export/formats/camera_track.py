@@ -9,7 +9,7 @@ from mocap_cli.body.motion import Motion
 from mocap_cli.body.resample import resample_rotations
 from mocap_cli.types import Float64
 
-_FILM_MM = 36.0  # width of the film that 3D programs assume; only ratios to it matter
+_FILM_MM = 36.0  # longer side of the film: focal lengths are those of 35 mm cameras
 _STILL = 1e-6  # largest difference of a rotation or position (metres) of a fixed camera
 _SKEW = 1e-3  # largest difference of a rotation from an orthonormal matrix
 
@@ -41,18 +41,22 @@ class CameraTrack:
     @property
     def film_mm(self) -> tuple[float, float]:
         """Width and height of the film."""
-        return _FILM_MM, _FILM_MM / self.aspect
+        return self.size[0] * self._pixel_mm, self.size[1] * self._pixel_mm
 
     @property
     def focal_mm(self) -> float:
         """Focal length for that film."""
-        return _FILM_MM * self.focal_pixels / self.size[0]
+        return self.focal_pixels * self._pixel_mm
 
     @property
     def film_offset_mm(self) -> tuple[float, float]:
         """How far the middle of the film lies to the right of and above the principal point."""
-        (width, height), (x, y), pixel = self.size, self.centre, _FILM_MM / self.size[0]
-        return (width / 2 - x) * pixel, (y - height / 2) * pixel
+        (width, height), (x, y) = self.size, self.centre
+        return (width / 2 - x) * self._pixel_mm, (y - height / 2) * self._pixel_mm
+
+    @property
+    def _pixel_mm(self) -> float:
+        return _FILM_MM / max(self.size)
 
 
 def camera_track(motion: Motion, times: Float64) -> CameraTrack | None:
