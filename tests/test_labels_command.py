@@ -28,7 +28,7 @@ def mocap(run_mocap, monkeypatch):
     estimate, truth = seen_dancing()
     monkeypatch.setattr(gather, "estimate", lambda *_, **__: estimate)
     monkeypatch.setattr(FrozenEncoder, "encode", lambda *_, **__: codes_of(truth))
-    monkeypatch.setattr(label_fit, "FitOptions", partial(FitOptions, steps=50, folds=2, copies=0))
+    monkeypatch.setattr(label_fit, "FitOptions", partial(FitOptions, steps=20, folds=2, copies=0))
     film(Path("a.mp4"), range(len(TIMES)))
     save("a.npz", truth)
     return lambda typed: run_mocap(typed)[::2]

@@ -157,7 +157,7 @@ def test_the_free_fall_stage_comes_first_and_has_no_contrast(unbroken):
 
 def test_a_tiny_clip_is_overfitted(tmp_path):
     """The reconstruction leaves an eighth of the squared error of the bare background."""
-    clip, steps = Dataset([scenes(3, 4)]), 120
+    clip, steps = Dataset([scenes(3, 4)]), 90
     model = replace(TINY, crop=32, tv=32, widths=(32, 24, 16, 8), dropout=0, jitter=0)
     weights = LossWeights(pixels=20, prior_size=(0.45, 0.8))
     every = {"save_every": steps, "check_every": steps, "shrink_steps": 5}
@@ -388,7 +388,7 @@ stored = Path(sys.argv[1]) / "stored"
 with Distributed.join("cpu") as distributed:
     with distributed.main_first():
         if distributed.is_main:
-            time.sleep(5)
+            time.sleep(3.5)
             stored.touch()
         assert stored.exists()
     assert distributed.mean(torch.tensor([float(distributed.rank)])).item() == 0.5
