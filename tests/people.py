@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from mocap_cli.body.anatomy import ANKLE_HEIGHT, BALL_HEIGHT, centre_of_mass
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.camera.pinhole import Pinhole
+from mocap_cli.tracking.ground import HAND_CLEARANCE
 from mocap_cli.tracking.place import Placement, place_in_world
 
 Array = NDArray[np.float64]
@@ -121,6 +122,27 @@ def jumper(times: Array, leap: float = 0.5) -> Person:
     joints = with_legs(pelvis, ankle, ankle * (-1, 1, 1))
     joints[:, :, 1] += np.where(flying, rise * air - 9.81 * air**2 / 2, 0)[:, None]
     return Person(joints, times, np.repeat(~flying[:, None], 2, axis=1))
+
+
+def hand_walker(times: Array, speed: float = 0.3) -> Person:
+    """Walks on straight arms along +Z; each hand stands for six tenths of its cycle."""
+    body = stander(times).joints
+    body[:, :, :] -= body[:, :1]
+    arms = {"shoulder": (0.1, 0.3, 0.0), "elbow": (0.1, 0.46, 0.02), "wrist": (0.1, 0.61, 0.0)}
+    for side, sign in (("left", 1), ("right", -1)):
+        for name, spot in arms.items():
+            body[:, BODY.index(f"{side}_{name}")] = HEIGHT * np.array(spot) * (sign, 1, 1)
+    body = turned_about_x(body, np.full(len(times), np.pi))
+    level = HAND_CLEARANCE * HEIGHT - body[0, BODY.index("left_wrist"), 1]
+    joints = body + np.stack((0 * times, level + 0 * times, speed * times), axis=1)[:, None]
+    for side, phase in (("left", 0.0), ("right", 0.5)):
+        cycle = times / 1.2 + phase
+        now, step = cycle % 1, 1.2 * speed
+        swing = np.clip((now - 0.6) / 0.4, 0, 1)
+        along = step * (np.floor(cycle) - phase + 0.3 + 0.5 * (1 - np.cos(np.pi * swing)))
+        wrist = joints[:, BODY.index(f"{side}_wrist")]
+        wrist[:, 2], wrist[:, 1] = along, wrist[:, 1] + 0.12 * np.sin(np.pi * swing)
+    return Person(joints, times, np.zeros((len(times), 2), np.bool_))
 
 
 def _eased(x: Array) -> Array:

@@ -10,6 +10,7 @@ from people import (
     Person,
     clock,
     film,
+    hand_walker,
     in_true_world,
     look,
     placed,
@@ -192,6 +193,34 @@ def test_the_world_is_unknown_where_the_camera_walks_and_nobody_steps():
     eyes = shot.eye + person.times[:, None] * (0.0, 0.0, 1.2)
     truth = (person.joints - eyes[:, None]) @ shot.camera_from_world.T
     assert size(result.joints - truth).mean() < 0.2
+
+
+def test_a_person_on_their_hands_stands_on_the_ground_with_hands_that_do_not_slide():
+    person = hand_walker(clock(4, 30))
+    shot = film(person, *SIDE, noise=0.015)
+    result = placed(shot)
+    assert result.space == "world"
+    wrists = [BODY.index("left_wrist"), BODY.index("right_wrist")]
+    truth, found = person.joints[:, wrists], result.joints[:, wrists]
+    still = np.linalg.norm(np.gradient(truth, axis=0), axis=-1) < 1e-4
+    inner = np.stack([_shrunk(side) for side in still.T], axis=1)
+    assert np.abs(found[..., 1] - truth[..., 1])[inner].max() < 0.03
+    slides = [
+        np.ptp(found[run, side], axis=0).max()
+        for side in range(2)
+        for run in true_runs(inner[:, side])
+    ]
+    assert np.median(slides) < 0.005
+    off = in_true_world(result, shot) - person.joints
+    assert size(off - off[:, :1]).mean() < 0.1
+
+
+def test_hands_that_hang_are_not_planted():
+    person = stander(clock(3, 30))
+    shot = film(person, *SIDE, noise=0.01)
+    result = placed(shot)
+    way = in_true_world(result, shot) - person.joints
+    assert size(way - way.mean(axis=(0, 1))).mean() < 0.05
 
 
 def test_without_feet_or_falls_the_joints_stay_before_the_camera():

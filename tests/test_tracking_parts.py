@@ -8,9 +8,9 @@ from people import clock, diver, jumper, stander, walker
 
 from mocap_cli.body.anatomy import centre_of_mass
 from mocap_cli.body.skeleton import BODY
+from mocap_cli.tracking.contact_locking import _two_bone_ik, lock_contacts
 from mocap_cli.tracking.equations import _FARTHEST, TrajectoryEquations
 from mocap_cli.tracking.flight import _SIZE_SIGMA, find_flights, measured_gravity
-from mocap_cli.tracking.foot_locking import _two_bone_ik, lock_planted_feet
 from mocap_cli.tracking.frame_runs import (
     drop_short_runs,
     frame_durations,
@@ -129,7 +129,7 @@ def test_toes_that_are_off_do_not_bend_the_knees_of_people_who_stand():
     knees = [BODY.index(f"{side}_knee") for side in ("left", "right")]
     joints = person.joints.copy()
     joints[:, [BODY.index("left_toe"), BODY.index("right_toe")], 1] += 0.03
-    held = lock_planted_feet(joints, scene_of(person), person.planted.astype(float), ())
+    held = lock_contacts(joints, scene_of(person), person.planted.astype(float), ())
     about = [points[:, knees] - points[:, :1] for points in (person.joints, held)]
     np.testing.assert_allclose(about[1], about[0], atol=0.01)
 

@@ -16,8 +16,8 @@ from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirror_indices
 from mocap_cli.errors import MocapError
 from mocap_cli.export.looping import make_loop
 from mocap_cli.tracking.bone_lengths import with_bone_lengths
+from mocap_cli.tracking.contact_locking import lock_contacts
 from mocap_cli.tracking.flight import find_flights
-from mocap_cli.tracking.foot_locking import lock_planted_feet
 from mocap_cli.tracking.frame_runs import unbroken_runs
 from mocap_cli.tracking.ground import CLEARANCE, FEET
 from mocap_cli.tracking.posed_body import PosedBody
@@ -210,7 +210,7 @@ def _with_feet_held(motion: Motion, planted: Float64) -> Motion:
     )
     airborne = tuple(find_flights(body, path, _UP, planted > _PLANTED))
     locked = np.full(motion.joints.shape, np.nan)
-    locked[tracked] = lock_planted_feet(joints, body, planted, airborne)
+    locked[tracked] = lock_contacts(joints, body, planted, airborne)
     return _with_joints(motion, locked)
 
 

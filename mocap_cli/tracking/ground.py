@@ -23,11 +23,20 @@ FEET = (
     (BODY.index("right_ankle"), BODY.index("right_toe")),
 )
 CLEARANCE = (ANKLE_HEIGHT, BALL_HEIGHT)  # of a foot's two joints, as shares of the height
+HANDS = (BODY.index("left_wrist"), BODY.index("right_wrist"))
+HAND_CLEARANCE = 0.03
+"""Height of the wrist of a hand that is flat on the ground, as a share of the person's height."""
+_CONTACTS = (
+    *(tuple(zip(pair, CLEARANCE, strict=True)) for pair in FEET),
+    *(((wrist, HAND_CLEARANCE),) for wrist in HANDS),
+)
+"""Of each column of a contact array (T, 4): joints and their clearances."""
 GRAVITY = 9.81
 
 _LARGEST_TILT = 0.3  # radians that `up` may turn in one iteration
 _ROLL, _TILT = math.radians(4), math.radians(20)  # sigma of a camera's roll and pitch
 _BALANCE, _TRUNK = math.radians(4), math.radians(18)  # sigma of standing people's lean
+_HAND_BALANCE = math.radians(12)  # the same of people on their hands, who swing
 _PLANE = 0.03  # metres, sigma of a planted foot's distance from the floor
 _CREEP = 0.1  # metres per root second, sigma of a planted foot's drift across the view
 _CREEP_IN_DEPTH = 0.2  # the same towards the camera, where poses err most
@@ -95,16 +104,35 @@ class _VerticalEstimate:
     sigma: float  # radians
 
 
+def heights_of_contacts(
+    body: PosedBody, path: Float64, ground: Ground, planted: Float64
+) -> Float64:
+    """(N,) metres above the floor of all joints that are planted (T, 4), less their clearance."""
+    joints = body.joints_at(path)
+    return np.concatenate(
+        [
+            (ground.heights(joints[:, joint]) - share * body.height)[planted[:, column] > 0.5]
+            for column, parts in enumerate(_CONTACTS)
+            for joint, share in parts
+        ]
+    )
+
+
 def vertical_estimates(body: PosedBody, planted: Float64) -> list[_VerticalEstimate]:
-    """The vertical by the poses, for (T, 2) contact probabilities."""
+    """The vertical by the poses, for contact probabilities (T, 4)."""
     pose, duration = body.pose, frame_durations(body.times)
+    planted, hands = planted[:, :2], planted[:, 2:]
     feet = np.stack([pose[:, pair].mean(axis=1) for pair in FEET], axis=1)  # (T, 2, 3)
     share = planted / np.maximum(planted.sum(axis=1, keepdims=True), 1e-6)
     support = -np.einsum("tf,tfi->ti", share, feet)
     standing = planted.max(axis=1) * duration
     straight = np.max(planted * _straightness(pose), axis=1)
+    on_hands = hands.max(axis=1) * (1 - planted.max(axis=1))
+    hand_share = hands / np.maximum(hands.sum(axis=1, keepdims=True), 1e-6)
+    hand_support = -np.einsum("th,thi->ti", hand_share, pose[:, HANDS])
     found = (
         _robust_mean(support, standing * straight, _BALANCE),
+        _robust_mean(hand_support, on_hands * duration, _HAND_BALANCE),
         _robust_mean(pose[:, _NECK] - pose[:, 0], standing, _TRUNK),
     )
     return [estimate for estimate in found if estimate is not None]
@@ -172,12 +200,12 @@ def _add_feet(
     ground: Ground,
     planted: Float64,
 ) -> None:
-    """Add that planted feet do not move, and that they are on the floor."""
-    for side, pair in enumerate(FEET):
-        independence = _contact_independence(planted[:, side], body)
-        for joint, share in zip(pair, CLEARANCE, strict=True):
+    """Add that planted feet and hands (T, 4) do not move, and that they are on the floor."""
+    for column, parts in enumerate(_CONTACTS):
+        independence = _contact_independence(planted[:, column], body)
+        for joint, share in parts:
             foot = body.pose[:, joint]
-            weight = planted[:, side] * _stillness(path + foot, body)
+            weight = planted[:, column] * _stillness(path + foot, body)
             _add_no_slip(equations, body, path, foot, weight)
             weight = weight * independence
             _add_floor(equations, ground, foot, path, weight, share * body.height)

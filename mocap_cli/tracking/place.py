@@ -11,8 +11,8 @@ from mocap_cli.body.rig import bone_lengths
 from mocap_cli.body.rotation import unit
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.tracking.bone_lengths import with_bone_lengths
+from mocap_cli.tracking.contact_locking import lock_contacts
 from mocap_cli.tracking.flight import measured_gravity
-from mocap_cli.tracking.foot_locking import lock_planted_feet
 from mocap_cli.tracking.frame_runs import true_runs, unbroken_runs
 from mocap_cli.tracking.ground import GRAVITY, Ground
 from mocap_cli.tracking.posed_body import PosedBody
@@ -179,7 +179,7 @@ class _Standing:
         joints = np.full((len(tracked), *self.joints.shape[1:]), np.nan)
         joints[tracked] = self.joints
         contacts = np.full((len(tracked), 2), np.nan)
-        contacts[tracked] = self.path.planted
+        contacts[tracked] = self.path.planted[:, :2]
         frames = np.flatnonzero(tracked)
         turn, shift = self.world_from_first[:, :3], self.world_from_first[:, 3]
         frame = np.clip(np.searchsorted(frames, np.arange(len(tracked))), 0, len(frames) - 1)
@@ -215,7 +215,7 @@ def _standing(solved: _Solved) -> _Standing:
         text = "the camera moves through the scene: the path is estimated from the steps and drifts"
         warnings = (text,)
     if planted:
-        joints = lock_planted_feet(joints, body, path.planted, path.flights)
+        joints = lock_contacts(joints, body, path.planted, path.flights)
     else:
         text = "no foot contact was found: the ground is at the lowest point of the person"
         warnings = (*warnings, text)

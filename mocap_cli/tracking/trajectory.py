@@ -15,7 +15,9 @@ from mocap_cli.tracking.frame_runs import drop_short_runs, frames_in, hysteresis
 from mocap_cli.tracking.ground import (
     CLEARANCE,
     FEET,
+    HANDS,
     Ground,
+    heights_of_contacts,
     vertical_estimates,
 )
 from mocap_cli.tracking.posed_body import PosedBody
@@ -28,6 +30,9 @@ _SLOW = 0.5  # metres a second at which a foot is as likely planted as not
 _SLOPE = 0.25  # metres a second that change the odds by e
 _LOW, _RISE = 0.12, 0.03  # metres over the floor, likewise
 _SHORTEST, _GAP = 0.05, 0.08  # seconds
+_HAND_ODDS = -0.5  # of a planted hand, before its speed and height are known
+_HAND_SLOW, _HAND_SLOPE = 0.4, 0.15  # metres a second, as for feet
+_HAND_LOW, _HAND_RISE = 0.12, 0.04  # metres above the lowest joint, likewise
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ class Trajectory:
 
     centre: Float64  # (T, 3) the centre of mass, in the axes of the first frame's camera
     ground: Ground
-    planted: Float64  # (T, 2) probability that the left and the right foot is planted
+    planted: Float64  # (T, 4) contact probability: left foot, right foot, left hand, right hand
     flights: tuple[slice, ...]  # frames in free fall
 
     @staticmethod
@@ -54,11 +59,13 @@ class Trajectory:
         """
         centre = planes.initial_path(body) if start is None else start
         ground = Ground(np.array([0.0, 1.0, 0.0]), -_CAMERA_HEIGHT)
-        planted, weight = contacts, np.clip((contacts - 0.3) / 0.4, 0, 1)
+        planted = np.concatenate((contacts, np.zeros_like(contacts)), axis=1)
+        weight = np.clip((planted - 0.3) / 0.4, 0, 1)
         flights: list[slice] = []
         for attempt in range(attempts):
             if attempt > 0:
-                planted = _refine_contacts(contacts, body, centre, ground)
+                feet = _refine_contacts(contacts, body, centre, ground)
+                planted = np.concatenate((feet, _hand_contacts(body, centre, ground)), axis=1)
                 weight = np.where(planted > 0.5, planted, 0)
                 flights = find_flights(body, centre, ground.up, planted > 0.5)
             flying = frames_in(flights, len(centre))
@@ -88,15 +95,11 @@ def _solve(
 
 
 def _under_feet(body: PosedBody, centre: Float64, ground: Ground, planted: Float64) -> Ground:
-    """The same plane, moved to the median height of planted feet."""
-    joints = body.joints_at(centre)
-    levels = [
-        (joints[:, joint] @ ground.up - share * body.height)[planted[:, side] > 0.5]
-        for side, pair in enumerate(FEET)
-        for joint, share in zip(pair, CLEARANCE, strict=True)
-    ]
-    every = np.concatenate(levels)
-    return replace(ground, level=float(np.median(every))) if len(every) else ground
+    """The same plane, moved to the median height of planted feet and hands."""
+    heights = heights_of_contacts(body, centre, ground, planted)
+    if not len(heights):
+        return ground
+    return replace(ground, level=ground.level + float(np.median(heights)))
 
 
 def _refine_contacts(
@@ -121,6 +124,24 @@ def _refine_contacts(
         for side in range(2):
             refined[segment, side] = _without_flicker(refined[segment, side], body.times[segment])
     return np.asarray(refined)
+
+
+def _hand_contacts(body: PosedBody, path: Float64, ground: Ground) -> Float64:
+    """(T, 2) probability that the left and the right hand carries the body.
+
+    Such a hand rests, and no joint is much lower.
+    """
+    joints = body.joints_at(path)
+    heights = ground.heights(joints)
+    over = heights[:, HANDS] - heights.min(axis=1, keepdims=True)
+    speed = np.stack([body.apparent_speeds(joints[:, wrist]) for wrist in HANDS], axis=1)
+    odds = _HAND_ODDS + np.clip((_HAND_SLOW - speed) / _HAND_SLOPE, -4, 1.5)
+    odds += np.clip((_HAND_LOW - over) / _HAND_RISE, -6, 1)
+    planted = 1 / (1 + np.exp(-odds))
+    for segment in body.segments:
+        for side in range(2):
+            planted[segment, side] = _without_flicker(planted[segment, side], body.times[segment])
+    return np.asarray(planted)
 
 
 def _without_flicker(probability: Float64, times: Float64) -> Float64:

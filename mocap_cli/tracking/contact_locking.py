@@ -1,7 +1,7 @@
-"""Foot locking: planted feet are held in place, and no foot sinks into the ground.
+"""Contact locking: planted feet and hands are held in place, and no foot sinks into the ground.
 
-The mean correction of all planted feet moves the whole body; two-bone inverse kinematics of the
-legs does the rest, with constant bone lengths. Y is up and the ground is at 0.
+The mean correction of everything planted moves the whole body; two-bone inverse kinematics of legs
+and arms does the rest, with constant bone lengths. Y is up and the ground is at 0.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from mocap_cli.body.rotation import unit
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.tracking.frame_runs import drop_short_runs, frames_in, hysteresis, true_runs
-from mocap_cli.tracking.ground import CLEARANCE, FEET
+from mocap_cli.tracking.ground import CLEARANCE, FEET, HAND_CLEARANCE, HANDS
 from mocap_cli.tracking.posed_body import PosedBody
 from mocap_cli.tracking.smoothing import low_pass
 from mocap_cli.types import Bool, Float64
@@ -26,6 +26,11 @@ _FOLLOW = 2.0  # hertz: how fast the body follows its feet
 _FOLLOW_IN_FLIGHT = 0.3  # hertz
 _SHALLOW = 0.1  # metres below the ground that are an error; twice as much is a lower floor
 _TURNED_CLEARANCE = 0.6  # share of the flat foot's clearance that a turned foot keeps
+_NECK = BODY.index("neck")
+_ARMS = tuple(
+    tuple(BODY.index(f"{side}_{part}") for part in ("shoulder", "elbow", "wrist"))
+    for side in ("left", "right")
+)
 _STRETCH = 0.999  # of a leg's length that may be used
 _LEGS = tuple(
     tuple(BODY.index(f"{side}_{part}") for part in ("hip", "knee", "ankle", "toe"))
@@ -33,16 +38,21 @@ _LEGS = tuple(
 )
 
 
-def lock_planted_feet(
+def lock_contacts(
     joints: Float64, body: PosedBody, planted: Float64, flights: tuple[slice, ...]
 ) -> Float64:
-    """(T, 19, 3) joints whose feet do not move while planted (T, 2) is above 0.5."""
+    """(T, 19, 3) joints whose feet and hands do not move while planted is above 0.5.
+
+    The columns of `planted` are the left and the right foot and, if there are four, the hands.
+    """
     flying = frames_in(flights, len(joints))
     places = _places(joints, body, planted > 0.5)
-    joints = joints + _common_shift(joints, places, body, flying)[:, None]
+    hands = _hand_places(joints, body, planted[:, 2:] > 0.5)
+    joints = joints + _common_shift(joints, places, hands, body, flying)[:, None]
     joints = joints + _within_reach(joints, places, body)[:, None]
     for side in range(2):
         _move_leg(joints, places[:, side], body, side)
+        _move_arm(joints, hands[:, side], body, side)
     return joints
 
 
@@ -61,6 +71,18 @@ def _places(joints: Float64, body: PosedBody, planted: Bool) -> Float64:
                     for part in parts[1:]:  # put down elsewhere, which takes time
                         moved = np.abs(body.times[run] - body.times[part.start]) < _BLEND
                         places[run, side, which][moved] = np.nan
+    return places
+
+
+def _hand_places(joints: Float64, body: PosedBody, planted: Bool) -> Float64:
+    """(T, 2, 3) where each wrist is locked; NaN while it moves."""
+    places = np.full((len(joints), 2, 3), np.nan)
+    for side in range(planted.shape[1]):
+        path = joints[:, HANDS[side]]
+        for segment in body.segments:
+            for run in true_runs(planted[:, side] & frames_in([segment], len(joints))):
+                for part in _stays(path, run):
+                    places[part, side] = _spot(path[part], HAND_CLEARANCE * body.height)
     return places
 
 
@@ -110,14 +132,18 @@ def _spot(points: Float64, level: float) -> Float64:
     return np.asarray(spot)
 
 
-def _common_shift(joints: Float64, places: Float64, body: PosedBody, flying: Bool) -> Float64:
-    """(T, 3) smooth shift of the whole body by the mean correction of its locked feet."""
+def _common_shift(
+    joints: Float64, places: Float64, hands: Float64, body: PosedBody, flying: Bool
+) -> Float64:
+    """(T, 3) smooth shift of the whole body by the mean correction of its locked feet and hands."""
     feet = np.stack([joints[:, pair] for pair in FEET], axis=1)  # (T, 2, 2, 3)
     correction = places - feet
     # A toe that is off must not lift an ankle that rests: 10 mm bend a straight knee by 18 degrees.
     correction[:, :, 1][np.isfinite(correction[:, :, 0, 0])] = np.nan
-    count = np.isfinite(correction[..., 0]).sum(axis=(1, 2))
-    mean = np.nansum(correction, axis=(1, 2)) / np.maximum(count, 1)[:, None]
+    correction = correction.reshape(len(joints), -1, 3)
+    correction = np.concatenate((correction, hands - joints[:, HANDS]), axis=1)
+    count = np.isfinite(correction[..., 0]).sum(axis=1)
+    mean = np.nansum(correction, axis=1) / np.maximum(count, 1)[:, None]
     shift = np.zeros_like(mean)
     for segment in body.segments:
         weight = np.where(count[segment] > 0, 1.0, 1e-3)
@@ -159,6 +185,19 @@ def _move_leg(joints: Float64, places: Float64, body: PosedBody, side: int) -> N
         joints[:, hip], joints[:, knee], joints[:, ankle], new_ankle, along
     )
     joints[:, knee], joints[:, ankle], joints[:, toe] = new_knee, new_ankle, new_ankle + along
+
+
+def _move_arm(joints: Float64, places: Float64, body: PosedBody, side: int) -> None:
+    """Move one arm so that its wrist is at `places` (T, 3); changes `joints`."""
+    shoulder, elbow, wrist = _ARMS[side]
+    pull, _ = _blended(places - joints[:, wrist], body)
+    if not pull.any():
+        return
+    across = joints[:, _ARMS[0][0]] - joints[:, _ARMS[1][0]]
+    back = np.cross(joints[:, _NECK] - joints[:, 0], across)  # where a straight arm's elbow bends
+    joints[:, wrist], joints[:, elbow] = _two_bone_ik(
+        joints[:, shoulder], joints[:, elbow], joints[:, wrist], joints[:, wrist] + pull, unit(back)
+    )
 
 
 def _lift(depth: Float64) -> Float64:
