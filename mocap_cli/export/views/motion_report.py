@@ -147,7 +147,7 @@ def _draw_text(canvas: Canvas, top: int, motion: Motion, quality: Quality) -> No
     for row, (label, value, kept) in enumerate(quality_readings(quality), 1):
         canvas.text((columns[0], top + row * _LINE), label, 16)
         colour = INK if kept else _BAD
-        canvas.text((columns[0] + 140, top + row * _LINE), value or "unknown", 16, colour)
+        canvas.text((columns[0] + 180, top + row * _LINE), value or "unknown", 16, colour)
     spans = [f"{s.start:.2f} to {s.end:.2f} s: {s.reason}" for s in quality.doubtful]
     _draw_lines(canvas, columns[1], top, spans or ["nothing"], 370)
     texts = (*motion.warnings, *motion.notes)
