@@ -1,6 +1,8 @@
 """A library of videos: workers that crash or hang, runs that stop, and runs that go on."""
 
 import contextlib
+import csv
+import hashlib
 import json
 import os
 import signal
@@ -9,11 +11,15 @@ import sys
 import time
 from pathlib import Path
 
+import jsonschema
 import pytest
 from film import film
 from person import fork_workers, stand
 
+from mocap_cli import __version__
 from mocap_cli.body.motion import read_motion
+
+SCHEMA = Path(__file__).parents[1] / "docs" / "motion.schema.json"
 
 
 def act(path, options, on_frame=lambda done: None):
@@ -128,6 +134,138 @@ def test_a_json_that_is_not_the_result_is_tracked_again(mocap, damage):
         Path("out/a.json").write_bytes(whole.replace(b'"mocap":"', b'"mocap":"0'))
     assert statuses(mocap("track in/a.mp4 -o out/ -o .json --json")[1]) == {"a": "tracked"}
     assert Path("out/a.json").read_bytes() == whole
+
+
+def rows(path: str = "summary.csv") -> list[dict[str, str]]:
+    with Path(path).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_json_with_its_provenance_fits_the_schema(mocap):
+    assert mocap("track in/a.mp4 -o a.json --height 1.6 --subject 3,4")[0] == 0
+    found = json.loads(Path("a.json").read_text())
+    jsonschema.validate(found, json.loads(SCHEMA.read_text()))
+    assert found["provenance"]["options"] == {"subject": "3.0,4.0", "height": 1.6}
+    content = Path("in/a.mp4").read_bytes()
+    assert found["provenance"]["sha256"] == hashlib.sha256(content).hexdigest()
+
+
+def test_a_list_gives_spans_and_heights_and_a_name_for_each(mocap):
+    Path("clips.csv").write_text(
+        "path,athlete,height,start,end,name\n"
+        "in/a.mp4,Ann,1.6,,,\n"
+        "in/b.mp4,Bea,,0.1,0.2,\n"
+        "in/b.mp4,Bea,,0.2,,\n"
+        "in/c.mp4,Cat,,,,day1/cat\n"
+    )
+    assert mocap("track --from clips.csv -o out/ -o .json --height 1.5")[0] == 0
+    assert sorted(contents()) == ["a.json", "b_0.1-0.2.json", "b_0.2-end.json", "day1/cat.json"]
+    options = {n: read_motion(f"out/{n}").provenance.options for n in contents()}
+    assert options["a.json"] == {"subject": "auto", "height": 1.6}
+    assert options["b_0.1-0.2.json"] == {
+        "subject": "auto", "height": 1.5, "start": 0.1, "end": 0.2,
+    }  # fmt: skip
+    assert len(read_motion("out/b_0.1-0.2.json").times) == 4
+
+
+def test_a_text_file_lists_one_path_a_line(mocap):
+    Path("clips.txt").write_text("in/a.mp4\n\nin/c.mp4\n")
+    assert mocap("track --from clips.txt -o out/ -o .json")[0] == 0
+    assert sorted(contents()) == ["a.json", "c.json"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("video\na.mp4\n", "clips.csv has no column path"),
+        ("path,height\nin/a.mp4,170\n", "clips.csv, line 2: height is 170, not a number from"),
+        ("path,start,end\nin/a.mp4,2,1\n", "clips.csv, line 2: end 1 is not after start 2"),
+        ("path,subject\nin/a.mp4,nobody\n", "clips.csv, line 2: --subject nobody"),
+        ("path,name\nin/a.mp4,../a\n", "clips.csv, line 2: name is ../a, which leads out"),
+        ("path\n", "clips.csv lists no videos"),
+        ("path\nin/a.mp4\nin/a.mp4\n", "a.json would be written twice"),
+    ],
+)
+def test_a_list_that_cannot_be_is_refused_and_its_line_named(mocap, text, said):
+    Path("clips.csv").write_text(text)
+    code, _, err = mocap("track --from clips.csv -o out/ -o .json")
+    assert (code, said in err) == (1, True), err
+    assert not Path("out").exists()
+
+
+def test_the_summary_has_a_row_for_each_clip_in_the_order_of_the_clips(mocap):
+    Path("in/bad.mp4").write_text("no video")
+    assert mocap("track in -o out/ -o .json --summary summary.csv")[0] == 1
+    found = rows()
+    assert [row["path"] for row in found] == [f"in/{n}.mp4" for n in ("a", "b", "bad", "c")]
+    assert [row["status"] for row in found] == ["tracked", "tracked", "failed", "tracked"]
+    assert "is not a video" in found[2]["error"]
+    assert (found[0]["frames"], found[0]["coverage"], found[0]["verdict"]) == ("10", "1.0", "good")
+    assert found[0]["version"] == __version__
+
+
+def test_a_summary_is_a_list_of_the_same_clips(mocap):
+    Path("clips.csv").write_text("path,name,end\nin/a.mp4,x/a,0.2\nin/b.mp4,,\n")
+    assert mocap("track --from clips.csv -o out/ -o .json --summary summary.csv")[0] == 0
+    first = rows()
+    assert mocap("track --from summary.csv -o out/ -o .json --summary again.csv")[0] == 0
+    assert [row["status"] for row in rows("again.csv")] == ["skipped", "skipped"]
+    for row in (*first, *rows("again.csv")):
+        for column in ("status", "tracking_seconds", "finished"):
+            del row[column]
+    assert rows("again.csv") != first
+    assert len(first) == 2
+
+
+@pytest.mark.parametrize("name", ["summary.jsonl", "summary.csv"])
+def test_a_summary_is_replaced_and_another_file_is_not(mocap, name):
+    command = f"track in/a.mp4 -o out/ --summary {name}"
+    assert mocap(command)[0] == 0
+    assert mocap(command)[0] == 0
+    assert '"skipped"' in Path(name).read_text() or ",skipped," in Path(name).read_text()
+    Path(name).write_text("my notes\n")
+    code, _, err = mocap(command)
+    assert (code, "exists already" in err) == (1, True)
+
+
+def test_a_summary_may_be_parquet(mocap):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    assert mocap("track in -o out/ -o .json --summary summary.parquet")[0] == 0
+    assert parquet.read_table("summary.parquet").column("status").to_pylist() == ["tracked"] * 3
+    code, out, _ = mocap("track --from summary.parquet -o out/ -o .json --json")
+    assert (code, set(statuses(out).values())) == (0, {"skipped"})
+
+
+@pytest.mark.parametrize("name", ["in/a.mp4", "out/a.json", "summary.txt"])
+def test_a_summary_that_cannot_be_is_refused_before_the_work(mocap, name):
+    assert mocap(f"track in -o out/ --summary {name} --overwrite")[0] == 1
+    assert not Path("out").exists()
+
+
+def test_the_shards_share_the_clips_and_make_the_same_files(mocap):
+    assert mocap("track in -o whole/ -o .json")[0] == 0
+    for index in (1, 2):
+        code, _, err = mocap(f"track in -o out/ -o .json --shard {index}/2")
+        assert (code, f"shard {index}/2: {3 - index} of 3 clips" in err) == (0, True)
+    assert contents("out") == contents("whole")
+    assert mocap("track in -o out/ -o .json --shard 9/9")[0] == 0
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "2", "a/b", "1/0"])
+def test_a_shard_that_cannot_be_is_bad_usage(mocap, shard):
+    assert mocap(f"track in -o out/ --shard {shard}")[0] == 2
+
+
+@pytest.mark.parametrize("first", [0, 1, 10])
+def test_a_task_of_a_slurm_array_takes_its_shard_of_a_folder(mocap, monkeypatch, first):
+    for task in range(2):
+        numbers = {"ID": first + task, "COUNT": 2, "MIN": first, "MAX": first + 1}
+        for key, value in numbers.items():
+            monkeypatch.setenv(f"SLURM_ARRAY_TASK_{key}", str(value))
+        assert f"shard {task + 1}/2" in mocap("track in -o out/ -o .json")[2]
+    assert sorted(contents()) == ["a.json", "b.json", "c.json"]
+    assert "shard" not in mocap("track in/a.mp4 in/b.mp4 -o out/ -o .json")[2]
+    assert "shard" not in mocap("track in -o out/ -o .json --shard 1/1")[2]
 
 
 _SLOW = """

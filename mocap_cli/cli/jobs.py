@@ -93,6 +93,12 @@ class OutputRequest:
             made.append(made[0].with_name(self._name(made[0].stem, ".mp4")))
         return tuple(dict.fromkeys(made))
 
+    def name_of(self, job: Job) -> str:
+        """The place and the name of its files in the folder, without suffix."""
+        named = [path for path in job.outputs if path not in self.files]
+        folder = named[0].parent.relative_to(self.folder) if named else Path()
+        return (folder / job.source.stem).as_posix()
+
     def _name(self, stem: str, suffix: str) -> str:
         """A video that we make is named so that it is not taken for an input."""
         return stem + (self.video_ending if suffix == ".mp4" else suffix)

@@ -18,7 +18,6 @@ from mocap_cli.cli.options import (
     Recursive,
     Start,
     Units,
-    Videos,
     check_height,
     check_lens,
     check_span,
@@ -27,9 +26,13 @@ from mocap_cli.errors import MocapError
 
 if TYPE_CHECKING:  # heavy: `mocap --help` must not wait for them
     from mocap_cli.keypoints.person_detector import Subject
+    from mocap_cli.library.shard import Shard
 
 _LIBRARY = "Many clips"
 
+_Videos = Annotated[
+    list[Path] | None, typer.Argument(metavar="VIDEO", help="Videos, or folders of videos.")
+]
 _Output = Annotated[
     list[str] | None,
     typer.Option(
@@ -69,6 +72,33 @@ _Model = Annotated[
         rich_help_panel="Model",
     ),
 ]
+_From = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="LIST",
+        help="List of videos: a path a line, or a table (.csv, .jsonl, .parquet) with the columns"
+        " path, name, subject, height, start, end; a row for each clip.",
+        rich_help_panel=_LIBRARY,
+    ),
+]
+_Summary = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="TABLE",
+        help="Table of all clips (.csv, .jsonl, .parquet): status, error, verdict, reasons, times.",
+        rich_help_panel=_LIBRARY,
+    ),
+]
+_Shard = Annotated[
+    str | None,
+    typer.Option(
+        metavar="I/N",
+        help="Track only part I of N of the clips.",
+        show_default="that of a Slurm job array, for folders and lists",
+        rich_help_panel=_LIBRARY,
+    ),
+]
 _Workers = Annotated[
     int | None,
     typer.Option(
@@ -93,7 +123,7 @@ _ClipTimeout = Annotated[
 
 
 def track(
-    videos: Videos,
+    videos: _Videos = None,
     output: _Output = None,
     overlay: _Overlay = False,
     height: _Height = None,
@@ -107,8 +137,11 @@ def track(
     units: Units = "cm",
     model: _Model = None,
     device: Device = "auto",
+    manifest: _From = None,
+    summary: _Summary = None,
     workers: _Workers = None,
     clip_timeout: _ClipTimeout = None,
+    shard: _Shard = None,
     overwrite: Overwrite = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -119,20 +152,30 @@ def track(
     """
     check_span(start, end)
     check_lens(focal, fov)
-    chosen = subject_of(subject)
+    if not videos and manifest is None:
+        raise typer.BadParameter("give videos, folders, or --from LIST", param_hint="VIDEO")
+    chosen, part = subject_of(subject), _shard_of(shard)
+    from mocap_cli.cli.clip_plan import ClipPlan
     from mocap_cli.cli.display import Display
-    from mocap_cli.cli.track_jobs import plan_clips, track_clips
+    from mocap_cli.cli.track_jobs import TrackRun
     from mocap_cli.library.clip import ClipOptions
 
     options = ClipOptions(
         focal=focal, fov=fov, fps=fps, units=units, model=model, device=device, overwrite=overwrite
     )
+    plan = ClipPlan(
+        videos=videos or [], manifest=manifest, output=output or [], overlay=overlay,
+        recursive=recursive, subject=chosen, height=height, start=start, end=end, shard=part,
+    )  # fmt: skip
+    run = TrackRun(options=options, workers=workers, timeout=clip_timeout, summary=summary)
     with Display("track", quiet=quiet, as_json=json) as display:
-        clips = plan_clips(
-            videos, output or [], display, overlay=overlay, recursive=recursive,
-            subject=chosen, height=height, start=start, end=end, model=model,
-        )  # fmt: skip
-        track_clips(clips, options, display, workers=workers, timeout=clip_timeout)
+        run.check()
+        clips = plan.clips(
+            display,
+            also_read=() if model is None else (model,),
+            also_written=() if summary is None else (summary,),
+        )
+        run.track(clips, display)
 
 
 def subject_of(text: str) -> "Subject":
@@ -144,3 +187,14 @@ def subject_of(text: str) -> "Subject":
     except MocapError as error:
         message = f"{error.message}; {error.hint}"
         raise typer.BadParameter(message, param_hint="--subject") from error
+
+
+def _shard_of(text: str | None) -> "Shard | None":
+    """Parse --shard; anything else is wrong usage."""
+    from mocap_cli.library.shard import Shard
+
+    try:
+        return None if text is None else Shard.parse(text)
+    except MocapError as error:
+        message = f"{error.message}; {error.hint}"
+        raise typer.BadParameter(message, param_hint="--shard") from error

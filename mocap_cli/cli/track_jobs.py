@@ -3,85 +3,75 @@
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 
 from mocap_cli.cli.clip_board import ClipBoard
 from mocap_cli.cli.display import Display
-from mocap_cli.cli.jobs import OutputRequest
 from mocap_cli.cli.report import track_head, track_report
-from mocap_cli.errors import MocapError
-from mocap_cli.export.registry import FORMATS
-from mocap_cli.keypoints.person_detector import Subject
+from mocap_cli.io.file_guard import existing_outputs, refuse_unwritable
 from mocap_cli.library.clip import Clip, ClipOptions, ClipResult
 from mocap_cli.library.clip_tracker import ClipTracker
 from mocap_cli.library.resources import available_cores, worker_count
+from mocap_cli.library.summary import write_summary
+from mocap_cli.library.tables import check_table
 from mocap_cli.library.worker_processes import track_in_processes
 
-_DEFAULT_SUFFIXES = (".bvh", ".json")
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackRun:
+    """How clips are tracked, and what is reported of them."""
 
-def plan_clips(
-    videos: Sequence[Path],
-    output: Sequence[str],
-    display: Display,
-    *,
-    overlay: bool,
-    recursive: bool,
-    subject: Subject,
-    height: float | None,
-    start: float | None,
-    end: float | None,
-    model: Path | None,
-) -> list[Clip]:
-    """One clip for every video, those in folders included."""
-    request = OutputRequest.parse(output, FORMATS, _DEFAULT_SUFFIXES)
-    return [
-        Clip(
-            video=job.source, outputs=job.outputs,
-            subject=subject, height=height, start=start, end=end,
-        )
-        for job in request.jobs(
-            videos, display, recursive=recursive, overlay=overlay,
-            also_read=() if model is None else (model,),
-        )
-    ]  # fmt: skip
+    options: ClipOptions
+    workers: int | None
+    timeout: float | None  # seconds for a clip
+    summary: Path | None  # table of all clips
 
+    def check(self) -> None:
+        """Refuse, before any work, a summary that could not be written after it."""
+        if self.summary is not None:
+            check_table(self.summary)
+            refuse_unwritable(self.summary)
+            existing_outputs([self.summary], self.options.overwrite)
 
-def track_clips(
-    clips: Sequence[Clip],
-    options: ClipOptions,
-    display: Display,
-    *,
-    workers: int | None,
-    timeout: float | None,
-) -> None:
-    """Track every clip; one alone raises its error, of several the failed are listed."""
-    if len(clips) == 1 and timeout is None:
-        _track_alone(clips[0], options, display)
-        return
-    count = min(workers or worker_count(len(clips)), len(clips))
-    threads = max(1, available_cores() // count)
-    results: dict[int, ClipResult] = {}
-    try:
-        with (
-            ClipBoard(clips, display) as board,
-            closing(
-                track_in_processes(
-                    clips, options, board.show, workers=count, threads=threads, timeout=timeout
-                )
-            ) as done,  # an interrupt of this block ends the workers too
-        ):
-            for number, result in done:
-                results[number] = result
-                board.done(number, result, _line(clips[number], result))
-                sys.stderr.write(result.traceback)
-    finally:
-        failed = _keep(clips, results, options, display)
-    if failed:
-        display.show_failures(len(clips), "videos")
-        raise typer.Exit(1)
+    def track(self, clips: Sequence[Clip], display: Display) -> None:
+        """Track every clip; one alone raises its error, of several the failed are listed."""
+        results: dict[int, ClipResult] = {}
+        try:
+            if len(clips) == 1 and self.timeout is None:
+                _track_alone(clips[0], self.options, results, display)
+            else:
+                self._track_all(clips, results, display)
+        finally:
+            if self.summary is not None:
+                write_summary(self.summary, clips, results)
+
+    def _track_all(
+        self, clips: Sequence[Clip], results: dict[int, ClipResult], display: Display
+    ) -> None:
+        count = max(1, min(self.workers or worker_count(len(clips)), len(clips)))
+        threads = max(1, available_cores() // count)
+        try:
+            with (
+                ClipBoard(clips, display) as board,
+                closing(
+                    track_in_processes(
+                        clips, self.options, board.show,
+                        workers=count, threads=threads, timeout=self.timeout,
+                    )
+                ) as done,  # an interrupt of this block ends the workers too
+            ):  # fmt: skip
+                for number, result in done:
+                    results[number] = result
+                    board.done(number, result, _line(clips[number], result))
+                    sys.stderr.write(result.traceback)
+        finally:
+            failed = _keep(clips, results, self.options, display)
+        if failed:
+            display.show_failures(len(clips), "videos")
+            raise typer.Exit(1)
 
 
 def _line(clip: Clip, result: ClipResult) -> str:
@@ -106,16 +96,16 @@ def _keep(
     return failed
 
 
-def _track_alone(clip: Clip, options: ClipOptions, display: Display) -> None:
+def _track_alone(
+    clip: Clip, options: ClipOptions, results: dict[int, ClipResult], display: Display
+) -> None:
     """Track one clip in this process."""
     try:
         with display.progress(clip.video.name) as progress:
-            result = ClipTracker(options).track(clip, progress)
-    except MocapError as error:
-        display.fail(clip.video, error.message, error.hint)
-        raise
+            result = results[0] = ClipTracker(options).track(clip, progress)
     except Exception as error:
-        display.fail(clip.video, ClipResult.failed(error).error, "")
+        result = results[0] = ClipResult.failed(error)
+        display.fail(clip.video, result.error, result.hint)
         raise
     assert result.facts is not None
     display.report(track_report(clip, result, result.facts, options.units))

@@ -19,7 +19,10 @@ _SIGNS = {
     ".usda": rb'\A#usda 1\.0\n\(\n    "made by mocap"\n',
     ".json": rb'\A(\{"mocap":1,"source":|\{"info":\{"description":"keypoints of |'
     rb'\{\n "scores": \{)',
-    ".csv": rb"\Atime,(joint,x,y,z,sigma,seen|trunk_inclination,trunk_flexion,[a-z_,]+)\n",
+    ".csv": rb"\A(time,(joint,x,y,z,sigma,seen|trunk_inclination,trunk_flexion,[a-z_,]+)|"
+    rb"path,name,subject,height,start,end,status,[a-z_,]+)\n",
+    ".jsonl": rb'\A\{"path": "[^\n]*, "status": "(tracked|exported|skipped|failed)", ',
+    ".parquet": rb"made by mocap",
     ".npz": rb"(keypoint_names\.npy.*world_from_camera|mocap_background)\.npy",
     ".trc": rb"\APathFileType\t4\t\(X/Y/Z\)\t[^\r\n]*\r?\nDataRate[^\r\n]+\r?\n"
     rb"(\d+\.\d{6}\t){2}\d+\t\d+\tmm\t[^\r\n]+\r?\nFrame#\tTime\tpelvis\t",

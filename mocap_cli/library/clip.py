@@ -23,6 +23,7 @@ class Clip:
     """One video, or a span of it, and the files to make from it."""
 
     video: Path
+    name: str  # of its files, without folder and suffix
     outputs: tuple[Path, ...]
     subject: Subject = "auto"
     height: float | None = None  # metres
