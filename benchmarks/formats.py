@@ -27,6 +27,7 @@ from mocap_cli.export.registry import MotionWriter
 from tests import readers
 
 Places = dict[str, np.ndarray]  # name of a joint to (T, 3) metres
+BLENDER = (".bvh", ".glb", ".fbx", ".usda")  # formats that its importers read
 TIMED = (".bvh", ".glb", ".fbx", ".usda", ".json", ".csv", ".npz", ".trc", ".c3d", ".coco.json")
 
 
@@ -155,7 +156,7 @@ def accuracy(source: Path, blender: Path | None, folder: Path) -> Iterator[str]:
         for name, read in programs.items():
             names = names_of_joints(writer.animation, suffix)
             yield f"| `{suffix}` | {name} | {largest_error(writer.motion, names, read(path)):.3f} |"
-        if blender is not None and suffix in (".bvh", ".glb", ".fbx"):
+        if blender is not None and suffix in BLENDER:
             yield f"| `{suffix}` | Blender | {blender_error(blender, source, path)} |"
 
 

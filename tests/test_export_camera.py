@@ -1,5 +1,6 @@
 """The exported camera, as other programs read it, shows the joints where the overlay does."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,19 @@ def test_a_fixed_camera_is_not_animated(tmp_path, suffix):
         assert not UsdGeom.Camera(stage.GetPrimAtPath("/Camera")).TransformMightBeTimeVarying()
     if suffix == ".glb":
         assert gltf_track(pygltflib.GLTF2().load(tmp_path / "a.glb"), "rotation") is None
+
+
+@pytest.mark.parametrize("frames", [1, 30])
+@pytest.mark.parametrize("suffix", SHOWN)
+def test_without_a_world_the_camera_is_at_the_origin(tmp_path, suffix, frames):
+    motion = filmed(PORTRAIT).frames(slice(0, frames))
+    pose = np.tile(np.eye(3, 4, dtype=np.float32), (frames, 1, 1))
+    camera = replace(motion.camera, world_from_camera=pose)
+    joints = motion.joints - np.array((0, 0, 6), np.float32)
+    motion = replace(motion, space="camera", joints=joints, camera=camera)
+    write(motion, tmp_path / f"a{suffix}")
+    shown = SHOWN[suffix](tmp_path / f"a{suffix}", motion.joints.astype(np.float64), PORTRAIT)
+    assert np.abs(shown - project_joints(motion)).max() < PIXEL
 
 
 @pytest.mark.parametrize("suffix", [".usda", ".fbx"])

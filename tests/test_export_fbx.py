@@ -6,6 +6,7 @@ from poses import dance, handstand, motion_of, somersault, t_pose
 from readers import read_with_three, read_with_ufbx
 from test_export_glb import NODE_OF
 
+from mocap_cli.body.motion import Source
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.errors import MocapError
 from mocap_cli.export.formats.animation import animate
@@ -73,6 +74,25 @@ def test_one_frame_is_one_key(tmp_path):
     write_fbx(animate(motion_of(joints, TIMES[:1])), tmp_path / "a.fbx")
     hips = places(read_with_ufbx(tmp_path / "a.fbx"), "Hips")
     assert hips == pytest.approx(joints[:, 0], abs=1e-5)
+
+
+def test_frames_without_a_person_are_filled(tmp_path):
+    joints = dance(TIMES)
+    seen = np.ones(len(TIMES), bool)
+    seen[:3] = seen[10:14] = seen[27:] = False
+    gaps = np.where(seen[:, None, None], joints, np.nan)
+    write_fbx(animate(motion_of(gaps, TIMES)), tmp_path / "a.fbx")
+    hips = places(read_with_ufbx(tmp_path / "a.fbx"), "Hips")
+    assert np.isfinite(hips).all()
+    np.testing.assert_allclose(hips[seen], joints[seen, 0], atol=1e-3)
+    np.testing.assert_allclose(hips[:3], joints[[3, 3, 3], 0], atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["Sprung ä 跳.mp4", "a:b|c\x00\x01d\n.mp4", ".mp4"])
+def test_any_name_of_a_video_is_a_name_of_the_animation(tmp_path, name):
+    source = Source(file=name, fps=60.0, width=64, height=48, frames=5, rotation=0)
+    write_fbx(animate(motion_of(dance(TIMES), TIMES, source=source)), tmp_path / "a.fbx")
+    assert len(read_with_ufbx(tmp_path / "a.fbx")["times"]) == len(TIMES)
 
 
 def test_the_same_motion_gives_the_same_bytes(tmp_path):

@@ -1,11 +1,12 @@
-"""Check that Blender reads our BVH, GLB and FBX as our JSON says: bones, frame by frame.
+"""Check that Blender reads our files as our JSON says: bones and camera, frame by frame.
 
 In an environment of its own, since Blender brings its own numpy:
     python3.11 -m venv /tmp/blender && /tmp/blender/bin/pip install "bpy==4.5.*"
-    mocap track dive.mp4 -o dive.json && mocap export dive.json -o .bvh -o .glb -o .fbx
-    /tmp/blender/bin/python tests/blender/check.py dive.json dive.{bvh,glb,fbx}
-Exits with 1 when a joint is further off than the limit, the frames are not as many, or the skin is
-not around the joints. A millimetre holds for the tracker's motions, whose bones keep their lengths.
+    mocap track dive.mp4 -o dive.json && mocap export dive.json -o .bvh -o .glb -o .fbx -o .usda
+    /tmp/blender/bin/python tests/blender/check.py dive.json dive.{bvh,glb,fbx,usda}
+Exits with 1 when a joint is further off than the limit, the frames are not as many, the skin is
+not around the joints, or the camera does not show them where the overlay does. A millimetre holds
+for the tracker's motions, whose bones keep their lengths.
 """
 
 import argparse
@@ -15,6 +16,8 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+from bpy_extras.object_utils import world_to_camera_view
+from mathutils import Vector
 
 JOINT_OF = {
     "pelvis": "Hips", "spine": "Spine1", "thorax": "Neck", "neck": "Head",
@@ -56,7 +59,12 @@ def import_file(path: Path, fps: float, frames: int, bvh_scale: float) -> np.nda
     """Import by the suffix; the scene's frames that show those of the motion."""
     if path.suffix == ".bvh":
         return import_bvh(path, bvh_scale, frames)
-    return import_fbx(path, frames) if path.suffix == ".fbx" else import_glb(path, fps, frames)
+    if path.suffix == ".fbx":
+        return import_fbx(path, frames)
+    if path.suffix == ".usda":
+        bpy.ops.wm.usd_import(filepath=str(path))
+        return np.arange(frames)
+    return import_glb(path, fps, frames)
 
 
 def armature() -> "bpy.types.Object":
@@ -94,6 +102,35 @@ def skin_reach(frame: float) -> np.ndarray:
     return np.stack((seen.min(axis=0), seen.max(axis=0)))
 
 
+def camera_error(motion: dict, frames: np.ndarray) -> float:
+    """Largest distance in pixels of a joint in the camera's image from its place in the video."""
+    scene, (camera,) = bpy.context.scene, [o for o in bpy.data.objects if o.type == "CAMERA"]
+    width, height = (motion["source"][side] for side in ("width", "height"))
+    scene.render.resolution_x, scene.render.resolution_y = width, height
+    if height > width:  # the importer of FBX leaves it to the user
+        camera.data.sensor_fit = "VERTICAL"
+    lens, largest = motion["camera"], 0.0
+    for frame, joints, pose in zip(
+        frames, motion["joints"], lens["world_from_camera"], strict=True
+    ):
+        scene.frame_set(int(frame), subframe=float(frame % 1))
+        known = np.array([joint for joint in joints if None not in joint], float).reshape(-1, 3)
+        pose = np.array(pose)
+        seen = (known - pose[:, 3]) @ pose[:, :3]
+        wanted = lens["focal_pixels"] * seen[:, :2] / -seen[:, 2:] * (1, -1) + lens["centre"]
+        views = [world_to_camera_view(scene, camera, Vector((x, -z, y))) for x, y, z in known]
+        found = np.array([(view.x * width, (1 - view.y) * height) for view in views]).reshape(-1, 2)
+        largest = max(largest, np.abs(found - wanted).max(initial=0))
+    return largest
+
+
+def camera_fits(path: Path, motion: dict, frames: np.ndarray) -> bool:
+    """Whether the camera shows the joints where the overlay does; prints how far off it is."""
+    pixels = camera_error(motion, frames)
+    print(f"Blender {bpy.app.version_string}, {path.name}: camera off by {pixels:.3f} pixels")
+    return pixels < 1
+
+
 def check(path: Path, motion: dict, scale: float, limit: float) -> bool:
     """Whether the file is as the motion says; prints what was found."""
     joints = np.array(motion["joints"], float)
@@ -115,14 +152,15 @@ def check(path: Path, motion: dict, scale: float, limit: float) -> bool:
     )
     low, high = wanted[known].min(axis=0), wanted[known].max(axis=0)
     covered = path.suffix == ".bvh" or bool((reach[0] < low).all() and (reach[1] > high).all())
-    return bool(np.nanmax(error) <= limit) and as_many and covered
+    fits = bool(np.nanmax(error) <= limit) and as_many and covered
+    return fits and (path.suffix == ".bvh" or camera_fits(path, motion, frames))
 
 
 def main() -> int:
     """0 when all files are near enough."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("json", type=Path)
-    parser.add_argument("files", type=Path, nargs="+", help=".bvh, .glb or .fbx")
+    parser.add_argument("files", type=Path, nargs="+", help=".bvh, .glb, .fbx or .usda")
     parser.add_argument("--scale", type=float, default=0.01, help="of .bvh: 0.01 for cm, 1 for m")
     parser.add_argument("--limit", type=float, default=1.0, help="largest error allowed, mm")
     options = parser.parse_args()

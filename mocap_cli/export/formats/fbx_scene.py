@@ -15,6 +15,7 @@ _TIME_MODES = {
 _OTHER_RATE = 14
 _DRIFT = 0.05  # frames that a clip may gain or lose by taking a rate of the table
 _LINEAR = 0x4  # interpolation between key frames
+_SEPARATOR = "\x00\x01"  # between the name of an object and its class
 _FIRST_ID = 1_000_000
 
 
@@ -44,7 +45,8 @@ class FbxScene:
         under: int | None = None, attribute: str = "",
     ) -> Long:  # fmt: skip
         """Append an object and connect it to its parent (0 is the scene); returns its ID."""
-        number, full_name = Long(_FIRST_ID + len(self._objects)), f"{name}\x00\x01{class_name}"
+        number = Long(_FIRST_ID + len(self._objects))
+        full_name = f"{name.replace(_SEPARATOR, ' ')}{_SEPARATOR}{class_name}"
         self._objects.append(node(kind, number, full_name, subtype, children=parts))
         if under is not None:
             self.connect(number, under, attribute)
