@@ -19,6 +19,7 @@ _Paths = str | Path | Sequence[str | Path]
 if TYPE_CHECKING:  # heavy: `import mocap_cli` must not wait for them
     from mocap_cli.body.motion import Motion
     from mocap_cli.export.swap_video import SwapResult
+    from mocap_cli.keypoints.subject import SubjectLike
     from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
     from mocap_cli.labels.label_fit import FitResult
     from mocap_cli.plates.background import Background, BackgroundKind
@@ -29,7 +30,7 @@ def track(
     video: str | Path,
     *,
     height: float | None = None,
-    subject: str | tuple[float, float] = "auto",
+    subject: "SubjectLike" = "auto",
     start: float | None = None,
     end: float | None = None,
     fps: float | None = None,
@@ -46,7 +47,8 @@ def track(
         height: Height of the person in metres; sets the scale. By default it is measured from a
             long fall, else 1.70 is assumed and a warning says so.
         subject: Person to track where there are several: "auto", "largest", "center", or a point
-            on the person in pixels, (x, y) or "X,Y".
+            on the person in pixels, (x, y) or "X,Y"; at a time, (x, y, seconds) or "X,Y@SECONDS";
+            or a list of such points.
         start: Start time in the video, in seconds.
         end: End time in the video, in seconds.
         fps: Frames per second of the result; by default the frames are the video's own.
@@ -58,13 +60,13 @@ def track(
         progress: Progress callback.
     """
     from mocap_cli.body.provenance import Provenance
-    from mocap_cli.keypoints.person_detector import check_subject, parse_subject
+    from mocap_cli.keypoints.subject import check_subject, parse_subject, subject_text
     from mocap_cli.tracking import track as tracking
     from mocap_cli.video.probe import probe
 
     info = probe(Path(video))
-    chosen = parse_subject(subject) if isinstance(subject, str) else subject
-    check_subject(chosen, info)
+    chosen = parse_subject(subject)
+    check_subject(chosen, info, start, end)
     fitted = None
     if model is not None:
         from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
@@ -79,7 +81,7 @@ def track(
     if fitted is not None:
         count.append(count_stage(progress, fitted.name, frames))
     given = {
-        "subject": chosen, "height": height, "start": start, "end": end, "fps": fps,
+        "subject": subject_text(chosen), "height": height, "start": start, "end": end, "fps": fps,
         "focal": focal, "fov": fov,
     }  # fmt: skip
     motion = tracking.track(info.path, options, *count)
@@ -246,7 +248,7 @@ def fit_labels(
     head: Literal["A", "B"] = "B",
     fine_tune: bool = False,
     evaluate_on: _Paths = (),
-    subject: str | tuple[float, float] = "auto",
+    subject: "SubjectLike" = "auto",
     height: float | None = None,
     focal: float | str | None = None,
     fov: float | None = None,
@@ -278,12 +280,12 @@ def fit_labels(
         device: Device that runs the networks.
         progress: Progress callback.
     """
-    from mocap_cli.keypoints.person_detector import parse_subject
+    from mocap_cli.keypoints.subject import parse_subject
     from mocap_cli.labels import label_fit
 
     options = label_fit.LabelFitOptions(
         model=str(model), head=head, fine_tune=fine_tune,
-        subject=parse_subject(subject) if isinstance(subject, str) else subject,
+        subject=parse_subject(subject),
         height=height, focal=focal, fov=fov, offset=offset, rate=rate,
         calibration=None if calibration is None else Path(calibration),
         cache=None if cache is None else Path(cache), device=device,

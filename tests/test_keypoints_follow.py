@@ -13,8 +13,8 @@ from mocap_cli.body.skeleton import KEYPOINTS, mirror_indices
 from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.crop import CROP_SIZE, Crop
 from mocap_cli.keypoints.follow import follow
-from mocap_cli.keypoints.person_detector import parse_subject
 from mocap_cli.keypoints.pose_networks import PoseNetworks
+from mocap_cli.keypoints.subject import SubjectPoint, parse_subject
 from mocap_cli.video.reader import open_video
 from mocap_cli.video.shots import with_cuts
 
@@ -122,7 +122,7 @@ def test_of_two_people_the_one_that_is_pointed_at_is_followed():
     right = true / 2 + (width, 0)
     point = tuple(float(v) for v in right[0, [11, 12]].mean(axis=0))
     assert off(follow(with_cuts(both), "largest", "cpu").xy, true).max() < 0.1
-    assert off(follow(with_cuts(both), point, "cpu").xy, right).max() < 0.15
+    assert off(follow(with_cuts(both), (SubjectPoint(*point),), "cpu").xy, right).max() < 0.15
 
 
 @pytest.mark.parametrize("turn", [0.0, 0.4])
@@ -148,7 +148,12 @@ def test_a_subject_is_a_word(text):
 
 
 def test_a_subject_is_a_point_or_a_clear_error():
-    assert parse_subject("640, 360.5") == (640.0, 360.5)
-    for wrong in ("smallest", "1", "1,2,3", "nan,1", "1;2", ""):
+    point = (SubjectPoint(640.0, 360.5),)
+    assert parse_subject("640, 360.5") == parse_subject((640, 360.5)) == point
+    later = SubjectPoint(9.0, 8.0, 2.5)
+    assert parse_subject(["640,360.5", "9,8@2.5"]) == (*point, later)
+    assert parse_subject([(640, 360.5), (9, 8, 2.5)]) == (*point, later)
+    wrong_values = "smallest", "1", "1,2,3", "nan,1", "1;2", "", "1,2@", "1,2@x", "1@2", "1,2@3@4"
+    for wrong in (*wrong_values, ["1,2", "all"], [], (1, 2, 3, 4)):
         with pytest.raises(MocapError, match="--subject"):
             parse_subject(wrong)

@@ -11,9 +11,10 @@ from mocap_cli.keypoints.appearance import appearance_of, similarity
 from mocap_cli.keypoints.crop import CROP_SIZE, Crop
 from mocap_cli.keypoints.detection import COCO_COUNT, detect, detect_fast
 from mocap_cli.keypoints.flow_tracker import FlowTracker
-from mocap_cli.keypoints.follow import _Candidate, _merged_detections
+from mocap_cli.keypoints.people import Candidate
 from mocap_cli.keypoints.person_search import PersonSearch
 from mocap_cli.keypoints.person_tracker import PersonTracker
+from mocap_cli.keypoints.persons import Person
 from mocap_cli.keypoints.pose_networks import NetworkOutput
 
 STANDING = np.array(
@@ -129,15 +130,14 @@ def test_one_body_is_never_two_people():
 def role(frames):
     seen = sighting_at(Crop(150, 150, 160))
     sightings = dict.fromkeys(frames, seen)
-    return _Candidate(
-        None, seen.appearance, seen.crop, late=False, stranger=False, detections=sightings
-    )
+    return Candidate(None, seen.appearance, seen.crop, detections=sightings)
 
 
 def test_who_was_seen_beside_the_subject_is_somebody_else_in_the_same_clothes():
     subject, team_mate, come_back = role(range(5)), role(range(3, 9)), role(range(10, 12))
-    part = _merged_detections([subject, team_mate, come_back], subject)
-    assert sorted(part) == [*range(5), 10, 11]
+    first, second = Person.join([subject, team_mate, come_back])
+    assert sorted(first.detections) == [*range(5), 10, 11]
+    assert sorted(second.detections) == [*range(3, 9)]
 
 
 class Glances:
@@ -186,7 +186,7 @@ class Nobody:
 
 def test_a_search_in_vain_slows_down_and_a_new_one_begins_at_once():
     finder, picture = Nobody(), np.zeros((240, 320, 3), np.uint8)
-    search = PersonSearch(Networks(None, None), finder, "auto")
+    search = PersonSearch(Networks(None, None), finder)
 
     def looks(begin, end):
         before = finder.looks

@@ -9,7 +9,6 @@ from pathlib import Path
 from mocap_cli.errors import MocapError
 from mocap_cli.io.json_fields import JsonObject
 
-_Value = str | float | tuple[float, float] | None
 _HEX_DIGITS = 64
 
 
@@ -24,11 +23,11 @@ class Provenance:
     options: Mapping[str, str | float]  # those that were given, by name
 
     @staticmethod
-    def of(video: Path, options: Mapping[str, _Value]) -> "Provenance":
+    def of(video: Path, options: Mapping[str, str | float | None]) -> "Provenance":
         """Read the video's content; an option that is None was not given."""
         return Provenance(
             sha256=_sha256(video),
-            options={name: _plain(value) for name, value in options.items() if value is not None},
+            options={name: value for name, value in options.items() if value is not None},
         )
 
     @staticmethod
@@ -39,11 +38,6 @@ class Provenance:
             sha256=fields.text("sha256", max_bytes=_HEX_DIGITS),
             options={name: options.get(name, str, int, float) for name in options.values},
         )
-
-
-def _plain(value: str | float | tuple[float, float]) -> str | float:
-    """The value as JSON has it; a point becomes X,Y."""
-    return ",".join(map(repr, map(float, value))) if isinstance(value, tuple) else value
 
 
 def _sha256(video: Path) -> str:

@@ -9,7 +9,7 @@ from mocap_cli.cli.jobs import OutputRequest
 from mocap_cli.errors import MocapError
 from mocap_cli.export.registry import FORMATS
 from mocap_cli.io.file_guard import refuse_overlaps
-from mocap_cli.keypoints.person_detector import Subject
+from mocap_cli.keypoints.subject import Subject
 from mocap_cli.library.clip import Clip
 from mocap_cli.library.manifest import ManifestRow, read_manifest
 from mocap_cli.library.shard import Shard

@@ -104,10 +104,11 @@ _Curve = Annotated[
     ),
 ]
 _Subject = Annotated[
-    str,
+    list[str] | None,
     typer.Option(
-        metavar="auto|largest|center|X,Y",
-        help="Whom to track where there are several; X,Y is a point on the person in pixels.",
+        metavar="auto|largest|center|X,Y|X,Y@SECONDS",
+        help="Person to track if there are several, as in `mocap track`; repeatable.",
+        show_default="auto",
         rich_help_panel=_LABELS,
     ),
 ]
@@ -172,7 +173,7 @@ def label_fit(
     scores: _Scores = None,
     curve: _Curve = None,
     head: _Head = "B",
-    subject: _Subject = "auto",
+    subject: _Subject = None,
     height: _Height = None,
     offset: _Offset = None,
     rate: _Rate = None,

@@ -1,5 +1,6 @@
 """`mocap track`: from videos to motion-capture files."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,7 +26,7 @@ from mocap_cli.cli.options import (
 from mocap_cli.errors import MocapError
 
 if TYPE_CHECKING:  # heavy: `mocap --help` must not wait for them
-    from mocap_cli.keypoints.person_detector import Subject
+    from mocap_cli.keypoints.subject import Subject
     from mocap_cli.library.shard import Shard
 
 _LIBRARY = "Many clips"
@@ -49,10 +50,12 @@ _Overlay = Annotated[
     typer.Option("--overlay", help="Also write VIDEO.overlay.mp4: the skeleton over the video."),
 ]
 _Subject = Annotated[
-    str,
+    list[str] | None,
     typer.Option(
-        metavar="auto|largest|center|X,Y",
-        help="Person to track if there are several; X,Y is a point on the person, in pixels.",
+        metavar="auto|largest|center|X,Y|X,Y@SECONDS",
+        help="Person to track if there are several; X,Y is a point on the person, in pixels."
+        " Repeatable with points at several times.",
+        show_default="auto",
     ),
 ]
 _Height = Annotated[
@@ -127,7 +130,7 @@ def track(
     output: _Output = None,
     overlay: _Overlay = False,
     height: _Height = None,
-    subject: _Subject = "auto",
+    subject: _Subject = None,
     start: Start = None,
     end: End = None,
     recursive: Recursive = False,
@@ -178,12 +181,12 @@ def track(
         run.track(clips, display)
 
 
-def subject_of(text: str) -> "Subject":
+def subject_of(values: Sequence[str] | None) -> "Subject":
     """Parse --subject; anything else is wrong usage."""
-    from mocap_cli.keypoints.person_detector import parse_subject
+    from mocap_cli.keypoints.subject import parse_subject
 
     try:
-        return parse_subject(text)
+        return parse_subject(values or "auto")
     except MocapError as error:
         message = f"{error.message}; {error.hint}"
         raise typer.BadParameter(message, param_hint="--subject") from error

@@ -54,10 +54,13 @@ class Crop:
             self.angle + share * math.remainder(other.angle - self.angle, 2 * math.pi),
         )
 
+    def distance(self, other: "Crop") -> float:
+        """Between the middles, in sides of the smaller crop."""
+        return math.hypot(self.x - other.x, self.y - other.y) / min(self.side, other.side)
+
     def overlaps(self, other: "Crop") -> bool:
         """Whether both hold the same person."""
-        distance = math.hypot(self.x - other.x, self.y - other.y)
-        return distance < _SAME_PERSON * min(self.side, other.side)
+        return self.distance(other) < _SAME_PERSON
 
     def to_image(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """(..., 2) from the crop's pixels to the image's."""

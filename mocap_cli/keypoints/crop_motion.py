@@ -1,7 +1,7 @@
 """Crop motion: a constant-velocity model that predicts a person's crop in the next frame."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mocap_cli.keypoints.crop import Crop
 
@@ -32,6 +32,15 @@ class CropMotion:
             self.crop.side * math.exp(self.growth * dt),
             self.crop.angle + self.spin * dt,
         )
+
+    def coasted(self, time: float) -> "CropMotion":
+        """The motion after a time without a detection: on at the same speed, of the same size."""
+        steady = replace(self, growth=0.0, spin=0.0)
+        return replace(steady, time=time, crop=steady.predict(time))
+
+    def shifted(self, crop: Crop, share: float) -> "CropMotion":
+        """The motion part of the way to that crop, at the same speed."""
+        return replace(self, crop=self.crop.towards(crop, share))
 
     def updated(self, time: float, crop: Crop) -> "CropMotion":
         """The motion after a detection in that crop; angles go on beyond a full circle."""

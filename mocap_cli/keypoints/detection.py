@@ -1,6 +1,7 @@
 """Detection: one body in a frame by both pose networks, in pixels of the image."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -152,3 +153,11 @@ def _stature(xy: NDArray[np.floating]) -> float:
         for upper, lower in (([11, 12], [13, 14]), ([13, 14], [15, 16]))
     )
     return torso + thigh + shank
+
+
+def mean_appearance(detections: Iterable[Detection]) -> Appearance:
+    """The mean, weighted by confidence."""
+    found = list(detections)
+    looks = np.stack([d.appearance for d in found]).astype(np.float32)
+    weights = np.array([d.confidence for d in found], np.float32) + 1e-6
+    return np.asarray(np.tensordot(weights / weights.sum(), looks, 1), np.float16)

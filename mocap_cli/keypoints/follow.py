@@ -1,20 +1,14 @@
 """Follow: from the frames of a video to the keypoints of one person."""
 
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 
-import numpy as np
-
-from mocap_cli.keypoints.appearance import Appearance, similarity
 from mocap_cli.keypoints.crop import Crop
-from mocap_cli.keypoints.detection import Detection
-from mocap_cli.keypoints.fusion import fuse_detections
+from mocap_cli.keypoints.detection import Detection, detect
+from mocap_cli.keypoints.follow_all import follow_points
 from mocap_cli.keypoints.keypoints import Keypoints
-from mocap_cli.keypoints.person_detector import PersonDetector, Subject
-from mocap_cli.keypoints.person_search import PersonSearch
-from mocap_cli.keypoints.person_tracker import PersonTracker
-from mocap_cli.keypoints.pose_networks import PoseNetworks
+from mocap_cli.keypoints.people import Candidate, People
+from mocap_cli.keypoints.persons import Person
+from mocap_cli.keypoints.subject import Subject
 from mocap_cli.types import Image
 from mocap_cli.video.shots import TimedImage
 from mocap_cli.weights import Device
@@ -24,175 +18,131 @@ _CANDIDATES = 4
 _SEARCH_SECONDS = 0.2  # between searches for more candidates
 _STRANGER_SECONDS = 0.8  # without the subject, after which somebody else is tracked meanwhile
 _SIMILAR = 0.84  # appearance of a new detection that may well be the subject again
-_SAME_PERSON = 0.9  # appearance of two candidates, each averaged over its time
+_RIVALS = 2
+_NEAR, _FAR = 0.9, 1.3  # sides from the subject within which a rival is tracked from, and until
+_RIVAL_CONFIDENCE = 0.5
 
 
 def follow(
     frames: Iterable[tuple[TimedImage, bool]], subject: Subject = "auto", device: Device = "auto"
 ) -> Keypoints:
     """Find the subject and track it to the end; `video.shots.with_cuts` gives the frames."""
+    if isinstance(subject, tuple) and (len(subject) > 1 or subject[0].time is not None):
+        return follow_points(frames, subject, device)
     follower = _Follower(subject, device)
     for frame, cut in frames:
         follower.add(frame.image, frame.time, cut)
     return follower.keypoints()
 
 
-@dataclass(slots=True, eq=False)
-class _Candidate:
-    """A person tracked for a stretch of time; `tracker` is None once they are lost."""
-
-    tracker: PersonTracker | None
-    appearance: Appearance  # mean over the whole stretch
-    first: Crop  # where they were first detected
-    late: bool  # appeared after the first second: can only be the subject coming back
-    stranger: bool  # appeared late and does not look like the subject
-    detections: dict[int, Detection] = field(default_factory=dict)  # by frame
-    prominence: float = 0.0  # sum over the frames: large, confident and near the middle
-    travel: float = 0.0  # distance moved in the image, in sides of the crop
-    _last: Crop | None = None
-
-    def similarity(self, detection: Detection) -> float:
-        """0..1 similarity of appearance."""
-        return similarity(self.appearance, detection.appearance)
-
-    def add(self, index: int, detection: Detection, width: int, height: int) -> None:
-        """Add the detection in another frame."""
-        self.detections[index] = detection
-        share = np.float16(1 / len(self.detections))
-        mixed = self.appearance + share * (detection.appearance - self.appearance)
-        self.appearance = np.asarray(mixed, np.float16)
-        crop, diagonal = detection.crop, math.hypot(width, height)
-        off_centre = math.hypot(crop.x - width / 2, crop.y - height / 2) / diagonal
-        self.prominence += math.sqrt(detection.confidence) * crop.side / diagonal * (1 - off_centre)
-        last, self._last = self._last or crop, crop
-        self.travel += math.hypot(crop.x - last.x, crop.y - last.y) / crop.side
-
-    def score(self, subject: Subject, width: int, height: int) -> float:
-        """Score of the match with the choice of subject; larger is better."""
-        if isinstance(subject, tuple):
-            return -math.hypot(self.first.x - subject[0], self.first.y - subject[1]) / (
-                self.first.side
-            )
-        if subject == "center":
-            return -math.hypot(self.first.x - width / 2, self.first.y - height / 2)
-        if subject == "largest":
-            return self.first.side
-        return self.prominence * (0.5 + min(self.travel, 1.0))
-
-
-def _merged_detections(
-    candidates: Sequence[_Candidate], chosen: _Candidate
-) -> dict[int, Detection]:
-    """By frame: the detections of the chosen candidate and of others of the same appearance.
-
-    A candidate detected in the same frame as the chosen one is another person.
-    """
-    merged: dict[int, Detection] = {}
-    for candidate in candidates:
-        together = candidate.detections.keys() & chosen.detections.keys()
-        if not together and similarity(candidate.appearance, chosen.appearance) > _SAME_PERSON:
-            merged |= candidate.detections
-    return merged | chosen.detections
-
-
 class _Follower:
-    """Takes the frames of a video one after the other."""
+    """Takes the frames of a video one after the other.
+
+    Near the subject other people are tracked too, as rivals: after a meeting the two are told
+    apart by path, appearance and size.
+    """
 
     def __init__(self, subject: Subject = "auto", device: Device = "auto") -> None:
         self._subject = subject
-        self._networks, self._detector = PoseNetworks(device), PersonDetector(device)
-        self._search = PersonSearch(self._networks, self._detector, subject)
-        self._candidates: list[_Candidate] = []
-        self._times: list[float] = []
-        self._cut: list[bool] = []
-        self._size = (0, 0)
+        self._people = People(device, subject if isinstance(subject, tuple) else ())
         self._choose_at = self._search_at = self._detected_at = 0.0  # seconds
+        self._neighbours: list[Crop] = []  # of the subject, at the last search for rivals
 
     def add(self, image: Image, time: float, cut: bool) -> None:
         """Track into the next frame."""
-        self._size = image.shape[1], image.shape[0]
-        index = len(self._times)
-        self._times.append(time)
-        self._cut.append(cut)
-        self._update(image, time, index)
-        if not self._tracked():
-            self._find(image, time, index)
-        elif time < self._choose_at or all(c.stranger for c in self._tracked()):
-            self._find_better(image, time, index)
-        elif len(self._tracked()) > 1:
-            chosen = self._best(self._tracked())
-            self._candidates = [c for c in self._candidates if c is chosen or c.tracker is None]
+        self._people.update(image, time, cut)
+        tracked = self._tracked()
+        if any(len(self._people.times) - 1 in c.detections for c in tracked):
+            self._detected_at = time
+        if not tracked:
+            self._find(image, time)
+        elif time < self._choose_at or all(c.stranger for c in tracked):
+            self._find_better(image, time)
+        else:
+            self._watch_rivals(self._best(tracked), image)
 
     def keypoints(self) -> Keypoints:
         """The keypoints of the subject in all frames so far."""
-        found: dict[int, Detection] = {}
-        if self._candidates:
-            found = _merged_detections(self._candidates, self._best(self._candidates))
-        detections = [found.get(i) for i in range(len(self._times))]
-        return fuse_detections(self._times, detections, self._cut, self._size)
+        known = self._known()
+        if not known:
+            return Person().keypoints(self._people)
+        subject = self._best(known)
+        others = [candidate for candidate in known if candidate is not subject]
+        return Person.join([subject, *others])[0].keypoints(self._people)
 
-    def _tracked(self) -> list[_Candidate]:
-        return [candidate for candidate in self._candidates if candidate.tracker is not None]
+    def _known(self) -> list[Candidate]:
+        """Who may be the subject."""
+        return [candidate for candidate in self._people.candidates if not candidate.rival]
 
-    def _best(self, candidates: list[_Candidate]) -> _Candidate:
-        """The candidate that is the subject; a late one only if there is no other."""
+    def _tracked(self) -> list[Candidate]:
+        return [candidate for candidate in self._people.tracked if not candidate.rival]
+
+    def _best(self, candidates: list[Candidate]) -> Candidate:
+        """The candidate that is the subject; one that came late can only be so by itself."""
         early = [candidate for candidate in candidates if not candidate.late] or candidates
         among = candidates if self._subject == "auto" else early
-        return max(among, key=lambda candidate: candidate.score(self._subject, *self._size))
+        size = self._people.size
+        return max(among, key=lambda candidate: candidate.score(self._subject, *size))
 
-    def _update(self, image: Image, time: float, index: int) -> None:
-        """Detect everybody who is tracked; no body is given to two of them."""
-        tracked = [(c, c.tracker) for c in self._candidates if c.tracker is not None]
-        detections = [tracker.detect(image, time) for _, tracker in tracked]
-        own = PersonTracker.assign([tracker for _, tracker in tracked], detections)
-        for (candidate, tracker), detection in zip(tracked, own, strict=True):
-            if detection is not None:
-                tracker.update(image, time, detection)
-                candidate.add(index, detection, *self._size)
-                self._detected_at = time
-            elif not tracker.miss(time) or self._cut[-1]:
-                candidate.tracker = None
-
-    def _find(self, image: Image, time: float, index: int) -> None:
-        """Without tracks, start all detections at first, later only those like the subject."""
-        people = self._search.people(image, time)
-        if not self._candidates:
+    def _find(self, image: Image, time: float) -> None:
+        """Without anybody tracked: take everybody at first, later who looks like the subject."""
+        rivals = self._people.tracked
+        found = self._people.strangers(self._people.search.people(image, time))
+        if not self._known():
             self._choose_at = time + _CHOOSING_SECONDS
-            for detection in people[:_CANDIDATES]:
-                self._enter(detection, image, time, index)
-        elif people:
-            subject = self._best(self._candidates)
-            best = max(people, key=subject.similarity)
-            similar = subject.similarity(best) > _SIMILAR
-            if similar or time - self._detected_at > _STRANGER_SECONDS:
-                self._enter(best, image, time, index)
+            for detection in found[:_CANDIDATES]:
+                self._enter(detection, image, time)
+            return
+        subject, away = self._best(self._known()), time - self._detected_at > _STRANGER_SECONDS
+        if found:
+            best = max(found, key=subject.similarity)
+            if away or subject.similarity(best) > _SIMILAR:
+                self._enter(best, image, time)
+        elif rivals and away:
+            other = max(rivals, key=lambda c: c.prominence)
+            other.rival, other.late, other.stranger = False, True, True
 
-    def _find_better(self, image: Image, time: float, index: int) -> None:
+    def _find_better(self, image: Image, time: float) -> None:
         """In the first second search for more people, later for the subject while it is away."""
         if time < self._search_at:
             return
         self._search_at = time + _SEARCH_SECONDS
-        tracked, chosen = self._tracked(), self._best(self._candidates)
-        known = [candidate.tracker.motion.crop for candidate in tracked if candidate.tracker]
-        for detection in self._search.others(image, time, known):
-            if time < self._choose_at and len(self._tracked()) < _CANDIDATES:
-                self._enter(detection, image, time, index)
+        tracked, chosen = self._tracked(), self._best(self._known())
+        for detection in self._people.search.others(image, time, self._people.crops):
+            if time < self._choose_at and len(tracked) < _CANDIDATES:
+                tracked.append(self._enter(detection, image, time))
             elif time >= self._choose_at and chosen.similarity(detection) > _SIMILAR:
-                for candidate in tracked:
+                for candidate in self._people.tracked:
                     candidate.tracker = None
-                self._enter(detection, image, time, index)
+                self._enter(detection, image, time)
                 return
 
-    def _enter(self, detection: Detection, image: Image, time: float, index: int) -> None:
-        """Begin to track a person."""
+    def _enter(self, detection: Detection, image: Image, time: float) -> Candidate:
+        """Begin to track a person who may be the subject."""
         late = time > self._choose_at
-        candidate = _Candidate(
-            tracker=PersonTracker(self._networks, self._detector, image, time, detection),
-            appearance=detection.appearance,
-            first=detection.next_crop,
-            late=late,
-            stranger=late and self._best(self._candidates).similarity(detection) < _SIMILAR,
-        )
-        candidate.add(index, detection, *self._size)
-        self._candidates.append(candidate)
+        stranger = late and self._best(self._known()).similarity(detection) < _SIMILAR
         self._detected_at = time
+        return self._people.enter(detection, image, late=late, stranger=stranger)
+
+    def _watch_rivals(self, chosen: Candidate, image: Image) -> None:
+        """Track the people near the subject, and nobody else."""
+        assert chosen.tracker is not None
+        here = chosen.tracker.motion.crop
+        rivals = 0
+        for other in self._people.tracked:
+            if other is chosen or other.tracker is None:
+                continue
+            other.rival = here.distance(other.tracker.motion.crop) < _FAR
+            rivals += other.rival
+            if not other.rival:
+                other.tracker = None
+        if chosen.tracker.neighbours is self._neighbours:
+            return
+        self._neighbours = chosen.tracker.neighbours
+        near = sorted((here.distance(crop), i) for i, crop in enumerate(self._neighbours))
+        for distance, i in near[: _RIVALS - rivals]:
+            crop = self._neighbours[i]
+            if distance < _NEAR and not any(crop.overlaps(c) for c in self._people.crops):
+                found = detect(self._people.networks, image, crop)
+                if found.confidence > _RIVAL_CONFIDENCE and self._people.strangers([found]):
+                    self._people.enter(found, image, rival=True)

@@ -32,6 +32,7 @@ def fuse_detections(
     detections: Sequence[Detection | None],
     cut: list[bool],
     size: tuple[int, int],
+    switches: tuple[float, ...] = (),
 ) -> Keypoints:
     """The keypoints of one person's detections in frames of that width and height."""
     T, K = len(times), len(KEYPOINTS)
@@ -47,6 +48,7 @@ def fuse_detections(
         score=score,
         detected=detected,
         cut=np.array(cut, np.bool_),
+        switches=switches,
     )
     return _fill_gaps(keypoints, [d.crop if d else None for d in detections])
 

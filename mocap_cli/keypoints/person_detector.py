@@ -1,20 +1,14 @@
-"""Person detector: find the people in an image, and parse which of them is the subject."""
+"""Person detector: find the people in an image."""
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.crop import CROP_SIZE, Crop
 from mocap_cli.types import Image
-from mocap_cli.video.probe import VideoInfo
 from mocap_cli.weights import Device, open_network
-
-Subject = Literal["auto", "largest", "center"] | tuple[float, float]
 
 _SURE = 0.12
 
@@ -51,31 +45,3 @@ def _person(row: NDArray[np.float32], view: Crop) -> PersonCrop:
     marks = row[:51].reshape(17, 3)
     crop = Crop.around_body(view.to_image(marks[:, 1::-1] * CROP_SIZE), marks[:, 2])
     return PersonCrop(crop, float(row[55]))
-
-
-def parse_subject(text: str) -> Subject:
-    """Parse `--subject`: auto, largest, center, or X,Y in displayed pixels."""
-    if text in ("auto", "largest", "center"):
-        return cast(Subject, text)
-    try:
-        x, y = (float(part) for part in text.split(","))
-    except ValueError:
-        x = y = math.nan
-    if not (math.isfinite(x) and math.isfinite(y)):
-        raise MocapError(
-            f"--subject {text} is neither a known choice nor a point",
-            "give largest, center, or a point on the person as X,Y in pixels",
-        )
-    return (x, y)
-
-
-def check_subject(subject: Subject, info: VideoInfo) -> None:
-    """Refuse a point outside the image."""
-    if isinstance(subject, tuple) and not (
-        0 <= subject[0] < info.width and 0 <= subject[1] < info.height
-    ):
-        raise MocapError(
-            f"the subject {subject[0]:g},{subject[1]:g} is outside the image: {info.path} has"
-            f" {info.width}x{info.height} pixels",
-            "give a point on the person, as X,Y in pixels from the top left",
-        )

@@ -7,11 +7,9 @@ import numpy as np
 
 from mocap_cli.keypoints.crop import RETRY_ANGLES, Crop
 from mocap_cli.keypoints.detection import Detection, detect
-from mocap_cli.keypoints.person_detector import (
-    PersonDetector,
-    Subject,
-)
+from mocap_cli.keypoints.person_detector import PersonDetector
 from mocap_cli.keypoints.pose_networks import PoseNetworks
+from mocap_cli.keypoints.subject import SubjectPoint
 from mocap_cli.types import Image
 
 _CONFIDENT = 0.5
@@ -29,21 +27,28 @@ _POINT_VIEWS = (1 / 3, 2 / 3, 1.2)  # sides of crops around a given point, in he
 class PersonSearch:
     """Finds people; each frame searches a few crops only, so that empty stretches stay cheap."""
 
-    def __init__(self, networks: PoseNetworks, detector: PersonDetector, subject: Subject) -> None:
-        self._networks, self._detector, self._subject = networks, detector, subject
+    def __init__(
+        self,
+        networks: PoseNetworks,
+        detector: PersonDetector,
+        points: Sequence[SubjectPoint] = (),
+    ) -> None:
+        self._networks, self._detector, self._points = networks, detector, points
         self._next_view = 0
         self._last_time = self._missed_since = -math.inf
         self._refused: list[tuple[float, Crop]] = []  # time and place of rejected candidates
 
-    def people(self, image: Image, time: float) -> list[Detection]:
-        """The people found; the first call tries every crop."""
+    def people(
+        self, image: Image, time: float, points: Sequence[SubjectPoint] = ()
+    ) -> list[Detection]:
+        """The people found, also around those points; the first call tries every crop."""
         first, since = math.isinf(self._last_time), time - self._last_time
         if since > _PATIENCE:
             self._missed_since = time  # somebody was tracked meanwhile
-        if since < _REST_SECONDS and time - self._missed_since > _PATIENCE:
+        if not points and since < _REST_SECONDS and time - self._missed_since > _PATIENCE:
             return []
         height, width = image.shape[:2]
-        found = self._detect(image, time, self._first_views(width, height))
+        found = self._detect(image, time, self._first_views(width, height, points))
         others = _search_crops(width, height)
         if first:
             found = found or self._detect(image, time, others)
@@ -57,18 +62,26 @@ class PersonSearch:
             self._missed_since = time
         return found
 
-    def others(self, image: Image, time: float, known: Sequence[Crop]) -> list[Detection]:
-        """People in the whole image who are none of those known already."""
+    def others(
+        self,
+        image: Image,
+        time: float,
+        known: Sequence[Crop],
+        points: Sequence[SubjectPoint] = (),
+    ) -> list[Detection]:
+        """People in the whole image, and around points, who are none of those known already."""
         height, width = image.shape[:2]
-        people = self._detector.people(image, self._first_views(width, height))[:_AT_MOST]
+        people = self._detector.people(image, self._first_views(width, height, points))
         new = [p.crop for p in people if not any(p.crop.overlaps(crop) for crop in known)]
-        return self._confirmed(image, time, new)
+        return self._confirmed(image, time, new[:_AT_MOST])
 
-    def _first_views(self, width: int, height: int) -> list[Crop]:
-        views = [Crop.around_image(width, height)]
-        if isinstance(self._subject, tuple):
-            views += [Crop(*self._subject, height * side) for side in _POINT_VIEWS]
-        return views
+    def _first_views(self, width: int, height: int, points: Sequence[SubjectPoint]) -> list[Crop]:
+        around = [
+            Crop(point.x, point.y, height * side)
+            for point in (*self._points, *points)
+            for side in _POINT_VIEWS
+        ]
+        return [Crop.around_image(width, height), *around]
 
     def _detect(self, image: Image, time: float, views: list[Crop]) -> list[Detection]:
         people = self._detector.people(image, views)[:_AT_MOST]

@@ -35,6 +35,8 @@ _COUNT_SECONDS = 0.5  # between searches for other people nearby
 _FAST_SECONDS = 0.025  # since both networks ran; at 30 frames/s it costs 0.6 mm of 52
 _FULL_SECONDS = 0.25  # to run both networks after a fast detection has failed
 _LOST_SECONDS = 0.4  # without a detection
+_HIDDEN_SECONDS = 1.5  # the same beside or behind somebody else who is tracked
+_CROWDED_TRUST = 0.3  # in the place of a detection that may be the other; the speed is kept
 _FLOW_SECONDS = 1.0  # the same while the body is followed by optical flow
 
 
@@ -57,7 +59,8 @@ class PersonTracker:
         self.appearance = first.appearance
         self._stature = first.stature
         self._missing = 0.0  # seconds: the longer, the less certain the predicted motion
-        self._company = False  # other people are near
+        self.crowded = False  # somebody else is tracked at the same place
+        self.neighbours: list[Crop] = []  # other people who were near at the last search
         self._usual = _LEAST_USUAL  # similarity of the person to themselves
         self._search_at = self._count_at = self._fast_at = -math.inf  # not before these times
         self._full: tuple[float, Detection] | None = None  # the last confident one by both networks
@@ -66,9 +69,11 @@ class PersonTracker:
         """Detect the person in the next frame."""
         self._expected = self.motion.predict(time)
         self._missing = time - self.detected_at
+        if self.crowded:  # the pixels there may be the other's
+            self._flow = None
         if time >= self._count_at:
             near = self._near(image, self._expected)
-            self._company = not all(p.crop.overlaps(self._expected) for p in near)
+            self.neighbours = [p.crop for p in near if not p.crop.overlaps(self._expected)]
             self._count_at = time + _COUNT_SECONDS
         found = self._detect_fast(image, time) or self._detect(image, self._expected)
         best = self._recentred(image, found)
@@ -82,7 +87,7 @@ class PersonTracker:
 
     def _detect_fast(self, image: Image, time: float) -> Detection | None:
         """The person by one network, where both have just agreed and nobody else is near."""
-        if self._full is None or self._company or time < self._fast_at:
+        if self._full is None or self.neighbours or time < self._fast_at:
             return None
         full_at, full = self._full
         if time - full_at > _FAST_SECONDS:
@@ -107,19 +112,32 @@ class PersonTracker:
         # Optical flow is a better prediction than the motion: the detection counts less against it.
         trust = min(confidence / _CONFIDENT, 1.0)
         crop = self._expected.towards(self._limited(found), trust if self._flow else trust**0.5)
-        if confidence > _UNCERTAIN:
+        if confidence > _UNCERTAIN and not self.crowded:
             self._flow = FlowTracker(image, crop, found.xy)
         if not found.propagated:
             self._full = (time, found) if confidence > _CONFIDENT else None
         self._learn(time, found)
-        self.motion = self.motion.updated(time, crop)
+        if self.crowded:
+            self.motion = self.motion.coasted(time).shifted(crop, _CROWDED_TRUST)
+        else:
+            self.motion = self.motion.updated(time, crop)
         self.detected_at = time
 
     def miss(self, time: float) -> bool:
         """Update without a detection; False when the person is lost."""
+        if self.crowded:
+            self.motion = self.motion.coasted(time)
+            return time - self.detected_at < _HIDDEN_SECONDS
         if self._flow:
             self.motion = self.motion.updated(time, self._expected)
         return time - self.detected_at < (_FLOW_SECONDS if self._flow else _LOST_SECONDS)
+
+    def exchange_place(self, other: "PersonTracker") -> None:
+        """Go on where the other is and the other here; each keeps size and appearance."""
+        self.motion, other.motion = other.motion, self.motion
+        self._flow, other._flow = other._flow, self._flow
+        self._full = other._full = None
+        self.detected_at, other.detected_at = other.detected_at, self.detected_at
 
     def _learn(self, time: float, found: Detection) -> None:
         """Update stature and appearance."""
@@ -149,7 +167,7 @@ class PersonTracker:
 
     def _same_appearance(self, found: Detection) -> float:
         """0..1 by similarity of appearance; stricter where other people are near."""
-        if not self._company:
+        if not self.neighbours:
             least, slope = 0.45, 0.05
         else:
             least, slope = self._usual - _SAME_APPEARANCE, 0.025

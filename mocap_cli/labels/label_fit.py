@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mocap_cli import __version__
-from mocap_cli.keypoints.person_detector import Subject
+from mocap_cli.keypoints.subject import Subject
 from mocap_cli.labels.alignment.reconstruction import CalibratedCamera
 from mocap_cli.labels.alignment.time_alignment import TimeBase
 from mocap_cli.labels.check_sheet import CheckedLabels, draw_check_sheets

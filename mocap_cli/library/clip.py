@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from mocap_cli.body.motion import Motion, Source
 from mocap_cli.errors import MocapError
-from mocap_cli.keypoints.person_detector import Subject
+from mocap_cli.keypoints.subject import Subject
 from mocap_cli.quality.measures import measure_quality
 from mocap_cli.quality.summary import Summary
 from mocap_cli.quality.verdict import quality_faults, verdict

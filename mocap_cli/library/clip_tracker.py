@@ -12,6 +12,7 @@ from mocap_cli.body.provenance import Provenance
 from mocap_cli.errors import MocapError
 from mocap_cli.export.registry import MotionWriter, WriteOptions, check_output
 from mocap_cli.io.file_guard import existing_outputs
+from mocap_cli.keypoints.subject import subject_text
 from mocap_cli.library.clip import Clip, ClipFacts, ClipOptions, ClipResult, Status, utc_now
 from mocap_cli.progress import Progress, count_stage, no_progress
 from mocap_cli.tracking.track import networks_used
@@ -66,7 +67,12 @@ class ClipTracker:
         units = self._options.units
         in_metres = units == "m" and any(p.suffix.lower() == ".bvh" for p in clip.outputs)
         return Provenance.of(
-            clip.video, {**self._options.of(clip), "units": units if in_metres else None}
+            clip.video,
+            {
+                **self._options.of(clip),
+                "subject": subject_text(clip.subject),
+                "units": units if in_metres else None,
+            },
         )
 
     def _finished(self, clip: Clip) -> Motion | None:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mocap_cli.errors import MocapError
-from mocap_cli.keypoints.person_detector import Subject, parse_subject
+from mocap_cli.keypoints.subject import Subject, parse_subject
 from mocap_cli.library.tables import read_parquet
 
 _COLUMNS = "path, name, subject, height, start, end"
@@ -83,7 +83,7 @@ def _clip(row: _Row) -> ManifestRow:
     return ManifestRow(
         path=Path(text),
         name=_name(row) or Path(text).stem + _span(start, end),
-        subject=parse_subject(subject) if subject else None,
+        subject=parse_subject(subject.split(";")) if subject else None,
         height=_number(row, "height", _HEIGHTS),
         start=start,
         end=end,

@@ -5,30 +5,25 @@ as it is, so that models are fitted to the same poses that they later refine.
 """
 
 import functools
-from collections.abc import Iterable, Iterator
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mocap_cli.camera.camera_motion import CameraMotionEstimator
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.io.video_cache import cached, source_hash
 from mocap_cli.keypoints.follow import follow
+from mocap_cli.keypoints.follow_all import follow_all
 from mocap_cli.keypoints.keypoints import Keypoints
-from mocap_cli.keypoints.person_detector import Subject
 from mocap_cli.keypoints.pose_networks import network_hashes
+from mocap_cli.keypoints.subject import Subject
 from mocap_cli.lifting.lift import LIFTER_FILE, LiftedPose, lift
 from mocap_cli.lifting.network import Lifter
 from mocap_cli.progress import Count, no_progress
-from mocap_cli.types import Bool, Float32, Float64
-from mocap_cli.video.prefetch import prefetch
+from mocap_cli.tracking.observe import Frames, Observation, observe
+from mocap_cli.types import Bool, Float64
 from mocap_cli.video.probe import VideoInfo
-from mocap_cli.video.reader import Frame, VideoReader, open_video
-from mocap_cli.video.shots import with_cuts
 from mocap_cli.weights import Device, weight_path
 
 _RELIABLE_SIGMA = 0.13  # metres, the mean of the joints; tumbling divers have more
@@ -131,11 +126,35 @@ def estimate(
 
     `cache` is a folder where the slow part is kept and found again: keypoints and camera motion.
     """
-    key = [options.start, options.end, options.subject, options.focal, network_hashes()]
+
+    def only_subject(frames: Frames) -> list[Keypoints]:
+        return [follow(frames, options.subject, options.device)]
+
+    span = options.start, options.end
+    key = [*span, repr(options.subject), options.focal, network_hashes()]
     observed = cached(
-        _Observation, video.path, cache, [*key, source_hash(*_OBSERVING)],
-        lambda: _observe(video, options, on_frame),
+        Observation, video.path, cache, [*key, source_hash(*_OBSERVING)],
+        lambda: observe(video, span, options.focal, on_frame, only_subject)[0],
     )  # fmt: skip
+    return _estimate(video, options, observed, on_model)
+
+
+def estimate_all(
+    video: VideoInfo, options: EstimateOptions, on_frame: Count = no_progress
+) -> list[Estimate]:
+    """Follow everybody who stays for long enough, in one pass over the video."""
+
+    def everybody(frames: Frames) -> list[Keypoints]:
+        return follow_all(frames, options.device)
+
+    observed = observe(video, (options.start, options.end), options.focal, on_frame, everybody)
+    return [_estimate(video, options, person, no_progress) for person in observed]
+
+
+def _estimate(
+    video: VideoInfo, options: EstimateOptions, observed: Observation, on_model: Count
+) -> Estimate:
+    """Refine and lift the keypoints of one person."""
     keypoints, refinement = observed.keypoints, None
     if options.model is not None:
         span = options.start, options.end
@@ -174,77 +193,8 @@ def _bundled_lifter() -> Lifter:
     return Lifter.load(weight_path(LIFTER_FILE))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Observation:
-    """What one pass over the video gives, as flat arrays that can be cached."""
-
-    times: Float64  # (T,) and below: see Keypoints
-    xy: Float32
-    score: Float32
-    detected: Bool
-    cut: Bool
-    switches: Float64  # (S,)
-    focal: Float64  # () pixels
-    rotation: Float64  # (T, 3, 3); (0, 3, 3) for a fixed camera
-    zoom: Float64  # (T,); (0,) for a constant focal length
-    walks: Bool  # (T,)
-    file_warnings: NDArray[np.str_]
-    camera_warnings: NDArray[np.str_]
-    lens_notes: NDArray[np.str_]
-
-    @property
-    def keypoints(self) -> Keypoints:
-        """The keypoints as their own type."""
-        return Keypoints(
-            times=self.times, xy=self.xy, score=self.score, detected=self.detected, cut=self.cut,
-            switches=tuple(self.switches.tolist()),
-        )  # fmt: skip
-
-
-def _observe(video: VideoInfo, options: EstimateOptions, on_frame: Count) -> _Observation:
-    """Follow the person and the camera in one pass over the frames."""
-    estimator = CameraMotionEstimator()
-    with open_video(video, options.start, options.end) as reader:
-        # In a thread beside the networks, which leave a core free.
-        with closing(prefetch(_with_camera(reader, estimator), depth=1)) as frames:
-            keypoints = follow(_counted(frames, on_frame), options.subject, options.device)
-        damage = reader.warnings
-    motion = estimator.estimate(options.focal or video.focal_pixels)
-    camera, lens_notes = _choose_lens(video, options.focal, motion.focal)
-    times = keypoints.times
-    return _Observation(
-        times=times,
-        xy=keypoints.xy,
-        score=keypoints.score,
-        detected=keypoints.detected,
-        cut=keypoints.cut,
-        switches=np.array(keypoints.switches, np.float64),
-        focal=np.array(camera.focal, np.float64),
-        rotation=(motion.rotations(times, camera) if motion.rotates else np.empty((0, 3, 3))),
-        zoom=motion.zoom_factors(times) if motion.zooms else np.empty(0),
-        walks=motion.walks(times),
-        file_warnings=np.array(damage, np.str_),
-        camera_warnings=np.array(motion.warnings, np.str_),
-        lens_notes=np.array(lens_notes, np.str_),
-    )
-
-
 def _unless_empty(values: Float64) -> Float64 | None:
     return values if len(values) else None
-
-
-def _with_camera(
-    reader: VideoReader, estimator: CameraMotionEstimator
-) -> Iterator[tuple[Frame, bool]]:
-    for frame, cut in with_cuts(reader):
-        estimator.add(frame.image, frame.time, cut)
-        yield frame, cut
-
-
-def _counted(frames: Iterable[tuple[Frame, bool]], on_frame: Count) -> Iterator[tuple[Frame, bool]]:
-    for done, frame in enumerate(frames, start=1):
-        yield frame
-        on_frame(done)
 
 
 def _without_zoom(keypoints: Keypoints, camera: Pinhole, zoom: Float64 | None) -> Keypoints:
@@ -254,21 +204,6 @@ def _without_zoom(keypoints: Keypoints, camera: Pinhole, zoom: Float64 | None) -
     centre = np.array(camera.centre)
     xy = centre + (keypoints.xy - centre) / zoom[:, None, None]
     return replace(keypoints, xy=xy.astype(np.float32))
-
-
-def _choose_lens(
-    video: VideoInfo, focal: float | None, panned: float | None
-) -> tuple[Pinhole, tuple[str, ...]]:
-    """The camera, and a note where it was not given; `panned` is the focal length of a pan."""
-    guess = Pinhole.guess(video.width, video.height)
-    known = focal or video.focal_pixels
-    if known:
-        return Pinhole(known, guess.centre), ()
-    if panned:
-        text = f"focal length estimated from the pan: {panned:.0f} pixels"
-        return Pinhole(panned, guess.centre), (f"{text}; --focal or --fov sets another",)
-    text = f"focal length unknown: assumed {guess.focal:.0f} pixels"
-    return guess, (f"{text}; --focal or --fov sets it",)
 
 
 def _missing_frames(keypoints: Keypoints) -> tuple[str, ...]:

@@ -14,7 +14,13 @@ from mocap_cli.io.atomic import readable
 from mocap_cli.keypoints.pose_networks import network_hashes
 from mocap_cli.lifting.lift import LIFTER_FILE
 from mocap_cli.progress import Count, no_progress
-from mocap_cli.tracking.estimate import Estimate, EstimateOptions, PoseModel, estimate
+from mocap_cli.tracking.estimate import (
+    Estimate,
+    EstimateOptions,
+    PoseModel,
+    estimate,
+    estimate_all,
+)
 from mocap_cli.tracking.place import Placement, place_in_world
 from mocap_cli.video.probe import VideoInfo, probe
 from mocap_cli.weights import weight_hash
@@ -37,13 +43,29 @@ def track(
     """Track one person through a video; the callbacks get the number of frames done."""
     video = probe(path)
     found = estimate(video, options, on_frame, on_model)
-    keypoints = found.keypoints
-    if not keypoints.tracked.any():
+    if not found.keypoints.tracked.any():
         raise MocapError(
-            f"no person was found in {path.name} ({len(keypoints)} frames)",
+            f"no person was found in {path.name} ({len(found.times)} frames)",
             "say where the person is with --subject X,Y, or cut to where one is with --start",
         )
-    steady, pose = found.steady_keypoints, found.pose
+    return _place(video, found, options)
+
+
+def track_all(path: Path, options: TrackOptions, on_frame: Count = no_progress) -> list[Motion]:
+    """Track everybody who stays for long enough through a video, in one pass."""
+    video = probe(path)
+    found = estimate_all(video, options, on_frame)
+    if not found:
+        raise MocapError(
+            f"nobody stays long enough in {path.name} to be tracked",
+            "cut to where people are with --start and --end, or track one with --subject X,Y",
+        )
+    return [_place(video, person, options) for person in found]
+
+
+def _place(video: VideoInfo, found: Estimate, options: TrackOptions) -> Motion:
+    """Place a person in the world."""
+    steady, pose, keypoints = found.steady_keypoints, found.pose, found.keypoints
     placed = place_in_world(
         pose.joints, pose.sigma, pose.contacts,
         steady.xy.astype(np.float64), steady.score.astype(np.float64),

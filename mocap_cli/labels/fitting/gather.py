@@ -10,7 +10,7 @@ import numpy as np
 
 from mocap_cli.camera.lens import focal_pixels
 from mocap_cli.errors import MocapError
-from mocap_cli.keypoints.person_detector import Subject
+from mocap_cli.keypoints.subject import Subject
 from mocap_cli.labels.alignment.corrections import align_labels
 from mocap_cli.labels.alignment.reconstruction import (
     CalibratedCamera,

@@ -1,0 +1,167 @@
+"""People: everybody who is tracked, frame by frame, each with a track of their own."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mocap_cli.keypoints.appearance import Appearance, similarity
+from mocap_cli.keypoints.crop import Crop
+from mocap_cli.keypoints.crossing import Crossings
+from mocap_cli.keypoints.detection import Detection, mean_appearance
+from mocap_cli.keypoints.person_detector import PersonDetector
+from mocap_cli.keypoints.person_search import PersonSearch
+from mocap_cli.keypoints.person_tracker import PersonTracker
+from mocap_cli.keypoints.pose_networks import PoseNetworks
+from mocap_cli.keypoints.subject import Subject, SubjectPoint
+from mocap_cli.types import Image
+from mocap_cli.weights import Device
+
+_CROWDED = 0.45  # sides between two people whose bodies may be confused
+_MOST_TRAVEL = 1.0  # sides of the crop, beyond which moving more counts no more
+
+
+@dataclass(slots=True, eq=False)
+class Candidate:
+    """A person tracked for a stretch of time; `tracker` is None once they are lost."""
+
+    tracker: PersonTracker | None
+    appearance: Appearance  # mean over the whole stretch
+    first: Crop  # where they were first detected
+    late: bool = False  # appeared after the first second: can only be the subject coming back
+    stranger: bool = False  # appeared late and does not look like the subject
+    rival: bool = False  # tracked only to tell the subject from them
+    detections: dict[int, Detection] = field(default_factory=dict)  # by frame
+    prominence: float = 0.0  # sum over the frames: large, confident and near the middle
+    travel: float = 0.0  # distance moved in the image, in sides of the crop
+    _last: Crop | None = None
+
+    def similarity(self, detection: Detection) -> float:
+        """0..1 similarity of appearance."""
+        return similarity(self.appearance, detection.appearance)
+
+    def add(self, index: int, detection: Detection, width: int, height: int) -> None:
+        """Add the detection in another frame."""
+        self.detections[index] = detection
+        share = np.float16(1 / len(self.detections))
+        mixed = self.appearance + share * (detection.appearance - self.appearance)
+        self.appearance = np.asarray(mixed, np.float16)
+        crop, diagonal = detection.crop, math.hypot(width, height)
+        off_centre = math.hypot(crop.x - width / 2, crop.y - height / 2) / diagonal
+        self.prominence += math.sqrt(detection.confidence) * crop.side / diagonal * (1 - off_centre)
+        last, self._last = self._last or crop, crop
+        self.travel += math.hypot(crop.x - last.x, crop.y - last.y) / crop.side
+
+    def distance(self, point: SubjectPoint) -> float:
+        """From where they were first detected, in sides of the crop."""
+        return math.hypot(self.first.x - point.x, self.first.y - point.y) / self.first.side
+
+    def score(self, subject: Subject, width: int, height: int) -> float:
+        """How well they match the choice of subject: larger is better."""
+        if isinstance(subject, tuple):
+            return -self.distance(subject[0])
+        if subject == "center":
+            return -math.hypot(self.first.x - width / 2, self.first.y - height / 2)
+        if subject == "largest":
+            return self.first.side
+        return self.prominence * (0.5 + min(self.travel, _MOST_TRAVEL))
+
+    def exchange_from(self, index: int, other: "Candidate") -> None:
+        """Exchange the persons from that frame on, as after a confusion of two who crossed."""
+        mine, theirs = self._take_from(index), other._take_from(index)
+        self.detections |= theirs
+        other.detections |= mine
+        for candidate in (self, other):
+            candidate.appearance = mean_appearance(candidate.detections.values())
+        if self.tracker and other.tracker:
+            self.tracker.exchange_place(other.tracker)
+
+    def _take_from(self, index: int) -> dict[int, Detection]:
+        return {i: self.detections.pop(i) for i in list(self.detections) if i >= index}
+
+
+class People:
+    """The candidates of all frames so far, and the networks that detect them."""
+
+    def __init__(self, device: Device, points: Sequence[SubjectPoint] = ()) -> None:
+        self.networks, self.detector = PoseNetworks(device), PersonDetector(device)
+        self.search = PersonSearch(self.networks, self.detector, points)
+        self.candidates: list[Candidate] = []
+        self.times: list[float] = []
+        self.cut: list[bool] = []
+        self.size = (0, 0)
+        self.detected_at = 0.0  # seconds: when anybody was detected last
+        self._crossings: Crossings[Candidate] = Crossings()
+
+    @property
+    def tracked(self) -> list[Candidate]:
+        """The candidates who are not lost."""
+        return [candidate for candidate in self.candidates if candidate.tracker is not None]
+
+    def strangers(self, detections: Iterable[Detection]) -> list[Detection]:
+        """Those of the detections that are nobody who is tracked."""
+        return [d for d in detections if not any(d.next_crop.overlaps(c) for c in self.crops)]
+
+    @property
+    def crops(self) -> list[Crop]:
+        """Where those are."""
+        return [c.tracker.motion.crop for c in self.candidates if c.tracker is not None]
+
+    def update(self, image: Image, time: float, cut: bool) -> None:
+        """Detect everybody who is tracked in the next frame; nobody shares a body."""
+        self.size = image.shape[1], image.shape[0]
+        self.times.append(time)
+        self.cut.append(cut)
+        index = len(self.times) - 1
+        tracked = [(c, c.tracker) for c in self.candidates if c.tracker is not None]
+        self._note_crowds([tracker for _, tracker in tracked], time)
+        detections = [tracker.detect(image, time) for _, tracker in tracked]
+        own = PersonTracker.assign([tracker for _, tracker in tracked], detections)
+        for (candidate, tracker), detection in zip(tracked, own, strict=True):
+            if detection is not None:
+                tracker.update(image, time, detection)
+                candidate.add(index, detection, *self.size)
+                self.detected_at = time
+            elif not tracker.miss(time) or cut:
+                candidate.tracker = None
+        if confused := self._crossings.confused(self.tracked, self.times, cut):
+            one, other, since = confused
+            one.exchange_from(since, other)
+
+    @staticmethod
+    def _note_crowds(trackers: Sequence[PersonTracker], time: float) -> None:
+        """Tell the trackers which of them are expected at one place."""
+        crops = [tracker.motion.predict(time) for tracker in trackers]
+        for i, tracker in enumerate(trackers):
+            others = crops[:i] + crops[i + 1 :]
+            tracker.crowded = any(crops[i].distance(other) < _CROWDED for other in others)
+
+    @property
+    def doubts(self) -> list[tuple[float, Candidate, Candidate]]:
+        """Times after which two candidates may have been exchanged unnoticed."""
+        return self._crossings.doubts
+
+    def enter(
+        self,
+        detection: Detection,
+        image: Image,
+        *,
+        late: bool = False,
+        stranger: bool = False,
+        rival: bool = False,
+    ) -> Candidate:
+        """Begin to track a person in the latest frame."""
+        time = self.times[-1]
+        candidate = Candidate(
+            tracker=PersonTracker(self.networks, self.detector, image, time, detection),
+            appearance=detection.appearance,
+            first=detection.next_crop,
+            late=late,
+            stranger=stranger,
+            rival=rival,
+        )
+        candidate.add(len(self.times) - 1, detection, *self.size)
+        self.candidates.append(candidate)
+        self.detected_at = time
+        return candidate
