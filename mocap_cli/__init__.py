@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mocap_cli.api import pretrain as pretrain
     from mocap_cli.api import swap_appearance as swap_appearance
     from mocap_cli.api import track as track
+    from mocap_cli.api import track_all as track_all
     from mocap_cli.body.motion import Motion as Motion
     from mocap_cli.body.motion import read_motion as read_motion
     from mocap_cli.plates.background import Background as Background
@@ -35,6 +36,7 @@ __all__ = [
     "read_motion",
     "swap_appearance",
     "track",
+    "track_all",
 ]
 
 _MODULES = {

@@ -88,6 +88,53 @@ def track(
     return replace(motion, provenance=Provenance.of(info.path, given))
 
 
+def track_all(
+    video: str | Path,
+    *,
+    height: float | None = None,
+    start: float | None = None,
+    end: float | None = None,
+    fps: float | None = None,
+    focal: float | str | None = None,
+    fov: float | None = None,
+    device: "Device" = "auto",
+    progress: Progress = no_progress,
+) -> "list[Motion]":
+    """Track everybody in a video who stays for long enough, in one pass.
+
+    The most prominent person comes first. Camera and times are the same for all; each motion has
+    a world of its own, with the ground under that person.
+
+    Args:
+        video: Video file.
+        height: Height of everybody in metres; by default as in `track`.
+        start: Start time in the video, in seconds.
+        end: End time in the video, in seconds.
+        fps: Frames per second of the results; by default the frames are the video's own.
+        focal: Focal length in pixels, or its 35 mm equivalent such as "26mm".
+        fov: Field of view across the longer side of the image in degrees, instead of `focal`.
+        device: Device that runs the networks.
+        progress: Progress callback.
+    """
+    from mocap_cli.body.provenance import Provenance
+    from mocap_cli.tracking import track as tracking
+    from mocap_cli.video.probe import probe
+
+    info = probe(Path(video))
+    options = tracking.TrackOptions(
+        height=height, focal=focal_pixels(focal, fov, (info.width, info.height)),
+        start=start, end=end, fps=fps, device=device,
+    )  # fmt: skip
+    count = count_stage(progress, "tracking", info.frames_between(start, end))
+    motions = tracking.track_all(info.path, options, count)
+    given = {
+        "subject": "all", "height": height, "start": start, "end": end, "fps": fps,
+        "focal": focal, "fov": fov,
+    }  # fmt: skip
+    provenance = Provenance.of(info.path, given)
+    return [replace(motion, provenance=provenance) for motion in motions]
+
+
 def background(
     video: str | Path,
     *,

@@ -53,6 +53,8 @@ class OutputFiles:
 
 def track_report(clip: Clip, result: ClipResult, facts: ClipFacts, units: str) -> Report:
     """What was tracked, where the confidence is low, and what was written."""
+    if result.people:
+        return _people_report(clip, result, facts)
     summary, size = facts.summary, (facts.source.width, facts.source.height)
     outputs = OutputFiles(clip.outputs, result.replaced)
     lines = [
@@ -65,17 +67,41 @@ def track_report(clip: Clip, result: ClipResult, facts: ClipFacts, units: str) -
         *(() if result.status == "skipped" else _output_lines(outputs, units)),
     ]
     data = {
-        **_motion_data(summary, outputs),
+        **_facts_data(facts, outputs),
         "status": result.status,
-        "space": facts.space,
         "width": size[0],
         "height": size[1],
         "tracking_seconds": round(result.seconds, 3),
+    }
+    return Report(track_head(clip, result, facts), lines, {"input": str(clip.video), **data})
+
+
+def _people_report(clip: Clip, result: ClipResult, facts: ClipFacts) -> Report:
+    """The same of several people."""
+    lines: list[Line] = [("people", str(len(result.people)))]
+    people = []
+    for number, person in enumerate(result.people, start=1):
+        outputs = OutputFiles(person.outputs, result.replaced)
+        lines += [(f"person {number}", person.facts.verdict), *outputs.lines()]
+        people.append(_facts_data(person.facts, outputs))
+    data = {
+        "status": result.status,
+        "width": facts.source.width,
+        "height": facts.source.height,
+        "tracking_seconds": round(result.seconds, 3),
+        "people": people,
+    }
+    return Report(track_head(clip, result, facts), lines, {"input": str(clip.video), **data})
+
+
+def _facts_data(facts: ClipFacts, outputs: OutputFiles) -> Mapping[str, Any]:
+    return {
+        **_motion_data(facts.summary, outputs),
+        "space": facts.space,
         "warnings": list(facts.warnings),
         "notes": list(facts.notes),
         "problems": list(facts.faults),
     }
-    return Report(track_head(clip, result, facts), lines, {"input": str(clip.video), **data})
 
 
 def track_head(clip: Clip, result: ClipResult, facts: ClipFacts) -> str:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # heavy: `mocap --help` must not wait for them
     from mocap_cli.library.shard import Shard
 
 _LIBRARY = "Many clips"
+_EVERYBODY = "all"
 
 _Videos = Annotated[
     list[Path] | None, typer.Argument(metavar="VIDEO", help="Videos, or folders of videos.")
@@ -52,9 +53,9 @@ _Overlay = Annotated[
 _Subject = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="auto|largest|center|X,Y|X,Y@SECONDS",
+        metavar="auto|largest|center|all|X,Y|X,Y@SECONDS",
         help="Person to track if there are several; X,Y is a point on the person, in pixels."
-        " Repeatable with points at several times.",
+        " Repeatable with points at several times. all tracks everybody: OUT.1, OUT.2, ...",
         show_default="auto",
     ),
 ]
@@ -157,14 +158,26 @@ def track(
     check_lens(focal, fov)
     if not videos and manifest is None:
         raise typer.BadParameter("give videos, folders, or --from LIST", param_hint="VIDEO")
-    chosen, part = subject_of(subject), _shard_of(shard)
+    everybody = subject == [_EVERYBODY]
+    if everybody and model is not None:
+        raise typer.BadParameter(
+            "a model is of one person; leave it out, or name one", param_hint="--subject all"
+        )
+    chosen, part = subject_of(None if everybody else subject), _shard_of(shard)
     from mocap_cli.cli.clip_plan import ClipPlan
     from mocap_cli.cli.display import Display
     from mocap_cli.cli.track_jobs import TrackRun
     from mocap_cli.library.clip import ClipOptions
 
     options = ClipOptions(
-        focal=focal, fov=fov, fps=fps, units=units, model=model, device=device, overwrite=overwrite
+        focal=focal,
+        fov=fov,
+        fps=fps,
+        units=units,
+        model=model,
+        device=device,
+        overwrite=overwrite,
+        everybody=everybody,
     )
     plan = ClipPlan(
         videos=videos or [], manifest=manifest, output=output or [], overlay=overlay,

@@ -41,6 +41,7 @@ class ClipOptions:
     units: Literal["cm", "m"] = "cm"  # of .bvh
     model: Path | None = None  # a .mocap file
     device: Device = "auto"
+    everybody: bool = False  # track everybody, whatever the subject of a clip
     overwrite: bool | None = None  # None replaces files, but skips clips that are done
 
     def of(self, clip: Clip) -> Mapping[str, Any]:
@@ -81,11 +82,20 @@ class ClipFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PersonResult:
+    """One of several people in a clip."""
+
+    outputs: tuple[Path, ...]
+    facts: ClipFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClipResult:
     """What became of a clip."""
 
     status: Status
     facts: ClipFacts | None = None  # None: it failed
+    people: tuple[PersonResult, ...] = ()  # where everybody was tracked; `facts` are the first's
     replaced: frozenset[Path] = frozenset()  # outputs that existed before
     seconds: float = 0.0  # that tracking took
     error: str = ""

@@ -14,6 +14,7 @@ from mocap_cli.export.registry import MotionWriter, WriteOptions, check_output
 from mocap_cli.io.file_guard import existing_outputs
 from mocap_cli.keypoints.subject import subject_text
 from mocap_cli.library.clip import Clip, ClipFacts, ClipOptions, ClipResult, Status, utc_now
+from mocap_cli.library.everybody import track_everybody
 from mocap_cli.progress import Progress, count_stage, no_progress
 from mocap_cli.tracking.track import networks_used
 from mocap_cli.video.probe import probe
@@ -41,6 +42,8 @@ class ClipTracker:
 
     def track(self, clip: Clip, progress: Progress = no_progress) -> ClipResult:
         """Track a clip and write its files, the JSON last: once it is there, all are."""
+        if self._options.everybody:
+            return track_everybody(clip, self._options, progress)
         finished = None if self._options.overwrite else self._finished(clip)
         if finished is not None and _all_written(clip.outputs):
             return _result("skipped", finished, frozenset(), 0.0)
