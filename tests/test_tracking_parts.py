@@ -1,6 +1,7 @@
 """The parts that placing is made of: equations, runs, legs, falls."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from people import clock, diver, jumper, stander, walker
 
 from mocap_cli.body.anatomy import centre_of_mass
 from mocap_cli.body.skeleton import BODY
-from mocap_cli.tracking.contact_locking import _two_bone_ik, lock_contacts
+from mocap_cli.tracking.contact_locking import lock_contacts
 from mocap_cli.tracking.equations import _FARTHEST, TrajectoryEquations
 from mocap_cli.tracking.flight import _SIZE_SIGMA, find_flights, measured_gravity
 from mocap_cli.tracking.frame_runs import (
@@ -20,6 +21,8 @@ from mocap_cli.tracking.frame_runs import (
     unbroken_runs,
 )
 from mocap_cli.tracking.ground import GRAVITY, Ground
+from mocap_cli.tracking.joined_hands import join_hands
+from mocap_cli.tracking.limbs import two_bone_ik
 from mocap_cli.tracking.posed_body import PosedBody
 
 
@@ -104,12 +107,12 @@ def test_a_bent_leg_reaches_its_target_and_keeps_its_bones():
     hip, knee, ankle = joints[:, 1], joints[:, 2], joints[:, 3]
     target = ankle + np.array([0.03, 0.05, -0.04])
     ahead = np.tile([0, 0, 1.0], (30, 1))
-    new_ankle, new_knee = _two_bone_ik(hip, knee, ankle, target, ahead)
+    new_ankle, new_knee = two_bone_ik(hip, knee, ankle, target, ahead)
     np.testing.assert_allclose(new_ankle, target, atol=1e-9)
     for a, b, c, d in ((hip, knee, hip, new_knee), (knee, ankle, new_knee, new_ankle)):
         before, after = (np.linalg.norm(y - x, axis=1) for x, y in ((a, b), (c, d)))
         np.testing.assert_allclose(after, before, atol=1e-9)
-    still_ankle, still_knee = _two_bone_ik(hip, knee, ankle, ankle, ahead)
+    still_ankle, still_knee = two_bone_ik(hip, knee, ankle, ankle, ahead)
     np.testing.assert_allclose(still_knee, knee, atol=1e-6)
     np.testing.assert_allclose(still_ankle, ankle, atol=1e-9)
 
@@ -117,7 +120,7 @@ def test_a_bent_leg_reaches_its_target_and_keeps_its_bones():
 def test_a_leg_stretches_towards_what_is_out_of_reach():
     hip, knee, ankle = (np.array([[0, y, z]]) for y, z in ((1.0, 0.0), (0.6, 0.05), (0.2, 0.0)))
     target = np.array([[0.0, -1.0, 0.0]])
-    reached, bent = _two_bone_ik(hip, knee, ankle, target, np.array([[0, 0, 1.0]]))
+    reached, bent = two_bone_ik(hip, knee, ankle, target, np.array([[0, 0, 1.0]]))
     length = 2 * math.hypot(0.4, 0.05)
     assert np.linalg.norm(reached - hip) == pytest.approx(length, abs=1e-3)
     assert reached[0, 1] == pytest.approx(1 - length, abs=1e-3)
@@ -164,3 +167,36 @@ def test_the_measured_fall_is_free_of_what_was_believed():
     )
     assert measured_gravity(ground) == pytest.approx((true, doubt))
     assert measured_gravity(Ground(np.array([0, 1.0, 0]), 0.0, gravity_sigma=belief**-0.5)) is None
+
+
+def swinger(times: np.ndarray, apart_in_depth: float) -> np.ndarray:
+    """Somebody who swings a club across the view, hands 6 cm apart and wrongly so in depth."""
+    joints = stander(times).joints
+    middle = np.stack((0.35 * np.sin(4 * times), 1.0 + 0 * times, 0.3 + 0 * times), axis=1)
+    for side, sign in (("left", 1), ("right", -1)):
+        wrist = middle + sign * np.array((0.03, 0.0, apart_in_depth / 2))
+        joints[:, BODY.index(f"{side}_wrist")] = wrist
+        shoulder = joints[:, BODY.index(f"{side}_shoulder")]
+        joints[:, BODY.index(f"{side}_elbow")] = (shoulder + wrist) / 2 + (sign * 0.15, 0, 0)
+    return joints
+
+
+def wrist_distance(joints: np.ndarray) -> np.ndarray:
+    left, right = (joints[:, BODY.index(f"{side}_wrist")] for side in ("left", "right"))
+    return np.linalg.norm(left - right, axis=1)
+
+
+def test_hands_on_one_club_have_one_depth_and_hanging_hands_stay_apart():
+    times = clock(2, 30)
+    far = np.tile((0.0, 0.0, -6.0), (len(times), 1))
+    for apart, expected in ((0.25, 0.1), (0.6, None)):
+        joints = swinger(times, apart)
+        path = far + centre_of_mass(joints)
+        body = replace(scene_of(stander(times)), pose=joints - centre_of_mass(joints)[:, None])
+        found = wrist_distance(join_hands(body, path).pose)
+        before = wrist_distance(joints)
+        if expected is None:
+            np.testing.assert_allclose(found, before)
+        else:
+            assert np.median(found) < expected
+            assert np.median(before) > 0.24

@@ -10,11 +10,11 @@ from mocap_cli.body.rotation import unit
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.tracking.frame_runs import drop_short_runs, frames_in, hysteresis, true_runs
 from mocap_cli.tracking.ground import CLEARANCE, FEET, HAND_CLEARANCE, HANDS
+from mocap_cli.tracking.limbs import BLEND, blended, move_arm, two_bone_ik
 from mocap_cli.tracking.posed_body import PosedBody
 from mocap_cli.tracking.smoothing import low_pass
 from mocap_cli.types import Bool, Float64
 
-_BLEND = 0.1  # seconds of the transition between a moving and a locked foot
 _WANDER = 0.2  # metres of drift from which a planted foot was put down anew
 _REST = (-1.5, -2.0)  # restlessness (negated) at which a joint of a planted foot locks and unlocks
 _PAUSE = 0.15  # seconds of restlessness that are noise
@@ -26,11 +26,6 @@ _FOLLOW = 2.0  # hertz: how fast the body follows its feet
 _FOLLOW_IN_FLIGHT = 0.3  # hertz
 _SHALLOW = 0.1  # metres below the ground that are an error; twice as much is a lower floor
 _TURNED_CLEARANCE = 0.6  # share of the flat foot's clearance that a turned foot keeps
-_NECK = BODY.index("neck")
-_ARMS = tuple(
-    tuple(BODY.index(f"{side}_{part}") for part in ("shoulder", "elbow", "wrist"))
-    for side in ("left", "right")
-)
 _STRETCH = 0.999  # of a leg's length that may be used
 _LEGS = tuple(
     tuple(BODY.index(f"{side}_{part}") for part in ("hip", "knee", "ankle", "toe"))
@@ -52,7 +47,7 @@ def lock_contacts(
     joints = joints + _within_reach(joints, places, body)[:, None]
     for side in range(2):
         _move_leg(joints, places[:, side], body, side)
-        _move_arm(joints, hands[:, side], body, side)
+        move_arm(joints, hands[:, side], body, side)
     return joints
 
 
@@ -69,7 +64,7 @@ def _places(joints: Float64, body: PosedBody, planted: Bool) -> Float64:
                         spot = _spot(joints[part, joint], share * body.height)
                         places[part, side, which] = spot
                     for part in parts[1:]:  # put down elsewhere, which takes time
-                        moved = np.abs(body.times[run] - body.times[part.start]) < _BLEND
+                        moved = np.abs(body.times[run] - body.times[part.start]) < BLEND
                         places[run, side, which][moved] = np.nan
     return places
 
@@ -171,8 +166,8 @@ def _within_reach(joints: Float64, places: Float64, body: PosedBody) -> Float64:
 def _move_leg(joints: Float64, places: Float64, body: PosedBody, side: int) -> None:
     """Move one leg so that ankle and toe are at `places` (T, 2, 3); changes `joints`."""
     hip, knee, ankle, toe = _LEGS[side]
-    pull_ankle, hold_ankle = _blended(places[:, 0] - joints[:, ankle], body)
-    pull_toe, hold_toe = _blended(places[:, 1] - joints[:, toe], body)
+    pull_ankle, hold_ankle = blended(places[:, 0] - joints[:, ankle], body)
+    pull_toe, hold_toe = blended(places[:, 1] - joints[:, toe], body)
     foot = _size(joints[:, toe] - joints[:, ankle])[:, None]
     new_ankle = joints[:, ankle] + pull_ankle + (1 - hold_ankle) * pull_toe
     new_toe = joints[:, toe] + pull_toe + (1 - hold_toe) * pull_ankle
@@ -181,23 +176,10 @@ def _move_leg(joints: Float64, places: Float64, body: PosedBody, side: int) -> N
     by_toe = (hold_toe >= hold_ankle)[:, 0]
     along = foot * unit(new_toe - new_ankle)
     new_ankle[by_toe] = (new_toe - along)[by_toe]
-    new_ankle, new_knee = _two_bone_ik(
+    new_ankle, new_knee = two_bone_ik(
         joints[:, hip], joints[:, knee], joints[:, ankle], new_ankle, along
     )
     joints[:, knee], joints[:, ankle], joints[:, toe] = new_knee, new_ankle, new_ankle + along
-
-
-def _move_arm(joints: Float64, places: Float64, body: PosedBody, side: int) -> None:
-    """Move one arm so that its wrist is at `places` (T, 3); changes `joints`."""
-    shoulder, elbow, wrist = _ARMS[side]
-    pull, _ = _blended(places - joints[:, wrist], body)
-    if not pull.any():
-        return
-    across = joints[:, _ARMS[0][0]] - joints[:, _ARMS[1][0]]
-    back = np.cross(joints[:, _NECK] - joints[:, 0], across)  # where a straight arm's elbow bends
-    joints[:, wrist], joints[:, elbow] = _two_bone_ik(
-        joints[:, shoulder], joints[:, elbow], joints[:, wrist], joints[:, wrist] + pull, unit(back)
-    )
 
 
 def _lift(depth: Float64) -> Float64:
@@ -206,46 +188,6 @@ def _lift(depth: Float64) -> Float64:
     A point far below is left: the person has stepped down from the floor that was found.
     """
     return np.clip(depth, 0, np.clip(2 * _SHALLOW - depth, 0, None))
-
-
-def _blended(correction: Float64, body: PosedBody) -> tuple[Float64, Float64]:
-    """Corrections (T, 3) faded in and out around their runs, and their weights (T, 1)."""
-    total, strength = np.zeros(correction.shape), np.zeros((len(correction), 1))
-    for segment in body.segments:
-        wanted, times = correction[segment], body.times[segment]
-        sums, weights = np.zeros(wanted.shape), np.zeros((len(wanted), 1))
-        for run in true_runs(np.isfinite(wanted[:, 0])):
-            first = int(np.searchsorted(times, times[run.start] - _BLEND))
-            last = int(np.searchsorted(times, times[run.stop - 1] + _BLEND, side="right"))
-            nearest = np.clip(np.arange(first, last), run.start, run.stop - 1)
-            fade = np.clip(1 - np.abs(times[first:last] - times[nearest]) / _BLEND, 0, 1)
-            weight = (fade**2 * (3 - 2 * fade))[:, None]
-            sums[first:last] += weight * wanted[nearest]
-            weights[first:last] += weight
-        rests = np.isfinite(wanted[:, :1])
-        total[segment] = np.where(rests, np.nan_to_num(wanted), sums / np.maximum(weights, 1))
-        strength[segment] = np.where(rests, 1.0, np.minimum(weights, 1))
-    return total, strength
-
-
-def _two_bone_ik(
-    hip: Float64, knee: Float64, ankle: Float64, target: Float64, ahead: Float64
-) -> tuple[Float64, Float64]:
-    """Ankle and knee (T, 3) of a leg that reaches for `target` in its own plane of bending.
-
-    Bones keep their lengths; a target out of reach is approached. `ahead` is where the knee of a
-    straight leg bends to.
-    """
-    thigh, shank = _size(knee - hip)[:, None], _size(ankle - knee)[:, None]
-    axis, away = unit(target - hip), _size(target - hip)[:, None]
-    reach = np.clip(away, np.abs(thigh - shank) + 1e-4, thigh + shank - 1e-5)
-    old = unit(ankle - hip)
-    out = (knee - hip) - np.sum((knee - hip) * old, axis=1, keepdims=True) * old
-    out = np.where(_size(out)[:, None] > 0.005, out, ahead)
-    out = unit(out - np.sum(out * axis, axis=1, keepdims=True) * axis)
-    forward = (thigh**2 - shank**2 + reach**2) / (2 * reach)
-    height = np.sqrt(np.maximum(thigh**2 - forward**2, 0))
-    return hip + reach * axis, hip + forward * axis + height * out
 
 
 def _size(vectors: Float64) -> Float64:

@@ -15,6 +15,7 @@ from mocap_cli.tracking.contact_locking import lock_contacts
 from mocap_cli.tracking.flight import measured_gravity
 from mocap_cli.tracking.frame_runs import true_runs, unbroken_runs
 from mocap_cli.tracking.ground import GRAVITY, Ground
+from mocap_cli.tracking.joined_hands import join_hands
 from mocap_cli.tracking.posed_body import PosedBody
 from mocap_cli.tracking.reprojection import KeypointPlanes
 from mocap_cli.tracking.smoothing import smooth_pose
@@ -138,7 +139,7 @@ class _Person:
         # What a moving camera shows of a planted foot is its own motion.
         still = np.where(walks[:, None], 0.0, contacts)
         seen = Trajectory.solve(body, planes, still, attempts=1).centre
-        body = planes.fit_pose(body, seen, lengths)
+        body = join_hands(planes.fit_pose(body, seen, lengths), seen)
         start = path_from_steps(body, seen, contacts, walks) if walks.any() else None
         path = Trajectory.solve(body, planes.loosened(walks), contacts, attempts=3, start=start)
         return _Solved(body, path, seen, walks, sigma)
