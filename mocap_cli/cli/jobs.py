@@ -95,7 +95,11 @@ class OutputRequest:
 
     def name_of(self, job: Job) -> str:
         """The place and the name of its files in the folder, without suffix."""
-        named = [path for path in job.outputs if path not in self.files]
+        named = [
+            path
+            for path in job.outputs
+            if path not in self.files and path.is_relative_to(self.folder)
+        ]  # an overlay lies beside a file that may be anywhere
         folder = named[0].parent.relative_to(self.folder) if named else Path()
         return (folder / job.source.stem).as_posix()
 
