@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # heavy: `import mocap_cli` must not wait for them
     from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
     from mocap_cli.labels.label_fit import FitResult
     from mocap_cli.plates.background import Background, BackgroundKind
+    from mocap_cli.tracking.given_keypoints import GivenKeypoints
     from mocap_cli.weights import Device
 
 
@@ -36,6 +37,7 @@ def track(
     fps: float | None = None,
     focal: float | str | None = None,
     fov: float | None = None,
+    keypoints: "str | Path | GivenKeypoints | None" = None,
     model: "str | Path | FittedTracker | None" = None,
     device: "Device" = "auto",
     progress: Progress = no_progress,
@@ -55,6 +57,8 @@ def track(
         focal: Focal length in pixels, or its 35 mm equivalent such as "26mm". By default it is
             read from the file or estimated from a pan; else that of a phone is assumed.
         fov: Field of view across the longer side of the image in degrees, instead of `focal`.
+        keypoints: File or folder of 2D keypoints of this video from another detector, used instead
+            of the bundled networks.
         model: A .mocap file of `fit_labels`; blended with the default tracker.
         device: Device that runs the networks.
         progress: Progress callback.
@@ -62,6 +66,7 @@ def track(
     from mocap_cli.body.provenance import Provenance
     from mocap_cli.keypoints.subject import check_subject, parse_subject, subject_text
     from mocap_cli.tracking import track as tracking
+    from mocap_cli.tracking.given_keypoints import GivenKeypoints
     from mocap_cli.video.probe import probe
 
     info = probe(Path(video))
@@ -72,9 +77,12 @@ def track(
         from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
 
         fitted = FittedTracker.open(Path(model), device) if isinstance(model, str | Path) else model
+    if isinstance(keypoints, str | Path):
+        keypoints = GivenKeypoints.open(Path(keypoints))
     options = tracking.TrackOptions(
         subject=chosen, height=height, focal=focal_pixels(focal, fov, (info.width, info.height)),
         start=start, end=end, fps=fps, device=device, model=fitted,
+        keypoints=keypoints,
     )  # fmt: skip
     frames = info.frames_between(start, end)
     count = [count_stage(progress, "tracking", frames)]

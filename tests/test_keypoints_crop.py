@@ -8,7 +8,7 @@ import pytest
 from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.keypoints.crop import CROP_SIZE, Crop
 from mocap_cli.keypoints.crop_motion import CropMotion
-from mocap_cli.keypoints.fusion import _fill_gaps
+from mocap_cli.keypoints.fusion import fill_gaps
 from mocap_cli.keypoints.keypoints import Keypoints
 
 
@@ -85,7 +85,7 @@ def still(times, seen, cut=None):
         detected=np.asarray(seen),
         cut=np.zeros(T, bool) if cut is None else np.asarray(cut),
     )
-    return _fill_gaps(keypoints, [c if s else None for c, s in zip(crops, seen, strict=True)]), true
+    return fill_gaps(keypoints, [c if s else None for c, s in zip(crops, seen, strict=True)]), true
 
 
 def test_a_short_gap_is_filled_along_the_turn_and_marked_as_unsure():

@@ -7,12 +7,12 @@ import pytest
 from poses import dance, motion_of, posed
 from scipy.spatial.transform import Rotation
 
+from mocap_cli.body.joint_names import _ORDERS, map_to_body, map_to_keypoints
 from mocap_cli.body.motion import Camera
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.errors import MocapError
 from mocap_cli.export.registry import WriteOptions, write
 from mocap_cli.labels.readers.dispatch import read_labels
-from mocap_cli.labels.readers.joint_names import _ORDERS, map_to_body, map_to_keypoints
 
 TIMES = 0.5 + np.arange(40) / 50
 TURN = Rotation.from_euler("yxz", (0.7, -0.3, 0.1)).as_matrix()

@@ -68,6 +68,15 @@ _Height = Annotated[
         show_default="measured from a long fall, else 1.70",
     ),
 ]
+_KeypointFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Keypoints (2D) of this video from another detector, not from the bundled networks:"
+        " COCO, AlphaPose, MMPose or MediaPipe JSON, a folder of OpenPose, CSV of DeepLabCut.",
+        rich_help_panel="Model",
+    ),
+]
 _Model = Annotated[
     Path | None,
     typer.Option(
@@ -139,6 +148,7 @@ def track(
     fov: Fov = None,
     fps: Fps = None,
     units: Units = "cm",
+    keypoints: _KeypointFile = None,
     model: _Model = None,
     device: Device = "auto",
     manifest: _From = None,
@@ -159,10 +169,13 @@ def track(
     if not videos and manifest is None:
         raise typer.BadParameter("give videos, folders, or --from LIST", param_hint="VIDEO")
     everybody = subject == [_EVERYBODY]
-    if everybody and model is not None:
+    if everybody and (model or keypoints):
         raise typer.BadParameter(
-            "a model is of one person; leave it out, or name one", param_hint="--subject all"
+            "a model is of one person, and so are keypoints; leave it out, or name one",
+            param_hint="--subject all",
         )
+    if keypoints and (manifest or not videos or len(videos) > 1 or videos[0].is_dir()):
+        raise typer.BadParameter("give one video with it", param_hint="--keypoints")
     chosen, part = subject_of(None if everybody else subject), _shard_of(shard)
     from mocap_cli.cli.clip_plan import ClipPlan
     from mocap_cli.cli.display import Display
@@ -174,6 +187,7 @@ def track(
         fov=fov,
         fps=fps,
         units=units,
+        keypoints=keypoints,
         model=model,
         device=device,
         overwrite=overwrite,
@@ -188,7 +202,7 @@ def track(
         run.check()
         clips = plan.clips(
             display,
-            also_read=() if model is None else (model,),
+            also_read=[path for path in (keypoints, model) if path],
             also_written=() if summary is None else (summary,),
         )
         run.track(clips, display)

@@ -50,7 +50,7 @@ def fuse_detections(
         cut=np.array(cut, np.bool_),
         switches=switches,
     )
-    return _fill_gaps(keypoints, [d.crop if d else None for d in detections])
+    return fill_gaps(keypoints, [d.crop if d else None for d in detections])
 
 
 def _fused(times: Float64, found: list[Detection]) -> tuple[Float64, Float64]:
@@ -102,7 +102,7 @@ def _swapped(values: Float64, swap: Bool) -> Float64:
     return np.where(chosen, values[:, _MIRRORED], values)
 
 
-def _fill_gaps(keypoints: Keypoints, crops: Sequence[Crop | None]) -> Keypoints:
+def fill_gaps(keypoints: Keypoints, crops: Sequence[Crop | None]) -> Keypoints:
     """Interpolate short gaps; `crops` are those of the detected frames."""
     xy, score = keypoints.xy.copy(), keypoints.score.copy()
     detected = np.flatnonzero(keypoints.detected)

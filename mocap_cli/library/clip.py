@@ -39,6 +39,7 @@ class ClipOptions:
     fov: float | None = None
     fps: float | None = None
     units: Literal["cm", "m"] = "cm"  # of .bvh
+    keypoints: Path | None = None  # of another detector, of one clip
     model: Path | None = None  # a .mocap file
     device: Device = "auto"
     everybody: bool = False  # track everybody, whatever the subject of a clip

@@ -16,6 +16,7 @@ from mocap_cli.keypoints.subject import subject_text
 from mocap_cli.library.clip import Clip, ClipFacts, ClipOptions, ClipResult, Status, utc_now
 from mocap_cli.library.everybody import track_everybody
 from mocap_cli.progress import Progress, count_stage, no_progress
+from mocap_cli.tracking.given_keypoints import GivenKeypoints
 from mocap_cli.tracking.track import networks_used
 from mocap_cli.video.probe import probe
 
@@ -25,7 +26,9 @@ class ClipTracker:
 
     def __init__(self, options: ClipOptions) -> None:
         self._options = options
-        self._model = None
+        self._model, self._keypoints = None, None
+        if options.keypoints is not None:
+            self._keypoints = GivenKeypoints.open(options.keypoints)
         if options.model is not None:
             from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
 
@@ -60,8 +63,8 @@ class ClipTracker:
     def _motion(self, clip: Clip, progress: Progress) -> Motion:
         options = self._options
         motion = api.track(
-            clip.video, **options.of(clip), model=self._model, device=options.device,
-            progress=progress,
+            clip.video, **options.of(clip), keypoints=self._keypoints, model=self._model,
+            device=options.device, progress=progress,
         )  # fmt: skip
         return replace(motion, provenance=self._provenance(clip))
 
@@ -85,7 +88,11 @@ class ClipTracker:
             motions = [read_motion(path) for path in results]
         except MocapError:  # missing, damaged or of another version
             return None
-        same = (self._provenance(clip), networks_used(self._model)) if motions else None
+        same = (
+            (self._provenance(clip), networks_used(self._model, self._keypoints))
+            if motions
+            else None
+        )
         fits = [(motion.provenance, dict(motion.model)) == same for motion in motions]
         return motions[0] if motions and all(fits) else None
 

@@ -1,7 +1,7 @@
 """Lift: keypoints over time to 3D joints about the pelvis, with the bundled lifter or another."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,12 @@ _RATE = 20.0
 _WINDOW = 32
 _HOP = 12
 _BATCH = 64
+_ANKLE_OF_FOOT = [
+    (KEYPOINTS.index(f"{side}_{part}"), KEYPOINTS.index(f"{side}_ankle"))
+    for side in ("left", "right")
+    for part in ("heel", "toe")
+]
+_FOOT_SCORE = 0.35  # of a foot that was not detected, by its ankle's
 _JOINT_SIDE, _POINT_SIDE = list(mirror_indices(BODY.names)), list(mirror_indices(KEYPOINTS))
 
 
@@ -35,6 +41,7 @@ class LiftedPose:
 
 def lift(keypoints: Keypoints, camera: Pinhole, model: Lifter) -> LiftedPose:
     """Lift every shot of the clip, in overlapping windows of about two seconds."""
+    keypoints = _with_guessed_feet(keypoints)
     T, J = len(keypoints), len(BODY)
     total = np.zeros((T, J, 3))
     sigma, planted, weight = np.zeros((T, J)), np.zeros((T, 2)), np.zeros((T, 1))
@@ -52,6 +59,19 @@ def lift(keypoints: Keypoints, camera: Pinhole, model: Lifter) -> LiftedPose:
             weight[at] += share
     with np.errstate(invalid="ignore"):
         return LiftedPose(total / weight[..., None], sigma / weight, planted / weight)
+
+
+def _with_guessed_feet(keypoints: Keypoints) -> Keypoints:
+    """Heels and toes that were not detected, put at the ankle with a low score.
+
+    Other detectors have no feet. The lifter was not trained without: it would bend the legs.
+    """
+    xy, score = keypoints.xy.copy(), keypoints.score.copy()
+    for foot, ankle in _ANKLE_OF_FOOT:
+        unknown = score[:, foot] == 0
+        xy[unknown, foot] = xy[unknown, ankle]
+        score[unknown, foot] = _FOOT_SCORE * score[unknown, ankle]
+    return replace(keypoints, xy=xy, score=score)
 
 
 def _windows(keypoints: Keypoints) -> Iterator[NDArray[np.int64]]:

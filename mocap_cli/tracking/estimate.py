@@ -21,6 +21,7 @@ from mocap_cli.keypoints.subject import Subject
 from mocap_cli.lifting.lift import LIFTER_FILE, LiftedPose, lift
 from mocap_cli.lifting.network import Lifter
 from mocap_cli.progress import Count, no_progress
+from mocap_cli.tracking.given_keypoints import GivenKeypoints
 from mocap_cli.tracking.observe import Frames, Observation, observe
 from mocap_cli.types import Bool, Float64
 from mocap_cli.video.probe import VideoInfo
@@ -73,6 +74,7 @@ class EstimateOptions:
     end: float | None = None
     device: Device = "auto"  # for the 2D networks
     model: PoseModel | None = None  # refines keypoints and pose
+    keypoints: GivenKeypoints | None = None  # of another detector; None runs the 2D networks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -128,10 +130,13 @@ def estimate(
     """
 
     def only_subject(frames: Frames) -> list[Keypoints]:
-        return [follow(frames, options.subject, options.device)]
+        if options.keypoints is None:
+            return [follow(frames, options.subject, options.device)]
+        return [options.keypoints.follow(frames, video, options.subject, options.start)]
 
     span = options.start, options.end
-    key = [*span, repr(options.subject), options.focal, network_hashes()]
+    detectors = options.keypoints.digest if options.keypoints else network_hashes()
+    key = [*span, repr(options.subject), options.focal, detectors]
     observed = cached(
         Observation, video.path, cache, [*key, source_hash(*_OBSERVING)],
         lambda: observe(video, span, options.focal, on_frame, only_subject)[0],
@@ -174,9 +179,14 @@ def _estimate(
         warnings=(
             *observed.file_warnings.tolist(),
             *_missing_frames(keypoints),
+            *(options.keypoints.warnings(keypoints, video) if options.keypoints else ()),
             *observed.camera_warnings.tolist(),
         ),
-        notes=(*_cuts(keypoints), *observed.lens_notes.tolist()),
+        notes=(
+            *(options.keypoints.notes if options.keypoints else ()),
+            *_cuts(keypoints),
+            *observed.lens_notes.tolist(),
+        ),
     )
 
 

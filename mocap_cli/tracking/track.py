@@ -21,6 +21,7 @@ from mocap_cli.tracking.estimate import (
     estimate,
     estimate_all,
 )
+from mocap_cli.tracking.given_keypoints import GivenKeypoints
 from mocap_cli.tracking.place import Placement, place_in_world
 from mocap_cli.video.probe import VideoInfo, probe
 from mocap_cli.weights import weight_hash
@@ -72,13 +73,16 @@ def _place(video: VideoInfo, found: Estimate, options: TrackOptions) -> Motion:
         keypoints.times, found.camera, options.height,
         camera_rotation=found.rotation, walks=found.walks, cut=keypoints.cut,
     )  # fmt: skip
-    motion = _motion(video, found, placed, networks_used(options.model))
+    motion = _motion(video, found, placed, networks_used(options.model, options.keypoints))
     return resample_motion(motion, options.fps) if options.fps else motion
 
 
-def networks_used(model: PoseModel | None = None) -> dict[str, str]:
+def networks_used(
+    model: PoseModel | None = None, keypoints: GivenKeypoints | None = None
+) -> dict[str, str]:
     """The version and the networks that decide a result, with their SHA-256."""
-    bundled = {"mocap": __version__, **network_hashes(), LIFTER_FILE: weight_hash(LIFTER_FILE)}
+    detectors = {keypoints.name: keypoints.digest} if keypoints else network_hashes()
+    bundled = {"mocap": __version__, **detectors, LIFTER_FILE: weight_hash(LIFTER_FILE)}
     return bundled if model is None else {**bundled, model.name: model.digest}
 
 

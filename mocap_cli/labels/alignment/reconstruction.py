@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mocap_cli.body.joint_names import map_to_body
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.errors import MocapError
+from mocap_cli.io.damage import damage_at, read_json_object
 from mocap_cli.labels.labels import Labels, body_height
-from mocap_cli.labels.readers.damage import damage_at, read_json_object
-from mocap_cli.labels.readers.joint_names import map_to_body
 from mocap_cli.tracking.estimate import Estimate, estimate_from_keypoints
 from mocap_cli.tracking.place import DEFAULT_HEIGHT
 from mocap_cli.types import Float64

@@ -1,6 +1,5 @@
 """Annotated images as 2D labels: COCO keypoints, LabelMe, CVAT and DeepLabCut."""
 
-import csv
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,10 +8,11 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from mocap_cli.body.joint_names import distinct_names, map_to_keypoints
 from mocap_cli.errors import MocapError
+from mocap_cli.io.damage import damage_at
+from mocap_cli.keypoints.readers.deeplabcut import read_deeplabcut_rows
 from mocap_cli.labels.labels import Labels, make_labels
-from mocap_cli.labels.readers.damage import damage_at
-from mocap_cli.labels.readers.joint_names import distinct_names, map_to_keypoints
 from mocap_cli.types import Float64
 
 _Points = Mapping[str, tuple[float, float]]
@@ -182,24 +182,15 @@ def _read_deeplabcut(path: Path) -> list[Labels] | None:
 
     None where a table does not begin as DeepLabCut's do.
     """
-    with damage_at(path), path.open(encoding="utf-8-sig", errors="replace") as file:
-        if file.readline(1000).split(",")[0].strip() != "scorer":
-            return None
-    with damage_at(path), path.open(newline="", encoding="utf-8-sig") as file:
-        rows = [(i, row) for i, row in enumerate(csv.reader(file), start=1) if row]
-    head = {row[0]: row for _, row in rows[:5]}
-    count = sum(k in head for k in ("scorer", "individuals", "bodyparts", "coords"))
-    if "bodyparts" not in head or "coords" not in head:
-        raise MocapError(f"{path} lacks the rows bodyparts and coords", "export it again")
-    if len(set(head.get("individuals", ())) - {"individuals", "", "single"}) > 1:
-        raise MocapError(f"{path} labels several individuals", _ONE_PERSON_HINT)
+    rows = read_deeplabcut_rows(path)
+    if rows is None:
+        return None
     videos: dict[str, list[_Frame]] = {}
-    for line, row in rows[count:]:
-        with damage_at(path, f"row {line}"):
-            where = [cell for cell in row[:3] if cell and not _is_number(cell)]
-            video, number = _deeplabcut_frame(path, where, row[0])
-            points = _deeplabcut_points(row, head["bodyparts"], head["coords"])
-            videos.setdefault(video, []).append((number, points))
+    for row in rows:
+        with damage_at(path, f"row {row.line}"):
+            video, number = _deeplabcut_frame(path, row.image, row.number)
+        sure = {n: (x, y) for n, (x, y, s) in row.points.items() if s >= _MIN_LIKELIHOOD}
+        videos.setdefault(video, []).append((number, sure))
     return [
         _annotated_labels(path, video, [p for _, p in marks], numbers=[n for n, _ in marks])
         for video, marks in videos.items()
@@ -212,26 +203,6 @@ def _deeplabcut_frame(path: Path, where: Sequence[str], first: str) -> tuple[str
     steps = "/".join(where).replace("\\", "/").split("/")
     video = steps[-2] if len(steps) > 1 else path.parent.name
     return video, _video_and_frame(steps[-1])[1]
-
-
-def _deeplabcut_points(row: Sequence[str], parts: Sequence[str], axes: Sequence[str]) -> _Points:
-    found: dict[str, dict[str, float]] = {}
-    for cell, part, axis in zip(row, parts, axes, strict=False):
-        if axis in ("x", "y", "likelihood") and _is_number(cell):
-            found.setdefault(part, {})[axis] = float(cell)
-    return {
-        part: (v["x"], v["y"])
-        for part, v in found.items()
-        if "x" in v and "y" in v and v.get("likelihood", 1.0) >= _MIN_LIKELIHOOD
-    }
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _annotated_labels(

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mocap_cli.labels.readers.damage import damage_at
+from mocap_cli.io.damage import damage_at
 from mocap_cli.types import Float64
 
 _BLOCK = 512  # bytes

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from mocap_cli.errors import MocapError
+from mocap_cli.io.damage import damage_at, read_json_object
 from mocap_cli.labels.labels import Labels
 from mocap_cli.labels.readers.annotations import read_annotations, read_labelme
-from mocap_cli.labels.readers.damage import damage_at, read_json_object
 from mocap_cli.labels.readers.sessions import SESSION_READERS
 from mocap_cli.labels.readers.tabular import TABLE_READERS
 

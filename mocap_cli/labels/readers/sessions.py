@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from mocap_cli.body.joint_names import distinct_names, map_to_body
 from mocap_cli.errors import MocapError
 from mocap_cli.io.bvh import read_bvh
+from mocap_cli.io.damage import INCOMPLETE_HINT, damage_at
 from mocap_cli.labels.labels import Labels, make_labels
 from mocap_cli.labels.readers.c3d_points import read_c3d_points
-from mocap_cli.labels.readers.damage import INCOMPLETE_HINT, damage_at
-from mocap_cli.labels.readers.joint_names import distinct_names, map_to_body
 from mocap_cli.types import Float64
 
 _METRES = {"mm": 1e-3, "cm": 1e-2, "m": 1.0, "in": 0.0254, "dm": 0.1}

@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap_cli.body.motion import read_motion
-from mocap_cli.body.skeleton import BODY
-from mocap_cli.errors import MocapError
-from mocap_cli.io.npz import load_npz
-from mocap_cli.labels.labels import Labels, make_labels
-from mocap_cli.labels.readers.damage import damage_at
-from mocap_cli.labels.readers.joint_names import (
+from mocap_cli.body.joint_names import (
     distinct_names,
     map_to_body,
     map_to_keypoints,
     unnamed_skeleton,
 )
+from mocap_cli.body.motion import read_motion
+from mocap_cli.body.skeleton import BODY
+from mocap_cli.errors import MocapError
+from mocap_cli.io.damage import damage_at
+from mocap_cli.io.npz import load_npz
+from mocap_cli.labels.labels import Labels, make_labels
 from mocap_cli.types import Float64
 
 _Arrays = Mapping[str, NDArray[Any]]

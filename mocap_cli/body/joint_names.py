@@ -32,6 +32,22 @@ _ORDERS: dict[str, tuple[str, ...]] = {
         "nose", "thorax", *_R_ARM, *_L_ARM, "pelvis", *_R_LEG, *_L_LEG, "right_eye", "left_eye",
         "right_ear", "left_ear", "left_toe", "", "left_heel", "right_toe", "", "right_heel",
     ),
+    "coco-18": (
+        "nose", "", *_R_ARM, *_L_ARM, *_R_LEG, *_L_LEG, "right_eye", "left_eye", "right_ear",
+        "left_ear",
+    ),
+    "halpe-26": (
+        *KEYPOINTS[:17], "head", "", "pelvis", "left_toe", "right_toe", "", "", "left_heel",
+        "right_heel",
+    ),
+    "halpe-136": (
+        *KEYPOINTS[:17], "head", "", "pelvis", "left_toe", "right_toe", "", "", "left_heel",
+        "right_heel", *("",) * 110,
+    ),
+    "coco-wholebody-133": (
+        *KEYPOINTS[:17], "left_toe", "", "left_heel", "right_toe", "", "right_heel",
+        *("",) * 110,
+    ),
     "mediapipe-33": (
         "nose", "", "left_eye", "", "", "right_eye", "", "left_ear", "right_ear", "", "",
         *_PAIRS_OF_ARMS, *("",) * 6, *_PAIRS_OF_LEGS, "left_heel", "right_heel", "left_toe",
@@ -41,7 +57,8 @@ _ORDERS: dict[str, tuple[str, ...]] = {
 """Joints of skeletons that are given without names, in order; "" has no counterpart."""
 
 _BY_COUNT = {3: ("body-19", "h36m-17", "diving-13", "smpl-24", "body-25", "mediapipe-33"),
-             2: ("coco-17", "keypoints-21", "diving-13", "body-25", "mediapipe-33")}  # fmt: skip
+             2: ("coco-17", "keypoints-21", "diving-13", "coco-18", "body-25", "halpe-26",
+                 "mediapipe-33", "coco-wholebody-133", "halpe-136")}  # fmt: skip
 
 _LIMB_NAMES: dict[str, tuple[str, ...]] = {  # the first one given is used
     "hip": ("hipjoint", "upleg", "upperleg", "thigh", "hip"),
@@ -95,9 +112,9 @@ def map_to_body(names: Sequence[str], places: Float64, whose: str) -> Float64:
 
 
 def map_to_keypoints(names: Sequence[str], xy: Float64, whose: str) -> Float64:
-    """Pixels (N, P, 2) of points with these names to (N, 21, 2); missing ones are NaN."""
+    """Values (N, P, ...) of points with these names to (N, 21, ...); missing ones are NaN."""
     found = _matched(names, KEYPOINTS, xy, whose)
-    points = np.full((len(xy), len(KEYPOINTS), 2), np.nan)
+    points = np.full((len(xy), len(KEYPOINTS), *xy.shape[2:]), np.nan)
     for ours, theirs in found.items():
         points[:, KEYPOINTS.index(ours)] = xy[:, theirs]
     return points
@@ -124,7 +141,7 @@ def _matched(
         raise MocapError(
             f"{whose} has {places.shape[1]} joints but {len(names)} names", "give a name to each"
         )
-    given = {_normalized(name): i for i, name in reversed(list(enumerate(names)))}
+    given = {_normalized(name): i for i, name in reversed(list(enumerate(names))) if name}
     found: dict[str, int] = {}
     for name in wanted:
         for other in _synonyms(name, given):

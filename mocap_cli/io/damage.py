@@ -1,4 +1,4 @@
-"""Damage in label files: parse errors as one line that names the file and the place."""
+"""Damage in files of other programs: parse errors as one line that names the file and the place."""
 
 import csv
 import struct
