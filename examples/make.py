@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap_cli.body.motion import Camera, Motion, Source, write_motion
+from mocap_cli.body.motion import Motion, write_motion
+from mocap_cli.body.recording import Camera, Source
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.errors import MocapError

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from mocap_cli.camera.lens import focal_pixels
 from mocap_cli.progress import Progress, count_stage, no_progress
 
-_Paths = str | Path | Sequence[str | Path]
-"""One path, or several."""
+_Paths = str | Path | Sequence[str | Path]  # one, or several
 
 if TYPE_CHECKING:  # heavy: `import mocap_cli` must not wait for them
     from mocap_cli.body.motion import Motion
@@ -85,14 +84,11 @@ def track(
         keypoints=keypoints,
     )  # fmt: skip
     frames = info.frames_between(start, end)
-    count = [count_stage(progress, "tracking", frames)]
-    if fitted is not None:
-        count.append(count_stage(progress, fitted.name, frames))
-    given = {
-        "subject": subject_text(chosen), "height": height, "start": start, "end": end, "fps": fps,
-        "focal": focal, "fov": fov,
-    }  # fmt: skip
+    stages = ["tracking"] if fitted is None else ["tracking", fitted.name]
+    count = [count_stage(progress, stage, frames) for stage in stages]
     motion = tracking.track(info.path, options, *count)
+    given = dict(subject=subject_text(chosen), height=height, start=start, end=end, fps=fps,
+                 focal=focal, fov=fov)  # fmt: skip
     return replace(motion, provenance=Provenance.of(info.path, given))
 
 
@@ -177,8 +173,7 @@ def background(
     info = probe(Path(video))
     options = BackgroundOptions(
         kind=kind, samples=samples, start=start, end=end,
-        focal=focal_pixels(focal, fov, (info.width, info.height)),
-        people=people, device=device,
+        focal=focal_pixels(focal, fov, (info.width, info.height)), people=people, device=device,
     )  # fmt: skip
     frames = info.frames_between(start, end)
     return make_background(info.path, options, count_stage(progress, "background", frames))
@@ -242,6 +237,7 @@ def pretrain(
         tensorboard: Also write TensorBoard event files.
         progress: Progress callback.
     """
+    from mocap_cli.io.inputs import find_videos
     from mocap_cli.learning import pretraining
     from mocap_cli.learning.loop.training import BEST
     from mocap_cli.learning.options import PretrainOptions
@@ -259,7 +255,7 @@ def pretrain(
         pixel_weight=pixel_weight, centred=centred, rate=rate, seed=seed,
         store=None if store is None else Path(store),
     )  # fmt: skip
-    pretraining.pretrain(_find_videos(videos), folder, options, run, display)
+    pretraining.pretrain(find_videos(_as_paths(videos)), folder, options, run, display)
     return folder / BEST
 
 
@@ -335,6 +331,7 @@ def fit_labels(
         device: Device that runs the networks.
         progress: Progress callback.
     """
+    from mocap_cli.io.inputs import find_videos
     from mocap_cli.keypoints.subject import parse_subject
     from mocap_cli.labels import label_fit
 
@@ -348,16 +345,10 @@ def fit_labels(
     given = [labels] if isinstance(labels, str | Path) else labels
     paths = [label_fit.AUTO if path == label_fit.AUTO else Path(path) for path in given]
     return label_fit.fit_labels(
-        _find_videos(videos), paths, Path(output), options, evaluate_on=_as_paths(evaluate_on),
+        find_videos(_as_paths(videos)), paths, Path(output), options,
+        evaluate_on=_as_paths(evaluate_on),
         bar=lambda stage, total: nullcontext(count_stage(progress, stage, total)),
     )  # fmt: skip
-
-
-def _find_videos(paths: _Paths) -> list[Path]:
-    """The videos themselves, and those in folders."""
-    from mocap_cli.io.inputs import find_inputs
-
-    return [video for path in _as_paths(paths) for video in find_inputs(path)]
 
 
 def _as_paths(paths: _Paths) -> list[Path]:

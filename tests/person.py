@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mocap_cli.body.motion import Camera, Motion, Source
+from mocap_cli.body.motion import Motion
+from mocap_cli.body.recording import Camera, Source
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.video.reader import VideoInfo, open_video

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from mocap_cli.body.motion import Camera, Motion, Source
+from mocap_cli.body.motion import Motion
+from mocap_cli.body.recording import Camera, Source
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 
 Floats = NDArray[np.float64]

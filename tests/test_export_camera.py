@@ -11,7 +11,8 @@ from pxr import Gf, Usd, UsdGeom
 from readers import VALIDATOR, read_with_ufbx, run_node
 from scipy.spatial.transform import Rotation
 
-from mocap_cli.body.motion import Camera, Motion, Source
+from mocap_cli.body.motion import Motion
+from mocap_cli.body.recording import Camera, Source
 from mocap_cli.export.registry import write
 from mocap_cli.export.views.projection import project_joints
 

@@ -53,7 +53,7 @@ def test_labels_become_a_model_that_track_takes(mocap, monkeypatch):
         lambda v, o, bar, *_: (asked.append(o.model), stand(v, o, bar))[1],
     )
     assert mocap("track a.mp4 --model x.mocap -o b.json")[0] == 0
-    assert mocap("track a.mp4 -o b.json")[0] == 0
+    assert mocap("track a.mp4 -o c.json")[0] == 0
     assert asked[0].name == "x.mocap"
     assert asked[1] is None
     code, err = mocap("label-fit --model x.mocap --evaluate a.npz --scores s.json")

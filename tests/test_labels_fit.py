@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from witnesses import TIMES, codes_of, labelled, seen_dancing
 
-from mocap_cli.body.motion import Camera
+from mocap_cli.body.recording import Camera
 from mocap_cli.errors import MocapError
 from mocap_cli.export.registry import WriteOptions, write
 from mocap_cli.io import sealed

@@ -8,7 +8,7 @@ from poses import dance, motion_of, posed
 from scipy.spatial.transform import Rotation
 
 from mocap_cli.body.joint_names import _ORDERS, map_to_body, map_to_keypoints
-from mocap_cli.body.motion import Camera
+from mocap_cli.body.recording import Camera
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.errors import MocapError
 from mocap_cli.export.registry import WriteOptions, write

@@ -16,7 +16,8 @@ from film import film
 from person import standing
 from poses import dance, motion_of, wobbling
 
-from mocap_cli.body.motion import Source, read_motion
+from mocap_cli.body.motion import read_motion
+from mocap_cli.body.recording import Source
 from mocap_cli.errors import MocapError
 from mocap_cli.export.formats.animation import animate
 from mocap_cli.export.formats.bvh import write_bvh

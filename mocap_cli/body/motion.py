@@ -10,6 +10,7 @@ import orjson
 from numpy.typing import NDArray
 
 from mocap_cli.body.provenance import Provenance
+from mocap_cli.body.recording import LARGEST, Camera, Source
 from mocap_cli.body.skeleton import BODY, KEYPOINTS, Skeleton
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import write_atomically
@@ -18,30 +19,7 @@ from mocap_cli.progress import Progress, count_stage, no_progress
 from mocap_cli.types import Float32, Float64
 
 _FORMAT = 1
-_MAX_NAME = 765  # bytes of a file name: 255, each of which may have become U+FFFD
 _SHORTEST = 1e-6  # seconds from frame to frame
-_LARGEST = 1e6  # seconds, metres, pixels: a larger number in a file is damage
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """The video that a motion was tracked in."""
-
-    file: str  # its name, without folders
-    fps: float  # mean rate over the tracked span
-    width: int  # pixels as displayed, after the rotation flag
-    height: int
-    frames: int
-    rotation: int  # degrees counter-clockwise that a player rotates the stored image
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Camera:
-    """The camera of each frame: a pinhole looking along its own -Z with Y up."""
-
-    focal_pixels: float
-    centre: tuple[float, float]  # principal point, displayed pixels
-    world_from_camera: Float32  # (T, 3, 4), metres: rotation and position of the camera
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -72,13 +50,9 @@ class Motion:
     def __post_init__(self) -> None:
         T, J, K = len(self.times), len(self.skeleton), len(KEYPOINTS)
         wanted = {
-            "joints": (T, J, 3),
-            "sigma": (T, J),
-            "detected": (T,),
-            "contacts": (T, 2),
-            "xy": (T, K, 2),
-            "score": (T, K),
-        }
+            "joints": (T, J, 3), "sigma": (T, J), "detected": (T,), "contacts": (T, 2),
+            "xy": (T, K, 2), "score": (T, K),
+        }  # fmt: skip
         for name, shape in wanted.items():
             if getattr(self, name).shape != shape:
                 raise ValueError(f"{name} is {getattr(self, name).shape}, wanted {shape}")
@@ -116,8 +90,8 @@ class Motion:
             f" {self.tracked.mean():.0%} tracked, {len(self.warnings)} warnings)"
         )
 
-    # `save`, `edit` and `problems` belong to the Python API; they reach up into `export`, which
-    # imports this module, so they import it when they are called.
+    # `save`, `edit` and `problems` belong to the Python API and import upwards, so they import when
+    # they are called. Attached from outside, type checkers and `help` would not know them.
 
     def save(
         self,
@@ -277,22 +251,22 @@ def _motion(document: JsonObject) -> Motion:
         raise ValueError("keypoints.names are not those of this version")
     if document.text("units") != "metres":
         raise ValueError(f"units is {short_repr(document.text('units'))}, not 'metres'")
-    times = document.numbers("times", (None,), -_LARGEST, _LARGEST, null=False)
+    times = document.numbers("times", (None,), -LARGEST, LARGEST, null=False)
     if (np.diff(times) < _SHORTEST).any():
         raise ValueError(f"times do not rise by at least {_SHORTEST:g} s from frame to frame")
     T, J, K = len(times), len(BODY), len(KEYPOINTS)
     return Motion(
-        source=_source(document.child("source")),
+        source=Source.of_json(document.child("source")),
         skeleton=BODY,
         space=_space(document.text("space")),
         times=times,
-        joints=document.numbers("joints", (T, J, 3), -_LARGEST, _LARGEST).astype(np.float32),
-        sigma=document.numbers("sigma", (T, J), 0, _LARGEST).astype(np.float32),
+        joints=document.numbers("joints", (T, J, 3), -LARGEST, LARGEST).astype(np.float32),
+        sigma=document.numbers("sigma", (T, J), 0, LARGEST).astype(np.float32),
         detected=document.flags("seen", T),
-        contacts=document.numbers("contacts", (T, 2), 0, _LARGEST).astype(np.float32),
-        xy=keypoints.numbers("xy", (T, K, 2), -_LARGEST, _LARGEST).astype(np.float32),
-        score=keypoints.numbers("score", (T, K), 0, _LARGEST).astype(np.float32),
-        camera=_camera(document.child("camera"), T),
+        contacts=document.numbers("contacts", (T, 2), 0, LARGEST).astype(np.float32),
+        xy=keypoints.numbers("xy", (T, K, 2), -LARGEST, LARGEST).astype(np.float32),
+        score=keypoints.numbers("score", (T, K), 0, LARGEST).astype(np.float32),
+        camera=Camera.of_json(document.child("camera"), T),
         model={key: document.child("model").text(key) for key in document.child("model").values},
         warnings=document.texts("warnings"),
         notes=document.texts("notes") if "notes" in document.values else (),
@@ -305,23 +279,12 @@ def _switches(document: JsonObject) -> tuple[float, ...]:
     """The times of likely switches; files without any have no such key."""
     if "switches" not in document.values:
         return ()
-    return tuple(document.numbers("switches", (None,), -_LARGEST, _LARGEST, null=False).tolist())
+    return tuple(document.numbers("switches", (None,), -LARGEST, LARGEST, null=False).tolist())
 
 
 def _provenance(document: JsonObject) -> Provenance | None:
     known = "provenance" in document.values
     return Provenance.of_json(document.child("provenance")) if known else None
-
-
-def _source(fields: JsonObject) -> Source:
-    return Source(
-        file=fields.text("file", max_bytes=_MAX_NAME),
-        fps=fields.number("fps", 1e-6, _LARGEST),
-        width=fields.number("width", 1, 100_000, int),
-        height=fields.number("height", 1, 100_000, int),
-        frames=fields.number("frames", 1, 1_000_000_000, int),
-        rotation=fields.number("rotation", -360, 360, int),
-    )
 
 
 def _space(text: str) -> Literal["world", "camera"]:
@@ -330,13 +293,3 @@ def _space(text: str) -> Literal["world", "camera"]:
     if text == "camera":
         return "camera"
     raise ValueError(f"space is {short_repr(text)}, not 'world' or 'camera'")
-
-
-def _camera(fields: JsonObject, frames: int) -> Camera:
-    x, y = fields.numbers("centre", (2,), -_LARGEST, _LARGEST, null=False).tolist()
-    pose = fields.numbers("world_from_camera", (frames, 3, 4), -_LARGEST, _LARGEST)
-    return Camera(
-        focal_pixels=fields.number("focal_pixels", 1e-3, _LARGEST),
-        centre=(x, y),
-        world_from_camera=pose.astype(np.float32),
-    )

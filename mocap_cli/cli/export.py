@@ -1,6 +1,5 @@
 """`mocap export`: convert motions to other file formats."""
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -200,24 +199,19 @@ def export(
     """
     check_span(start, end)
     _check_swap(context, appearance, model)
-    from mocap_cli import api
     from mocap_cli.cli.display import Display
-    from mocap_cli.cli.export_jobs import MotionExport, swap_appearances
+    from mocap_cli.cli.export_jobs import MotionExport, SwapExport
     from mocap_cli.export.edits import Edits
     from mocap_cli.export.registry import WriteOptions
     from mocap_cli.export.views.overlay import OverlayOptions
 
     with Display("export", quiet=quiet, as_json=json) as display:
         if appearance is not None:
-            swap = partial(
-                api.swap_appearance, appearance=appearance, model=model or _DEFAULT_RUN,
-                start=start, end=end, panel=panel,
+            swap = SwapExport(
+                appearance=appearance, model=model or _DEFAULT_RUN, start=start, end=end,
+                panel=panel, video=video, overwrite=overwrite,
             )  # fmt: skip
-            swap_appearances(
-                motions, output or [], swap, display,
-                video=video, also_read=(appearance, model or _DEFAULT_RUN),
-                recursive=recursive, overwrite=overwrite,
-            )  # fmt: skip
+            swap.run(motions, output or [], display, recursive=recursive)
             return
         edits = Edits(
             start=start, end=end, fps=fps, smooth=smooth, height=height, floor=floor,

@@ -1,12 +1,13 @@
 """The work of `mocap export`: files of motions, and videos redrawn with another appearance."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import typer
 
+from mocap_cli import api
 from mocap_cli.body.motion import Motion, read_motion
 from mocap_cli.cli.display import Display, Report
 from mocap_cli.cli.jobs import Job, OutputRequest, refuse_conflicts, run_jobs
@@ -147,40 +148,48 @@ def _shows_video(job: Job) -> bool:
     return any(format_of(output).video == "welcome" for output in job.outputs)
 
 
-def swap_appearances(
-    sources: Sequence[Path],
-    output: Sequence[str],
-    swap: Callable[..., SwapResult],
-    display: Display,
-    *,
-    video: Path | None,
-    also_read: Iterable[Path],
-    recursive: bool,
-    overwrite: bool | None,
-) -> None:
-    """Redraw every video; a motion stands for the video that it was tracked from."""
-    request = OutputRequest.parse(output, (".mp4",), (".mp4",))
-    endings = {path.suffix.lower() for path in request.files}
-    if len(request.files) > 1 or endings - {".mp4"}:
-        raise typer.BadParameter("give one .mp4, or a folder (out/)", param_hint="-o")
-    request = replace(request, video_ending=SWAP)
-    jobs = request.jobs(sources, display, recursive=recursive, also_read=also_read)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwapExport:
+    """An export of videos in which the person has the appearance of another."""
 
-    def check(job: Job) -> Path:
-        path = job.source
-        if path.suffix.lower() == ".json":
-            path = _find_video(path, read_motion(path), video)
-            refuse_conflicts(jobs, [path])
-        OutputFiles.plan(job.outputs, overwrite=overwrite)
-        return path
+    appearance: Path
+    model: Path
+    start: float | None
+    end: float | None
+    panel: bool
+    video: Path | None
+    overwrite: bool | None
 
-    def do(job: Job, path: Path, label: str) -> None:
-        files = OutputFiles.plan(job.outputs, overwrite=overwrite)
-        with display.progress(label) as progress:
-            made = swap(path, output=job.outputs[0], progress=progress)
-        display.report(_swap_report(made, path, files))
+    def run(
+        self, sources: Sequence[Path], output: Sequence[str], display: Display, *, recursive: bool
+    ) -> None:
+        """Redraw every video; a motion stands for the video that it was tracked from."""
+        request = OutputRequest.parse(output, (".mp4",), (".mp4",))
+        endings = {path.suffix.lower() for path in request.files}
+        if len(request.files) > 1 or endings - {".mp4"}:
+            raise typer.BadParameter("give one .mp4, or a folder (out/)", param_hint="-o")
+        request = replace(request, video_ending=SWAP)
+        also_read = (self.appearance, self.model)
+        jobs = request.jobs(sources, display, recursive=recursive, also_read=also_read)
 
-    run_jobs(jobs, check, do, display, "videos")
+        def check(job: Job) -> Path:
+            path = job.source
+            if path.suffix.lower() == ".json":
+                path = _find_video(path, read_motion(path), self.video)
+                refuse_conflicts(jobs, [path])
+            OutputFiles.plan(job.outputs, overwrite=self.overwrite)
+            return path
+
+        def do(job: Job, path: Path, label: str) -> None:
+            files = OutputFiles.plan(job.outputs, overwrite=self.overwrite)
+            with display.progress(label) as progress:
+                made = api.swap_appearance(
+                    path, self.appearance, job.outputs[0], model=self.model, start=self.start,
+                    end=self.end, panel=self.panel, progress=progress,
+                )  # fmt: skip
+            display.report(_swap_report(made, path, files))
+
+        run_jobs(jobs, check, do, display, "videos")
 
 
 def _swap_report(made: SwapResult, source: Path, files: OutputFiles) -> Report:

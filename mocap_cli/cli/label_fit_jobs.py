@@ -11,7 +11,7 @@ from mocap_cli.cli.display import Display, Line, Report, format_duration
 from mocap_cli.cli.report import OutputFiles
 from mocap_cli.errors import MocapError
 from mocap_cli.io.file_guard import refuse_overlaps
-from mocap_cli.io.inputs import find_inputs
+from mocap_cli.io.inputs import find_inputs, find_videos
 from mocap_cli.labels.fitting.evaluation import Evaluation
 from mocap_cli.labels.fitting.fitted_model import FittedModel
 from mocap_cli.labels.fitting.gather import GatheredLabels
@@ -95,12 +95,7 @@ class LabelFitRequest:
     def all_videos(self) -> list[Path]:
         """The given videos, else those beside the labels."""
         if self.videos:
-            found = [
-                video
-                for given in self.videos
-                for video in find_inputs(given, recursive=self.recursive)
-            ]
-            return list(dict.fromkeys(found))
+            return list(dict.fromkeys(find_videos(self.videos, recursive=self.recursive)))
         beside = [*self.label_paths, *self.evaluate]
         folders = dict.fromkeys(path if path.is_dir() else path.parent for path in beside)
         for folder in (*folders, *(path.parent for path in folders)):

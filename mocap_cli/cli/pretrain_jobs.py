@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 
 from mocap_cli.cli.display import Display, Line, Report, format_duration
-from mocap_cli.io.inputs import find_inputs
+from mocap_cli.io.inputs import find_videos
 from mocap_cli.learning.data.ingest import Ingested
 from mocap_cli.learning.loop.checkpoint import RunState
 from mocap_cli.learning.loop.metrics_log import StepMetrics
@@ -51,7 +51,7 @@ def run_pretrain(
             steps, batch, rate = options.steps, options.batch, options.rate
             resume(output, run, shown, steps=steps, batch=batch, rate=rate)
         return
-    videos = [video for path in inputs for video in find_inputs(path, recursive=recursive)]
+    videos = find_videos(inputs, recursive=recursive)
     if dry_run:
         _print_plan(videos, options, run.device, display)
         return

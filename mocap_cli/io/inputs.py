@@ -1,6 +1,6 @@
 """Input files: of a folder those of one kind, without what this program wrote itself."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,3 +61,8 @@ def find_inputs(path: Path, kind: _InputKind = VIDEOS, recursive: bool = False) 
             else f"give a folder with {kind.plural}",
         )
     return found
+
+
+def find_videos(paths: Iterable[Path], *, recursive: bool = False) -> list[Path]:
+    """The videos themselves, and those in folders."""
+    return [video for path in paths for video in find_inputs(path, recursive=recursive)]

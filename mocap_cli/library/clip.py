@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from mocap_cli.body.motion import Motion, Source
+from mocap_cli.body.motion import Motion
+from mocap_cli.body.recording import Source
 from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.subject import Subject
 from mocap_cli.quality.measures import measure_quality

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from mocap_cli import __version__
-from mocap_cli.body.motion import Camera, Motion, Source
+from mocap_cli.body.motion import Motion
+from mocap_cli.body.recording import Camera, Source
 from mocap_cli.body.resample import resample_motion
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.errors import MocapError
