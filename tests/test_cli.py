@@ -13,6 +13,7 @@ from person import stand, standing
 
 from mocap_cli.body.motion import read_motion
 from mocap_cli.errors import MocapError
+from mocap_cli.keypoints.subject import SubjectPoint
 from mocap_cli.tracking.track import TrackOptions
 from mocap_cli.video.reader import probe
 
@@ -159,7 +160,13 @@ def test_options_reach_the_tracker(mocap, monkeypatch):
     assert code == 0, err
     assert given == [
         TrackOptions(
-            subject=(12.0, 34.5), height=1.6, focal=900, start=0.2, end=0.5, fps=25, device="cpu"
+            subject=(SubjectPoint(12.0, 34.5),),
+            height=1.6,
+            focal=900,
+            start=0.2,
+            end=0.5,
+            fps=25,
+            device="cpu",
         )
     ]
     assert len(read_motion(Path("a.json")).times) == 10
