@@ -13,13 +13,13 @@ from mocap_cli.errors import MocapError
 
 if TYPE_CHECKING:
     from mocap_cli.api import background as background
-    from mocap_cli.api import fit_labels as fit_labels
-    from mocap_cli.api import pretrain as pretrain
     from mocap_cli.api import swap_appearance as swap_appearance
     from mocap_cli.api import track as track
     from mocap_cli.api import track_all as track_all
     from mocap_cli.body.motion import Motion as Motion
     from mocap_cli.body.motion import read_motion as read_motion
+    from mocap_cli.learning_api import fit_labels as fit_labels
+    from mocap_cli.learning_api import pretrain as pretrain
     from mocap_cli.plates.background import Background as Background
     from mocap_cli.plates.background import read_background as read_background
 
@@ -40,6 +40,8 @@ __all__ = [
 ]
 
 _MODULES = {
+    "pretrain": "mocap_cli.learning_api",
+    "fit_labels": "mocap_cli.learning_api",
     "Motion": "mocap_cli.body.motion",
     "read_motion": "mocap_cli.body.motion",
     "Background": "mocap_cli.plates.background",

@@ -12,7 +12,6 @@ from film import film
 from person import stand
 
 import mocap_cli as mocap
-from mocap_cli import api
 from mocap_cli.camera.lens import focal_pixels
 
 ROOT = Path(__file__).parents[1]
@@ -105,7 +104,7 @@ def test_a_lens_that_cannot_be_is_refused(focal, fov):
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_every_keyword_is_described_in_the_docstring(name):
-    function = getattr(api, name)
+    function = getattr(mocap, name)
     described = set(re.findall(r"^ {8}(\w+):", inspect.getdoc(function) or "", re.M)) | set(
         re.findall(r"^ {4}(\w+):", inspect.getdoc(function) or "", re.M)
     )
