@@ -67,7 +67,7 @@ class _Follower:
         if not known:
             return Person().keypoints(self._people)
         subject = self._best(known)
-        others = [candidate for candidate in known if candidate is not subject]
+        others = [candidate for candidate in self._people.candidates if candidate is not subject]
         return Person.join([subject, *others])[0].keypoints(self._people)
 
     def _known(self) -> list[Candidate]:
@@ -132,9 +132,10 @@ class _Follower:
         for other in self._people.tracked:
             if other is chosen or other.tracker is None:
                 continue
-            other.rival = here.distance(other.tracker.motion.crop) < _FAR
-            rivals += other.rival
-            if not other.rival:
+            other.rival = True
+            if here.distance(other.tracker.motion.crop) < _FAR:
+                rivals += 1
+            else:
                 other.tracker = None
         if chosen.tracker.neighbours is self._neighbours:
             return
