@@ -20,8 +20,8 @@ from training.lifter.part_rotations import (
 from training.lifter.squats import add_squats
 from training.synthesis.mocap_clip import LEG_LENGTH, PART_NAMES, PART_PARENTS
 
-UPRIGHT, STRAIGHT = 0.25, 0.6
-"""Share of the windows in which knees are straightened, and by at most how many radians."""
+UPRIGHT, BENT, STRAIGHT = 0.2, 0.25, 0.6
+"""Shares of windows with straight and with more bent knees; by at most how many radians."""
 WALKING = 0.6
 """Metres per second, for legs of LEG_LENGTH; from this speed on knees are not straightened."""
 
@@ -53,7 +53,7 @@ def sample_people(
     )
     rotations = _straighten(rotations, rest, _at_ease(root, times, g))
     rotations, root = add_squats(rotations, rest, root, times, g)
-    points = _move(shapes, who, rotations, rest, root)  # (B, T, J + K, 3)
+    points = pose_bodies(shapes, who, rotations, rest, root)  # (B, T, J + K, 3)
     points = points * (LIFTER_HEIGHT / shapes.height[who])[:, None, None, None]
     joints, keypoints = points[:, :, : len(BODY)], points[:, :, len(BODY) :]
     flip = torch.rand(batch, generator=g) < 0.5
@@ -113,17 +113,19 @@ def _blend(
 
 
 def _at_ease(root: Tensor, times: Tensor, g: torch.Generator) -> Tensor:
-    """(B,) radians by which knees are straightened; 0 for people who walk."""
+    """(B,) radians by which knees are straightened, or bent more; 0 for people who walk."""
     B = len(times)
     way = (root[:, -1] - root[:, 0])[:, [0, 2]].norm(dim=-1)
     stays = 1 - way / times[:, -1].clamp(min=0.1) / WALKING
     some = 0.4 * torch.rand(B, generator=g) - 0.05
     all_of_it = torch.rand(B, generator=g) < UPRIGHT
+    more_bent = torch.rand(B, generator=g) < BENT
+    some = torch.where(more_bent, -STRAIGHT * torch.rand(B, generator=g), some)
     return torch.where(all_of_it, torch.full((B,), STRAIGHT), some) * stays.clamp(0, 1)
 
 
 def _straighten(rotations: Tensor, rest: Tensor, amount: Tensor) -> Tensor:
-    """Straighten knees by up to `amount` (B,) radians and keep the direction of the leg.
+    """Straighten (or bend) knees by up to `amount` (B,) radians and keep the leg's direction.
 
     People in the recordings stand with bent knees; most people in videos do not.
     """
@@ -136,14 +138,16 @@ def _straighten(rotations: Tensor, rest: Tensor, amount: Tensor) -> Tensor:
         bend = torch.atan2(axis.norm(dim=-1), (upper * lower).sum(-1))  # (B, T)
         axis = axis / axis.norm(dim=-1, keepdim=True).clamp(min=1e-6)
         fade = (1.6 - bend).clamp(0, 1)  # strongly bent knees stay as they are
-        less = torch.minimum(amount.clamp(min=0)[:, None] * fade, bend)
+        less = torch.minimum(amount[:, None] * fade, bend)
         half = matrix_from_vector(axis * less[..., None] / 2)
         rotations[:, :, thigh] = half @ rotations[:, :, thigh]
         rotations[:, :, shank] = half.mT @ rotations[:, :, shank]
     return rotations
 
 
-def _move(shapes: BodyBank, who: Tensor, rotations: Tensor, rest: Tensor, root: Tensor) -> Tensor:
+def pose_bodies(
+    shapes: BodyBank, who: Tensor, rotations: Tensor, rest: Tensor, root: Tensor
+) -> Tensor:
     """Forward kinematics of a batch of bodies: (B, T, J + K, 3)."""
     heads = shapes.heads[who]  # (B, P, 3)
     rotations = rotations @ aligning_rotations(shapes.limbs[who], rest)[:, None]

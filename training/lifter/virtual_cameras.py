@@ -46,7 +46,7 @@ def sample_cameras(people: People, g: torch.Generator) -> CameraViews:
     aim = torch.where(follows, path, target[:, None].expand_as(path))
     roll = torch.where(uniform(0, 1) < 0.9, 0.06 * torch.randn(B, generator=g), uniform(-3.2, 3.2))
     offset = 0.35 * edge * (2 * torch.rand(B, 2, generator=g) - 1)
-    turn = _camera(aim - eye[:, None], roll, offset)  # camera_from_world (B, T, 3, 3)
+    turn = camera_rotations(aim - eye[:, None], roll, offset)  # camera_from_world (B, T, 3, 3)
     joints = (people.joints - eye[:, None, None]) @ turn.transpose(-1, -2)
     keypoints = (people.keypoints - eye[:, None, None]) @ turn.transpose(-1, -2)
     rays = keypoints[..., :2] / (-keypoints[..., 2:]).clamp(min=0.1)
@@ -54,7 +54,7 @@ def sample_cameras(people: People, g: torch.Generator) -> CameraViews:
     return CameraViews(joints, keypoints, rays, edge, lens)
 
 
-def _camera(ahead: Tensor, roll: Tensor, offset: Tensor) -> Tensor:
+def camera_rotations(ahead: Tensor, roll: Tensor, offset: Tensor) -> Tensor:
     """Rotations camera_from_world (B, T, 3, 3) that look along `ahead`, with offset and roll."""
     z = -ahead / ahead.norm(dim=-1, keepdim=True)
     x = torch.linalg.cross(torch.tensor([0.0, 1.0, 0.0]).expand_as(z), z)
