@@ -217,14 +217,14 @@ def read_motion(path: str | Path) -> Motion:
     """Read a JSON file of `mocap track` or `Motion.save`; an error names the file and the key."""
     path = Path(path)
     try:
-        document = orjson.loads(path.read_bytes())
+        document = JsonObject.read(path)
     except OSError as error:
         raise MocapError(f"cannot read {path}: {error.strerror}", "check the path") from error
-    except orjson.JSONDecodeError as error:
+    except ValueError as error:
         raise MocapError(
-            f"{path} is not JSON: {error}", "give a file that `mocap track` wrote"
+            f"{path} is not a motion: {error}", "give a file that `mocap track` wrote"
         ) from error
-    version = document.get("mocap") if isinstance(document, dict) else None
+    version = document.values.get("mocap")
     if version != _FORMAT:
         reason = 'it has no "mocap"' if version is None else f'its "mocap" is {short_repr(version)}'
         raise MocapError(
@@ -232,7 +232,7 @@ def read_motion(path: str | Path) -> Motion:
             "give a file that `mocap track` of this version wrote",
         )
     try:
-        return _motion(JsonObject(document))
+        return _motion(document)
     except ValueError as error:
         raise MocapError(
             f"{path} is damaged: {error}",

@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from mocap_cli.types import Bool, Float64, Int64
 
-_CameraKind = Literal["fixed", "turning", "walking"]
+CameraKind = Literal["fixed", "turning", "walking"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,7 +27,7 @@ class CameraPath:
     rays_from_frame: Float64  # (T, 3, 3)
     focal: Float64  # (T,) pixels; the further the camera rotates, the more certain
     gain: Float64  # (T, 3) brightness against the part, red, green and blue
-    kind: tuple[_CameraKind, ...]  # of each part; the rays of a walking camera have no true scale
+    kind: tuple[CameraKind, ...]  # of each part; the rays of a walking camera have no true scale
     reprojection_error: tuple[float, ...]  # pixels, 68 % of the points of each part are within
     warnings: tuple[str, ...] = ()
 
@@ -94,7 +94,7 @@ def fixed_camera_path(
 ) -> CameraPath:
     """Path of a camera that does not move."""
     T, parts = len(times), int(part[-1]) + 1
-    fixed: tuple[_CameraKind, ...] = ("fixed",)
+    fixed: tuple[CameraKind, ...] = ("fixed",)
     rays = np.linalg.inv(intrinsic_matrices(np.array([focal]), size))
     return CameraPath(
         size=size,

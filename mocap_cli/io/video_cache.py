@@ -11,7 +11,7 @@ import numpy as np
 
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import write_atomically
-from mocap_cli.io.npz import load_npz
+from mocap_cli.io.npz import load_npz, seal_of, without_seal
 
 _T = TypeVar("_T")
 _HASHES = "hashes.json"
@@ -32,10 +32,13 @@ def cached(
     text = json.dumps([kind.__name__, video_sha256(video, cache), *key])
     path = cache / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.{name}.npz"
     with suppress(OSError, ValueError, TypeError):
-        return kind(**load_npz(path))
+        return kind(**without_seal(load_npz(path)))
     computed = compute()
+    arrays: dict[str, Any] = {
+        name: np.asarray(getattr(computed, name)) for name in kind.__annotations__
+    }
     with write_atomically(path) as aside, aside.open("wb") as file:
-        np.savez(file, **{name: getattr(computed, name) for name in kind.__annotations__})
+        np.savez(file, **{**arrays, **seal_of(arrays)})
     return computed
 
 

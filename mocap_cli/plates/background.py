@@ -1,25 +1,28 @@
 """Background: the scene of a video without its subject, rendered for any time and size."""
 
+import struct
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap_cli.camera.camera_path import CameraPath
+from mocap_cli.camera.camera_path import CameraKind, CameraPath
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import write_atomically
-from mocap_cli.io.npz import load_npz
+from mocap_cli.io.npz import checked_array, load_npz
 from mocap_cli.io.origin import marked_png
 from mocap_cli.plates.plate import Plate
-from mocap_cli.plates.surface import Surface
+from mocap_cli.plates.surface import Surface, SurfaceShape
 from mocap_cli.types import UInt8
 
 BackgroundKind = Literal["median", "split", "panorama"]
 
 _FORMAT = 1
+_MAX_SIDE = 1 << 16  # pixels
 _UNCHANGED = 0.004  # a gain nearer to 1 changes no byte
 _ARRAYS = ("times", "part", "known", "rays_from_frame", "focal", "gain")
 
@@ -119,7 +122,7 @@ def read_background(path: str | Path) -> Background:
         raise MocapError(f"{path} does not exist", "check the path") from error
     except (OSError, ValueError) as error:
         raise MocapError(f"{path} is not a background archive", hint) from error
-    if int(found.get("mocap_background", -1)) != _FORMAT:
+    if found.get("mocap_background", np.array(-1)).tolist() != _FORMAT:
         raise MocapError(f"{path} is not a background of format {_FORMAT}", hint)
     try:
         return _background(found)
@@ -128,35 +131,55 @@ def read_background(path: str | Path) -> Background:
 
 
 def _background(found: dict[str, NDArray[Any]]) -> Background:
-    width, height = (int(length) for length in found["size"])
+    """The background of an archive, each array checked."""
+    check = partial(checked_array, found)
+    width, height = check("size", (2,), "whole", 1, _MAX_SIDE).tolist()
+    times = check("times", (None,), low=-1e9, high=1e9)
+    T, P = len(times), len(check("camera_kind", (None,), "text"))
+    if not T or (np.diff(times) < 0).any():
+        raise ValueError("times do not rise")
     camera = CameraPath(
         size=(width, height),
-        kind=tuple(found["camera_kind"].tolist()),
-        reprojection_error=tuple(found["off"].tolist()),
-        times=found["times"],
-        part=found["part"],
-        known=found["known"],
-        rays_from_frame=found["rays_from_frame"],
-        focal=found["focal"],
-        gain=found["gain"],
+        kind=tuple(_one_of(found, "camera_kind", (P,), CameraKind)),
+        reprojection_error=tuple(check("off", (P,), high=np.inf, nan=True).tolist()),
+        times=times,
+        part=check("part", (T,), "whole", 0, P - 1),
+        known=check("known", (T,), "flag"),
+        rays_from_frame=check("rays_from_frame", (T, 3, 3)),
+        focal=check("focal", (T,), low=1e-3),
+        gain=check("gain", (T, 3), low=0),
     )
     return Background(
-        video=str(found["video"]),
-        kind=cast(BackgroundKind, str(found["kind"])),
+        video=str(check("video", (), "text")),
+        kind=_one_of(found, "kind", (), BackgroundKind)[0],
         camera=camera,
-        plates=tuple(_plate(found, number) for number in range(len(camera.kind))),
-        warnings=tuple(found["warnings"].tolist()),
+        plates=tuple(_plate(found, number, P) for number in range(P)),
+        warnings=tuple(check("warnings", (None,), "text").tolist()),
     )
 
 
-def _plate(found: dict[str, NDArray[Any]], number: int) -> Plate:
-    focal, x, y, width, height = found[f"surface_{number}"].tolist()
-    shape = str(found["shape"][number])
+def _one_of(
+    found: dict[str, NDArray[Any]], name: str, shape: tuple[int, ...], known: Any
+) -> list[Any]:
+    """The texts of an array, each of them one of a Literal's."""
+    texts = np.atleast_1d(checked_array(found, name, shape, "text")).tolist()
+    if odd := set(texts) - set(get_args(known)):
+        raise ValueError(f"{name} is {min(odd)[:40]!r}, not one of {', '.join(get_args(known))}")
+    return texts
+
+
+def _plate(found: dict[str, NDArray[Any]], number: int, parts: int) -> Plate:
+    values = checked_array(found, f"surface_{number}", (5,))
+    focal, x, y, width, height = values.tolist()
+    if focal <= 0 or not all(1 <= side <= _MAX_SIDE for side in (width, height)):
+        raise ValueError(f"surface_{number} is {focal:g} wide, of {width:g}x{height:g} pixels")
     surface = Surface(
-        "cylinder" if shape == "cylinder" else "plane",
-        focal, (x, y), (int(width), int(height)), found[f"turn_{number}"],
+        _one_of(found, "shape", (parts,), SurfaceShape)[number],
+        focal, (x, y), (int(width), int(height)),
+        checked_array(found, f"turn_{number}", (3, 3)),
     )  # fmt: skip
-    return Plate(surface, _decoded(found[f"plate_{number}"]))
+    image = checked_array(found, f"plate_{number}", (None,), "whole", 0, 255)
+    return Plate(surface, _decoded(image.astype(np.uint8), surface.size))
 
 
 def _encoded(image: UInt8) -> UInt8:
@@ -167,7 +190,10 @@ def _encoded(image: UInt8) -> UInt8:
     return np.asarray(data, np.uint8)
 
 
-def _decoded(data: UInt8) -> UInt8:
+def _decoded(data: UInt8, size: tuple[int, int]) -> UInt8:
+    """The image of a PNG, which must be of that size: it is checked before memory is taken."""
+    if struct.unpack(">II", data[16:24].tobytes().ljust(8)) != size:
+        raise ValueError(f"a plate is not a PNG of {size[0]}x{size[1]} pixels")
     image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     if image is None or image.ndim != 3 or image.shape[2] != 4:
         raise ValueError("a plate is not a PNG with alpha")

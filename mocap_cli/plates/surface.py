@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from mocap_cli.camera.camera_path import CameraPath, intrinsic_matrices
 from mocap_cli.types import Float32, Float64, Int64
 
-_Shape = Literal["plane", "cylinder"]
+SurfaceShape = Literal["plane", "cylinder"]
 
 _MIN_DEPTH = 0.05  # of a ray's length; rays less far ahead do not meet a plane
 _MAX_PIXELS = 24e6  # of a plate: 100 MB
@@ -26,7 +26,7 @@ _GRID = 8  # pixels: interpolation between grid points errs by about 8 over the 
 class Surface:
     """Maps directions to the pixels of a plate; X right, Y down, Z ahead."""
 
-    shape: _Shape
+    shape: SurfaceShape
     focal: float  # pixels a radian, where the surface is nearest
     corner: tuple[float, float]  # of the plate's pixel (0, 0), in pixels from straight ahead
     size: tuple[int, int]  # width and height of the plate, pixels
@@ -75,7 +75,7 @@ class Surface:
         rays = path.rays_from_frame[frames]
         rim = np.concatenate([_rim(path.size) @ matrix.T for matrix in rays])
         axes = _mean_axes(path, frames)
-        shape: _Shape = "plane" if _fits_plane(rim @ axes.T) else "cylinder"
+        shape: SurfaceShape = "plane" if _fits_plane(rim @ axes.T) else "cylinder"
         if shape == "cylinder":
             middle = np.array([path.size[0] / 2, path.size[1] / 2, 1.0])
             axes = _pan_axes(rays @ middle, axes)

@@ -8,11 +8,13 @@ from typing import Any
 
 import label_mutations
 import numpy as np
-from label_mutations import damage, damage_bytes, trial
+from label_mutations import damage, damage_bytes, read_any
 from safetensors import safe_open
 
 from mocap_cli.export.registry import FORMATS
 from mocap_cli.io.sealed import FileKind
+from mocap_cli.labels.alignment.corrections import align_labels
+from mocap_cli.labels.alignment.time_alignment import assign_frames
 from tests.faults.samples import Samples
 from tests.faults.trial import Trial
 
@@ -26,7 +28,9 @@ def damaged_result(rng: random.Random, folder: Path, samples: Samples) -> Trial:
     """A result JSON with a wrong value or broken bytes, exported to any format."""
     path = samples.copy("a.json", folder)
     samples.copy("a.mp4", folder)
-    for _ in range(rng.choice((1, 1, 1, 3))):
+    if rng.random() < 0.5:
+        _strange(path, rng)
+    else:
         _damage(path, rng)
     suffixes = rng.sample(list(FORMATS), 2)
     if ".json" in suffixes:
@@ -41,6 +45,62 @@ def _damage(path: Path, rng: random.Random) -> None:
         damage(path, rng)
     except Exception:
         path.write_bytes(damage_bytes(path.read_bytes(), rng))
+
+
+def _strange(path: Path, rng: random.Random) -> None:
+    """Values that a result may have, and hardly ever has."""
+    document = json.loads(path.read_bytes())
+    T = len(document["times"])
+    some = sorted(rng.sample(range(T), rng.randrange(T + 1)))
+    start, step = rng.choice((0, -5, 1e5)), rng.choice((1e-5, 1 / 30, 1, 40, 1e4))
+    changes: dict[str, Callable[[], Any]] = {
+        "times": lambda: [start + step * i for i in range(T)],
+        "joints": lambda: _blank(document["joints"], some, rng.choice((None, 0, 1e6, -1e6))),
+        "sigma": lambda: _blank(document["sigma"], some, rng.choice((None, 0, 1e6))),
+        "contacts": lambda: _blank(document["contacts"], some, rng.choice((None, 0, 1))),
+        "seen": lambda: [t not in some for t in range(T)],
+        "keypoints": lambda: {
+            **document["keypoints"],
+            "xy": _blank(document["keypoints"]["xy"], some, rng.choice((None, 0, 1e6, -1e6))),
+        },
+        "warnings": lambda: (
+            [rng.choice(("x" * 4000, "\x1b[2J", "", "ü\n\n"))] * rng.choice((1, 50))
+        ),
+        "space": lambda: "camera",
+        "source": lambda: {**document["source"], **rng.choice(_SOURCES)},
+    }
+    for key in rng.sample(list(changes), rng.choice((1, 1, 2, 3))):
+        document[key] = changes[key]()
+    if rng.random() < 0.3:
+        document = _shortened(document, rng.choice((1, 2, 3)))
+    path.write_text(json.dumps(document))
+
+
+_SOURCES = (
+    {"width": 1, "height": 1}, {"width": 100_000, "height": 1}, {"fps": 1e-6}, {"fps": 1e6},
+    {"file": "../../x.mp4"}, {"file": ""}, {"file": "\x1b[31m"}, {"file": "missing.mp4"},
+    {"rotation": 90}, {"frames": 1_000_000_000}, {"file": "a" * 700}, {"file": "<script>.mp4"},
+)  # fmt: skip
+
+
+def _blank(rows: Any, some: list[int], value: Any) -> Any:
+    """The nested lists with every number of those rows replaced."""
+
+    def fill(cell: Any) -> Any:
+        return [fill(inner) for inner in cell] if isinstance(cell, list) else value
+
+    return [fill(row) if t in some else row for t, row in enumerate(rows)]
+
+
+def _shortened(document: dict[str, Any], frames: int) -> dict[str, Any]:
+    whole = len(document["times"])
+
+    def cut(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: cut(inner) for key, inner in value.items()}
+        return value[:frames] if isinstance(value, list) and len(value) == whole else value
+
+    return {key: cut(value) for key, value in document.items()}
 
 
 def damaged_archive(rng: random.Random, folder: Path, samples: Samples) -> Trial:
@@ -63,7 +123,11 @@ def damaged_labels(rng: random.Random, folder: Path, samples: Samples) -> Trial:
 
 
 def _read_labels(path: Path, estimate: Any, align: bool) -> None:
-    trial(path, estimate, align=align)
+    for labels in read_any(path):
+        if labels.synchronous:
+            assign_frames(labels, estimate.times)
+        elif align:
+            align_labels(labels, estimate)
 
 
 def damaged_model(rng: random.Random, folder: Path, samples: Samples) -> Trial:

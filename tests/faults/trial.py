@@ -1,7 +1,10 @@
 """A trial: one command in an empty folder, in a child process, and a verdict on how it ended."""
 
+import faulthandler
+import fcntl
 import hashlib
 import os
+import re
 import resource
 import shlex
 import signal
@@ -16,11 +19,12 @@ from typing import Literal
 from mocap_cli.errors import MocapError
 
 CPU_SECONDS = 40  # a command on clips of a few frames takes two
-WALL_SECONDS = 400.0
+WALL_SECONDS = 200.0
 MAX_GROWTH = 1200 << 20  # bytes of memory beyond what the imports take
 _ROOM = 6 << 30  # bytes of addresses: an allocation beyond ends in a MemoryError
 _MAX_LINE = 1200  # characters of an error
 _ENDS = (0, 1, 2)
+_ASIDE = re.compile(r"\..*-[0-9a-f]{8}-\d+-[0-9a-f]{8}")  # temporary names: host, process
 
 Verdict = Literal["refused", "answered", "wrong"]
 
@@ -53,6 +57,7 @@ class Outcome:
 @dataclass(slots=True)
 class _Child:
     number: int
+    log: int  # the end of a pipe from its stderr
     began: float = field(default_factory=time.monotonic)
 
 
@@ -60,11 +65,9 @@ def carry_out(trial: Trial, folder: Path) -> Outcome:
     """Run the trial in the folder, with what lies there as its inputs."""
     (folder / "tmp").mkdir()
     before = _contents(folder)
-    children = [_start(trial, folder, n) for n in range(1 + trial.twice)]
+    children = [_start(trial, folder) for _ in range(1 + trial.twice)]
     ends = [_wait(trial, child) for child in children]
-    said = "".join((folder / f"tmp/{n}.err").read_text(errors="replace") for n in range(len(ends)))
-    for left in (folder / "tmp").glob("*.err"):
-        left.unlink()
+    said = "".join(_said(child) for child in children)
     why = next(filter(None, (_fault(trial, status, growth) for status, growth in ends)), "")
     why = why or _said_wrong(said, ends) or _changed(trial, before, _contents(folder))
     why = why or _leftovers(trial, folder) or trial.check()
@@ -75,18 +78,30 @@ def carry_out(trial: Trial, folder: Path) -> Outcome:
     return Outcome(verdict, why, said, time.monotonic() - children[0].began)
 
 
-def _start(trial: Trial, folder: Path, number: int) -> _Child:
+def _start(trial: Trial, folder: Path) -> _Child:
+    reads, writes = os.pipe()  # a file would be full with the disk
+    fcntl.fcntl(reads, fcntl.F_SETPIPE_SZ, 1 << 20)
+    os.set_blocking(reads, False)
     process = os.fork()
     if process:
-        return _Child(process)
-    os.setsid()  # a signal to the group reaches only what this trial started
-    os.chdir(folder)
-    os.environ["TMPDIR"] = str(folder / "tmp")
-    log = os.open(f"tmp/{number}.err", os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for target, source in ((0, nothing), (1, nothing), (2, log)):
-        os.dup2(source, target)
-    os._exit(_child(trial))
+        os.close(writes)
+        return _Child(process, reads)
+    status = 71
+    try:
+        os.setsid()  # a signal to the group reaches only what this trial started
+        os.chdir(folder)
+        os.environ["TMPDIR"] = str(folder / "tmp")
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for target, source in ((0, nothing), (1, nothing), (2, writes)):
+            os.dup2(source, target)
+        status = _child(trial)
+    finally:
+        os._exit(status)
+
+
+def _said(child: _Child) -> str:
+    with os.fdopen(child.log, "rb") as file:
+        return (file.read() or b"").decode(errors="replace")
 
 
 def _child(trial: Trial) -> int:
@@ -100,6 +115,7 @@ def _child(trial: Trial) -> int:
     if trial.file_bytes is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (trial.file_bytes, trial.file_bytes))
     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
+    faulthandler.dump_traceback_later(WALL_SECONDS - 10)  # says where a command hangs
     try:
         if trial.call is not None:
             trial.call()
@@ -179,7 +195,7 @@ def _contents(folder: Path) -> Mapping[str, str]:
     for path in sorted(folder.rglob("*")):
         if path.is_symlink():
             found[str(path.relative_to(folder))] = f"-> {path.readlink()}"
-        elif path.is_file() and path.parent.name != "tmp":
+        elif path.is_file() and path.parent.name != "tmp" and not _ASIDE.match(path.name):
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             found[str(path.relative_to(folder))] = digest
     return found
@@ -195,6 +211,6 @@ def _changed(trial: Trial, before: Mapping[str, str], after: Mapping[str, str]) 
 def _leftovers(trial: Trial, folder: Path) -> str:
     if trial.kill_after is not None:
         return ""  # `check` looks after the next command
-    hidden = [p.name for p in folder.rglob(".*-*-*") if not p.is_symlink()]
+    hidden = [p.name for p in folder.rglob(".*") if _ASIDE.match(p.name)]
     left = hidden + [p.name for p in (folder / "tmp").iterdir()]
     return f"left {left[0]!r}" if left else ""

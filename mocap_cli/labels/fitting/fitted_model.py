@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.errors import MocapError
+from mocap_cli.io.json_fields import JsonObject
 from mocap_cli.io.sealed import FileKind
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.labels.fitting.ensemble import HeadEnsemble, fuse_poses
@@ -33,8 +34,7 @@ from mocap_cli.weights import Device
 _USED = ("encoder.", "detector.")  # parts of the frozen model that features are computed by
 _EYE, _CODE, _BOTH = "eye.", "code.", "both."  # prefixes of tensor names in the file
 _LARGEST = 1024  # pixels: sixteen images of that size are encoded at a time
-_MAX_PARTS = 64  # heads of an ensemble, blocks and widths of a network
-_MAX_WIDTH = 1 << 16
+_MAX_PARTS = 64  # heads of an ensemble
 _HINT = "give a file that `mocap label-fit` of this version wrote, or fit it again"
 _KIND = FileKind(format="mocap-fitted-2", noun="a model that was fitted to labels", hint=_HINT)
 
@@ -103,7 +103,7 @@ class FittedModel:
         """Read what `save` wrote; anything else is refused. The encoder runs on `device`."""
         metadata, tensors = _KIND.read(path)
         try:
-            settings = json.loads(metadata["told"])
+            settings = JsonObject.parse(metadata["told"]).values
             return FittedModel(
                 encoder=_encoder(settings["eye"], _under(tensors, _EYE)).on(device),
                 image_heads=_ensemble(settings["code"], _under(tensors, _CODE), 0),
@@ -125,11 +125,9 @@ def _encoder(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Froz
         if encoder.digest != settings["digest"]:
             raise ValueError("it was fitted to other ImageNet features than are bundled")
         return encoder
-    config = dict(settings["config"])
-    config["widths"] = tuple(config["widths"])
-    _check_counts(config)
+    config = JsonObject(dict(settings), "eye.").child("config").of_type(ModelConfig)
     with torch.device("meta"):  # so that a file cannot claim memory that it does not fill
-        model = Model(ModelConfig(**config), pretrained=False, loss_network=False)
+        model = Model(config, pretrained=False, loss_network=False)
     model.decoder = model.pose = model.critic = None  # only training needed them
     _load(model, tensors)
     width, height = (int(side) for side in settings["size"])
@@ -138,18 +136,6 @@ def _encoder(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Froz
     return FrozenEncoder(
         model.eval(), (width, height), str(settings["digest"]), bool(settings["cropped"])
     )
-
-
-def _check_counts(config: Mapping[str, Any]) -> None:
-    """Refuse numbers of blocks and widths that no model has, before networks are built."""
-    for name, value in config.items():
-        numbers = value if isinstance(value, tuple) else (value,)
-        if len(numbers) > _MAX_PARTS:
-            raise ValueError(f"{name} has {len(numbers)} numbers")
-        limit = _MAX_PARTS if name == "depth" else _MAX_WIDTH
-        for number in numbers:
-            if isinstance(number, int | float) and not -1 <= number <= limit:
-                raise ValueError(f"{name} is {number}")
 
 
 def _load(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
@@ -202,12 +188,12 @@ def _ensemble(
     if not 0 < len(settings["heads"]) <= _MAX_PARTS:
         raise ValueError(f"it has {len(settings['heads'])} heads")
     for i, config in enumerate(settings["heads"]):
-        _check_counts(config)
+        given = JsonObject({f"head{i}": config}).child(f"head{i}").of_type(HeadConfig)
+        if given.inputs != len(arrays["mean"]):
+            raise ValueError(f"head {i} takes {given.inputs} inputs")
         with torch.device("meta"):
-            head = RegressionHead(HeadConfig(**config))
+            head = RegressionHead(given)
         _load(head, _under(tensors, f"head{i}."))
-        if config["inputs"] != len(arrays["mean"]):
-            raise ValueError(f"head {i} takes {config['inputs']} inputs")
         heads.append(head.eval())
     return HeadEnsemble(
         basis=arrays["basis"],

@@ -8,11 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from mocap_cli.body.skeleton import BODY
+from mocap_cli.io.json_fields import check_ranges
 from mocap_cli.learning.model.pose_head import PoseHead
 
 HeadKind = Literal["A", "B"]
 _WIDTHS: dict[HeadKind, int] = {"A": 2048, "B": 1024}  # the paper's
 _PAPER_FEATURES = 600
+_LENGTH = (0, 1 << 16)
+_RANGES = {"inputs": _LENGTH, "codes": _LENGTH, "width": (1, 1 << 16), "pose": _LENGTH,
+           "dropout": (0, 1)}  # fmt: skip
 _RIDGES = (0.03, 0.3, 1.0, 3.0, 30.0, 1000.0)  # of the inputs' mean power
 
 
@@ -26,6 +30,9 @@ class HeadConfig:
     width: int
     pose: int = 0  # how far from the end of the inputs the lifted pose begins; 0: there is none
     dropout: float = 0.5  # of head A
+
+    def __post_init__(self) -> None:
+        check_ranges(self, _RANGES)
 
     @staticmethod
     def default(kind: HeadKind, inputs: int, codes: int, pose: int = 0) -> "HeadConfig":

@@ -12,6 +12,7 @@ import numpy as np
 from mocap_cli.body.motion import read_motion
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import write_atomically
+from mocap_cli.io.json_fields import JsonObject
 from mocap_cli.learning.data.dataset import Crowds, Dataset, TrainingClip
 from mocap_cli.learning.data.decoding import store_video
 from mocap_cli.learning.data.store import StoredClip, StoreRecipe
@@ -35,6 +36,12 @@ class _ClipSource:
     video: str
     address: str  # in the store
 
+    def __post_init__(self) -> None:
+        if Path(self.address).name != self.address:  # it may not lead out of the store
+            raise ValueError(f"the address {self.address[:40]!r} is not the name of a folder")
+        if "\0" in self.video:
+            raise ValueError("the name of a video holds a zero byte")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSources:
@@ -49,16 +56,19 @@ class RunSources:
         """Read run.json."""
         path = folder / RUN
         try:
-            document = json.loads(path.read_text())
+            document = JsonObject.read(path)
             return cls(
-                clips=tuple(_ClipSource(**clip) for clip in document["clips"]),
-                store=Path(document["store"]),
-                keypoints=bool(document["keypoints"]),
+                clips=tuple(clip.of_type(_ClipSource) for clip in document.items("clips")),
+                store=Path(document.text("store")),
+                keypoints=document.get("keypoints", bool),
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except OSError as error:
             raise MocapError(
-                f"cannot resume {folder}: {path.name} is missing or damaged", "begin a new run"
+                f"cannot resume {folder}: cannot read {path.name}: {error.strerror}",
+                "begin a new run",
             ) from error
+        except ValueError as error:
+            raise MocapError(f"{path} is damaged: {error}", "begin a new run") from error
 
     def write(self, folder: Path) -> None:
         """Write run.json."""
@@ -179,15 +189,14 @@ def _camera_rotations(path: Path) -> Mapping[int, Float32]:
     if not path.is_file():
         return {}
     try:
-        document = json.loads(path.read_text())
-        if not isinstance(document, dict):
-            raise ValueError("cameras.json is {camera number: 3x3 rotation}")
-        rotations = {int(number): np.array(r, np.float32) for number, r in document.items()}
+        document = JsonObject.read(path)
+        rotations = {
+            int(number): document.numbers(number, (3, 3), -1.01, 1.01, null=False)
+            for number in document.values
+        }
         for number, rotation in rotations.items():
-            if rotation.shape != (3, 3) or not np.allclose(
-                rotation @ rotation.T, np.eye(3), atol=1e-3
-            ):
+            if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3):
                 raise ValueError(f"camera {number} has no rotation of 3x3 numbers")
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise MocapError(f"cannot use {path}: {error}", "docs/pretrain.md shows one") from error
-    return rotations
+    return {number: rotation.astype(np.float32) for number, rotation in rotations.items()}

@@ -11,15 +11,19 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import aside_of
+from mocap_cli.io.json_fields import JsonObject
+from mocap_cli.io.npz import checked_array, load_npy
 from mocap_cli.types import Bool, Float64, Int64, UInt8
 
 _VERSION = 1
+_MAX_FRAMES = 100_000_000  # the files must be as large as that comes to
 _HEAD = "clip.json"
 _SMALL = ("plate_of", "times", "moved", "people")  # fields of StoredClip with a file of their own
 _REMAKE = "remove that folder; the clip is then decoded again"
@@ -79,22 +83,21 @@ class StoredClip:
         """Memory-map a stored clip."""
         folder = store / address
         try:
-            head = json.loads((folder / _HEAD).read_text())
-            count, height, width, _ = head["frames"]
-            plates = _map_images(folder, "plates", (int(head["plates"]), height, width, 3))
-            small = {
-                name: np.load(_array_file(folder, name), allow_pickle=False) for name in _SMALL
-            }
+            head = JsonObject.read(folder / _HEAD)
+            frames = head.numbers("frames", (4,), 1, _MAX_FRAMES, null=False)
+            count, height, width, _ = (int(number) for number in frames)
+            plates = head.number("plates", 1, _MAX_FRAMES, int)
+            left, top, *size = head.numbers("picture", (4,), 0, max(width, height), null=False)
             return cls(
                 address=address,
                 frames=_map_images(folder, "frames", (count, height, width, 3)),
-                plates=plates,
-                known=_map_images(folder, "known", plates.shape[:3]).view(np.bool_),
-                picture=tuple(head["picture"]),
-                warnings=tuple(head["warnings"]),
-                **small,
+                plates=_map_images(folder, "plates", (plates, height, width, 3)),
+                known=_map_images(folder, "known", (plates, height, width)).view(np.bool_),
+                picture=(int(left), int(top), int(size[0]), int(size[1])),
+                warnings=head.texts("warnings"),
+                **_open_small(folder, count, plates),
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError) as error:
             raise MocapError(f"{folder} is damaged: {error}", _REMAKE) from error
 
 
@@ -156,6 +159,18 @@ class ClipWriter:
 def _image_file(folder: Path, name: str) -> Path:
     """Raw images, one after another, without a header."""
     return folder / f"{name}.u8"
+
+
+def _open_small(folder: Path, frames: int, plates: int) -> dict[str, NDArray[Any]]:
+    """The arrays of `_SMALL`, checked."""
+    found = {name: load_npy(_array_file(folder, name)) for name in _SMALL}
+    checked_array(found, "plate_of", (frames,), "whole", 0, plates - 1)
+    checked_array(found, "people", (frames,), "whole", -1)
+    checked_array(found, "moved", (frames,), low=0, high=1)
+    times = checked_array(found, "times", (frames,), low=-1e9, high=1e9)
+    if (np.diff(times) < 0).any():
+        raise ValueError("times do not rise")
+    return found
 
 
 def _map_images(folder: Path, name: str, shape: tuple[int, ...]) -> UInt8:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mocap_cli.errors import MocapError
+from mocap_cli.io.json_fields import JsonObject, check_ranges
 from mocap_cli.io.sealed import FileKind
 from mocap_cli.learning.loop.settings import Settings
 from mocap_cli.learning.model.model import Model
@@ -32,6 +33,9 @@ class RunState:
     best: float | None = None  # lowest held-out loss so far
     best_step: int = 0
     seconds: float = 0.0  # of training, over all sessions
+
+    def __post_init__(self) -> None:
+        check_ranges(self, {"step": (0, 1e9), "best_step": (0, 1e9), "seconds": (0, 1e12)})
 
     def save(
         self,
@@ -96,8 +100,9 @@ def _restore_optimizer(
 
 def _parse(path: Path, metadata: Mapping[str, str]) -> tuple[Settings, RunState]:
     try:
-        return Settings.from_json(metadata["settings"]), RunState(**json.loads(metadata["place"]))
-    except (KeyError, TypeError, ValueError) as error:
+        state = JsonObject.parse(metadata["place"]).of_type(RunState)
+        return Settings.from_json(metadata["settings"]), state
+    except (KeyError, ValueError) as error:
         raise MocapError(f"{path} has damaged metadata: {_reason(error)}", _KIND.hint) from error
 
 

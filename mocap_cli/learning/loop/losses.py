@@ -7,12 +7,22 @@ from torch import Tensor
 from torch import distributed as dist
 from torch.nn import functional as F
 
+from mocap_cli.io.json_fields import check_ranges
 from mocap_cli.learning.data.batch import Batch
 from mocap_cli.learning.model.baselines import CriticOutputs
 from mocap_cli.learning.model.methods import Method
 from mocap_cli.learning.model.model import Outputs
 
 _LABEL_REACH = 2.0  # half sides from the crop's middle: nothing shows a keypoint farther outside
+
+
+_WEIGHT = (0, 1e9)
+_RANGES = {
+    "pixels": _WEIGHT, "features": _WEIGHT, "contrast": _WEIGHT, "track": _WEIGHT,
+    "labels": _WEIGHT, "prior": _WEIGHT, "adversary": _WEIGHT, "far": (1e-9, 1e9),
+    "temperature": (1e-9, 1e9), "margin": (0, 1e9), "step": (0, 1e9),
+    "prior_size": (1e-6, 10), "prior_spread": (1e-6, 1e3),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +43,9 @@ class LossWeights:
     prior_spread: float = 0.1
     prior_centred: bool = False
     adversary: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_ranges(self, _RANGES)
 
 
 def losses(

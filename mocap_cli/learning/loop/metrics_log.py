@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import write_atomically
+from mocap_cli.io.json_fields import JsonObject
 from mocap_cli.learning.loop.distributed import Distributed
 
 
@@ -109,11 +110,13 @@ class MetricsLog:
 
     @staticmethod
     def read(path: Path) -> list[dict[str, float]]:
-        """All lines; one that a kill cut short is left out."""
+        """All lines; those that a kill cut short, or that are damaged, are left out."""
         rows = []
-        for line in path.read_text().splitlines():
+        for line in path.read_bytes().splitlines():
             try:
-                rows.append(json.loads(line))
+                row = JsonObject.parse(line)
+                row.number("step", 0, 1e9, int)
+                rows.append({key: row.number(key, -1e30, 1e30) for key in row.values})
             except ValueError:
                 continue
         return rows

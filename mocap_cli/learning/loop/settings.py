@@ -3,14 +3,19 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
 
+from mocap_cli.io.json_fields import JsonObject, check_ranges
 from mocap_cli.learning.data.dataset import Crowds
 from mocap_cli.learning.data.sampling import Gaps
 from mocap_cli.learning.loop.losses import LossWeights
-from mocap_cli.learning.model.methods import Method
+from mocap_cli.learning.model.methods import METHODS, Method
 from mocap_cli.learning.model.model_config import MODEL_PRESETS, ModelConfig
 
+_RANGES = {
+    "seed": (0, 2**63), "steps": (0, 1e9), "fall_steps": (0, 1e9), "shrink_steps": (0, 1e9),
+    "batch": (1, 1e6), "rate": (1e-12, 1e3), "averaged": (0, 1), "save_every": (1, 1e9),
+    "check_every": (1, 1e9),
+}  # fmt: skip
 _FIRST_BOX_SIZE = 0.66  # share of the image, horizontally and vertically, before training
 
 
@@ -36,8 +41,9 @@ class Settings:
     def __post_init__(self) -> None:
         if not 0 <= self.fall_steps <= self.steps:
             raise ValueError("the free-fall stage is a part of the steps")
-        if self.batch < 1 or self.save_every < 1 or self.check_every < 1:
-            raise ValueError("batch, save_every and check_every must be 1 or more")
+        if self.method not in METHODS:
+            raise ValueError(f"the method {self.method[:40]!r} is unknown")
+        check_ranges(self, _RANGES)
 
     def weights_at(self, step: int) -> LossWeights:
         """The loss weights at a step: the box prior starts large and shrinks.
@@ -61,10 +67,8 @@ class Settings:
 
     @classmethod
     def from_json(cls, text: str) -> "Settings":
-        """Read what `to_json` wrote; anything else is a ValueError, KeyError or TypeError."""
-        values: dict[str, Any] = {key: _as_tuples(v) for key, v in json.loads(text).items()}
-        parts = {"gaps": Gaps, "weights": LossWeights, "model": ModelConfig}
-        return cls(**{k: parts[k](**v) if k in parts else v for k, v in values.items()})
+        """Read what `to_json` wrote; anything else is a ValueError that names the field."""
+        return JsonObject.parse(text).of_type(cls)
 
 
 PRESETS: Mapping[str, Settings] = {
@@ -84,10 +88,3 @@ PRESETS: Mapping[str, Settings] = {
 
 STORED_SIDE: Mapping[str, int] = {"full": 256, "small": 192}
 """Longer side of stored frames by preset, pixels."""
-
-
-def _as_tuples(value: Any) -> Any:
-    """JSON has lists where the settings have tuples."""
-    if isinstance(value, dict):
-        return {key: _as_tuples(inner) for key, inner in value.items()}
-    return tuple(value) if isinstance(value, list) else value

@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from mocap_cli.io.json_fields import check_ranges
 from mocap_cli.learning.model.backbones import Backbone
+
+_SIDE, _LENGTH, _SHARE = (8, 4096), (0, 1 << 16), (0, 10)
+_RANGES = {
+    "detector_side": _SIDE, "crop": _SIDE, "features_side": _SIDE, "tv": _LENGTH, "ti": _LENGTH,
+    "widths": (1, 1 << 14), "depth": (0, 64), "keypoints": (0, 1000), "pose_width": (1, 1 << 16),
+    "smallest": (0, 1), "dropout": (0, 1), "jitter": _SHARE, "stray": _SHARE,
+}  # fmt: skip
+"""What a file may ask for, before networks of that size are built."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +42,9 @@ class ModelConfig:
     mirrored: bool = False  # TV is encoded from a mirrored crop in half of the items
     keypoints: int = 0  # weak 2D labels to learn from; 0: none
     pose_width: int = 1024  # of the head that predicts 2D keypoints from TV
+
+    def __post_init__(self) -> None:
+        check_ranges(self, _RANGES)
 
     def with_available_weights(self) -> "ModelConfig":
         """The same, with bundled Lite0 for every backbone if a ResNet's cannot be fetched."""

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from mocap_cli.errors import MocapError
+from mocap_cli.io.json_fields import JsonObject
 from mocap_cli.io.sealed import FileKind
 from mocap_cli.learning.model.model import Model
 from mocap_cli.learning.model.model_config import ModelConfig
@@ -31,11 +32,10 @@ def open_model(path: Path, *, device: str = "cpu") -> tuple[Model, dict[str, Any
     """The model on that device, for inference, and its `meta`."""
     metadata, tensors = _KIND.read(path)
     try:
-        config = json.loads(metadata["config"])
-        meta: dict[str, Any] = json.loads(metadata["meta"])
-        config["widths"] = tuple(config["widths"])
+        config = JsonObject.parse(metadata["config"]).of_type(ModelConfig)
+        meta = JsonObject.parse(metadata["meta"]).values
         with torch.device("meta"):  # so that a file cannot ask for memory it does not fill
-            model = Model(ModelConfig(**config), pretrained=False, loss_network=False)
+            model = Model(config, pretrained=False, loss_network=False)
         model.restore_tensors(tensors, assign=True)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).partition("\n")[0][:200]
