@@ -191,7 +191,7 @@ def _camera_rotations(path: Path) -> Mapping[int, Float32]:
     try:
         document = JsonObject.read(path)
         rotations = {
-            int(number): document.numbers(number, (3, 3), -1.01, 1.01, null=False)
+            int(number): document.numbers(number, (3, 3), -1e3, 1e3, null=False)
             for number in document.values
         }
         for number, rotation in rotations.items():
