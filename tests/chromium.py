@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from readers import _modules
+from readers import node_modules
 
 PLAYWRIGHT = "playwright-core@1.65.1"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -43,7 +43,7 @@ def visit(page: Path, script: str, size: str = "1280x860", scheme: str = "dark")
 def _servant(chromium: str) -> subprocess.Popen[str]:
     """One browser for all pages of a run: it takes seconds to start."""
     look = Path(__file__).parent / "browser" / "look.mjs"
-    command = ["node", str(look), str(_modules(PLAYWRIGHT)), chromium]
+    command = ["node", str(look), str(node_modules(PLAYWRIGHT)), chromium]
     pipe = subprocess.PIPE
     servant = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
     atexit.register(servant.communicate, timeout=20)

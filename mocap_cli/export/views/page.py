@@ -6,23 +6,19 @@ offers them as downloads. Script and style are the files in viewer/, embedded un
 
 import base64
 import gzip
-import hashlib
 import html
-import re
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from mocap_cli import __version__
 from mocap_cli.body.anatomy import JOINT_MASSES
 from mocap_cli.body.motion import Motion, write_motion
 from mocap_cli.export.formats.animation import Animation, animate
 from mocap_cli.export.formats.bvh import write_bvh
 from mocap_cli.export.formats.joint_tables import write_angles
 from mocap_cli.export.views.browser_video import BrowserVideo, browser_video
+from mocap_cli.export.views.html_page import as_script, build_html, embedded
 from mocap_cli.io.atomic import write_atomically
 from mocap_cli.progress import Count, no_progress
 from mocap_cli.quality.measures import measure_quality
@@ -33,7 +29,11 @@ _SUFFIXES = {"json-file": ".json", "bvh-file": ".bvh", "angles-file": ".angles.c
 
 _LABELS = {"json-file": "JSON", "bvh-file": "BVH", "angles-file": "Angles"}
 _VIEWER = Path(__file__).parent / "viewer"
-_SCRIPTS = ("files.js", "clock.js", "orbit.js", "scene.js", "film.js", "plots.js", "page.js")
+_STYLES = ("theme.css", "viewer.css")
+_SCRIPTS = (
+    "carried.js", "canvas.js", "files.js", "clock.js", "orbit.js", "scene.js", "film.js",
+    "plots.js", "page.js",
+)  # fmt: skip
 
 
 def write_page(
@@ -59,35 +59,20 @@ def write_page(
 
 
 def _page(motion: Motion, animation: Animation | None, film: BrowserVideo | None) -> str:
-    style = (_VIEWER / "viewer.css").read_text("utf-8")
-    script = '"use strict";\n' + "\n".join((_VIEWER / f).read_text("utf-8") for f in _SCRIPTS)
     files = _files(motion, animation)
     parts = {
-        "policy": _policy(style, script, linked=film is not None and film.link is not None),
-        "version": __version__,
         "title": html.escape(motion.source.file),
-        "style": style,
-        "script": script,
-        "settings": _as_script(_settings(motion, film, list(files))),
-        "carried": "\n".join([*map(_embedded, files, files.values()), _embedded_video(film)]),
+        "settings": as_script(_settings(motion, film, list(files))),
+        "carried": "\n".join([*map(_packed, files, files.values()), _embedded_video(film)]),
     }
-    template = (_VIEWER / "viewer.html").read_text("utf-8")
-    # In one pass, so that {{...}} inside a part is not replaced.
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
-
-
-def _policy(style: str, script: str, *, linked: bool) -> str:
-    """The content security policy: the page's own script, style and video, and nothing else."""
-    media = "blob: file: 'self'" if linked else "blob:"
-    return (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)};"
-        f" media-src {media}; base-uri 'none'; form-action 'none'"
+    linked = film is not None and film.link is not None
+    return build_html(
+        _VIEWER / "viewer.html",
+        [_VIEWER / name for name in _STYLES],
+        [_VIEWER / name for name in _SCRIPTS],
+        parts,
+        media="blob: file: 'self'" if linked else "blob:",
     )
-
-
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode("utf-8")).digest()
-    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
 
 def _files(motion: Motion, animation: Animation | None) -> dict[str, bytes]:
@@ -136,19 +121,9 @@ def _settings(motion: Motion, film: BrowserVideo | None, files: list[str]) -> di
     }
 
 
-def _as_script(value: dict[str, Any]) -> str:
-    """JSON that cannot end its script element, whatever text it holds."""
-    return orjson.dumps(value).decode("utf-8").replace("<", "\\u003c")
-
-
-def _embedded(name: str, file: bytes) -> str:
-    packed = gzip.compress(file, mtime=0)
-    return _element(name, base64.b64encode(packed).decode("ascii"))
+def _packed(name: str, file: bytes) -> str:
+    return embedded(name, base64.b64encode(gzip.compress(file, mtime=0)).decode("ascii"))
 
 
 def _embedded_video(film: BrowserVideo | None) -> str:
-    return "" if film is None or film.data is None else _element("video-file", film.data)
-
-
-def _element(name: str, content: str) -> str:
-    return f'<script type="application/octet-stream" id="{name}">{content}</script>'
+    return "" if film is None or film.data is None else embedded("video-file", film.data)

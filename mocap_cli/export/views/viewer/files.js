@@ -1,16 +1,4 @@
-/* The embedded files, and the motion in them as typed arrays. */
-
-function carriedBytes(id) {
-  const text = atob(document.getElementById(id).textContent.trim());
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
-}
-
-async function carriedText(id) {
-  const packed = new Blob([carriedBytes(id)]).stream();
-  return new Response(packed.pipeThrough(new DecompressionStream("gzip"))).text();
-}
+/* The motion in the embedded files, as typed arrays. */
 
 /* Nested lists of numbers and nulls as one flat array; null is NaN. */
 function flat(list) {
@@ -102,12 +90,4 @@ function csvOf(motion) {
     }
   }
   return lines.join("\n") + "\n";
-}
-
-function save(name, content) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(content instanceof Blob ? content : new Blob([content]));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }

@@ -1,16 +1,5 @@
 /* The video with the skeleton drawn over it, projected with the camera of the frame. */
 
-/* Fit a canvas to its size on the screen: its context in CSS pixels, and that size. */
-function sized(canvas) {
-  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-  const ratio = window.devicePixelRatio || 1;
-  const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
-  if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
-  const pen = canvas.getContext("2d");
-  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-  return { pen, width, height };
-}
-
 class Film {
   constructor(canvas, motion, colours) {
     this.canvas = canvas;

@@ -7,8 +7,6 @@ const THICKNESS = {
 const TRAIL = 6; // seconds of the path of the centre of mass, before and after the current frame
 const GRID = 7; // metres of floor shown around the middle
 
-const sideOf = (name) => (name.startsWith("left") ? "left" : name.startsWith("right") ? "right" : "middle");
-
 class Scene {
   constructor(canvas, motion, centres, colours) {
     this.canvas = canvas;
