@@ -51,15 +51,17 @@ def track_in_processes(
     replaced. When this generator closes, all workers end and leave nothing half-written.
     """
     waiting = deque(enumerate(clips))
-    idle: list[_Worker] = []
-    busy: list[_Worker] = []
+    idle: list[WorkerProcess] = []
+    busy: list[WorkerProcess] = []
     try:
         while waiting or busy:
             while waiting and len(busy) < workers:
-                worker = idle.pop() if idle else _Worker(options, threads)
+                idle = [worker for worker in idle if worker.process.is_alive()]
+                worker = idle.pop() if idle else WorkerProcess(options, threads)
                 worker.give(*waiting.popleft())
                 busy.append(worker)
-            for worker in _ready(busy):
+            WorkerProcess.wait(busy)
+            for worker in list(busy):  # all of them: clips that hang say nothing
                 result = worker.result(on_progress, timeout)
                 if result is not None:
                     busy.remove(worker)
@@ -70,7 +72,7 @@ def track_in_processes(
         _end([*idle, *busy])
 
 
-class _Worker:
+class WorkerProcess:
     """One process, and the clip that it works on."""
 
     def __init__(self, options: ClipOptions, threads: int) -> None:
@@ -86,10 +88,11 @@ class _Worker:
         self._clip: Clip | None = None
         self._began, self._started = 0.0, False
 
-    @property
-    def waits_for(self) -> list[Any]:
-        """What becomes ready when the worker has something to say, or has died."""
-        return [self._connection, self.process.sentinel]
+    @staticmethod
+    def wait(workers: Sequence["WorkerProcess"]) -> None:
+        """Wait until one of them has something to say or has died, or for a short while."""
+        ready = [thing for w in workers for thing in (w._connection, w.process.sentinel)]
+        wait(ready, _POLL_SECONDS)
 
     def give(self, number: int, clip: Clip) -> None:
         """Let it track a clip."""
@@ -124,7 +127,7 @@ class _Worker:
             self._connection.close()
         self.process.terminate()
 
-    def wait(self, seconds: float) -> None:
+    def join(self, seconds: float) -> None:
         """Wait for its end, force it, and remove what a killed process could not."""
         self.process.join(seconds)
         if self.process.is_alive():
@@ -135,7 +138,7 @@ class _Worker:
 
     def _failed(self, error: MocapError) -> ClipResult:
         self.end()
-        self.wait(_GRACE_SECONDS)
+        self.join(_GRACE_SECONDS)
         return ClipResult.failed(error)
 
     def _crash(self) -> MocapError:
@@ -150,18 +153,12 @@ class _Worker:
         return MocapError(f"worker process {number} crashed with {cause}", _CRASH_HINT)
 
 
-def _ready(busy: Sequence[_Worker]) -> list[_Worker]:
-    """Wait for the workers a while; all are looked at, for their clips may hang."""
-    wait([thing for worker in busy for thing in worker.waits_for], _POLL_SECONDS)
-    return list(busy)
-
-
-def _end(workers: Sequence[_Worker]) -> None:
+def _end(workers: Sequence[WorkerProcess]) -> None:
     for worker in workers:
         worker.end()
     deadline = time.monotonic() + _GRACE_SECONDS
     for worker in workers:
-        worker.wait(max(0.0, deadline - time.monotonic()))
+        worker.join(max(0.0, deadline - time.monotonic()))
 
 
 @contextmanager
