@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import jsonschema
 import pytest
@@ -266,6 +267,73 @@ def test_a_task_of_a_slurm_array_takes_its_shard_of_a_folder(mocap, monkeypatch,
     assert sorted(contents()) == ["a.json", "b.json", "c.json"]
     assert "shard" not in mocap("track in/a.mp4 in/b.mp4 -o out/ -o .json")[2]
     assert "shard" not in mocap("track in -o out/ -o .json --shard 1/1")[2]
+
+
+class _FakeRay:
+    """As much of Ray as the engine uses; the second task is lost with its node."""
+
+    class exceptions:  # noqa: N801
+        RayError = RuntimeError
+
+    def __init__(self) -> None:
+        self.most, self.waiting, self.started = 0, {}, 0
+
+    def init(self, **options) -> None:
+        if options["address"] == "nowhere":
+            raise ConnectionError("no answer")
+
+    def shutdown(self) -> None:
+        pass
+
+    def cluster_resources(self) -> dict[str, float]:
+        return {"CPU": 2.0}
+
+    def remote(self, **options):
+        def start(*values):
+            self.started += 1
+            self.waiting[self.started] = values
+            self.most = max(self.most, len(self.waiting))
+            return self.started
+
+        def decorate(function):
+            self.function = function
+            return SimpleNamespace(remote=start)
+
+        return decorate
+
+    def wait(self, tasks, **options):
+        return tasks[:1], tasks[1:]
+
+    def get(self, task):
+        values = self.waiting.pop(task)
+        if task == 2:
+            raise RuntimeError("node died\nlong text")
+        return self.function(*values)
+
+
+def test_ray_gets_no_more_clips_than_it_has_cores_and_a_lost_one_fails_alone(mocap, monkeypatch):
+    ray = _FakeRay()
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    command = "track in -o out/ -o .json --engine ray --json"
+    code, out, _ = mocap(command)
+    assert code == 1
+    found = statuses(out)
+    assert found.pop("b") == "lost by Ray: node died"
+    assert found == {"a": "tracked", "c": "tracked"}
+    assert ray.most == 2
+    code, out, _ = mocap(command)
+    assert statuses(out) == {"a": "skipped", "b": "tracked", "c": "skipped"}
+    assert json.loads(out)["results"][1]["outputs"][0]["path"] == "out/b.json"
+    assert mocap("track in -o local/ -o .json")[0] == 0
+    assert contents("out") == contents("local")
+    assert "cannot connect to Ray at nowhere" in mocap(f"{command} --address nowhere")[2]
+
+
+def test_without_ray_the_engine_says_what_to_install(mocap, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    code, _, err = mocap("track in -o out/ --engine ray")
+    assert (code, "pip install 'mocap-cli[ray]'" in err) == (1, True)
+    assert mocap("track in -o out/ --address here:1")[0] == 2
 
 
 _SLOW = """

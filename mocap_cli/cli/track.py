@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -112,6 +112,22 @@ _Shard = Annotated[
         rich_help_panel=_LIBRARY,
     ),
 ]
+_Engine = Annotated[
+    Literal["local", "ray"],
+    typer.Option(
+        help="Track the clips on this machine, or on a Ray cluster whose nodes see the same files.",
+        rich_help_panel=_LIBRARY,
+    ),
+]
+_Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="Head node of the Ray cluster.",
+        show_default="that of RAY_ADDRESS, else a cluster of this machine alone",
+        rich_help_panel=_LIBRARY,
+    ),
+]
 _Workers = Annotated[
     int | None,
     typer.Option(
@@ -156,6 +172,8 @@ def track(
     workers: _Workers = None,
     clip_timeout: _ClipTimeout = None,
     shard: _Shard = None,
+    engine: _Engine = "local",
+    address: _Address = None,
     overwrite: Overwrite = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -168,6 +186,8 @@ def track(
     check_lens(focal, fov)
     if not videos and manifest is None:
         raise typer.BadParameter("give videos, folders, or --from LIST", param_hint="VIDEO")
+    if address and engine == "local":
+        raise typer.BadParameter("needs --engine ray", param_hint="--address")
     everybody = subject == [_EVERYBODY]
     if everybody and (model or keypoints):
         raise typer.BadParameter(
@@ -197,7 +217,10 @@ def track(
         videos=videos or [], manifest=manifest, output=output or [], overlay=overlay,
         recursive=recursive, subject=chosen, height=height, start=start, end=end, shard=part,
     )  # fmt: skip
-    run = TrackRun(options=options, workers=workers, timeout=clip_timeout, summary=summary)
+    run = TrackRun(
+        options=options, workers=workers, timeout=clip_timeout, summary=summary,
+        engine=engine, address=address,
+    )  # fmt: skip
     with Display("track", quiet=quiet, as_json=json) as display:
         run.check()
         clips = plan.clips(

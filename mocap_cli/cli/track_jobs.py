@@ -1,10 +1,11 @@
 """The work of `mocap track`: a motion of every clip, and its files."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import typer
 
@@ -28,6 +29,8 @@ class TrackRun:
     workers: int | None
     timeout: float | None  # seconds for a clip
     summary: Path | None  # table of all clips
+    engine: Literal["local", "ray"] = "local"
+    address: str | None = None  # of a Ray cluster
 
     def check(self) -> None:
         """Refuse, before any work, a summary that could not be written after it."""
@@ -40,7 +43,7 @@ class TrackRun:
         """Track every clip; one alone raises its error, of several the failed are listed."""
         results: dict[int, ClipResult] = {}
         try:
-            if len(clips) == 1 and self.timeout is None:
+            if len(clips) == 1 and self.timeout is None and self.engine == "local":
                 _track_alone(clips[0], self.options, results, display)
             else:
                 self._track_all(clips, results, display)
@@ -51,18 +54,11 @@ class TrackRun:
     def _track_all(
         self, clips: Sequence[Clip], results: dict[int, ClipResult], display: Display
     ) -> None:
-        count = max(1, min(self.workers or worker_count(len(clips)), len(clips)))
-        threads = max(1, available_cores() // count)
         try:
             with (
                 ClipBoard(clips, display) as board,
-                closing(
-                    track_in_processes(
-                        clips, self.options, board.show,
-                        workers=count, threads=threads, timeout=self.timeout,
-                    )
-                ) as done,  # an interrupt of this block ends the workers too
-            ):  # fmt: skip
+                closing(self._start(clips, board)) as done,  # an interrupt ends the workers too
+            ):
                 for number, result in done:
                     results[number] = result
                     board.done(number, result, _line(clips[number], result))
@@ -72,6 +68,22 @@ class TrackRun:
         if failed:
             display.show_failures(len(clips), "videos")
             raise typer.Exit(1)
+
+    def _start(
+        self, clips: Sequence[Clip], board: ClipBoard
+    ) -> Generator[tuple[int, ClipResult], None, None]:
+        if self.engine == "ray":
+            from mocap_cli.library.ray_engine import track_with_ray
+
+            return track_with_ray(
+                clips, self.options, board.show,
+                address=self.address, workers=self.workers, timeout=self.timeout,
+            )  # fmt: skip
+        count = max(1, min(self.workers or worker_count(len(clips)), len(clips)))
+        return track_in_processes(
+            clips, self.options, board.show,
+            workers=count, threads=max(1, available_cores() // count), timeout=self.timeout,
+        )  # fmt: skip
 
 
 def _line(clip: Clip, result: ClipResult) -> str:

@@ -41,7 +41,7 @@ def track_with_ray(
             cores = int(ray.cluster_resources().get("CPU", 1)) // _CORES
             while waiting and len(running) < min(workers or cores, max(cores, 1)):
                 number, clip = waiting.popleft()
-                task = remote.remote(_absolute(clip), _absolute_model(options), timeout)
+                task = remote.remote(_absolute(clip), _absolute_files(options), timeout)
                 running[task] = number
             done, _ = ray.wait(list(running), num_returns=1, timeout=_WAIT_SECONDS)
             for task in done:
@@ -88,8 +88,13 @@ def _absolute(clip: Clip) -> Clip:
     return replace(clip, video=clip.video.absolute(), outputs=outputs)
 
 
-def _absolute_model(options: ClipOptions) -> ClipOptions:
-    return replace(options, model=None if options.model is None else options.model.absolute())
+def _absolute_files(options: ClipOptions) -> ClipOptions:
+    model, keypoints = options.model, options.keypoints
+    return replace(
+        options,
+        model=model and model.absolute(),
+        keypoints=keypoints and keypoints.absolute(),
+    )
 
 
 # On a node.

@@ -79,7 +79,10 @@ class WorkerProcess:
         self._connection, theirs = _CONTEXT.Pipe()
         with _environment(dict.fromkeys(_THREAD_COUNTS, str(threads))):
             self.process: Any = _CONTEXT.Process(  # type: ignore[attr-defined]
-                target=_serve, args=(theirs, options, threads), name="mocap-worker"
+                target=_serve,
+                args=(theirs, options, threads),
+                name="mocap-worker",
+                daemon=True,  # ends with this process, whatever happens to it
             )
             self.process.start()
         theirs.close()
