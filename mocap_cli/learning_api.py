@@ -23,6 +23,12 @@ def pretrain(
     preset: Literal["auto", "full", "small"] = "auto",
     method: str = "ours",
     steps: int | None = None,
+    encoder: Literal["resnet50", "resnet101", "lite0"] | None = None,
+    tv: int | None = None,
+    ti: int | None = None,
+    similarity: Literal["clamped", "plain"] = "clamped",
+    dsl_distance: float | None = None,
+    contrast_weight: float | None = None,
     fall_steps: int = 0,
     batch: int | None = None,
     rate: float | None = None,
@@ -53,6 +59,13 @@ def pretrain(
         preset: Size of the model: "full" for a GPU, "small" for two CPU cores.
         method: Training method, "ours" or one of those it is compared with.
         steps: Number of training steps; by default the preset's.
+        encoder: Backbone of the encoder; by default the preset's.
+        tv: Length of the time-variant code; by default the preset's.
+        ti: Length of the time-invariant code; by default the preset's.
+        similarity: Form of the distance-based similarity loss: codes of far frames are pushed
+            apart until orthogonal ("clamped") or opposite ("plain").
+        dsl_distance: Seconds from which that loss counts poses as unlike; by default `far`.
+        contrast_weight: Weight of the contrastive loss; by default the preset's.
         fall_steps: Number of initial steps trained with the free-fall losses.
         batch: Batch size; an item has four frames. By default the preset's.
         rate: Learning rate; by default the preset's.
@@ -88,7 +101,8 @@ def pretrain(
     options = PretrainOptions(
         preset=preset, method=method, steps=steps, fall_steps=fall_steps, batch=batch, near=near,
         far=far, side=side, fps=fps, background=background, crowds=crowds, keypoints=keypoints,
-        pixel_weight=pixel_weight, centred=centred, rate=rate, seed=seed,
+        pixel_weight=pixel_weight, centred=centred, rate=rate, seed=seed, encoder=encoder, tv=tv,
+        ti=ti, similarity=similarity, dsl_distance=dsl_distance, contrast_weight=contrast_weight,
         store=None if store is None else Path(store),
     )  # fmt: skip
     pretraining.pretrain(find_videos(_as_paths(videos)), folder, options, run, display)

@@ -193,6 +193,8 @@ def test_a_dry_run_reports_what_it_is_doing_while_it_computes(clips, monkeypatch
         ("pretrain", 2, "give videos"),
         ("pretrain nothing.mp4", 1, "does not exist"),
         ("pretrain videos --near 2 --far 1", 2, "not below"),
+        ("pretrain videos --method nsd --tv 10", 1, "pass --tv 9"),
+        ("pretrain videos --similarity half", 2, "not one of"),
         ("pretrain videos --method best", 1, "unknown method 'best'"),
         ("pretrain videos --method css --fall-steps 5", 1, "no detector"),
     ],
@@ -201,6 +203,35 @@ def test_bad_requests_fail_before_the_work(mocap, tinily, typed, code, said):
     left, _, err = mocap(f"{typed} --preset small --device cpu")
     assert left == code
     assert said in " ".join(err.split())
+
+
+def test_sizes_and_the_contrastive_loss_are_options(mocap, tinily):
+    sizes = "--tv 12 --ti 5 --encoder lite0"
+    loss = "--similarity plain --dsl-distance 0.7 --contrast-weight 0.4"
+    assert mocap(f"pretrain videos -o runs/a --steps 1 {sizes} {loss} {tinily}")[0] == 0
+    assert open_model(Path("runs/a/best.safetensors"))[0].config == replace(TINY, tv=12, ti=5)
+    weights = read_checkpoint_state(Path("runs/a/last.safetensors"))[0].weights
+    assert (weights.similarity, weights.far, weights.contrast) == ("plain", 0.7, 0.4)
+
+
+def test_an_encoder_that_was_asked_for_is_not_replaced(mocap, tinily, monkeypatch):
+    def unreachable(models, name):
+        raise MocapError(f"cannot fetch {name}", "connect")
+
+    monkeypatch.setattr(backbones, "_imagenet_weights", unreachable)
+    code, _, err = mocap(f"pretrain videos -o runs/a --encoder resnet101 --steps 1 {tinily}")
+    assert (code, "cannot fetch resnet101" in err) == (1, True)
+
+
+def test_a_run_of_an_older_form_of_a_method_is_not_resumed(mocap, tinily, monkeypatch):
+    monkeypatch.setattr(options_module, "VERSION", 1)
+    for method in ("drnet", "ours"):
+        typed = f"pretrain videos -o runs/{method} --steps 1 --method {method} {tinily}"
+        assert mocap(typed)[0] == 0
+    resumed = "--resume --steps 2 --device cpu"
+    code, _, err = mocap(f"pretrain -o runs/drnet {resumed}")
+    assert (code, "drnet has changed since" in " ".join(err.split())) == (1, True)
+    assert mocap(f"pretrain -o runs/ours {resumed}")[0] == 0
 
 
 def test_a_missing_run_cannot_be_resumed(mocap):

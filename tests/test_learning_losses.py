@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from mocap_cli.learning.loop.losses import (
+    LossWeights,
     _acceleration_loss,
     _confusion_loss,
+    _content_loss,
     _critic_loss,
     _css_loss,
     _distance_similarity,
@@ -62,9 +64,28 @@ def test_css_is_low_if_the_near_frame_is_similar_and_the_far_ones_are_not():
 
 
 def test_triplet_by_hand():
-    codes = torch.tensor([[[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]]])
-    assert _triplet_loss(codes, 1.0).item() == 0  # 1 - 4 + 1 is below nothing
-    assert _triplet_loss(codes, 5.0).item() == pytest.approx(2)
+    codes = torch.tensor([[[3.0, 0.0], [0.0, 5.0], [-0.1, 0.0]]])  # of squared distances 2 and 4
+    assert _triplet_loss(codes, 1.0).item() == 0
+    assert _triplet_loss(codes, 3.0).item() == pytest.approx(1)
+
+
+def test_the_margin_of_mv_css_means_the_same_for_codes_of_any_length():
+    codes = torch.randn(2, 4, 8)
+    long, short = _triplet_loss(100 * codes, 0.2), _triplet_loss(codes, 0.2)
+    assert long.item() == pytest.approx(short.item(), abs=1e-5)
+
+
+def test_the_plain_form_of_eq_5_gains_by_opposite_codes_of_far_frames():
+    opposite, far = torch.tensor(-1.0), torch.tensor(9.0)
+    assert _distance_similarity(opposite, far, 4.0, "plain").item() == pytest.approx(-1)
+    assert _distance_similarity(opposite, far, 4.0, "clamped").item() == 0
+    near = torch.tensor(0.0)
+    assert _distance_similarity(opposite, near, 4.0, "plain").item() == pytest.approx(2)
+
+
+def test_the_content_loss_of_drnet_compares_the_first_and_last_frame_in_time():
+    codes = torch.tensor([[[0.0], [9.0], [2.0], [7.0]]])
+    assert _content_loss(codes, torch.tensor([[0.0, 1.0, 3.0, 2.0]])).item() == pytest.approx(4)
 
 
 @pytest.mark.parametrize(
@@ -94,16 +115,18 @@ def test_similarity_is_rewarded_below_half_of_far_and_penalised_beyond(apart, si
 
 def test_identical_codes_at_far_times_raise_dsl():
     same, times = torch.ones(1, 4, 8), torch.tensor([[0.0, 0.1, 2.0, 5.0]])
+    weights = LossWeights(far=4.0)
     other = same.clone()
     other[:, 3] = torch.tensor([1.0, -1.0] * 4)  # at right angles
-    assert _dsl_loss(same, times, 4.0) > _dsl_loss(other, times, 4.0) + 0.9
-    assert _dsl_loss(same, times, 4.0).item() == pytest.approx(0.1 / 4 + 2.0 / 4 + 1)
+    assert _dsl_loss(same, times, weights) > _dsl_loss(other, times, weights) + 0.9
+    assert _dsl_loss(same, times, weights).item() == pytest.approx(0.1 / 4 + 2.0 / 4 + 1)
 
 
 def test_dsl_does_not_depend_on_the_order_of_frames():
     codes, times = torch.randn(3, 4, 8), torch.rand(3, 4) * 9
-    assert _dsl_loss(codes, times, 4.0).item() == pytest.approx(
-        _dsl_loss(codes, -times, 4.0).item()
+    weights = LossWeights()
+    assert _dsl_loss(codes, times, weights).item() == pytest.approx(
+        _dsl_loss(codes, -times, weights).item()
     )
 
 

@@ -2,16 +2,18 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mocap_cli.body.skeleton import KEYPOINTS
+from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.errors import MocapError
 from mocap_cli.learning.data.batch import Batch
 from mocap_cli.learning.loop.losses import LossWeights, losses
 from mocap_cli.learning.loop.settings import _FIRST_BOX_SIZE, Settings
-from mocap_cli.learning.model.baselines import rotate_between_views
+from mocap_cli.learning.model.baselines import crop_from_camera, rotate_between_views
 from mocap_cli.learning.model.methods import METHODS, Method
 from mocap_cli.learning.model.model import Model
 from mocap_cli.learning.model.model_config import MODEL_PRESETS
@@ -30,7 +32,7 @@ WANTED = {
     "css-stn-dec-split": DRAWN | {"contrast"},
     "css": {"contrast"},
     "mv-css": {"contrast"},
-    "drnet": DRAWN | {"critic", "confusion"},
+    "drnet": DRAWN | {"critic", "confusion", "content"},
     "nsd": DRAWN,
     "imagenet": set(),
 }
@@ -159,6 +161,23 @@ def test_points_fixed_in_the_world_rotate_into_the_other_cameras_code():
     turns = torch.linalg.qr(torch.randn(1, 4, 3, 3))[0]
     seen = (world @ turns.transpose(-1, -2)).flatten(-2)  # each camera's code of it
     assert torch.allclose(rotate_between_views(seen, turns), seen, atol=1e-5)
+
+
+def test_the_camera_of_a_crop_looks_at_the_middle_of_its_box():
+    boxes = torch.tensor([[0.3, 0.3, 0.0, 0.0], [0.2, 0.4, 0.5, -0.6]])
+    turns = crop_from_camera(boxes, torch.zeros(2, 3, 120, 160)).double().numpy()
+    assert np.allclose(turns @ turns.transpose(0, 2, 1), np.eye(3), atol=1e-6)
+    assert np.allclose(turns[0], np.eye(3), atol=1e-6)
+    middle = (0.5 + 1) / 2 * 160, (-0.6 + 1) / 2 * 120
+    ray = Pinhole.guess(160, 120).rays(middle)
+    assert np.allclose(turns[1] @ ray / np.linalg.norm(ray), (0, 0, -1), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["drnet", "nsd"])
+def test_drnet_and_nsd_encode_the_plain_crop(name):
+    """Without augmentation two passes agree, but for the decoder's dropout."""
+    method, model = METHODS[name], Model(replace(TINY, method=name, mirrored=True)).train()
+    assert torch.equal(model(batch_of(), method).tv, model(batch_of(), method).tv)
 
 
 def test_nsd_without_camera_rotations_raises_an_error():

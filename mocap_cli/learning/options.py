@@ -14,8 +14,11 @@ from mocap_cli.learning.data.dataset import Crowds
 from mocap_cli.learning.data.sampling import Gaps
 from mocap_cli.learning.data.store import StoreRecipe
 from mocap_cli.learning.loop.distributed import resolve_device
-from mocap_cli.learning.loop.settings import PRESETS, STORED_SIDE, Settings
+from mocap_cli.learning.loop.losses import LossWeights, Similarity
+from mocap_cli.learning.loop.settings import PRESETS, STORED_SIDE, VERSION, Settings
+from mocap_cli.learning.model.backbones import Backbone
 from mocap_cli.learning.model.methods import Method
+from mocap_cli.learning.model.model_config import ModelConfig
 from mocap_cli.video.probe import VideoInfo
 from mocap_cli.weights import Device
 
@@ -34,6 +37,12 @@ class PretrainOptions:
     preset: Literal["auto", "full", "small"] = "auto"  # auto: full on a GPU, small on a CPU
     method: str = "ours"
     steps: int | None = None
+    encoder: str | None = None  # its backbone
+    tv: int | None = None  # length of the time-variant code
+    ti: int | None = None  # length of the time-invariant code
+    similarity: Similarity = "clamped"  # the form of Eq. 5
+    dsl_distance: float | None = None  # seconds, D of Eq. 5; None: far
+    contrast_weight: float | None = None
     fall_steps: int = 0  # of them in the free-fall stage, at the beginning
     batch: int | None = None
     near: float | None = None  # seconds within which poses are alike
@@ -75,13 +84,10 @@ class PretrainOptions:
         if self.fall_steps:
             method.in_free_fall()  # refuses a method without a detector
         steps = self.steps or preset.steps if method.trained else 0
-        weights = replace(preset.weights, far=gaps.far, prior_centred=self.centred)
-        if self.pixel_weight is not None:
-            weights = replace(weights, pixels=self.pixel_weight)
-        keypoints = len(KEYPOINTS) if self.keypoints else 0
         return replace(
             preset,
             method=self.method,
+            version=VERSION,
             seed=self.seed,
             steps=steps,
             fall_steps=min(self.fall_steps, steps),
@@ -91,8 +97,40 @@ class PretrainOptions:
             check_every=max(1, min(preset.check_every, steps)),
             crowds=self.crowds,
             gaps=gaps,
-            weights=weights,
-            model=replace(preset.model, method=self.method, keypoints=keypoints),
+            weights=self._weights(preset.weights, gaps),
+            model=self._model(preset.model, method),
+        )
+
+    def _weights(self, preset: LossWeights, gaps: Gaps) -> LossWeights:
+        def chosen(value: float | None, default: float) -> float:
+            return default if value is None else value
+
+        return replace(
+            preset,
+            similarity=self.similarity,
+            far=self.dsl_distance or gaps.far,
+            contrast=chosen(self.contrast_weight, preset.contrast),
+            pixels=chosen(self.pixel_weight, preset.pixels),
+            prior_centred=self.centred,
+        )
+
+    def _model(self, preset: ModelConfig, method: Method) -> ModelConfig:
+        tv = self.tv or preset.tv
+        if self.encoder is not None:
+            Backbone.check_weights(self.encoder)  # one that was asked for is never replaced
+        if method.rotates_codes and tv % 3:
+            raise MocapError(
+                f"method {method.name} cannot have a time-variant code of {tv} numbers: its codes"
+                " are points in space",
+                f"pass --tv {max(3, tv - tv % 3)}",
+            )
+        return replace(
+            preset,
+            method=self.method,
+            encoder=self.encoder or preset.encoder,
+            tv=tv,
+            ti=self.ti or preset.ti,
+            keypoints=len(KEYPOINTS) if self.keypoints else 0,
         )
 
 

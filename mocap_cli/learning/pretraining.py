@@ -139,6 +139,7 @@ def resume(
 ) -> RunState:
     """Continue a run from its last checkpoint with its own settings, but for those given here."""
     settings, state = read_checkpoint_state(output / LAST)
+    settings.check_resumable()
     settings = replace(
         settings,
         steps=max(steps or settings.steps, settings.fall_steps),

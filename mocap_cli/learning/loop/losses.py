@@ -1,6 +1,7 @@
 """The losses, one function each; docs/method.md says which equation each one is."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -16,11 +17,14 @@ from mocap_cli.learning.model.model import Outputs
 _LABEL_REACH = 2.0  # half sides from the crop's middle: nothing shows a keypoint farther outside
 
 
+Similarity = Literal["clamped", "plain"]
+"""What Eq. 5 does with codes of far frames: until orthogonal, or until opposite."""
+
 _WEIGHT = (0, 1e9)
 _RANGES = {
     "pixels": _WEIGHT, "features": _WEIGHT, "contrast": _WEIGHT, "track": _WEIGHT,
-    "labels": _WEIGHT, "prior": _WEIGHT, "adversary": _WEIGHT, "far": (1e-9, 1e9),
-    "temperature": (1e-9, 1e9), "margin": (0, 1e9), "step": (0, 1e9),
+    "labels": _WEIGHT, "prior": _WEIGHT, "adversary": _WEIGHT, "content": _WEIGHT,
+    "far": (1e-9, 1e9), "temperature": (1e-9, 1e9), "margin": (0, 1e9), "step": (0, 1e9),
     "prior_size": (1e-6, 10), "prior_spread": (1e-6, 1e3),
 }  # fmt: skip
 
@@ -31,6 +35,7 @@ class LossWeights:
 
     pixels: float = 2.0  # alpha of Eq. 2; 0.05 where the background is rough, as in skiing
     features: float = 2.0  # beta
+    similarity: Similarity = "clamped"  # max(s, 0) in Eq. 5, or s as it is
     contrast: float = 0.1  # missing in the paper's text; docs/method.md has what was tried
     far: float = 4.0  # seconds from which poses count as unlike, D of Eq. 5
     temperature: float = 0.1  # tau of Eq. 3
@@ -43,6 +48,7 @@ class LossWeights:
     prior_spread: float = 0.1
     prior_centred: bool = False
     adversary: float = 0.1
+    content: float = 1.0  # of DrNet: TI of two frames of a clip
 
     def __post_init__(self) -> None:
         check_ranges(self, _RANGES)
@@ -57,7 +63,7 @@ def losses(
         found["pixels"] = weights.pixels * _pixel_loss(outputs.composite, batch.frames)
         found["features"] = weights.features * _feature_loss(outputs.maps)
     if method.contrast == "dsl":
-        found["contrast"] = weights.contrast * _dsl_loss(outputs.tv, batch.times, weights.far)
+        found["contrast"] = weights.contrast * _dsl_loss(outputs.tv, batch.times, weights)
     elif method.contrast == "css":
         found["contrast"] = weights.contrast * _css_loss(outputs.tv, weights.temperature)
     elif method.contrast == "triplet":
@@ -67,6 +73,8 @@ def losses(
     if outputs.keypoints is not None and batch.labels is not None:
         label = _label_loss(outputs.keypoints, batch.labels, outputs.boxes)
         found["labels"] = weights.labels * label
+    if method.steady:
+        found["content"] = weights.content * _content_loss(outputs.ti, batch.times)
     if outputs.critic is not None:
         found["critic"] = _critic_loss(outputs.critic)
         found["confusion"] = weights.adversary * _confusion_loss(outputs.critic)
@@ -108,22 +116,40 @@ def _css_loss(codes: Tensor, temperature: float) -> Tensor:
 
 
 def _triplet_loss(codes: Tensor, margin: float) -> Tensor:
-    """Eq. 4 on (B, S, C): slot 1 nearer to slot 0 than each slot from 2 on, by a margin."""
-    distance = (codes[:, :1] - codes[:, 1:]).square().sum(-1)
-    return (distance[:, :1] - distance[:, 1:] + margin).clamp(min=0).mean()
+    """Eq. 4 on (B, S, C): slot 1 nearer to slot 0 than slot 2, by a margin.
+
+    Codes are scaled to length 1; otherwise the margin would mean nothing.
+    """
+    codes = F.normalize(codes, dim=-1)
+    near, far = (codes[:, :1] - codes[:, 1:3]).square().sum(-1).unbind(-1)
+    return (near - far + margin).clamp(min=0).mean()
 
 
-def _dsl_loss(codes: Tensor, times: Tensor, far: float) -> Tensor:
+def _dsl_loss(codes: Tensor, times: Tensor, weights: LossWeights) -> Tensor:
     """Eq. 6 on (B, S, C) and (B, S) seconds: the reference against each of the others."""
     distance = (times[:, :1] - times[:, 1:]).abs()
     similarity = F.cosine_similarity(codes[:, :1], codes[:, 1:], dim=-1)
-    return _distance_similarity(similarity, distance, far).sum(-1).mean()
+    loss = _distance_similarity(similarity, distance, weights.far, weights.similarity)
+    return loss.sum(-1).mean()
 
 
-def _distance_similarity(similarity: Tensor, distance: Tensor, far: float) -> Tensor:
-    """Eq. 5: codes should be similar at near times, and orthogonal from `far` seconds on."""
+def _distance_similarity(
+    similarity: Tensor, distance: Tensor, far: float, form: Similarity = "clamped"
+) -> Tensor:
+    """Eq. 5: codes should be similar at near times, and from `far` seconds on orthogonal.
+
+    With the plain form they are pushed apart until they are opposite.
+    """
     w = (distance / far).clamp(max=1)
-    return (1 - w) * (1 - similarity) + w * similarity.clamp(min=0)
+    unlike = similarity.clamp(min=0) if form == "clamped" else similarity
+    return (1 - w) * (1 - similarity) + w * unlike
+
+
+def _content_loss(codes: Tensor, times: Tensor) -> Tensor:
+    """DrNet: mean square between TI of the first and the last frame of each item, (B, S, C)."""
+    ends = torch.stack((times.argmin(-1), times.argmax(-1)), dim=-1)
+    first, last = codes.gather(1, ends[..., None].expand(-1, -1, codes.shape[-1])).unbind(1)
+    return (first - last).square().mean()
 
 
 def _acceleration_loss(boxes: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 
+from mocap_cli.errors import MocapError
 from mocap_cli.io.json_fields import JsonObject, check_ranges
 from mocap_cli.learning.data.dataset import Crowds
 from mocap_cli.learning.data.sampling import Gaps
@@ -14,8 +15,12 @@ from mocap_cli.learning.model.model_config import MODEL_PRESETS, ModelConfig
 _RANGES = {
     "seed": (0, 2**63), "steps": (0, 1e9), "fall_steps": (0, 1e9), "shrink_steps": (0, 1e9),
     "batch": (1, 1e6), "rate": (1e-12, 1e3), "averaged": (0, 1), "save_every": (1, 1e9),
-    "check_every": (1, 1e9),
+    "check_every": (1, 1e9), "version": (1, 1e6),
 }  # fmt: skip
+VERSION = 2
+"""Of the methods as they are now."""
+
+_CHANGED_IN = {"mv-css": 2, "drnet": 2, "nsd": 2}  # docs/method.md says how
 _FIRST_BOX_SIZE = 0.66  # share of the image, horizontally and vertically, before training
 
 
@@ -24,6 +29,7 @@ class Settings:
     """The recipe of a run; only the clips decide its outcome as well."""
 
     method: str = "ours"
+    version: int = 1  # of the methods; a run of an older one cannot be resumed if it changed
     seed: int = 1
     steps: int = 100_000  # the paper's model had converged by then
     fall_steps: int = 0  # of them in the free-fall stage, at the beginning
@@ -44,6 +50,14 @@ class Settings:
         if self.method not in METHODS:
             raise ValueError(f"the method {self.method[:40]!r} is unknown")
         check_ranges(self, _RANGES)
+
+    def check_resumable(self) -> None:
+        """Refuse to resume a run whose method has changed since: it would mix two methods."""
+        if self.version < _CHANGED_IN.get(self.method, 1):
+            raise MocapError(
+                f"method {self.method} has changed since this run was begun",
+                "begin a new run; the model of the old one can still be used",
+            )
 
     def weights_at(self, step: int) -> LossWeights:
         """The loss weights at a step: the box prior starts large and shrinks.

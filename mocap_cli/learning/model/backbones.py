@@ -32,13 +32,17 @@ class Backbone(nn.Module):
     @staticmethod
     def weights_available(name: str) -> bool:
         """Whether a backbone's ImageNet weights are on this machine or can be fetched."""
-        if name == Backbone.LITE:
-            return True
         try:
-            _imagenet_weights(_torchvision_models(), name)
+            Backbone.check_weights(name)
         except MocapError:
             return False
         return True
+
+    @staticmethod
+    def check_weights(name: str) -> None:
+        """Refuse a backbone whose ImageNet weights are neither here nor can be fetched."""
+        if name != Backbone.LITE:
+            _imagenet_weights(_torchvision_models(), name)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Maps from fine to coarse."""

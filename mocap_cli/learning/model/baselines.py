@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.errors import MocapError
 
 
@@ -53,19 +54,42 @@ class Critic(nn.Module):
         )
 
 
-def rotate_between_views(tv: Tensor, rotations: Tensor | None) -> Tensor:
+def rotate_between_views(
+    tv: Tensor, rotations: Tensor | None, crop_from_camera: Tensor | None = None
+) -> Tensor:
     """NSD: codes (B, S, 3 n) are points; slots 0 and 1, one moment in two views, are exchanged.
 
-    `rotations` are camera_from_world (B, S, 3, 3). The other slots keep their own codes.
+    `rotations` are camera_from_world (B, S, 3, 3), and the points are in the axes of the crop's
+    own camera. The other slots keep their own codes.
     """
     if rotations is None:
         raise MocapError(
             "method nsd needs the rotations of the cameras",
             "write cameras.json (docs/pretrain.md), or choose another method",
         )
+    if crop_from_camera is not None:
+        rotations = crop_from_camera.view_as(rotations) @ rotations
     here_from_there = rotations @ _exchanged(rotations).transpose(-1, -2)
     points = tv.unflatten(-1, (-1, 3))  # (B, S, n, 3)
     return (_exchanged(points) @ here_from_there.transpose(-1, -2)).flatten(-2)
+
+
+def crop_from_camera(boxes: Tensor, images: Tensor) -> Tensor:
+    """NSD: the rotation to a camera that looks at the middle of each box: (N, 3, 3).
+
+    The shortest rotation of the ray through the middle to the view direction, -Z. The focal
+    length is the one to assume for images (N, 3, H, W) of that size.
+    """
+    height, width = images.shape[-2:]
+    focal = Pinhole.guess(width, height).focal
+    x, y = boxes.detach()[:, 2] * width / 2 / focal, boxes.detach()[:, 3] * height / 2 / focal
+    cos = (1 + x.square() + y.square()).rsqrt()  # of the ray's angle to the view direction
+    zero = torch.zeros_like(x)
+    # The cross product with the axis of rotation, which is as long as the angle's sine.
+    rows = (zero, zero, x, zero, zero, -y, -x, y, zero)
+    across = cos[:, None, None] * torch.stack(rows, -1).unflatten(-1, (3, 3))
+    eye = torch.eye(3, device=boxes.device)
+    return eye + across + across @ across / (1 + cos)[:, None, None]
 
 
 def _exchanged(values: Tensor) -> Tensor:

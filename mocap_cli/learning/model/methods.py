@@ -18,6 +18,8 @@ class Method:
     decoder: bool = True  # reconstruct the crop and composite it over the background
     contrast: _Contrast | None = None  # on time-variant codes: Eq. 5 and 6, Eq. 3, Eq. 4
     split: bool = True  # time-variant and time-invariant codes, the latter swapped in time
+    augmented: bool = True  # TV is encoded from another version of the crop than TI
+    steady: bool = False  # TI is pulled together within a clip
     adversary: bool = False  # a critic must not tell from two codes whether they share a clip
     rotates_codes: bool = False  # codes are 3D points, rotated from camera to camera
     views: int = 1  # cameras that must have filmed each moment
@@ -59,7 +61,13 @@ class Method:
                 "leave --fall-steps out, or choose a method with a detector",
             )
         return replace(
-            self, contrast=None, adversary=False, rotates_codes=False, views=1, gravity=True
+            self,
+            contrast=None,
+            adversary=False,
+            steady=False,
+            rotates_codes=False,
+            views=1,
+            gravity=True,
         )
 
 
@@ -74,8 +82,8 @@ def _table() -> tuple[Method, ...]:
         Method(name="css-stn-dec-split", contrast="css"),
         plain,
         replace(plain, name="mv-css", views=2, contrast="triplet"),
-        Method(name="drnet", adversary=True),
-        Method(name="nsd", rotates_codes=True, views=2),
+        Method(name="drnet", adversary=True, steady=True, augmented=False),
+        Method(name="nsd", rotates_codes=True, views=2, augmented=False),
         replace(plain, name="imagenet", contrast=None, trained=False),
     )
 

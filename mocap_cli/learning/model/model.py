@@ -10,7 +10,12 @@ from torch.nn import functional as F
 from mocap_cli.learning.data.batch import Batch
 from mocap_cli.learning.model.autoencoder import Decoder, Encoder
 from mocap_cli.learning.model.backbones import LossNetwork, make_backbone
-from mocap_cli.learning.model.baselines import Critic, CriticOutputs, rotate_between_views
+from mocap_cli.learning.model.baselines import (
+    Critic,
+    CriticOutputs,
+    crop_from_camera,
+    rotate_between_views,
+)
 from mocap_cli.learning.model.crop_augmentation import (
     displace_boxes,
     jitter_colours,
@@ -94,10 +99,9 @@ class Model(nn.Module):
         B, S = batch.times.shape
         frames = to_float(batch.frames)  # (N, 3, H, W), N = B * S
         boxes, crops = self.detect_and_crop(frames)
-        augment = self.training and method.split
-        # NSD's codes are points in the world, which has no mirror image.
-        mirrors = augment and self.config.mirrored and not method.rotates_codes
-        mirrored = random_items(batch.times) if mirrors and method.boxes_settled else None
+        augment = self.training and method.split and method.augmented
+        mirrors = augment and self.config.mirrored and method.boxes_settled
+        mirrored = random_items(batch.times) if mirrors else None
         # A displacement that is small for a box still too large would hide a small subject.
         stray = self.config.stray if method.boxes_settled else 0.0
         varied = self._augmented_crops(frames, boxes, stray, mirrored) if augment else crops
@@ -113,7 +117,7 @@ class Model(nn.Module):
         if self.decoder is None or boxes is None:
             return outputs
         if method.rotates_codes:
-            tv = rotate_between_views(tv, batch.rotations)
+            tv = rotate_between_views(tv, batch.rotations, crop_from_camera(boxes, frames))
         decoded, masks = self.decode(tv.flatten(0, 1), ti.flatten(0, 1))
         decoded, masks = mirror(decoded, mirrored), mirror(masks, mirrored)
         composite = _composite(decoded, masks, boxes, batch)
