@@ -1,5 +1,6 @@
 """MP4 writer: images as H.264 with tagged colours, so that all players show the same."""
 
+import itertools
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -15,9 +16,17 @@ _BT709, _LIMITED = 1, 1  # AVCOL_SPC_BT709 and AVCOL_RANGE_MPEG
 
 
 def write_mp4(
-    pictures: Iterable[NDArray[np.uint8]], path: Path, fps: int, size: tuple[int, int], crf: int
+    pictures: Iterable[NDArray[np.uint8]],
+    path: Path,
+    fps: int,
+    size: tuple[int, int],
+    crf: int,
+    ticks: Iterable[int] | None = None,
 ) -> None:
-    """Write RGB images (H, W, 3) of even width and height at a constant rate."""
+    """Write RGB images (H, W, 3) of even width and height at a constant rate.
+
+    With rising `ticks` each image is shown at its tick of the rate instead.
+    """
     scaler = VideoReformatter()
     with write_atomically(path) as aside, av.open(str(aside), "w", format="mp4") as file:
         stream = file.add_stream("libx264", fps, {"crf": str(crf), "preset": "slow"})
@@ -26,13 +35,13 @@ def write_mp4(
         context.time_base = Fraction(1, fps)
         context.colorspace = context.color_primaries = context.color_trc = _BT709
         context.color_range = _LIMITED
-        for index, picture in enumerate(pictures):
+        for tick, picture in zip(ticks or itertools.count(), pictures, strict=False):
             frame = scaler.reformat(
                 av.VideoFrame.from_ndarray(picture, "rgb24"),
                 format="yuv420p",
                 dst_colorspace=Colorspace.ITU709,
                 dst_color_range=ColorRange.MPEG,
             )
-            frame.pts, frame.time_base = index, context.time_base
+            frame.pts, frame.time_base = tick, context.time_base
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
