@@ -109,8 +109,8 @@ class Motion:
         """Write one file in the format of its suffix, and return its path.
 
         Args:
-            path: Output file: .bvh, .glb, .fbx, .usda, .csv, .angles.csv, .npz, .trc, .c3d, .json,
-                .coco.json, .html, .png or .mp4. An existing file is replaced.
+            path: Output file: .bvh, .glb, .fbx, .usda, .csv, .angles.csv, .npz, .trc, .mot, .c3d,
+                .json, .coco.json, .html, .png or .mp4. An existing file is replaced.
             video: The tracked video: .mp4 needs it, .html and .png show it.
             units: Length unit of .bvh.
             rig: Joint names of .bvh, .glb, .fbx and .usda.

@@ -11,6 +11,7 @@ import typer
 
 from mocap_cli.cli.display import Display
 from mocap_cli.errors import MocapError
+from mocap_cli.export.registry import with_companions
 from mocap_cli.io.file_guard import refuse_overlaps
 from mocap_cli.io.inputs import MOTIONS, OVERLAY, VIDEOS, find_inputs
 
@@ -118,7 +119,9 @@ def _is_folder(value: str) -> bool:
 
 def refuse_conflicts(jobs: Sequence[Job], also_read: Iterable[Path] = ()) -> None:
     """Refuse jobs that write one file, an input of any of them, or another file that is read."""
-    writes = [(output, job.source) for job in jobs for output in job.outputs]
+    writes = [
+        (file, job.source) for job in jobs for path in job.outputs for file in with_companions(path)
+    ]
     refuse_overlaps(writes, (*(job.source for job in jobs), *also_read))
 
 

@@ -72,7 +72,7 @@ Videos = Annotated[
 ]
 OUTPUT_HELP = (
     "Output file; its suffix chooses the format: .bvh, .glb, .fbx, .usda, .csv,"
-    " .angles.csv (joint angles), .npz, .trc, .c3d, .json,"
+    " .angles.csv (joint angles), .npz, .trc, .mot (OpenSim), .c3d, .json,"
     " .coco.json (2D keypoints), .html (interactive page), .png (one-page report),"
     " or .mp4 (video with the skeleton drawn in)."
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from mocap_cli.body.motion import Motion
 from mocap_cli.cli.display import Line, Report
+from mocap_cli.export.registry import with_companions
 from mocap_cli.io.file_guard import existing_outputs, refuse_unwritable
 from mocap_cli.library.clip import Clip, ClipFacts, ClipResult
 from mocap_cli.quality.measures import Quality, measure_quality
@@ -31,7 +32,7 @@ class OutputFiles:
     @staticmethod
     def plan(paths: Iterable[Path], *, overwrite: bool | None) -> "OutputFiles":
         """Look which files exist, and refuse those that may not be replaced or written."""
-        paths = tuple(paths)
+        paths = tuple(file for path in paths for file in with_companions(path))
         for path in paths:
             refuse_unwritable(path)
         return OutputFiles(paths, existing_outputs(paths, overwrite))

@@ -17,6 +17,7 @@ from mocap_cli.export.formats.coco import write_coco
 from mocap_cli.export.formats.fbx import write_fbx
 from mocap_cli.export.formats.glb import write_glb
 from mocap_cli.export.formats.joint_tables import write_angles, write_csv, write_npz
+from mocap_cli.export.formats.mot import BESIDE, write_mot
 from mocap_cli.export.formats.trc import write_trc
 from mocap_cli.export.formats.usd import write_usd
 from mocap_cli.export.views.motion_report import write_report
@@ -85,6 +86,7 @@ class _Format:
     write: Callable[[MotionWriter, Path, Count], None]
     bytes_per_frame: int  # about; 0 where the size of the video is the estimate
     video: Literal["unused", "welcome", "needed"] = "unused"
+    beside: tuple[str, ...] = ()  # endings of further files, after the name without the suffix
 
 
 def _bvh(writer: MotionWriter, path: Path, on_frame: Count) -> None:
@@ -149,6 +151,7 @@ FORMATS = {
     ".angles.csv": _Format(_without_options(write_angles), 200),
     ".npz": _Format(_without_options(write_npz), 900),
     ".trc": _Format(_without_options(write_trc), 600),
+    ".mot": _Format(_without_options(write_mot), 1300, beside=BESIDE),
     ".c3d": _Format(_without_options(write_c3d), 310),
     ".coco.json": _Format(_without_options(write_coco), 1100),
     ".mp4": _Format(_mp4, 0, "needed"),
@@ -180,14 +183,23 @@ def format_of(path: Path) -> _Format:
     return FORMATS[suffix]
 
 
+def with_companions(path: Path) -> tuple[Path, ...]:
+    """The file, and those that its format writes beside it."""
+    known = FORMATS.get(_suffix_of(path))
+    beside = () if known is None else known.beside
+    return path, *(path.with_name(path.stem + ending) for ending in beside)
+
+
 def check_output(path: Path, inputs: Mapping[str, Path], frames: int) -> None:
     """Raise, before any work, when the file could not be written after it.
 
     `inputs` are the files that it is made from, by kind: "video", "motion".
     """
     known = format_of(path)
-    refuse_unwritable(path)
-    refuse_overlaps([(path, path)], inputs.values())
+    files = with_companions(path)
+    for file in files:
+        refuse_unwritable(file)
+    refuse_overlaps([(file, path) for file in files], inputs.values())
     free = _free_bytes(path)
     needed = known.bytes_per_frame * frames
     if not needed and "video" in inputs:

@@ -26,6 +26,8 @@ _SIGNS = {
     ".npz": rb"(keypoint_names\.npy.*world_from_camera|mocap_background)\.npy",
     ".trc": rb"\APathFileType\t4\t\(X/Y/Z\)\t[^\r\n]*\r?\nDataRate[^\r\n]+\r?\n"
     rb"(\d+\.\d{6}\t){2}\d+\t\d+\tmm\t[^\r\n]+\r?\nFrame#\tTime\tpelvis\t",
+    ".mot": rb"\A[^\n]*\nversion=1\nnRows=\d+\nnColumns=\d+\ninDegrees=yes\nmade by mocap\n",
+    ".xml": rb'\A<\?xml [^\n]*\n<OpenSimDocument Version="40000">\n<!-- made by mocap -->\n',
     ".c3d": rb"SOFTWARE.{6}mocap",
     ".html": rb'<meta name="generator" content="mocap ',
     ".png": rb"tEXtSoftware\0made by mocap",

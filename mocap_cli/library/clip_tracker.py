@@ -10,7 +10,12 @@ from mocap_cli import api
 from mocap_cli.body.motion import Motion, read_motion
 from mocap_cli.body.provenance import Provenance
 from mocap_cli.errors import MocapError
-from mocap_cli.export.registry import MotionWriter, WriteOptions, check_output
+from mocap_cli.export.registry import (
+    MotionWriter,
+    WriteOptions,
+    check_output,
+    with_companions,
+)
 from mocap_cli.io.file_guard import existing_outputs
 from mocap_cli.keypoints.subject import subject_text
 from mocap_cli.library.clip import Clip, ClipFacts, ClipOptions, ClipResult, Status, utc_now
@@ -101,7 +106,8 @@ class ClipTracker:
         info = probe(clip.video)
         for path in clip.outputs:
             check_output(path, {"video": info.path}, info.frames or 0)
-        return existing_outputs(clip.outputs, self._options.overwrite)
+        files = [file for path in clip.outputs for file in with_companions(path)]
+        return existing_outputs(files, self._options.overwrite)
 
 
 def _is_result(path: Path) -> bool:
