@@ -3,14 +3,17 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 from film import film
 from person import stand
 from rich.console import Console
+from typer.models import OptionInfo
 
 from mocap_cli.cli import display, main
 from mocap_cli.errors import MocapError
@@ -251,6 +254,25 @@ def test_every_option_is_described_and_every_command_has_an_example(command):
 def test_the_commands_share_their_options_for_scripts(mocap, command):
     _, out, _ = mocap(f"{command} --help")
     assert {"--json", "--quiet", "--recursive"} <= set(out.split())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_number_has_a_range_that_its_help_shows(command):
+    numbers = 0
+    for registered in main.app.registered_commands:
+        if registered.callback.__name__.replace("_", "-") != command:
+            continue
+        for name, hint in get_type_hints(registered.callback, include_extras=True).items():
+            kinds = (
+                {get_args(hint)[:1], get_args(get_args(hint)[0])[:1]} if get_args(hint) else set()
+            )
+            if not kinds & {(int,), (float,)}:
+                continue
+            numbers += 1
+            (info,) = [i for i in hint.__metadata__ if isinstance(i, OptionInfo)]
+            both = info.min is not None and info.max is not None
+            assert both or re.search(r"[\d.e-]+ to \d|above \d+, below \d", info.help), name
+    assert numbers
 
 
 def test_rare_options_are_grouped_below_the_usual_ones(mocap):

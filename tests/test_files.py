@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mocap_cli.errors import MocapError
-from mocap_cli.io.atomic import readable, write_atomically
+from mocap_cli.io.atomic import only_process, readable, write_atomically
 from mocap_cli.learning.data.store import ClipWriter, StoreRecipe
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="modes and signals are POSIX")
@@ -116,3 +116,24 @@ except MocapError as error:
 def test_names_that_are_not_utf8_become_text_that_json_can_hold():
     assert readable("caf\udce9.mp4") == "caf\N{REPLACEMENT CHARACTER}.mp4"
     assert readable("caf\xe9.mp4") == "caf\xe9.mp4"
+
+
+def test_a_second_process_is_told_which_one_holds_a_folder(tmp_path):
+    script = """
+import sys
+from pathlib import Path
+from mocap_cli.errors import MocapError
+from mocap_cli.io.atomic import only_process
+try:
+    with only_process(Path("run/.lock")):
+        print("entered")
+except MocapError as error:
+    print(error.message)
+"""
+    command = [sys.executable, "-c", script]
+    with only_process(tmp_path / "run/.lock"):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith(f"process {os.getpid()} on "), done.stderr
+    assert done.stdout.strip().endswith("writes to run")
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "entered"  # the lock file of a process that is gone

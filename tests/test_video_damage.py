@@ -1,5 +1,7 @@
 """Files that are damaged, cut off, or no video at all."""
 
+import os
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -35,6 +37,18 @@ def test_damaged_frames_are_left_out_counted_and_told_of_once(tmp_path):
     assert said.startswith(f"{video.corrupt} frame")
     after = [(number, t) for number, t in frames if t > 3]
     assert after == [(number, pytest.approx(number / 30)) for number in range(91, 120)]
+
+
+def test_a_damaged_video_decodes_to_the_same_frames_in_every_pass(tmp_path):
+    path = film(tmp_path / "a.mp4", range(90), size=(320, 240), options={"g": "30", "bf": "3"})
+    smashed(path, range(path.stat().st_size // 4, path.stat().st_size // 2, 700))
+    passes = []
+    for _ in range(6):
+        with open_video(path) as video:
+            frames = [(frame.time, frame.image.tobytes()) for frame in video]
+        passes.append((frames, video.corrupt))
+    assert passes[0][1] >= 1
+    assert all(one == passes[0] for one in passes)
 
 
 def cut_off(path: Path, share: float) -> Path:
@@ -89,3 +103,14 @@ def test_what_is_no_video_is_refused_by_name_with_a_way_out(tmp_path, kind):
     assert str(path) in caught.value.message
     assert "\n" not in caught.value.message
     assert caught.value.hint
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.mp4")
+    with pytest.raises(MocapError, match="not a file"):
+        probe(tmp_path / "a.mp4")
+
+
+def test_pixels_of_an_impossible_shape_count_as_square(tmp_path):
+    info = probe(film(tmp_path / "a.mkv", ratio=Fraction(255, 1)))
+    assert (info.width, info.height) == (64, 48)

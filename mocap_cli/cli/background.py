@@ -60,6 +60,7 @@ _Samples = Annotated[
     int | None,
     typer.Option(
         min=3,
+        max=10_000,
         help="Number of frames in the median.",
         show_default="60; panorama 90",
         rich_help_panel=_METHOD,

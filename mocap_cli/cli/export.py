@@ -72,7 +72,7 @@ _Smooth = Annotated[
     typer.Option(
         metavar="HERTZ",
         callback=_check_cutoff,
-        help="Low-pass cutoff: 6 suits walking, 12 keeps kicks.",
+        help="Low-pass cutoff, 0.01 to 1e9: 6 suits walking, 12 keeps kicks.",
         rich_help_panel=_CLEAN_UP,
     ),
 ]
@@ -81,7 +81,7 @@ _Height = Annotated[
     typer.Option(
         metavar="METRES",
         callback=check_height,
-        help="Scale the person to this height.",
+        help="Scale the person to this height, 0.05 to 3.",
         rich_help_panel=_CLEAN_UP,
     ),
 ]

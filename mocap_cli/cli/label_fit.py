@@ -16,7 +16,6 @@ from mocap_cli.cli.options import (
     Recursive,
     check_height,
     check_lens,
-    check_positive,
 )
 
 _EVALUATION, _LABELS = "Evaluation", "About the labels"
@@ -63,6 +62,7 @@ _Suggest = Annotated[
     int | None,
     typer.Option(
         min=1,
+        max=100_000,
         metavar="N",
         help="Only choose the N frames whose labels would help most; writes them as PNG with an"
         " empty COCO file for an annotation tool.",
@@ -117,7 +117,7 @@ _Height = Annotated[
     typer.Option(
         metavar="METRES",
         callback=check_height,
-        help="Height of the labelled person; used for 2D labels.",
+        help="Height of the labelled person, 0.05 to 3; used for 2D labels.",
         show_default="1.70",
         rich_help_panel=_LABELS,
     ),
@@ -125,6 +125,8 @@ _Height = Annotated[
 _Offset = Annotated[
     float | None,
     typer.Option(
+        min=-1e6,
+        max=1e6,
         metavar="SECONDS",
         help="Time in the video at which TRC, C3D or BVH labels start.",
         show_default="by correlation",
@@ -134,7 +136,8 @@ _Offset = Annotated[
 _Rate = Annotated[
     float | None,
     typer.Option(
-        callback=check_positive,
+        min=1e-3,
+        max=1000,
         help="Seconds of video per second of TRC, C3D or BVH labels: 4 if the video is slowed"
         " down four times.",
         show_default="by correlation",

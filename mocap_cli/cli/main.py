@@ -58,6 +58,13 @@ def main() -> None:
 
         show_error(error)
         sys.exit(1)
+    except MemoryError:
+        from mocap_cli.cli.display import show_error
+
+        show_error(
+            MocapError("there is not enough memory", "end other programs, or take a smaller input")
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
 

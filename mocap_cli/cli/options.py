@@ -78,17 +78,21 @@ OUTPUT_HELP = (
 )
 Start = Annotated[
     float | None,
-    typer.Option(metavar="SECONDS", callback=_check_seconds, help="Start time in the video."),
+    typer.Option(
+        metavar="SECONDS", callback=_check_seconds, help="Start time in the video, 0 to 1e9."
+    ),
 ]
 End = Annotated[
     float | None,
-    typer.Option(metavar="SECONDS", callback=_check_seconds, help="End time in the video."),
+    typer.Option(
+        metavar="SECONDS", callback=_check_seconds, help="End time in the video, 0 to 1e9."
+    ),
 ]
 Fps = Annotated[
     float | None,
     typer.Option(
         callback=_check_rate,
-        help="Frames per second of the result.",
+        help="Frames per second of the result, 1e-9 to 1000.",
         show_default="the video's",
         rich_help_panel=OUTPUT,
     ),
@@ -109,7 +113,8 @@ Fov = Annotated[
     float | None,
     typer.Option(
         metavar="DEGREES",
-        help="Field of view across the longer side of the image, instead of --focal.",
+        help="Field of view across the longer side of the image, instead of --focal; above 0,"
+        " below 180.",
         rich_help_panel=CAMERA,
     ),
 ]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from mocap_cli.cli.options import RUN, check_positive
+from mocap_cli.cli.options import RUN
 from mocap_cli.learning.model.methods import METHODS
 
 _MAX_SEED = 2**63 - 1
@@ -27,7 +27,8 @@ Preset = Annotated[
     ),
 ]
 Steps = Annotated[
-    int | None, typer.Option(min=1, help="Number of training steps.", show_default="preset's")
+    int | None,
+    typer.Option(min=1, max=10**9, help="Number of training steps.", show_default="preset's"),
 ]
 Batch = Annotated[
     int | None,
@@ -51,7 +52,8 @@ DryRun = Annotated[
 Fps = Annotated[
     float | None,
     typer.Option(
-        callback=check_positive,
+        min=0.01,
+        max=1000,
         help="Maximum frames per second to store.",
         show_default="15 to 60, by --near",
         rich_help_panel=_DATA,
@@ -142,7 +144,8 @@ DslDistance = Annotated[
     typer.Option(
         "--dsl-distance",
         metavar="SECONDS",
-        callback=check_positive,
+        min=1e-6,
+        max=1e6,
         help="Distance in time from which that loss counts poses as unlike, D of the paper.",
         show_default="--far",
         rich_help_panel=_RESEARCH,
@@ -162,6 +165,7 @@ FallSteps = Annotated[
     int,
     typer.Option(
         min=0,
+        max=10**9,
         help="Number of initial steps trained with the free-fall losses.",
         rich_help_panel=_RESEARCH,
     ),
@@ -170,7 +174,8 @@ Near = Annotated[
     float | None,
     typer.Option(
         metavar="SECONDS",
-        callback=check_positive,
+        min=1e-4,
+        max=1e6,
         help="Frames closer than this are positive pairs.",
         show_default="by the clips' length",
         rich_help_panel=_RESEARCH,
@@ -180,7 +185,8 @@ Far = Annotated[
     float | None,
     typer.Option(
         metavar="SECONDS",
-        callback=check_positive,
+        min=1e-4,
+        max=1e6,
         help="Frames further apart than this are negative pairs.",
         show_default="by the clips' length",
         rich_help_panel=_RESEARCH,
@@ -189,7 +195,8 @@ Far = Annotated[
 PixelWeight = Annotated[
     float | None,
     typer.Option(
-        callback=check_positive,
+        min=1e-9,
+        max=1e6,
         help="Weight of the pixel reconstruction loss; 0.05 suits textured backgrounds such as"
         " snow.",
         show_default="preset's",
@@ -207,7 +214,8 @@ Centred = Annotated[
 Rate = Annotated[
     float | None,
     typer.Option(
-        callback=check_positive,
+        min=1e-9,
+        max=1000,
         help="Learning rate.",
         show_default="preset's",
         rich_help_panel=_RESEARCH,
@@ -220,7 +228,8 @@ PreviewMinutes = Annotated[
     float,
     typer.Option(
         "--sheet-minutes",
-        callback=check_positive,
+        min=0.01,
+        max=1e6,
         help="Minutes between preview sheets.",
         rich_help_panel=RUN,
     ),

@@ -64,7 +64,7 @@ _Height = Annotated[
     typer.Option(
         metavar="METRES",
         callback=check_height,
-        help="Height of the person; sets the scale.",
+        help="Height of the person, 0.05 to 3; sets the scale.",
         show_default="measured from a long fall, else 1.70",
     ),
 ]

@@ -132,11 +132,15 @@ def only_process(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
+            holder = os.pread(handle, 100, 0).decode(errors="replace").strip() or "another process"
             raise MocapError(
-                f"another process writes to {path.parent}", "wait for it, or choose another -o"
+                f"{holder} writes to {path.parent}", "wait for it, or choose another -o"
             ) from error
         except OSError:
             pass  # a file system without locks
+        with suppress(OSError):  # a full disk; the lock of a dead process is free by itself
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
         yield
     finally:
         os.close(handle)

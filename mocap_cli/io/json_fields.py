@@ -1,5 +1,6 @@
 """Checked values of a JSON document: type, range and shape; a ValueError names the key."""
 
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
@@ -56,7 +57,10 @@ class JsonObject:
     @staticmethod
     def read(path: Path) -> "JsonObject":
         """The object of a file; an OSError where it cannot be read."""
-        if (size := path.stat().st_size) > _MAX_FILE:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is a folder, a pipe or a device, not a file")
+        if (size := status.st_size) > _MAX_FILE:
             raise ValueError(f"it has {size >> 20} MB, more than {_MAX_FILE >> 20}")
         return JsonObject.parse(path.read_bytes())
 

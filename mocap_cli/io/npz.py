@@ -5,11 +5,17 @@ import zlib
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, Literal
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
+
+_BAD_HEADER = (
+    EOFError, TypeError, AttributeError, OverflowError, SyntaxError, RecursionError, TokenError,
+)  # fmt: skip
+"""What numpy raises, besides ValueError, of a damaged header."""
 
 _KINDS = {"number": "iuf", "whole": "iu", "flag": "b", "text": "U"}
 _SEAL = "seal"  # name of the array that holds the SHA-256 over the others
@@ -25,7 +31,7 @@ def load_npz(path: Path, max_bytes: int = 1 << 32) -> dict[str, NDArray[Any]]:
             _check_sizes(archive, max_bytes)
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (BadZipFile, zlib.error, EOFError, KeyError, TypeError, AttributeError) as error:
+    except (BadZipFile, zlib.error, KeyError, *_BAD_HEADER) as error:
         raise ValueError(str(error)) from error
 
 
@@ -33,7 +39,7 @@ def load_npy(path: Path) -> NDArray[Any]:
     """One array; ValueError where the file is shorter than its header claims, or is no NPY."""
     try:
         return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
-    except (EOFError, TypeError, AttributeError, OverflowError) as error:
+    except _BAD_HEADER as error:
         raise ValueError(f"{path.name}: {error}") from error
 
 

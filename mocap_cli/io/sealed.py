@@ -67,6 +67,8 @@ def _read(
 ) -> tuple[dict[str, str], dict[str, Tensor]]:
     if path.is_dir():
         raise MocapError(f"{path} is a folder, not {kind.noun}", kind.hint)
+    if path.exists() and not path.is_file():
+        raise MocapError(f"{path} is a pipe or a device, not {kind.noun}", kind.hint)
     try:
         with safe_open(path, framework="pt") as file:
             header: dict[str, str] = file.metadata() or {}

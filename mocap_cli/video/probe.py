@@ -2,6 +2,7 @@
 
 import math
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,6 +20,8 @@ from mocap_cli.types import Image
 _FALLBACK_FPS = 25.0  # for a single image, or a file without a frame rate
 _SQUARE = 0.02  # log of a pixel's aspect ratio that counts as square: GIF rounds it to 1/64
 _MAX_THREADS = 4  # of a decoder: on many cores one process for each would hold too many frames
+_OBLONG = math.log(10)  # log of a ratio beyond which the file is damaged: pixels count as square
+_MAX_PIXELS = 1 << 28  # of a frame; 8K has 2 ** 25
 _AGAIN = "copy it again from the camera, or re-encode it as H.264 MP4"
 _TEXT_AS_PICTURES = {"tty", "bin", "xbin", "idf", "adf"}  # FFmpeg renders text files as video
 _PACKETS_UNTIL_A_PICTURE = 1000
@@ -115,7 +118,9 @@ def open_container(path: Path) -> av.container.InputContainer:
     try:
         if path.is_dir():
             raise MocapError(f"{path} is a folder", "give a video file")
-        if path.stat().st_size == 0:
+        if not stat.S_ISREG((status := path.stat()).st_mode):
+            raise MocapError(f"{path} is a pipe or a device, not a file", "give a video file")
+        if status.st_size == 0:
             raise MocapError(f"{path} is empty", "copy it again from the camera")
         # The prefix keeps FFmpeg from taking a name like "a:b.mp4" for an address.
         container = av.open(f"file:{path}", metadata_errors="replace")
@@ -175,6 +180,8 @@ def _info(
 ) -> VideoInfo:
     orientation = _orientation(frame)
     width, height = _square_size(frame.width, frame.height, stream.sample_aspect_ratio)
+    if width * height > _MAX_PIXELS:
+        raise MocapError(f"{path} has frames of {width}x{height} pixels", "make them smaller")
     if orientation.transposed:
         width, height = height, width
     time_base = stream.time_base or Fraction(1, 1000)
@@ -209,7 +216,7 @@ def _orientation(frame: av.VideoFrame) -> Orientation:
 
 def _square_size(width: int, height: int, ratio: Fraction | None) -> tuple[int, int]:
     """The size after making anamorphic pixels square; the finer direction is kept."""
-    if not ratio or abs(math.log(ratio)) < _SQUARE:
+    if not ratio or not _SQUARE <= abs(math.log(ratio)) <= _OBLONG:
         return width, height
     if ratio > 1:
         return round(width * ratio), height

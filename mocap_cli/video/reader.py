@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
@@ -60,6 +61,7 @@ class VideoReader:
         self.corrupt = 0
         self._last = 0.0  # seconds: the latest frame that was decoded
         self._ran_out = False  # the file ended before the span did
+        self._sought = 0.0  # seconds: where the file was opened
         self._container: av.container.InputContainer | None = None
         size = info.width * info.height * 3
         self._frames = prefetch(self._read(), max(1, min(_AHEAD_FRAMES, _AHEAD_BYTES // size)))
@@ -131,6 +133,7 @@ class VideoReader:
 
     def _seek(self, moment: float) -> bool:
         """Open the file anew at the key frame before a time; False when at its beginning."""
+        self._sought = moment
         if self._container is not None:
             self._container.close()
         self._container = open_container(self.info.path)
@@ -145,8 +148,30 @@ class VideoReader:
         return True
 
     def _decoded(self) -> Iterator[tuple[float, av.VideoFrame]]:
+        """The frames from where the file was opened on, those that are whole.
+
+        Frame threads decode a damaged file differently in each pass. So from the first damage on
+        it is decoded anew on one thread.
+        """
+        last = -math.inf
+        for time, frame in self._decoded_by("AUTO"):
+            if self.corrupt:
+                break
+            last = time
+            yield time, frame
+        if self.corrupt:
+            self.corrupt = 0
+            self._seek(self._sought)
+            for time, frame in self._decoded_by("NONE"):
+                if time > last:
+                    yield time, frame
+
+    def _decoded_by(
+        self, threads: Literal["AUTO", "NONE"]
+    ) -> Iterator[tuple[float, av.VideoFrame]]:
         assert self._container is not None
         stream = video_stream(self._container, self.info.path)
+        stream.thread_type = threads
         clock = FrameClock(self.info.start, self.info.fps)
         for packet in self._packets(stream):
             for frame in self._frames_of(packet):

@@ -115,7 +115,11 @@ def aliased_paths(rng: random.Random, folder: Path, samples: Samples) -> Trial:
             outputs.split(" -o")[0],
         )
         outputs += rng.choice(("", " --video", " --sheet"))
-    return Trial(typed=f"{command} {outputs}")
+    results = ("a.json", "hard-a.json")  # that may be replaced where they are not read
+    keep = [p.name for p in folder.iterdir() if p.is_file() and p.name not in results]
+    if command.startswith("export"):
+        keep += results
+    return Trial(typed=f"{command} {outputs}", keep=tuple(k for k in keep if "soft" not in k))
 
 
 _NUMBERS = ("0", "-1", "1", "2", "0.5", "1e-9", "1e-308", "1e308", "nan", "inf", "-inf", "1e9",
