@@ -35,6 +35,9 @@ Line = tuple[str, str]
 _LABEL_WIDTH = 10
 _CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"}
 _CONTROLS |= dict.fromkeys(range(127, 160), 0xFFFD)
+_CONTROLS |= dict.fromkeys(
+    (0x61C, *range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0xFFFD
+)
 SECONDS_PER_LINE = 10.0  # between progress lines where stderr is not a terminal
 
 
