@@ -23,6 +23,7 @@ BackgroundKind = Literal["median", "split", "panorama"]
 
 _FORMAT = 1
 _MAX_SIDE = 1 << 16  # pixels
+_MAX_PIXELS = 1 << 27  # of a frame or a plate; 8K has 2 ** 25
 _UNCHANGED = 0.004  # a gain nearer to 1 changes no byte
 _ARRAYS = ("times", "part", "known", "rays_from_frame", "focal", "gain")
 
@@ -134,6 +135,8 @@ def _background(found: dict[str, NDArray[Any]]) -> Background:
     """The background of an archive, each array checked."""
     check = partial(checked_array, found)
     width, height = check("size", (2,), "whole", 1, _MAX_SIDE).tolist()
+    if width * height > _MAX_PIXELS:
+        raise ValueError(f"size is {width}x{height} pixels")
     times = check("times", (None,), low=-1e9, high=1e9)
     T, P = len(times), len(check("camera_kind", (None,), "text"))
     if not T or (np.diff(times) < 0).any():
@@ -171,7 +174,8 @@ def _one_of(
 def _plate(found: dict[str, NDArray[Any]], number: int, parts: int) -> Plate:
     values = checked_array(found, f"surface_{number}", (5,))
     focal, x, y, width, height = values.tolist()
-    if focal <= 0 or not all(1 <= side <= _MAX_SIDE for side in (width, height)):
+    sane = min(width, height) >= 1 and width * height <= _MAX_PIXELS
+    if focal <= 0 or not sane:
         raise ValueError(f"surface_{number} is {focal:g} wide, of {width:g}x{height:g} pixels")
     surface = Surface(
         _one_of(found, "shape", (parts,), SurfaceShape)[number],

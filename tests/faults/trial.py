@@ -114,7 +114,8 @@ def _child(trial: Trial) -> int:
     resource.setrlimit(resource.RLIMIT_AS, (used + _ROOM, used + _ROOM))
     if trial.file_bytes is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (trial.file_bytes, trial.file_bytes))
-    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
+    how = {"mode": "w", "errors": "backslashreplace", "closefd": False}
+    sys.stdout, sys.stderr = open(1, **how), open(2, **how)  # noqa: PTH123, SIM115
     faulthandler.dump_traceback_later(WALL_SECONDS - 10)  # says where a command hangs
     try:
         if trial.call is not None:

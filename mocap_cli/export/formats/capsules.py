@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mocap_cli.body.rig import Rig
 from mocap_cli.body.rotation import rotation_between, unit
+from mocap_cli.errors import MocapError
 from mocap_cli.export.views.canvas import Colour
 from mocap_cli.export.views.figure import SIDE_COLOURS, Side
 from mocap_cli.types import Float64
@@ -47,11 +48,17 @@ class CapsuleMesh:
 
 
 def capsule_meshes(rig: Rig) -> dict[Side, CapsuleMesh]:
-    """The body in three parts by colour."""
+    """The body in three parts by colour; a part without a bone that is long enough is left out."""
     capsules = _capsules(rig)
+    if not capsules:
+        raise MocapError(
+            "the person has no bone that is long enough for a body", "track the video again"
+        )
+    parts = {side: [c for c in capsules if c.side == side] for side in SIDE_COLOURS}
     return {
-        side: _merged([c for c in capsules if c.side == side], rig.root_height, colour)
-        for side, colour in SIDE_COLOURS.items()
+        side: _merged(part, rig.root_height, SIDE_COLOURS[side])
+        for side, part in parts.items()
+        if part
     }
 
 
