@@ -115,7 +115,7 @@ def _child(trial: Trial) -> int:
     if trial.file_bytes is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (trial.file_bytes, trial.file_bytes))
     how = {"mode": "w", "errors": "backslashreplace", "closefd": False}
-    sys.stdout, sys.stderr = open(1, **how), open(2, **how)  # noqa: PTH123, SIM115
+    sys.stdout, sys.stderr = open(1, **how), open(2, **how)  # noqa: SIM115
     faulthandler.dump_traceback_later(WALL_SECONDS - 10)  # says where a command hangs
     try:
         if trial.call is not None:
