@@ -31,15 +31,26 @@ def test_every_person_gets_every_output_with_a_number(mocap):
     assert {p.name for p in Path().iterdir()} == {"two.mp4", *made}
     (result,) = json.loads(out)["results"]
     assert [len(person["outputs"]) for person in result["people"]] == [3, 3, 3]
-    assert read_motion("two.2.json").provenance.options == {"subject": "all"}
+    assert read_motion("two.2.json").provenance.options == {"subject": "all", "people": 3}
 
 
 def test_files_of_an_earlier_run_are_replaced_or_kept_as_one_asks(mocap):
     assert mocap("track two.mp4 --subject all -o two.json")[0] == 0
-    code, _, error = mocap("track two.mp4 --subject all -o two.json --no-overwrite")
+    code, _, error = mocap("track two.mp4 --subject all -o two.json --no-overwrite --height 1.5")
     assert code == 1
     assert "two.1.json exists already" in error
-    assert "replaced" in mocap("track two.mp4 --subject all -o two.json")[2]
+    assert "replaced" in mocap("track two.mp4 --subject all -o two.json --overwrite")[2]
+
+
+def test_a_clip_of_several_people_is_skipped_until_a_file_of_one_is_missing(mocap):
+    command = "track two.mp4 --subject all -o two.json -o two.csv --json"
+    for status in ("tracked", "skipped"):
+        (result,) = json.loads(mocap(command)[1])["results"]
+        assert (result["status"], len(result["people"])) == (status, 3)
+    for missing in ("two.2.json", "two.3.csv", "two.1.json"):
+        Path(missing).unlink()
+        assert json.loads(mocap(command)[1])["results"][0]["status"] == "tracked"
+        assert Path(missing).exists()
 
 
 def test_a_model_of_one_person_does_not_go_with_everybody(mocap):

@@ -2,14 +2,11 @@
 
 import time
 import traceback
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from mocap_cli import api
-from mocap_cli.body.motion import Motion, read_motion
-from mocap_cli.body.provenance import Provenance
-from mocap_cli.errors import MocapError
+from mocap_cli.body.motion import Motion
 from mocap_cli.export.registry import (
     MotionWriter,
     WriteOptions,
@@ -17,9 +14,9 @@ from mocap_cli.export.registry import (
     with_companions,
 )
 from mocap_cli.io.file_guard import existing_outputs
-from mocap_cli.keypoints.subject import subject_text
 from mocap_cli.library.clip import Clip, ClipFacts, ClipOptions, ClipResult, Status, utc_now
 from mocap_cli.library.everybody import track_everybody
+from mocap_cli.library.finished import all_written, finished_motion, is_result, provenance_of
 from mocap_cli.progress import Progress, count_stage, no_progress
 from mocap_cli.tracking.given_keypoints import GivenKeypoints
 from mocap_cli.tracking.track import networks_used
@@ -52,8 +49,8 @@ class ClipTracker:
         """Track a clip and write its files, the JSON last: once it is there, all are."""
         if self._options.everybody:
             return track_everybody(clip, self._options, progress)
-        finished = None if self._options.overwrite else self._finished(clip)
-        if finished is not None and _all_written(clip.outputs):
+        finished = self._finished(clip)
+        if finished is not None and all_written(clip.outputs):
             return _result("skipped", finished, frozenset(), 0.0)
         existed = self._check(clip)
         began = time.perf_counter()
@@ -61,7 +58,7 @@ class ClipTracker:
         seconds = time.perf_counter() - began
         written = WriteOptions(video=clip.video, units=self._options.units, fps=self._options.fps)
         writer = MotionWriter(motion, written)
-        for path in sorted(clip.outputs, key=_is_result):
+        for path in sorted(clip.outputs, key=is_result):
             writer.write(path, count_stage(progress, f"writing {path.name}", len(motion.times)))
         return _result("exported" if finished else "tracked", motion, existed, seconds)
 
@@ -71,35 +68,14 @@ class ClipTracker:
             clip.video, **options.of(clip), keypoints=self._keypoints, model=self._model,
             device=options.device, progress=progress,
         )  # fmt: skip
-        return replace(motion, provenance=self._provenance(clip))
-
-    def _provenance(self, clip: Clip) -> Provenance:
-        """Also names the unit of .bvh, so that other units write that file again."""
-        units = self._options.units
-        in_metres = units == "m" and any(p.suffix.lower() == ".bvh" for p in clip.outputs)
-        return Provenance.of(
-            clip.video,
-            {
-                **self._options.of(clip),
-                "subject": subject_text(clip.subject),
-                "units": units if in_metres else None,
-            },
-        )
+        return replace(motion, provenance=provenance_of(clip, options))
 
     def _finished(self, clip: Clip) -> Motion | None:
         """The result of an earlier run, if tracking the clip now would give the same."""
-        results = [path for path in clip.outputs if _is_result(path)]
-        try:
-            motions = [read_motion(path) for path in results]
-        except MocapError:  # missing, damaged or of another version
-            return None
-        same = (
-            (self._provenance(clip), networks_used(self._model, self._keypoints))
-            if motions
-            else None
-        )
-        fits = [(motion.provenance, dict(motion.model)) == same for motion in motions]
-        return motions[0] if motions and all(fits) else None
+        if self._options.overwrite or not any(path.is_file() for path in _results(clip)):
+            return None  # without reading the whole video
+        networks = networks_used(self._model, self._keypoints)
+        return finished_motion(clip.outputs, provenance_of(clip, self._options), networks)
 
     def _check(self, clip: Clip) -> frozenset[Path]:
         """Refuse, before the work, what could not be written after it; the files that exist."""
@@ -110,20 +86,8 @@ class ClipTracker:
         return existing_outputs(files, self._options.overwrite)
 
 
-def _is_result(path: Path) -> bool:
-    """Whether the file is the JSON of `mocap track`."""
-    name = path.name.lower()
-    return name.endswith(".json") and not name.endswith(".coco.json")
-
-
-def _all_written(outputs: Sequence[Path]) -> bool:
-    """Whether all files are there, and none was written after the JSON, by another command."""
-    try:
-        times = {path: path.stat().st_mtime_ns for path in outputs}
-    except OSError:
-        return False
-    last = min(time for path, time in times.items() if _is_result(path))
-    return all(time <= last for path, time in times.items() if not _is_result(path))
+def _results(clip: Clip) -> list[Path]:
+    return [path for path in clip.outputs if is_result(path)]
 
 
 def _result(

@@ -2,21 +2,41 @@
 
 import re
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count, takewhile
 from pathlib import Path
 
 from mocap_cli import api
+from mocap_cli.body.motion import Motion, read_motion
+from mocap_cli.errors import MocapError
 from mocap_cli.export.registry import MotionWriter, WriteOptions, check_output
 from mocap_cli.io.file_guard import existing_outputs
-from mocap_cli.library.clip import Clip, ClipFacts, ClipOptions, ClipResult, PersonResult, utc_now
+from mocap_cli.library.clip import (
+    Clip,
+    ClipFacts,
+    ClipOptions,
+    ClipResult,
+    PersonResult,
+    Status,
+    utc_now,
+)
+from mocap_cli.library.finished import all_written, finished_motion, is_result, provenance_of
 from mocap_cli.progress import Progress, count_stage
+from mocap_cli.tracking.track import networks_used
 from mocap_cli.video.probe import probe
 
+_MOST_PEOPLE = 1000  # more in a file is damage
 _ENDING = re.compile(r"(\.overlay|\.coco|\.angles)?\.[^.]*$", re.IGNORECASE)
 
 
 def track_everybody(clip: Clip, options: ClipOptions, progress: Progress) -> ClipResult:
-    """Track everybody in a clip and write NAME.1.bvh, NAME.2.bvh, ... for every output."""
+    """Track everybody in a clip and write NAME.1.bvh, NAME.2.bvh, ... for every output.
+
+    The first person's JSON is written last: once it is there, all files are.
+    """
+    if not options.overwrite and (finished := _finished(clip, options)):
+        return _result("skipped", clip, finished, frozenset(), 0.0)
     video = probe(clip.video)
     existed = existing_outputs(_existing(clip), options.overwrite)
     for path in clip.outputs:
@@ -27,19 +47,56 @@ def track_everybody(clip: Clip, options: ClipOptions, progress: Progress) -> Cli
         focal=options.focal, fov=options.fov, device=options.device, progress=progress,
     )  # fmt: skip
     seconds = time.perf_counter() - began
-    people = []
-    for number, motion in enumerate(motions, start=1):
+    provenance = provenance_of(clip, options, len(motions))
+    motions = [replace(motion, provenance=provenance) for motion in motions]
+    for number, motion in reversed(list(enumerate(motions, start=1))):
         written = WriteOptions(video=clip.video, units=options.units, fps=options.fps)
         writer = MotionWriter(motion, written)
-        paths = tuple(_numbered(path, number) for path in clip.outputs)
-        for path in paths:
+        for path in sorted(_outputs(clip, number), key=is_result):
             check_output(path, {"video": video.path}, len(motion.times))
             writer.write(path, count_stage(progress, f"writing {path.name}", len(motion.times)))
-        people.append(PersonResult(outputs=paths, facts=ClipFacts.of(motion)))
+    return _result("tracked", clip, motions, existed, seconds)
+
+
+def _finished(clip: Clip, options: ClipOptions) -> list[Motion]:
+    """The results of an earlier run, if all are there and tracking now would give the same."""
+    firsts = [path for path in _outputs(clip, 1) if is_result(path)]
+    try:
+        first = read_motion(firsts[0]).provenance if firsts else None
+    except MocapError:
+        return []
+    people = first.options.get("people") if first is not None else None
+    if not isinstance(people, int) or not 1 <= people <= _MOST_PEOPLE:
+        return []
+    provenance, networks = provenance_of(clip, options, people), networks_used()
+    motions = []
+    for outputs in (_outputs(clip, number) for number in range(1, people + 1)):
+        motion = finished_motion(outputs, provenance, networks)
+        if motion is None or not all_written(outputs):
+            return []
+        motions.append(motion)
+    return motions
+
+
+def _result(
+    status: Status,
+    clip: Clip,
+    motions: Sequence[Motion],
+    existed: frozenset[Path],
+    seconds: float,
+) -> ClipResult:
+    people = tuple(
+        PersonResult(outputs=_outputs(clip, number), facts=ClipFacts.of(motion))
+        for number, motion in enumerate(motions, start=1)
+    )
     return ClipResult(
-        status="tracked", facts=people[0].facts, people=tuple(people), replaced=existed,
+        status=status, facts=people[0].facts, people=people, replaced=existed,
         seconds=seconds, finished=utc_now(),
     )  # fmt: skip
+
+
+def _outputs(clip: Clip, number: int) -> tuple[Path, ...]:
+    return tuple(_numbered(path, number) for path in clip.outputs)
 
 
 def _numbered(path: Path, number: int) -> Path:
