@@ -7,7 +7,7 @@ from pathlib import Path
 from mocap_cli.cli.display import Display
 from mocap_cli.cli.jobs import OutputRequest
 from mocap_cli.errors import MocapError
-from mocap_cli.export.registry import FORMATS
+from mocap_cli.export.registry import FORMATS, with_companions
 from mocap_cli.io.file_guard import refuse_overlaps
 from mocap_cli.keypoints.subject import Subject
 from mocap_cli.library.clip import Clip
@@ -41,7 +41,12 @@ class ClipPlan:
         manifest = () if self.manifest is None else (self.manifest,)
         refuse_overlaps(
             (
-                *((path, clip.video) for clip in clips for path in clip.outputs),
+                *(
+                    (file, clip.video)
+                    for clip in clips
+                    for path in clip.outputs
+                    for file in with_companions(path)
+                ),
                 *((path, Path("--summary")) for path in also_written),
             ),
             (*(clip.video for clip in clips), *manifest, *also_read),
