@@ -38,7 +38,8 @@ def pretrain(
     fps: float | None = None,
     background: Literal["auto", "median", "split", "panorama"] = "auto",
     crowds: Literal["skip", "keep"] = "skip",
-    keypoints: bool = False,
+    keypoints: _Paths = (),
+    boxes: Literal["detector", "tracker"] = "detector",
     pixel_weight: float | None = None,
     centred: bool = False,
     seed: int = 1,
@@ -75,7 +76,10 @@ def pretrain(
         fps: Maximum frames per second to store.
         background: Background method for videos without a VIDEO.background.npz.
         crowds: Whether frames that show several people are skipped or kept.
-        keypoints: Train a pose head on the keypoints in VIDEO.json from `track`.
+        keypoints: Weak 2D labels: label files or folders as of `fit_labels`, or "auto" for the
+            confident keypoints of the default tracker.
+        boxes: Boxes of the person: "detector" learns to find them, "tracker" takes those of the
+            default tracker.
         pixel_weight: Weight of the pixel reconstruction loss; by default the preset's.
         centred: Expect the person near the centre of the image.
         seed: Random seed.
@@ -87,7 +91,9 @@ def pretrain(
         progress: Progress callback.
     """
     from mocap_cli.io.inputs import find_videos
+    from mocap_cli.labels.weak_labels import WeakLabels
     from mocap_cli.learning import pretraining
+    from mocap_cli.learning.data.subject import track_subject
     from mocap_cli.learning.loop.training import BEST
     from mocap_cli.learning.options import PretrainOptions
 
@@ -98,14 +104,18 @@ def pretrain(
     if resume:
         pretraining.resume(folder, run, display, steps=steps, batch=batch, rate=rate)
         return folder / BEST
+    given = [keypoints] if isinstance(keypoints, str | Path) else keypoints
     options = PretrainOptions(
         preset=preset, method=method, steps=steps, fall_steps=fall_steps, batch=batch, near=near,
-        far=far, side=side, fps=fps, background=background, crowds=crowds, keypoints=keypoints,
+        far=far, side=side, fps=fps, background=background, crowds=crowds, boxes=boxes,
+        keypoints=bool(given),
         pixel_weight=pixel_weight, centred=centred, rate=rate, seed=seed, encoder=encoder, tv=tv,
         ti=ti, similarity=similarity, dsl_distance=dsl_distance, contrast_weight=contrast_weight,
         store=None if store is None else Path(store),
     )  # fmt: skip
-    pretraining.pretrain(find_videos(_as_paths(videos)), folder, options, run, display)
+    found = find_videos(_as_paths(videos))
+    subjects = WeakLabels(given, found) if given else track_subject
+    pretraining.pretrain(found, folder, options, run, display, subjects)
     return folder / BEST
 
 

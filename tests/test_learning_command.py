@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import sys
 from dataclasses import replace
@@ -12,10 +11,8 @@ from types import ModuleType
 import pytest
 import torch
 from blob import TINY, film_blob
-from person import stand
 from safetensors.torch import load_file
 
-from mocap_cli.body.motion import write_motion
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import only_process
 from mocap_cli.learning import options as options_module
@@ -28,7 +25,6 @@ from mocap_cli.learning.model import backbones
 from mocap_cli.learning.model.model_file import open_model
 from mocap_cli.learning.options import PretrainOptions
 from mocap_cli.learning.pretraining import plan_run
-from mocap_cli.tracking.track import TrackOptions
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +191,8 @@ def test_a_dry_run_reports_what_it_is_doing_while_it_computes(clips, monkeypatch
         ("pretrain videos --near 2 --far 1", 2, "not below"),
         ("pretrain videos --method nsd --tv 10", 1, "pass --tv 9"),
         ("pretrain videos --similarity half", 2, "not one of"),
+        ("pretrain videos --boxes tracker --fall-steps 5", 1, "train a detector"),
+        ("pretrain videos --keypoints nothing.json", 1, "there is no nothing.json"),
         ("pretrain videos --method best", 1, "unknown method 'best'"),
         ("pretrain videos --method css --fall-steps 5", 1, "no detector"),
     ],
@@ -268,20 +266,6 @@ def test_imagenet_features_are_saved_as_a_model_without_training(mocap, tinily):
     assert meta["step"] == 0
     frames = torch.zeros(2, 3, 64, 96, dtype=torch.uint8)
     assert model.encode(frames)[0].shape == (2, 112 * 2 * 2)  # Lite0 at a sixteenth of 32 pixels
-
-
-def test_keypoints_next_to_the_videos_train_a_pose_head_that_is_saved(mocap, tinily):
-    code, _, err = mocap(f"pretrain videos -o runs/a --keypoints --steps 2 {tinily}")
-    assert code == 1
-    assert "no video has keypoints next to it" in err
-    labelled = Path("labelled")
-    labelled.mkdir()
-    shutil.copy("videos/blob0.mp4", labelled)
-    write_motion(stand(labelled / "blob0.mp4", TrackOptions()), labelled / "blob0.json")
-    assert mocap(f"pretrain labelled -o runs/a --keypoints --steps 2 {tinily}")[0] == 0
-    row = MetricsLog.read(Path("runs/a/metrics.jsonl"))[0]
-    assert row["labels"] > 0
-    assert open_model(Path("runs/a/best.safetensors"))[0].pose is not None
 
 
 def test_tensorboard_gets_the_metrics_only_on_request_and_resumes_at_its_step(

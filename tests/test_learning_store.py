@@ -10,9 +10,7 @@ import numpy as np
 import pytest
 from blob import FPS, SIZE, film_blob, scenes, wall
 from film import film, number_on
-from person import stand
 
-from mocap_cli.body.motion import write_motion
 from mocap_cli.errors import MocapError
 from mocap_cli.io.video_cache import video_sha256
 from mocap_cli.learning.data import decoding as filling
@@ -27,7 +25,6 @@ from mocap_cli.learning.data.ingest import (
 from mocap_cli.learning.data.store import StoredClip, StoreRecipe
 from mocap_cli.learning.options import _default_gaps, _frame_size
 from mocap_cli.plates import builder
-from mocap_cli.tracking.track import TrackOptions
 from mocap_cli.video.probe import probe
 from mocap_cli.video.reader import open_video
 
@@ -202,24 +199,6 @@ def gathered(infos, folder, **options):
     return ingest(infos, folder / "store", RECIPE, "skip", watch, **options)
 
 
-def test_keypoints_next_to_the_video_are_scaled_to_the_stored_frames(tmp_path):
-    video = film(tmp_path / "a.mp4", size=(48, 64))
-    motion = stand(video, TrackOptions())
-    write_motion(motion, tmp_path / "a.json")
-    clip = gathered(probe_videos([video])[0], tmp_path, keypoints=True).dataset.clips[0]
-    assert clip.labels.shape == (15, 21, 3)
-    left, top, width, height = clip.stored.picture
-    pixels = clip.labels[4, :, :2] * (RECIPE.width, RECIPE.height) - (left, top)
-    wanted = motion.xy[8] * (width / 48, height / 64)
-    assert pixels == pytest.approx(wanted, abs=1e-3)
-    assert clip.labels[4, :, 2] == pytest.approx(motion.score[8])
-
-
-def test_missing_keypoints_are_one_error(tmp_path):
-    with pytest.raises(MocapError, match="no video has keypoints next to it"):
-        gathered(probe_videos([film(tmp_path / "a.mp4")])[0], tmp_path, keypoints=True)
-
-
 def test_cameras_json_gives_the_rotations_of_views(tmp_path):
     for view in (1, 2):
         film(tmp_path / f"jump.cam{view}.mp4", numbers=range(view, view + 30))
@@ -236,9 +215,9 @@ def test_cameras_json_gives_the_rotations_of_views(tmp_path):
 
 def test_a_run_whose_stored_frames_were_removed_cannot_be_resumed(tmp_path):
     clips = (_ClipSource(video="a.mp4", address="gone"),)
-    sources = RunSources(clips=clips, store=tmp_path, keypoints=False)
+    sources = RunSources(clips=clips, store=tmp_path)
     with pytest.raises(MocapError, match="no longer holds"):
-        sources.open_dataset("skip")
+        sources.reopen(tmp_path, "skip")
 
 
 def test_far_and_near_shrink_with_short_clips(tmp_path):

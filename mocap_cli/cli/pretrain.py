@@ -22,9 +22,10 @@ def pretrain(
     side: given.Side = None,
     background: given.Background = "auto",
     crowds: given.Crowds = "skip",
-    keypoints: given.Keypoints = False,
+    keypoints: given.Keypoints = None,
     store: given.Store = None,
     method: given.Method = "ours",
+    boxes: given.Boxes = "detector",
     encoder: given.Encoder = None,
     tv: given.Tv = None,
     ti: given.Ti = None,
@@ -64,7 +65,8 @@ def pretrain(
     )
     options = PretrainOptions(
         preset=preset, method=method, steps=steps, fall_steps=fall_steps, batch=batch, near=near,
-        far=far, side=side, fps=fps, background=background, crowds=crowds, keypoints=keypoints,
+        far=far, side=side, fps=fps, background=background, crowds=crowds, boxes=boxes,
+        keypoints=bool(keypoints),
         pixel_weight=pixel_weight, centred=centred, rate=rate, seed=seed, store=store,
         encoder=encoder, tv=tv, ti=ti, similarity=similarity, dsl_distance=dsl_distance,
         contrast_weight=contrast_weight,
@@ -72,7 +74,7 @@ def pretrain(
     with Display("pretrain", quiet=quiet, as_json=json) as display:
         run_pretrain(
             videos or [], output, options, run, display,
-            recursive=recursive, resumed=resume, dry_run=dry_run,
+            keypoints=keypoints or (), recursive=recursive, resumed=resume, dry_run=dry_run,
         )  # fmt: skip
 
 

@@ -14,7 +14,9 @@ from rich.table import Table
 
 from mocap_cli.cli.display import Display, Line, Report, format_duration
 from mocap_cli.io.inputs import find_videos
+from mocap_cli.labels.weak_labels import WeakLabels
 from mocap_cli.learning.data.ingest import Ingested
+from mocap_cli.learning.data.subject import track_subject
 from mocap_cli.learning.loop.checkpoint import RunState
 from mocap_cli.learning.loop.metrics_log import StepMetrics
 from mocap_cli.learning.loop.previews import CURVES, SHEETS
@@ -41,6 +43,7 @@ def run_pretrain(
     run: RunOptions,
     display: Display,
     *,
+    keypoints: Sequence[str],
     recursive: bool,
     resumed: bool,
     dry_run: bool,
@@ -55,8 +58,9 @@ def run_pretrain(
     if dry_run:
         _print_plan(videos, options, run.device, display)
         return
+    subjects = WeakLabels(keypoints, videos) if keypoints else track_subject
     with _RunOnTerminal(display) as shown:
-        pretrain(videos, output, options, run, shown)
+        pretrain(videos, output, options, run, shown, subjects)
 
 
 def _print_plan(
@@ -245,8 +249,9 @@ def _dataset_report(found: Ingested, skipped: Mapping[Path, str]) -> Report:
 def _start_lines(settings: Settings) -> list[Line]:
     """The initial networks, and the expected size of the person."""
     model, (across, down) = settings.model, settings.weights.prior_size
+    detector = "the default tracker" if model.boxes == "given" else model.detector
     return [
-        ("networks", f"encoder {model.encoder}, detector {model.detector}"),
+        ("networks", f"encoder {model.encoder}, detector {detector}"),
         ("person", f"expected size {across:.0%} of the image's width, {down:.0%} of its height"),
     ]
 

@@ -81,11 +81,21 @@ Crowds = Annotated[
     typer.Option(help="Frames that show several people.", rich_help_panel=_DATA),
 ]
 Keypoints = Annotated[
-    bool,
+    list[str] | None,
     typer.Option(
         "--keypoints",
-        help="Train a pose head on the keypoints in VIDEO.json from `mocap track`.",
+        metavar="LABELS|auto",
+        help="Weak 2D labels: label files or folders as of `mocap label-fit`, or auto for the"
+        " confident keypoints of the default tracker. Can be repeated.",
         rich_help_panel=_DATA,
+    ),
+]
+Boxes = Annotated[
+    Literal["detector", "tracker"],
+    typer.Option(
+        help="Boxes of the person: the model learns a detector, or takes those of the default"
+        " tracker.",
+        rich_help_panel=_RESEARCH,
     ),
 ]
 Store = Annotated[

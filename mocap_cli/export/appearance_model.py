@@ -92,6 +92,11 @@ class AppearanceModel:
 
 def _require_decoder(model: Model, path: Path) -> Model:
     """Raise unless the model can draw, and has a code for appearance."""
+    if model.config.boxes == "given":
+        raise MocapError(
+            f"{path} cannot redraw a person: it was trained with --boxes tracker and finds nobody",
+            "give a model trained without --boxes",
+        )
     if model.decoder is None or model.encoder.steady is None:
         raise MocapError(
             f"{path} cannot redraw a person: method {model.config.method} has no"

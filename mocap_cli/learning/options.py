@@ -51,7 +51,8 @@ class PretrainOptions:
     fps: float | None = None  # at most so many frames stored a second
     background: str = "auto"
     crowds: Crowds = "skip"
-    keypoints: bool = False  # learn from the 2D keypoints of VIDEO.json as well
+    keypoints: bool = False  # learn from 2D labels as well
+    boxes: Literal["detector", "tracker"] = "detector"  # tracker: those of the default tracker
     pixel_weight: float | None = None
     centred: bool = False  # the subject is mostly in the middle of the image
     rate: float | None = None
@@ -83,6 +84,11 @@ class PretrainOptions:
         method = Method.find(self.method)
         if self.fall_steps:
             method.in_free_fall()  # refuses a method without a detector
+        if self.fall_steps and self.boxes == "tracker":
+            raise MocapError(
+                "the free-fall losses train a detector, and --boxes tracker has none",
+                "leave --fall-steps or --boxes out",
+            )
         steps = self.steps or preset.steps if method.trained else 0
         return replace(
             preset,
@@ -91,6 +97,7 @@ class PretrainOptions:
             seed=self.seed,
             steps=steps,
             fall_steps=min(self.fall_steps, steps),
+            shrink_steps=0 if self.boxes == "tracker" else preset.shrink_steps,
             batch=self.batch or preset.batch,
             rate=self.rate or preset.rate,
             save_every=max(1, min(preset.save_every, steps)),
@@ -127,6 +134,7 @@ class PretrainOptions:
         return replace(
             preset,
             method=self.method,
+            boxes="given" if self.boxes == "tracker" else "detector",
             encoder=self.encoder or preset.encoder,
             tv=tv,
             ti=self.ti or preset.ti,

@@ -13,10 +13,12 @@ from mocap_cli.learning.data.ingest import (
     RUN,
     Ingested,
     RunSources,
+    SubjectOptions,
     ingest,
     probe_videos,
 )
 from mocap_cli.learning.data.sampling import BatchSampler
+from mocap_cli.learning.data.subject import SubjectSource, track_subject
 from mocap_cli.learning.loop.checkpoint import RunState, read_checkpoint_state
 from mocap_cli.learning.loop.distributed import Distributed, resolve_device
 from mocap_cli.learning.loop.metrics_log import MetricsLog, StepMetrics
@@ -108,20 +110,30 @@ def pretrain(
     options: PretrainOptions = _DEFAULT_OPTIONS,
     run: RunOptions = RunOptions(),
     display: RunDisplay = _NO_DISPLAY,
+    subjects: SubjectSource = track_subject,
 ) -> RunState:
-    """Train a model on unlabelled videos in a new run folder."""
+    """Train a model on unlabelled videos in a new run folder.
+
+    `subjects` finds the boxes and 2D labels of a run that takes them.
+    """
     infos, skipped = probe_videos(videos)
     settings, recipe = options.settle(infos, run.device)
     _refuse_used_folder(output)
     store = options.store or output.parent / "frames"
+    subject = None
+    if options.keypoints or options.boxes == "tracker":
+        subject = SubjectOptions(
+            source=subjects,
+            boxes=options.boxes == "tracker",
+            labels=options.keypoints,
+            device=run.device,
+        )
     with Distributed.join(run.device) as distributed, _locked(output, distributed):
         with distributed.main_first():
             shown = display if distributed.is_main else _NO_DISPLAY
-            found = ingest(
-                infos, store, recipe, options.crowds, shown.decoding, keypoints=options.keypoints
-            )
+            found = ingest(infos, store, recipe, options.crowds, shown.decoding, subject)
             if distributed.is_main:
-                found.sources.write(output)
+                found.write(output)
                 display.ingested(found, {**skipped, **found.skipped})
             settings = replace(settings, model=settings.model.with_available_weights())
         settings = _with_measured_prior(settings, found.dataset)
@@ -151,7 +163,7 @@ def resume(
             f"the run in {output} is complete: it has {state.step} steps",
             "pass a larger --steps",
         )
-    dataset = RunSources.read(output).open_dataset(settings.crowds)
+    dataset = RunSources.read(output).reopen(output, settings.crowds)
     with Distributed.join(run.device) as distributed, _locked(output, distributed):
         return _run(dataset, settings, output, distributed, run, display, state)
 

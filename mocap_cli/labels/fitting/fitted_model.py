@@ -31,7 +31,8 @@ from mocap_cli.lifting.lift import LiftedPose
 from mocap_cli.types import Float64
 from mocap_cli.weights import Device
 
-_USED = ("encoder.", "detector.")  # parts of the frozen model that features are computed by
+_POSE = "pose."
+_USED = ("encoder.", "detector.", _POSE)  # parts of the frozen model that features are computed by
 _EYE, _CODE, _BOTH = "eye.", "code.", "both."  # prefixes of tensor names in the file
 _LARGEST = 1024  # pixels: sixteen images of that size are encoded at a time
 _MAX_PARTS = 64  # heads of an ensemble
@@ -128,7 +129,9 @@ def _encoder(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Froz
     config = JsonObject(dict(settings), "eye.").child("config").of_type(ModelConfig)
     with torch.device("meta"):  # so that a file cannot claim memory that it does not fill
         model = Model(config, pretrained=False, loss_network=False)
-    model.decoder = model.pose = model.critic = None  # only training needed them
+    model.decoder = model.critic = None  # only training needed them
+    if not any(name.startswith(_POSE) for name in tensors):
+        model.pose = None  # heads of an older form take TV alone
     _load(model, tensors)
     width, height = (int(side) for side in settings["size"])
     if not (0 < width <= _LARGEST and 0 < height <= _LARGEST):

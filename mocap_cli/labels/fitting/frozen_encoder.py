@@ -59,7 +59,8 @@ class FrozenEncoder:
         path = path / BEST if path.is_dir() else path
         model, meta = open_model(path)
         digest = sha256(path.read_bytes()).hexdigest()
-        if model.config.method == FrozenEncoder.IMAGENET:
+        # A model of given boxes takes the default tracker's squares, here as in its training.
+        if model.config.method == FrozenEncoder.IMAGENET or model.config.boxes == "given":
             return FrozenEncoder(model, (model.config.crop,) * 2, digest, True).on(device)
         return FrozenEncoder(model, _trained_size(path, meta), digest, False).on(device)
 
@@ -101,7 +102,8 @@ class FrozenEncoder:
 
         used = crops.tobytes() if self.cropped and crops is not None else b""
         degrading = None if degrader is None else degrader.cache_key()
-        key = [_VERSION, self.digest, span, sha256(used).hexdigest(), degrading]
+        reads_2d = self.model.pose is not None  # a fitted model of an older form has it not
+        key = [_VERSION, self.digest, reads_2d, span, sha256(used).hexdigest(), degrading]
         return cached(EncodedVideo, video, cache, key, encode)
 
     def images(self, video: Path, frames: Int64, crops: Float64 | None) -> UInt8:

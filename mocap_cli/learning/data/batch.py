@@ -31,6 +31,7 @@ class Batch:
     labels: Tensor | None = None  # (B, S, K, 3) weak 2D labels: x, y (0..1 of the image), weight
     clips: Tensor | None = None  # (B,) int, clip number; without it all items are different clips
     rotations: Tensor | None = None  # (B, S, 3, 3) camera_from_world, for calibrated views
+    boxes: Tensor | None = None  # (B, S, 4) given ones, which the model then does not detect
 
     def __post_init__(self) -> None:
         B, S, _, H, W = self.frames.shape

@@ -12,6 +12,7 @@ from torch import Tensor
 from mocap_cli.learning.data.batch import Batch
 from mocap_cli.learning.data.sampling import BatchIndices, UsableFrames
 from mocap_cli.learning.data.store import StoredClip
+from mocap_cli.learning.data.subject import ClipSubject
 from mocap_cli.types import Bool, Float32
 
 Crowds = Literal["skip", "keep"]
@@ -30,7 +31,7 @@ class TrainingClip:
     stored: StoredClip
     take: str  # equal for clips in which several cameras filmed one performance
     view: int  # camera number
-    labels: Float32 | None = None  # (N, K, 3) x, y (0..1 of the FRAME), weight
+    subject: ClipSubject = ClipSubject.UNKNOWN
     rotation: Float32 | None = None  # (3, 3) camera_from_world
 
 
@@ -86,6 +87,8 @@ class Dataset:
         use = ~_empty(stored)
         if self.crowds == "skip":
             use &= ~_crowded(stored)
+        if clip.subject.boxes is not None:
+            use &= np.isfinite(clip.subject.boxes).all(axis=1)
         # The views of a take must hold out the same stretch, so the take's name decides where.
         held = _held_out(len(stored), clip.take)
         frames = np.flatnonzero(use & (held if held_out else ~held))
@@ -111,25 +114,21 @@ class Dataset:
             labels=self._labels(indices),
             clips=torch.from_numpy(indices.clips[:, 0]),
             rotations=self._rotations(indices),
+            boxes=self._boxes(indices),
         )
 
     def _labels(self, indices: BatchIndices) -> Tensor | None:
-        shapes = {clip.labels.shape[1:] for clip in self.clips if clip.labels is not None}
-        if not shapes:
-            return None
-        unlabelled = np.zeros(shapes.pop(), np.float32)  # weight 0
-        rows = [
-            unlabelled if (labels := self.clips[c].labels) is None else labels[f]
-            for c, f in _pairs(indices)
-        ]
-        return torch.from_numpy(np.stack(rows)).unflatten(0, indices.clips.shape)
+        pairs = [(self.clips[c].subject.labels, f) for c, f in _pairs(indices)]
+        rows = [labels[f] for labels, f in pairs if labels is not None]
+        return _stacked_as(indices, rows)
+
+    def _boxes(self, indices: BatchIndices) -> Tensor | None:
+        pairs = [(self.clips[c].subject.boxes, f) for c, f in _pairs(indices)]
+        return _stacked_as(indices, [boxes[f] for boxes, f in pairs if boxes is not None])
 
     def _rotations(self, indices: BatchIndices) -> Tensor | None:
         rows = [self.clips[c].rotation for c, _ in _pairs(indices)]
-        rotations = [row for row in rows if row is not None]
-        if len(rotations) < len(rows):
-            return None
-        return torch.from_numpy(np.stack(rotations)).unflatten(0, indices.clips.shape)
+        return _stacked_as(indices, [row for row in rows if row is not None])
 
 
 def _empty(stored: StoredClip) -> Bool:
@@ -161,6 +160,13 @@ def _held_out(count: int, take: str) -> Bool:
 def _hashed_share(text: str) -> float:
     """A number in 0..1 that follows from the text."""
     return int.from_bytes(sha256(text.encode()).digest()[:6], "big") / 2**48
+
+
+def _stacked_as(indices: BatchIndices, rows: Sequence[Float32]) -> Tensor | None:
+    """(B, S, ...) of a row for every slot of every item; None unless all have one."""
+    if len(rows) < indices.clips.size:
+        return None
+    return torch.from_numpy(np.stack(rows)).unflatten(0, indices.clips.shape)
 
 
 def _pairs(indices: BatchIndices) -> list[tuple[int, int]]:

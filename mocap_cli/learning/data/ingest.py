@@ -3,22 +3,23 @@
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from mocap_cli.body.motion import read_motion
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import write_atomically
 from mocap_cli.io.json_fields import JsonObject
 from mocap_cli.learning.data.dataset import Crowds, Dataset, TrainingClip
 from mocap_cli.learning.data.decoding import store_video
 from mocap_cli.learning.data.store import StoredClip, StoreRecipe
-from mocap_cli.progress import Count
+from mocap_cli.learning.data.subject import ClipSubject, SubjectSource
+from mocap_cli.progress import Count, no_progress
 from mocap_cli.types import Float32
 from mocap_cli.video.probe import VideoInfo, probe
+from mocap_cli.weights import Device
 
 RUN = "run.json"
 
@@ -49,7 +50,7 @@ class RunSources:
 
     clips: tuple[_ClipSource, ...]
     store: Path
-    keypoints: bool
+    subject: bool = False  # boxes or 2D labels are kept in subject.npz
 
     @classmethod
     def read(cls, folder: Path) -> "RunSources":
@@ -57,10 +58,15 @@ class RunSources:
         path = folder / RUN
         try:
             document = JsonObject.read(path)
+            if document.values.get("keypoints"):
+                raise MocapError(
+                    f"{folder} learnt from 2D labels in a form that is no longer read",
+                    "begin a new run with --keypoints; the model of the old one can still be used",
+                )
             return cls(
                 clips=tuple(clip.of_type(_ClipSource) for clip in document.items("clips")),
                 store=Path(document.text("store")),
-                keypoints=document.get("keypoints", bool),
+                subject="subject" in document.values and document.get("subject", bool),
             )
         except OSError as error:
             raise MocapError(
@@ -74,14 +80,14 @@ class RunSources:
         """Write run.json."""
         document = {
             "store": str(self.store.resolve()),
-            "keypoints": self.keypoints,
+            "subject": self.subject,
             "clips": [asdict(source) for source in self.clips],
         }
         with write_atomically(folder / RUN) as aside:
             aside.write_text(json.dumps(document, indent=1))
 
-    def open_dataset(self, crowds: Crowds) -> Dataset:
-        """Open stored clips with the labels and cameras that lie next to their videos."""
+    def open_clips(self) -> list[StoredClip]:
+        """Open the stored clips."""
         clips = []
         for source in self.clips:
             video = Path(source.video)
@@ -90,19 +96,28 @@ class RunSources:
                     f"{self.store} no longer holds {video}",
                     "start the run again without --resume: the video is then decoded again",
                 )
-            stored = StoredClip.open(self.store, source.address)
+            clips.append(StoredClip.open(self.store, source.address))
+        return clips
+
+    def dataset(
+        self, stored: Sequence[StoredClip], subjects: Sequence[ClipSubject], crowds: Crowds
+    ) -> Dataset:
+        """The clips with their subjects, and with the cameras that lie next to their videos."""
+        clips = []
+        for source, clip, subject in zip(self.clips, stored, subjects, strict=True):
+            video = Path(source.video)
             take, view = _take_and_view(video.stem)
-            labels = _labels(video.with_suffix(".json"), stored) if self.keypoints else None
             rotation = _camera_rotations(video.parent / _CAMERAS).get(view)
-            clips.append(
-                TrainingClip(video.name, stored, f"{video.parent}/{take}", view, labels, rotation)
-            )
-        if self.keypoints and all(clip.labels is None for clip in clips):
-            raise MocapError(
-                "no video has keypoints next to it",
-                "run `mocap track` on them first, with -o .json",
-            )
+            named = f"{video.parent}/{take}"
+            clips.append(TrainingClip(video.name, clip, named, view, subject, rotation))
         return Dataset(clips, crowds)
+
+    def reopen(self, folder: Path, crowds: Crowds) -> Dataset:
+        """The data set of the run in that folder, for resuming it."""
+        stored = self.open_clips()
+        none = [ClipSubject.UNKNOWN] * len(stored)
+        subjects = ClipSubject.read_all(folder, stored) if self.subject else none
+        return self.dataset(stored, subjects, crowds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +127,22 @@ class Ingested:
     dataset: Dataset
     sources: RunSources
     skipped: Mapping[Path, str]
+
+    def write(self, folder: Path) -> None:
+        """Write what resuming the run needs."""
+        if self.sources.subject:
+            ClipSubject.write_all(folder, [clip.subject for clip in self.dataset.clips])
+        self.sources.write(folder)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectOptions:
+    """What a run takes of the subject, and who finds it."""
+
+    source: SubjectSource
+    boxes: bool = False
+    labels: bool = False
+    device: Device = "auto"
 
 
 def probe_videos(videos: Sequence[Path]) -> tuple[dict[Path, VideoInfo], dict[Path, str]]:
@@ -137,22 +168,41 @@ def ingest(
     recipe: StoreRecipe,
     crowds: Crowds,
     open_bar: _OpenBar,
-    *,
-    keypoints: bool = False,
+    subject: SubjectOptions | None = None,
 ) -> Ingested:
     """Decode what the store lacks and open all of it; videos that fail are reported, not used."""
-    sources, skipped = [], {}
+    sources, subjects, skipped = [], [], {}
     for video, info in infos.items():
         try:
             with open_bar(video, info.frames) as on_frame:
                 address = store_video(video, store, recipe, on_frame)
+            stored = StoredClip.open(store, address)
+            with open_bar(video, info.frames) if subject else nullcontext(no_progress) as on_frame:
+                subjects.append(_find_subject(video, stored, store, subject, on_frame))
             sources.append(_ClipSource(video=str(video.absolute()), address=address))
         except Exception as error:  # whatever is wrong with one video, the others are used
             skipped[video] = _reason(error)
     if not sources:
         raise MocapError(f"no video can be used: {next(iter(skipped.values()))}", "give others")
-    found = RunSources(clips=tuple(sources), store=store, keypoints=keypoints)
-    return Ingested(found.open_dataset(crowds), found, skipped)
+    if subject and subject.labels and not any(np.any(s.labels) for s in subjects):
+        raise MocapError(
+            "no video has 2D labels in frames that are used",
+            "give other --keypoints, or leave them out",
+        )
+    found = RunSources(clips=tuple(sources), store=store, subject=subject is not None)
+    return Ingested(found.dataset(found.open_clips(), subjects, crowds), found, skipped)
+
+
+def _find_subject(
+    video: Path, stored: StoredClip, store: Path, options: SubjectOptions | None, on_frame: Count
+) -> ClipSubject:
+    if options is None:
+        return ClipSubject.UNKNOWN
+    found = options.source(video, store, options.device, on_frame)
+    subject = found.at(stored, boxes=options.boxes, labels=options.labels)
+    if subject.boxes is not None and not np.isfinite(subject.boxes).any():
+        raise MocapError("the default tracker finds nobody in it", "leave --boxes tracker out")
+    return subject
 
 
 def _reason(error: Exception) -> str:
@@ -164,24 +214,6 @@ def _take_and_view(name: str) -> tuple[str, int]:
     if found := _CAMERA_NAME.match(name):
         return found["take"], int(found["view"])
     return name, 0
-
-
-def _labels(path: Path, stored: StoredClip) -> Float32 | None:
-    """Keypoints that `mocap track` wrote, at the times of the stored frames: (N, K, 3)."""
-    if not path.is_file():
-        return None
-    motion = read_motion(path)
-    after = np.clip(np.searchsorted(motion.times, stored.times), 0, len(motion.times) - 1)
-    before = np.maximum(after - 1, 0)
-    distance = np.abs(motion.times[[before, after]] - stored.times)
-    nearest = np.where(distance[0] < distance[1], before, after)
-    left, top, width, height = stored.picture
-    _, frame_height, frame_width, _ = stored.frames.shape
-    scale = np.array([width / motion.source.width, height / motion.source.height])
-    xy = (motion.xy[nearest] * scale + (left, top)) / (frame_width, frame_height)
-    known = np.isfinite(xy).all(axis=-1, keepdims=True)
-    weight = np.where(known, np.nan_to_num(motion.score[nearest])[..., None], 0)
-    return np.concatenate((np.nan_to_num(xy), weight), axis=-1).astype(np.float32)
 
 
 def _camera_rotations(path: Path) -> Mapping[int, Float32]:

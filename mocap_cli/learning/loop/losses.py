@@ -68,7 +68,7 @@ def losses(
         found["contrast"] = weights.contrast * _css_loss(outputs.tv, weights.temperature)
     elif method.contrast == "triplet":
         found["contrast"] = weights.contrast * _triplet_loss(outputs.tv, weights.margin)
-    if outputs.boxes is not None:
+    if outputs.boxes is not None and batch.boxes is None:  # given boxes are not learnt
         found |= _box_losses(outputs.boxes, method, weights)
     if outputs.keypoints is not None and batch.labels is not None:
         label = _label_loss(outputs.keypoints, batch.labels, outputs.boxes)

@@ -45,7 +45,7 @@ class _Plan:
             f"frames     about {self.frames} of {r.width}x{r.height}, at most {r.fps:g} a second",
             f"store      {self.store_bytes / 1e9:.2f} GB; up to 2.3 times that for moving cameras",
             f"method     {s.method}: {s.steps} steps of {s.batch} items{fall}",
-            f"networks   {s.model.encoder} encodes, {s.model.detector} detects",
+            f"networks   {s.model.encoder} encodes, {_detector(s)} detects",
             f"gaps       near within {s.gaps.near:.2f} s, far from {s.gaps.far:.2f} s",
             f"time       {_hours(s.steps * self.step_seconds)} on {self.device},"
             f" {1 / self.step_seconds:.2f} steps/s as measured",
@@ -128,7 +128,7 @@ def _noise_batch(settings: Settings, recipe: StoreRecipe) -> Batch:
     """A batch of the right shapes, filled with noise."""
     B, S, H, W = settings.batch, 4, recipe.height, recipe.width
     g = torch.Generator().manual_seed(0)
-    keypoints = settings.model.keypoints
+    keypoints, given = settings.model.keypoints, settings.model.boxes == "given"
     return Batch(
         frames=torch.randint(0, 255, (B, S, 3, H, W), generator=g, dtype=torch.uint8),
         plates=torch.randint(0, 255, (B, S, 3, H, W), generator=g, dtype=torch.uint8),
@@ -136,9 +136,14 @@ def _noise_batch(settings: Settings, recipe: StoreRecipe) -> Batch:
         times=torch.rand(B, S, generator=g),
         views=torch.arange(S).expand(B, S),
         labels=torch.rand(B, S, keypoints, 3, generator=g) if keypoints else None,
+        boxes=torch.tensor([0.5, 0.5, 0, 0]).expand(B, S, 4) if given else None,
         clips=torch.arange(B),
         rotations=torch.eye(3).expand(B, S, 3, 3),
     )
+
+
+def _detector(settings: Settings) -> str:
+    return "the default tracker" if settings.model.boxes == "given" else settings.model.detector
 
 
 def _hours(seconds: float) -> str:

@@ -68,7 +68,7 @@ class Model(nn.Module):
         self.features: LossNetwork | None = None
         self.pose: PoseHead | None = None
         self.critic: Critic | None = None
-        if method.detector:
+        if method.detector and config.boxes == "detector":
             backbone = make_backbone(config.detector, pretrained=pretrained)
             self.detector = Detector(
                 backbone, config.detector_head, config.detector_side, config.smallest
@@ -98,7 +98,7 @@ class Model(nn.Module):
         """Detect, encode, and what else the method needs for its losses."""
         B, S = batch.times.shape
         frames = to_float(batch.frames)  # (N, 3, H, W), N = B * S
-        boxes, crops = self.detect_and_crop(frames)
+        boxes, crops = self.detect_and_crop(frames, batch.boxes)
         augment = self.training and method.split and method.augmented
         mirrors = augment and self.config.mirrored and method.boxes_settled
         mirrored = random_items(batch.times) if mirrors else None
@@ -130,9 +130,18 @@ class Model(nn.Module):
             maps=self._feature_maps(frames, composite, close_up),
         )
 
-    def detect_and_crop(self, frames: Tensor) -> tuple[Tensor | None, Tensor]:
-        """Boxes of images (N, 3, H, W) in 0..1, and their crops; without a detector the image."""
-        boxes = None if self.detector is None else self.detector(frames)
+    def detect_and_crop(
+        self, frames: Tensor, given: Tensor | None = None
+    ) -> tuple[Tensor | None, Tensor]:
+        """Boxes of images (N, 3, H, W) in 0..1, and their crops; without boxes the image.
+
+        A model of given boxes takes those, or images that are such crops already.
+        """
+        boxes = None
+        if self.config.boxes == "given":
+            boxes = None if given is None else given.reshape(-1, 4)
+        elif self.detector is not None:
+            boxes = self.detector(frames)
         return boxes, self._crop(frames, boxes)
 
     def _crop(self, frames: Tensor, boxes: Tensor | None) -> Tensor:
@@ -167,21 +176,28 @@ class Model(nn.Module):
         codes = codes.unflatten(0, (-1, 2))  # (B, 2, ti)
         return codes.gather(1, choice[..., None].expand(-1, -1, codes.shape[-1]))
 
-    def encode(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    def encode(
+        self, frames: Tensor, given: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Frames (N, 3, H, W) uint8 to codes (N, tv), (N, ti) and boxes (N, 4), for inference.
 
         Frames may be on any device; results are on the model's. The method without training gives
         ImageNet features in place of the first code.
         """
-        boxes, crops = self.detect_and_crop(to_float(frames.to(self.device)))
+        boxes, crops = self.detect_and_crop(to_float(frames.to(self.device)), given)
         if not METHODS[self.config.method].trained:
             return self.encode_pose(crops), crops.new_zeros(len(crops), 0), None
         return *self.encoder.codes(crops), boxes
 
     def encode_pose(self, crops: Tensor) -> Tensor:
-        """Crops (N, 3, S, S) to the code that poses are read from: the first of `encode`."""
-        trained = METHODS[self.config.method].trained
-        return self.encoder.time_variant(crops) if trained else self.encoder.features(crops)
+        """Crops (N, 3, S, S) to what poses are read from: TV, and the 2D keypoints read from it.
+
+        Eq. 15: the 3D head also gets the keypoints of a model that was trained with 2D labels.
+        """
+        if not METHODS[self.config.method].trained:
+            return self.encoder.features(crops)
+        tv = self.encoder.time_variant(crops)
+        return tv if self.pose is None else torch.cat((tv, self.pose(tv)), dim=-1)
 
     def decode(self, tv: Tensor, ti: Tensor) -> tuple[Tensor, Tensor]:
         """Codes (N, tv) and (N, ti) to colours and masks of crops."""

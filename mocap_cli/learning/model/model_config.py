@@ -21,6 +21,7 @@ class ModelConfig:
     """What a model is built of."""
 
     method: str = "ours"
+    boxes: Literal["detector", "given"] = "detector"  # given: crops of another tracker
     detector: str = "resnet18"
     detector_head: Literal["mean", "map"] = "mean"
     detector_side: int = 128  # pixels of the longer side of the detector's input
