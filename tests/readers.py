@@ -1,6 +1,7 @@
 """Other people's readers: those of BVH behind one signature, (frames, joints by name) of a file."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 Places = dict[str, NDArray[np.float64]]  # name of a joint to (T, 3) in the file's units
 
 THREE = "0.187.0"
+THREE_VRM = f"three@{THREE} @pixiv/three-vrm@3.5.5 @pixiv/three-vrm-animation@3.5.5"
 VALIDATOR = "2.0.0-dev.3.10"  # of Khronos; it has only ever had versions of this kind
 
 
@@ -74,13 +76,13 @@ def run_node(script: str, package: str, path: Path) -> dict[str, Any]:
 
 
 def node_modules(package: str) -> Path:
-    """A node_modules folder with that package, installed once for all runs on this machine."""
-    home = Path(tempfile.gettempdir()) / f"mocap-tests-{package.replace('@', '-')}"
+    """A node_modules folder with these packages, installed once for all runs on this machine."""
+    home = Path(tempfile.gettempdir()) / ("mocap-tests-" + re.sub("[@/ ]", "-", package))
     modules = home / "node_modules"
     if not modules.exists():
         with tempfile.TemporaryDirectory(dir=home.parent) as aside:
             command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", aside]
-            subprocess.run([*command, package], check=True, timeout=300)
+            subprocess.run([*command, *package.split()], check=True, timeout=300)
             home.mkdir(exist_ok=True)
             if not modules.exists():
                 (Path(aside) / "node_modules").rename(modules)

@@ -11,6 +11,7 @@ from mocap_cli.body.skeleton import BODY
 from mocap_cli.errors import MocapError
 from mocap_cli.export.formats.animation import animate
 from mocap_cli.export.formats.fbx import write_fbx
+from mocap_cli.export.rigs.retarget import retarget
 
 TIMES = np.arange(30) / 30
 
@@ -65,7 +66,7 @@ def test_the_body_is_bound_in_a_t_pose_on_the_ground_each_point_to_one_joint(tmp
 
 
 def test_mixamo_names_keep_their_colons(tmp_path):
-    write_fbx(animate(motion_of(t_pose(), TIMES[:5])), tmp_path / "a.fbx", rig="mixamo")
+    write_fbx(retarget(animate(motion_of(t_pose(), TIMES[:5])), "mixamo"), tmp_path / "a.fbx")
     assert "mixamorig:LeftUpLeg" in read_with_ufbx(tmp_path / "a.fbx")["bones"]
 
 

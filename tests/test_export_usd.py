@@ -10,6 +10,7 @@ from mocap_cli.body.skeleton import BODY
 from mocap_cli.errors import MocapError
 from mocap_cli.export.formats.animation import animate
 from mocap_cli.export.formats.usd import write_usd
+from mocap_cli.export.rigs.retarget import retarget
 
 TIMES = np.arange(30) / 30
 
@@ -74,7 +75,8 @@ def _skinned(stage: Usd.Stage, query: UsdSkel.SkeletonQuery, side: str, t: int) 
 
 
 def test_colons_of_mixamo_are_left_out_of_paths(tmp_path):
-    write_usd(animate(motion_of(t_pose(), TIMES[:5]), fps=24), tmp_path / "a.usda", rig="mixamo")
+    animation = retarget(animate(motion_of(t_pose(), TIMES[:5]), fps=24), "mixamo")
+    write_usd(animation, tmp_path / "a.usda")
     stage, query = opened(tmp_path / "a.usda")
     assert query.GetJointOrder()[1] == "mixamorig_Hips/mixamorig_Spine"
     assert stage.GetTimeCodesPerSecond() == 24

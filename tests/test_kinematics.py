@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from poses import dance, handstand, posed, somersault, t_pose, wobbling
 
-from mocap_cli.body.kinematics import _world_rotations, forward_kinematics, inverse_kinematics
+from mocap_cli.body.kinematics import forward_kinematics, inverse_kinematics, world_rotations
 from mocap_cli.body.rig import Rig, bone_lengths, fit_rig
 from mocap_cli.body.rotation import continuous_zxy, matrix_from_vector, unit, vector_from_matrix
 from mocap_cli.body.skeleton import BODY, mirror_indices
@@ -184,7 +184,7 @@ def test_an_overstretched_knee_is_no_knee_turned_about():
     joints = posed({"left_knee": np.full((120, 1), -0.12) * X}, np.tile((0, 0.88, 0), (120, 1)))
     rig = fit_rig(joints)
     rotations, _ = inverse_kinematics(rig, wobbling(joints, size=0.002), TIMES)
-    front = _world_rotations(rig, rotations)[:, rig.index("LeftUpLeg"), :, 2]
+    front = world_rotations(rig, rotations)[:, rig.index("LeftUpLeg"), :, 2]
     assert (front @ [0, 0, 1] > 0.9).all()
 
 
@@ -225,9 +225,9 @@ def test_coinciding_joints_give_finite_numbers():
 
 def test_a_rig_lists_parents_first():
     with pytest.raises(ValueError, match="parents first"):
-        Rig(("a", "b"), (-1, 1), ("", ""), np.zeros((2, 3)))
+        Rig(("a", "b"), (-1, 1), ("", ""), np.zeros((2, 3)), ("", ""), np.zeros((2, 3, 3)))
     with pytest.raises(ValueError, match="finite"):
-        Rig(("a", "b"), (-1, 0), ("", ""), np.full((2, 3), np.nan))
+        Rig(("a", "b"), (-1, 0), ("", ""), np.full((2, 3), np.nan), ("", ""), np.zeros((2, 3, 3)))
 
 
 def test_forward_agrees_with_adding_up_bones_by_hand():

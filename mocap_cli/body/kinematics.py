@@ -26,10 +26,10 @@ _CHUNK = 128  # frames at once, to fit into a processor's cache
 
 def forward_kinematics(rig: Rig, rotations: Float64, root: Float64) -> Float64:
     """(T, N, 3) joints in the world from (T, N, 3, 3) rotations from the parent and (T, 3) root."""
-    return _places(rig, _world_rotations(rig, rotations), root)
+    return _places(rig, world_rotations(rig, rotations), root)
 
 
-def _world_rotations(rig: Rig, rotations: Float64) -> Float64:
+def world_rotations(rig: Rig, rotations: Float64) -> Float64:
     """Rotations from the parent to rotations from the world."""
     turns = np.empty_like(rotations)
     for joint, parent in enumerate(rig.parents):
@@ -38,7 +38,7 @@ def _world_rotations(rig: Rig, rotations: Float64) -> Float64:
     return turns
 
 
-def _local_rotations(rig: Rig, turns: Float64) -> Float64:
+def local_rotations(rig: Rig, turns: Float64) -> Float64:
     """Rotations from the world to rotations from the parent."""
     above = turns[:, np.maximum(rig.parents, 0)]
     rotations = inverse(above) @ turns
@@ -65,7 +65,7 @@ def inverse_kinematics(
     """
     fit = _Fit.of(rig)
     joints = np.asarray(joints, np.float64)
-    rotations = _local_rotations(rig, initial_rotations(rig, joints, times))
+    rotations = local_rotations(rig, initial_rotations(rig, joints, times))
     root = joints[:, BODY.index("pelvis")].copy()
     wanted = joints[:, fit.joints]
     if sigma is None:
@@ -137,7 +137,7 @@ class _Fit:
     ) -> Float64:
         """(T, P + 1, 3) rotation vectors in the parents' axes, and the shift of the root."""
         T, M, P = len(wanted), len(self.rig_joints), len(self.turning)
-        turns = _world_rotations(self.rig, state.rotations)
+        turns = world_rotations(self.rig, state.rotations)
         places = _places(self.rig, turns, state.root)
         above = self._above(turns)  # (T, P, 3, 3)
         lever = places[:, self.rig_joints, None] - places[:, None, self.turning]  # (T, M, P, 3)

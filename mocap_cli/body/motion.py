@@ -99,7 +99,7 @@ class Motion:
         *,
         video: str | Path | None = None,
         units: Literal["cm", "m"] = "cm",
-        rig: Literal["default", "mixamo", "rokoko"] = "default",
+        rig: Literal["default", "mixamo", "rokoko", "ue5", "vrm", "rigify", "smpl"] = "default",
         fps: float | None = None,
         trail: bool = False,
         panel: bool = False,
@@ -113,7 +113,7 @@ class Motion:
                 .json, .coco.json, .html, .png or .mp4. An existing file is replaced.
             video: The tracked video: .mp4 needs it, .html and .png show it.
             units: Length unit of .bvh.
-            rig: Joint names of .bvh, .glb, .fbx and .usda.
+            rig: Names, rest pose and axes of the bones in .bvh, .glb, .fbx and .usda.
             fps: Frames per second of .bvh, .glb, .fbx and .usda; by default the video's.
             trail: Draw the path of the centre of mass into .mp4.
             panel: Add a panel to .mp4: side view, top view and joint angles.
@@ -125,6 +125,7 @@ class Motion:
 
         path, video = Path(path), None if video is None else Path(video)
         frames = len(self.times)
+        registry.check_rig(path, rig)
         registry.check_output(path, {} if video is None else {"video": video}, frames)
         options = registry.WriteOptions(
             video=video, link_video=link_video, overlay=OverlayOptions(trail=trail, panel=panel),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mocap_cli.body.anatomy import ANKLE_HEIGHT, BALL_HEIGHT, standing_height
-from mocap_cli.body.rotation import frame_from_axes, unit
+from mocap_cli.body.rotation import frame_from_axes, inverse, unit
 from mocap_cli.body.skeleton import BODY, mirror_indices
 from mocap_cli.types import Float64
 
@@ -24,20 +24,24 @@ _SHORTEST = 1e-3  # metres; a bone of no length has no direction
 
 @dataclass(frozen=True, slots=True)
 class Rig:
-    """A tree of joints; its T-pose, with all rotations zero, faces +Z with Y up and the arms out.
+    """A tree of joints; its rest pose, with all rotations zero, faces +Z with Y up.
 
-    Joints without children are the ends of bones: they have a position and no rotation.
+    Rotations are in the axes of the world: a joint's own axes are `axes` turned by them. Joints
+    without children are the ends of bones: they have a position and no rotation.
     """
 
     names: tuple[str, ...]
     parents: tuple[int, ...]  # parents[i] < i; the root's is -1
     body_joints: tuple[str, ...]  # the joint of BODY at that position, or ""
-    offsets: Float64  # (N, 3) metres from the parent in the T-pose; the root's is zero
+    offsets: Float64  # (N, 3) metres from the parent in the rest pose; the root's is zero
+    parts: tuple[str, ...]  # the name in `fit_rig` of the bone that ends there, or ""
+    axes: Float64  # (N, 3, 3) axes of the joints in the rest pose
+    mover: int = 0  # the joint that moves along the path; those above it stand still
 
     def __post_init__(self) -> None:
-        N = len(self.names)
-        if not len(set(self.names)) == len(self.parents) == len(self.body_joints) == N:
-            raise ValueError("give every joint one name of its own, one parent and one body joint")
+        N, lists = len(self.names), (self.parents, self.body_joints, self.parts, self.axes)
+        if len(set(self.names)) != N or any(len(values) != N for values in lists):
+            raise ValueError("give every joint one name of its own and one value of each list")
         if self.parents[0] != -1 or not all(0 <= p < i for i, p in enumerate(self.parents) if i):
             raise ValueError("list joints parents first, the one root before all")
         if self.offsets.shape != (N, 3) or not np.isfinite(self.offsets).all():
@@ -60,7 +64,7 @@ class Rig:
 
     @property
     def rest_positions(self) -> Float64:
-        """(N, 3) positions of the joints in the T-pose, the root at the origin."""
+        """(N, 3) positions of the joints in the rest pose, the root at the origin."""
         places = np.zeros((len(self), 3))
         for joint, parent in enumerate(self.parents):
             if parent >= 0:
@@ -69,8 +73,36 @@ class Rig:
 
     @property
     def root_height(self) -> float:
-        """Metres from the lowest point of the T-pose up to the root."""
+        """Metres from the lowest point of the rest pose up to the root."""
         return -float(self.rest_positions[:, 1].min())
+
+    @property
+    def bind_matrices(self) -> Float64:
+        """(N, 4, 4) world from joint in the rest pose, which stands on the ground."""
+        matrices = np.tile(np.eye(4), (len(self), 1, 1))
+        matrices[:, :3, :3] = self.axes
+        matrices[:, :3, 3] = self.rest_positions
+        matrices[:, 1, 3] += self.root_height
+        return matrices
+
+    @property
+    def local_matrices(self) -> Float64:
+        """(N, 4, 4) parent from joint in the rest pose, the root's from the world."""
+        above = inverse(self._axes_above)
+        matrices = np.tile(np.eye(4), (len(self), 1, 1))
+        matrices[:, :3, :3] = above @ self.axes
+        matrices[:, :3, 3] = (above @ self.offsets[..., None])[..., 0]
+        matrices[0, 1, 3] = self.root_height
+        return matrices
+
+    def local_rotations(self, rotations: Float64) -> Float64:
+        """(T, N, 3, 3) rotations from the parent in the joints' own axes."""
+        return inverse(self._axes_above) @ rotations @ self.axes
+
+    @property
+    def _axes_above(self) -> Float64:
+        """(N, 3, 3) axes of the parents; those of the world above the root."""
+        return np.concatenate((np.eye(3)[None], self.axes[list(self.parents[1:])]))
 
 
 _TRUNK = (  # name, parent, body joint, direction in the T-pose
@@ -147,7 +179,8 @@ def fit_rig(joints: Float64) -> Rig:
     _set_hips(ours, joints)
     _set_spine(ours)
     _set_tips(ours, max(height, 10 * _SHORTEST))
-    return Rig(names, parents, body, offsets)
+    axes = np.tile(np.eye(3), (len(names), 1, 1))
+    return Rig(names, parents, body, offsets, names, axes)
 
 
 def _set_hips(offsets: Mapping[str, Float64], joints: Float64) -> None:

@@ -119,8 +119,11 @@ _InPlace = Annotated[
     ),
 ]
 _Rig = Annotated[
-    Literal["default", "mixamo", "rokoko"],
-    typer.Option(help="Joint names of .bvh, .glb, .fbx and .usda.", rich_help_panel=OUTPUT),
+    Literal["default", "mixamo", "rokoko", "ue5", "vrm", "rigify", "smpl"],
+    typer.Option(
+        help="Names, rest pose and axes of the bones in .bvh, .glb, .fbx and .usda.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 _Trail = Annotated[
     bool,

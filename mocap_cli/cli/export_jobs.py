@@ -19,6 +19,7 @@ from mocap_cli.export.registry import (
     MotionWriter,
     WriteOptions,
     check_output,
+    check_rig,
     format_of,
 )
 from mocap_cli.export.swap_video import SwapResult
@@ -92,6 +93,7 @@ class MotionExport:
             inputs["video"] = found
             refuse_conflicts(jobs, [found])
         for output in job.outputs:
+            check_rig(output, self.options.rig)
             check_output(output, inputs, len(motion.times))
         OutputFiles.plan(job.outputs, overwrite=self.overwrite)
         return None if self.edits.mirror else found  # no video shows a mirrored motion

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from mocap_cli.body.motion import Motion, write_motion
 from mocap_cli.errors import MocapError
-from mocap_cli.export.formats.animation import Animation, RigNames, animate
+from mocap_cli.export.formats.animation import Animation, animate
 from mocap_cli.export.formats.bvh import Units, write_bvh
 from mocap_cli.export.formats.c3d import write_c3d
 from mocap_cli.export.formats.coco import write_coco
@@ -20,6 +20,8 @@ from mocap_cli.export.formats.joint_tables import write_angles, write_csv, write
 from mocap_cli.export.formats.mot import BESIDE, write_mot
 from mocap_cli.export.formats.trc import write_trc
 from mocap_cli.export.formats.usd import write_usd
+from mocap_cli.export.rigs.retarget import retarget
+from mocap_cli.export.rigs.tables import RIG_TABLES, RIGGED, RigName
 from mocap_cli.export.views.motion_report import write_report
 from mocap_cli.export.views.overlay import OverlayOptions, write_overlay
 from mocap_cli.export.views.page import write_page
@@ -38,11 +40,11 @@ class WriteOptions:
     link_video: bool = False  # .html plays the video file instead of embedding it
     overlay: OverlayOptions | None = None  # what .mp4 shows in addition to the person
     units: Units = "cm"  # of .bvh
-    rig: RigNames = "default"  # joint names of .bvh, .glb, .fbx and .usda
+    rig: RigName = "default"  # bones of .bvh, .glb, .fbx and .usda
     fps: float | None = None  # of .bvh, .glb, .fbx and .usda; None is the motion's own
 
     def __post_init__(self) -> None:
-        for name, value, known in (("units", self.units, Units), ("rig", self.rig, RigNames)):
+        for name, value, known in (("units", self.units, Units), ("rig", self.rig, RigName)):
             if value not in get_args(known):
                 raise MocapError(
                     f"unknown {name} {value!r}", f"choose one of {', '.join(get_args(known))}"
@@ -58,14 +60,20 @@ class MotionWriter:
 
     @cached_property
     def animation(self) -> Animation:
-        """The motion as rotations of a rig."""
+        """The motion as rotations of the default rig."""
         return animate(self.motion, self.options.fps)
+
+    @cached_property
+    def retargeted(self) -> Animation:
+        """The motion as rotations of the rig of the options."""
+        return retarget(self.animation, self.options.rig)
 
     def write(self, path: Path, on_frame: Count = no_progress) -> None:
         """Write the motion in the format of the suffix.
 
         `on_frame` is called with the number of video frames done, by formats that show the video.
         """
+        check_rig(path, self.options.rig)
         format_of(path).write(self, path, on_frame)
 
 
@@ -90,20 +98,19 @@ class _Format:
 
 
 def _bvh(writer: MotionWriter, path: Path, on_frame: Count) -> None:
-    options = writer.options
-    write_bvh(writer.animation, path, units=options.units, rig=options.rig)
+    write_bvh(writer.retargeted, path, units=writer.options.units)
 
 
 def _glb(writer: MotionWriter, path: Path, on_frame: Count) -> None:
-    write_glb(writer.animation, path, rig=writer.options.rig)
+    write_glb(writer.retargeted, path, humanoid=writer.options.rig == "vrm")
 
 
 def _fbx(writer: MotionWriter, path: Path, on_frame: Count) -> None:
-    write_fbx(writer.animation, path, rig=writer.options.rig)
+    write_fbx(writer.retargeted, path)
 
 
 def _usda(writer: MotionWriter, path: Path, on_frame: Count) -> None:
-    write_usd(writer.animation, path, rig=writer.options.rig)
+    write_usd(writer.retargeted, path)
 
 
 def _json(writer: MotionWriter, path: Path, on_frame: Count) -> None:
@@ -188,6 +195,13 @@ def with_companions(path: Path) -> tuple[Path, ...]:
     known = FORMATS.get(_suffix_of(path))
     beside = () if known is None else known.beside
     return path, *(path.with_name(path.stem + ending) for ending in beside)
+
+
+def check_rig(path: Path, rig: RigName) -> None:
+    """Raise when files of that suffix cannot hold the rig; those without a rig can."""
+    table, suffix = RIG_TABLES.get(rig), _suffix_of(path)
+    if table and suffix in RIGGED and suffix not in table.formats:
+        raise MocapError(f"cannot write {path} with --rig {rig}", f"write {table.instead}")
 
 
 def check_output(path: Path, inputs: Mapping[str, Path], frames: int) -> None:

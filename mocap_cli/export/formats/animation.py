@@ -1,8 +1,7 @@
 """Animation: a Motion as rotations of one rig at a constant rate, for BVH, GLB, USD and FBX."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -14,23 +13,7 @@ from mocap_cli.errors import MocapError
 from mocap_cli.export.formats.camera_track import CameraTrack, camera_track
 from mocap_cli.types import Float64
 
-RigNames = Literal["default", "mixamo", "rokoko"]
-
 _MAX_FPS = 1000.0
-_PREFIX = {"default": "", "mixamo": "mixamorig:", "rokoko": ""}
-_PART_NAMES = {  # of the parts whose name differs from ours; the side comes before it
-    "default": {},
-    "mixamo": {"HeadEnd": "HeadTop_End", "HandEnd": "HandMiddle4", "ToeBaseEnd": "Toe_End"},
-    "rokoko": {
-        # Newton has four spine joints: ours in the middle of the chest is where its third is.
-        "Spine": "Spine1",
-        "Spine1": "Spine3",
-        "UpLeg": "Thigh",
-        "Leg": "Shin",
-        "ToeBase": "Toe",
-        "ToeBaseEnd": "ToeTip",
-    },
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +23,20 @@ class Animation:
     name: str  # of the video, without its suffix
     rig: Rig
     rotations: Float64  # (T, N, 3, 3) from the parent
-    root: Float64  # (T, 3) metres
+    path: Float64  # (T, 3) metres, of the rig's mover
     period: float  # seconds from frame to frame
     camera: CameraTrack | None = None
+
+    @property
+    def local_rotations(self) -> Float64:
+        """(T, N, 3, 3) rotations from the parent in the joints' own axes."""
+        return self.rig.local_rotations(self.rotations)
+
+    @property
+    def local_path(self) -> Float64:
+        """(T, 3) metres, the path in the axes of the mover's parent, which stands at the origin."""
+        above = self.rig.parents[self.rig.mover]
+        return self.path if above < 0 else self.path @ self.rig.axes[above]
 
 
 def animate(motion: Motion, fps: float | None = None) -> Animation:
@@ -71,14 +65,3 @@ def animate(motion: Motion, fps: float | None = None) -> Animation:
     rotations, root = resample_rotations(rotations, root, times, uniform)
     camera = camera_track(motion, uniform)
     return Animation(Path(motion.source.file).stem, rig, rotations, root, period, camera)
-
-
-def with_joint_names(rig: Rig, names: RigNames) -> Rig:
-    """The rig with the joint names of Mixamo's or Rokoko's characters, for retargeting."""
-    return replace(rig, names=tuple(_joint_name(name, names) for name in rig.names))
-
-
-def _joint_name(ours: str, names: RigNames) -> str:
-    side = next((side for side in ("Left", "Right") if ours.startswith(side)), "")
-    part = ours.removeprefix(side)
-    return _PREFIX[names] + side + _PART_NAMES[names].get(part, part)

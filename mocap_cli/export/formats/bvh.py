@@ -8,7 +8,7 @@ import numpy as np
 
 from mocap_cli.body.rig import Rig
 from mocap_cli.body.rotation import continuous_zxy
-from mocap_cli.export.formats.animation import Animation, RigNames, with_joint_names
+from mocap_cli.export.formats.animation import Animation
 from mocap_cli.io.atomic import write_atomically
 
 Units = Literal["cm", "m"]
@@ -24,18 +24,17 @@ def write_bvh(
     path: Path,
     *,
     units: Units = "cm",
-    rig: RigNames = "default",
     decimals: int = 6,
 ) -> None:
     """Write the hierarchy and one line of root position and Euler angles for each frame."""
-    names = with_joint_names(animation.rig, rig)
     with write_atomically(path) as aside, aside.open("w", encoding="ascii", newline="\n") as file:
-        file.writelines(f"{line}\n" for line in _lines(animation, names, _SCALE[units], decimals))
+        file.writelines(f"{line}\n" for line in _lines(animation, _SCALE[units], decimals))
 
 
-def _lines(animation: Animation, rig: Rig, scale: float, decimals: int) -> Iterator[str]:
+def _lines(animation: Animation, scale: float, decimals: int) -> Iterator[str]:
     """The lines of the file, `scale` units to the metre."""
-    root, joints = animation.root[:, None] * scale, _depth_first(rig)
+    rig = animation.rig
+    root, joints = animation.path[:, None] * scale, _depth_first(rig)
     angles = np.degrees(continuous_zxy(animation.rotations[:, joints]))
     values = np.concatenate((root, angles), axis=1).reshape(len(root), -1)
     values = np.round(values, decimals) + 0.0  # no minus before zero

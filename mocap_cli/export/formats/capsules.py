@@ -27,7 +27,7 @@ _DEFAULT_RADIUS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class _Capsule:
-    """The mesh of one bone in the T-pose."""
+    """The mesh of one bone in the rest pose."""
 
     joint: int  # index in the rig of the joint that moves it
     side: Side
@@ -38,7 +38,7 @@ class _Capsule:
 
 @dataclass(frozen=True, slots=True)
 class CapsuleMesh:
-    """All capsules of one colour in the T-pose, standing on the ground."""
+    """All capsules of one colour in the rest pose, standing on the ground."""
 
     points: Float64  # (V, 3) metres
     normals: Float64  # (V, 3)
@@ -79,15 +79,19 @@ def _capsules(rig: Rig) -> list[_Capsule]:
     """A capsule for each bone that is long enough."""
     height = float(np.ptp(rig.rest_positions[:, 1]))
     long = np.linalg.norm(rig.offsets, axis=-1) >= _MIN_LENGTH
-    # Both shoulders start at the neck, which has a capsule already.
-    chosen = [i for i, name in enumerate(rig.names) if long[i] and not name.endswith("Shoulder")]
+    chosen = [i for i, part in enumerate(rig.parts) if long[i] and _has_capsule(part)]
     return [_capsule(rig, joint, height) for joint in chosen]
+
+
+def _has_capsule(part: str) -> bool:
+    """Not above the hips; both shoulders start at the neck, which has a capsule already."""
+    return part not in ("", "Hips") and not part.endswith("Shoulder")
 
 
 def _capsule(rig: Rig, joint: int, height: float) -> _Capsule:
     import trimesh  # 0.3 s: only the formats with a body wait for it
 
-    side, part = _side(rig.names[joint])
+    side, part = _side(rig.parts[joint])
     start, bone = rig.rest_positions[rig.parents[joint]], rig.offsets[joint]
     length = float(np.linalg.norm(bone))
     radius = min(_RADIUS.get(part, _DEFAULT_RADIUS) * height, length)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mocap_cli.body.rig import Rig
 from mocap_cli.body.rotation import continuous_xyz
-from mocap_cli.export.formats.animation import Animation, RigNames, with_joint_names
+from mocap_cli.export.formats.animation import Animation
 from mocap_cli.export.formats.camera_track import CameraTrack
 from mocap_cli.export.formats.capsules import CapsuleMesh, capsule_meshes
 from mocap_cli.export.formats.fbx_nodes import Long, Node, node, prop, properties
@@ -21,10 +21,10 @@ _INCH_MM = 25.4
 _NEAR_CM, _FAR_CM = 10.0, 100_000.0  # what the camera sees
 
 
-def write_fbx(animation: Animation, path: Path, *, rig: RigNames = "default") -> None:
+def write_fbx(animation: Animation, path: Path) -> None:
     """Write a skinned body whose joints carry the animation; centimetres, Y up."""
-    scene = FbxScene(animation.name, 1 / animation.period, len(animation.root))
-    joints = _add_rig(scene, with_joint_names(animation.rig, rig))
+    scene = FbxScene(animation.name, 1 / animation.period, len(animation.path))
+    joints = _add_rig(scene, animation.rig)
     _add_body(scene, animation.rig, joints)
     _add_animation(scene, animation, joints)
     if animation.camera is not None:
@@ -34,13 +34,15 @@ def write_fbx(animation: Animation, path: Path, *, rig: RigNames = "default") ->
 
 
 def _add_rig(scene: FbxScene, rig: Rig) -> list[Long]:
-    """One bone for each joint, in the T-pose on the ground."""
-    places = rig.offsets * _CM
-    places[0, 1] = rig.root_height * _CM
+    """One bone for each joint, in the rest pose on the ground."""
+    rest = rig.local_matrices
+    angles = np.degrees(continuous_xyz(rest[None, :, :3, :3]))[0]
     joints: list[Long] = []
-    for name, parent, place in zip(rig.names, rig.parents, places, strict=True):
+    for i, (name, parent) in enumerate(zip(rig.names, rig.parents, strict=True)):
         above = joints[parent] if parent >= 0 else 0
-        joint = scene.add_model(name, "LimbNode", above, _vector("Lcl Translation", place))
+        place = _vector("Lcl Translation", rest[i, :3, 3] * _CM)
+        turn = _vector("Lcl Rotation", angles[i])
+        joint = scene.add_model(name, "LimbNode", above, place, turn)
         parts = (properties(prop("Size", "double", 3.0)), node("TypeFlags", "Skeleton"))
         scene.add("NodeAttribute", "NodeAttribute", name, "LimbNode", *parts, under=joint)
         joints.append(joint)
@@ -48,7 +50,7 @@ def _add_rig(scene: FbxScene, rig: Rig) -> list[Long]:
 
 
 def _add_body(scene: FbxScene, rig: Rig, joints: Sequence[Long]) -> None:
-    """One skinned mesh in three colours next to the rig; the T-pose is its bind pose."""
+    """One skinned mesh in three colours next to the rig; the rest pose is its bind pose."""
     body, meshes = scene.add_model("Body", "Mesh", 0), capsule_meshes(rig)
     for side, mesh in meshes.items():
         colour = properties(prop("DiffuseColor", "Color", *mesh.colour))
@@ -56,27 +58,28 @@ def _add_body(scene: FbxScene, rig: Rig, joints: Sequence[Long]) -> None:
         scene.add("Material", "Material", side, "", *matt, under=body)
     parts = _geometry(list(meshes.values()))
     geometry = scene.add("Geometry", "Geometry", "Body", "Mesh", *parts, under=body)
-    places = (rig.rest_positions + np.array((0.0, rig.root_height, 0.0))) * _CM
+    bind = rig.bind_matrices
+    bind[:, :3, 3] *= _CM
     joint_of = np.concatenate([mesh.joints for mesh in meshes.values()])
     bound = {i: np.flatnonzero(joint_of == i) for i in np.unique(joint_of).tolist()}
-    _add_skin(scene, geometry, {joints[i]: (places[i], points) for i, points in bound.items()})
-    _add_bind_pose(scene, [body, *joints], [np.zeros(3), *places])
+    _add_skin(scene, geometry, {joints[i]: (bind[i], points) for i, points in bound.items()})
+    _add_bind_pose(scene, [body, *joints], [np.eye(4), *bind])
 
 
 def _add_skin(
     scene: FbxScene, geometry: Long, bound: Mapping[Long, tuple[Float64, NDArray[np.intp]]]
 ) -> None:
-    """Bind points of the body to the joints at these places."""
+    """Bind points of the body to the joints with these matrices (4, 4)."""
     rigid = (node("Version", 101), node("Link_DeformAcuracy", 50.0))  # the format's own spelling
     skin = scene.add("Deformer", "Deformer", "Body", "Skin", *rigid, under=geometry)
-    for joint, (place, points) in bound.items():
+    for joint, (matrix, points) in bound.items():
         parts = (
             node("Version", 100),
             node("UserData", "", ""),
             node("Indexes", points.astype(np.int32)),
             node("Weights", np.ones(len(points))),  # capsules are rigid
-            node("Transform", _translation(-place)),
-            node("TransformLink", _translation(place)),
+            node("Transform", _numbers(np.asarray(np.linalg.inv(matrix), np.float64))),
+            node("TransformLink", _numbers(matrix)),
         )
         cluster = scene.add("Deformer", "SubDeformer", "", "Cluster", *parts, under=skin)
         scene.connect(joint, cluster)
@@ -116,20 +119,21 @@ def _layer_element(kind: str, mapping: str, reference: str, values: Node) -> Nod
     return node(f"LayerElement{kind}", 0, children=parts)
 
 
-def _add_bind_pose(scene: FbxScene, models: Sequence[Long], places: Sequence[Float64]) -> None:
+def _add_bind_pose(scene: FbxScene, models: Sequence[Long], matrices: Sequence[Float64]) -> None:
     poses = [
-        node("PoseNode", children=(node("Node", model), node("Matrix", _translation(place))))
-        for model, place in zip(models, places, strict=True)
+        node("PoseNode", children=(node("Node", model), node("Matrix", _numbers(matrix))))
+        for model, matrix in zip(models, matrices, strict=True)
     ]
     head = (node("Type", "BindPose"), node("Version", 100), node("NbPoseNodes", len(poses)))
     scene.add("Pose", "Pose", "BindPose", "BindPose", *head, *poses)
 
 
 def _add_animation(scene: FbxScene, animation: Animation, joints: Sequence[Long]) -> None:
-    """Rotations of all joints with children, and the path of the root."""
-    scene.animate(joints[0], "Lcl Translation", animation.root * _CM)
+    """Rotations of all joints with children, and the path of the mover."""
+    mover = joints[animation.rig.mover]
+    scene.animate(mover, "Lcl Translation", animation.local_path * _CM)
     moving = [i for i in range(len(joints)) if animation.rig.children(i)]
-    angles = np.degrees(continuous_xyz(animation.rotations[:, moving]))
+    angles = np.degrees(continuous_xyz(animation.local_rotations[:, moving]))
     for column, joint in enumerate(moving):
         scene.animate(joints[joint], "Lcl Rotation", angles[:, column])
 
@@ -179,11 +183,9 @@ def _lens(camera: CameraTrack) -> Node:
     )
 
 
-def _translation(place: Float64) -> Float64:
-    """The 16 numbers of a translation; FBX stores columns."""
-    matrix = np.eye(4)
-    matrix[3, :3] = place
-    return matrix.reshape(-1)
+def _numbers(matrix: Float64) -> Float64:
+    """The 16 numbers of a matrix; FBX stores columns."""
+    return matrix.T.reshape(-1)
 
 
 def _vector(name: str, values: Iterable[float]) -> Node:

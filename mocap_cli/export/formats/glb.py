@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from mocap_cli.body.resample import continuous_quaternions
 from mocap_cli.body.rig import Rig
 from mocap_cli.body.rotation import quaternion_from_matrix
-from mocap_cli.export.formats.animation import Animation, RigNames, with_joint_names
+from mocap_cli.export.formats.animation import Animation
 from mocap_cli.export.formats.camera_track import CameraTrack
 from mocap_cli.export.formats.capsules import CapsuleMesh, capsule_meshes
+from mocap_cli.export.formats.vrm import vrm_extensions
 from mocap_cli.io.atomic import write_atomically
 from mocap_cli.types import Float64
 
@@ -24,10 +25,15 @@ _NEAR, _FAR = 0.1, 1000.0  # metres that the camera sees
 _KINDS = {"float32": gltf.FLOAT, "uint16": gltf.UNSIGNED_SHORT, "uint8": gltf.UNSIGNED_BYTE}
 
 
-def write_glb(animation: Animation, path: Path, *, rig: RigNames = "default") -> None:
-    """Write a skinned body whose joints carry the animation; metres, Y up."""
+def write_glb(animation: Animation, path: Path, *, humanoid: bool = False) -> None:
+    """Write a skinned body whose joints carry the animation; metres, Y up.
+
+    `humanoid` adds the extensions of VRM to a rig with its bones.
+    """
     document = _Document()
-    document.add_rig(with_joint_names(animation.rig, rig))
+    document.add_rig(animation.rig)
+    if humanoid:
+        document.add_extensions(vrm_extensions(animation))
     document.add_body(animation.rig)
     tracks = _joint_tracks(animation)
     if animation.camera is not None:
@@ -47,17 +53,24 @@ class _Document:
         self._bytes = bytearray()
 
     def add_rig(self, rig: Rig) -> None:
-        """One node for each joint, in the T-pose on the ground; nodes of joints come first."""
-        positions = rig.offsets.copy()
-        positions[0] = _root_position(rig)
-        for joint, (name, position) in enumerate(zip(rig.names, positions.tolist(), strict=True)):
-            children = list(rig.children(joint))
-            self._gltf.nodes.append(gltf.Node(name=name, translation=position, children=children))
-        bind = np.tile(np.eye(4), (len(rig), 1, 1))
-        bind[:, 3, :3] = -(rig.rest_positions + _root_position(rig))  # glTF stores columns
+        """One node for each joint, in the rest pose on the ground; nodes of joints come first."""
+        rest = rig.local_matrices
+        turns = _quaternions(rest[None, :, :3, :3])[0]
+        for joint, name in enumerate(rig.names):
+            place, turn = rest[joint, :3, 3].tolist(), turns[joint].tolist()
+            turn = None if turn == [0, 0, 0, 1] else turn
+            node = gltf.Node(name=name, translation=place, rotation=turn)
+            node.children = list(rig.children(joint))
+            self._gltf.nodes.append(node)
+        bind = np.linalg.inv(rig.bind_matrices).transpose(0, 2, 1)  # glTF stores columns
         matrices = self._add(bind.reshape(len(rig), 16).astype(np.float32))
         joints = list(range(len(rig)))
         self._gltf.skins.append(gltf.Skin(joints=joints, inverseBindMatrices=matrices))
+
+    def add_extensions(self, extensions: dict[str, Any]) -> None:
+        """Extensions of the whole file, by name."""
+        self._gltf.extensions = extensions
+        self._gltf.extensionsUsed = list(extensions)
 
     def add_body(self, rig: Rig) -> None:
         """One skinned mesh in three colours next to the rig."""
@@ -103,7 +116,7 @@ class _Document:
     def add_animation(self, made: Animation, tracks: Iterable[_Track]) -> None:
         """Values of nodes in each frame; starts at 0 s."""
         animation = gltf.Animation(name=made.name)
-        seconds = (made.period * np.arange(len(made.root)))[:, None].astype(np.float32)
+        seconds = (made.period * np.arange(len(made.path)))[:, None].astype(np.float32)
         times = self._add(seconds, bounded=True)
         for index, what, values in tracks:
             target = gltf.AnimationChannelTarget(node=index, path=what)
@@ -140,21 +153,16 @@ class _Document:
 
 
 def _joint_tracks(animation: Animation) -> list[_Track]:
-    """The path of the root, and rotations of all joints with children."""
-    quaternions = _quaternions(animation.rotations)
+    """The path of the mover, and rotations of all joints with children."""
+    quaternions = _quaternions(animation.local_rotations)
     moving = [joint for joint in range(len(animation.rig)) if animation.rig.children(joint)]
     rotations = [(joint, "rotation", quaternions[:, joint]) for joint in moving]
-    return [(0, "translation", animation.root), *rotations]
+    return [(animation.rig.mover, "translation", animation.local_path), *rotations]
 
 
 def _quaternions(rotations: Float64) -> Float64:
     """(T, ..., 4) as glTF has them: (x, y, z, w)."""
     return np.roll(continuous_quaternions(quaternion_from_matrix(rotations)), -1, axis=-1)
-
-
-def _root_position(rig: Rig) -> NDArray[np.float64]:
-    """Position of the root in a T-pose that stands on the ground."""
-    return np.array((0.0, rig.root_height, 0.0))
 
 
 def _material(name: str, part: CapsuleMesh) -> gltf.Material:

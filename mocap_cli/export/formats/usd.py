@@ -1,5 +1,6 @@
 """USD: the rig, a skinned body and the camera as text, for Omniverse, Houdini, Maya and Blender."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from mocap_cli.body.resample import continuous_quaternions
 from mocap_cli.body.rig import Rig
 from mocap_cli.body.rotation import quaternion_from_matrix
-from mocap_cli.export.formats.animation import Animation, RigNames, with_joint_names
+from mocap_cli.export.formats.animation import Animation
 from mocap_cli.export.formats.camera_track import CameraTrack
 from mocap_cli.export.formats.capsules import CapsuleMesh, capsule_meshes
 from mocap_cli.io.atomic import write_atomically
@@ -20,14 +21,13 @@ _MM = 0.01  # a millimetre of film or lens, in tenths of the scene's unit
 _CLIPPING = (0.1, 1000)  # metres that the camera sees
 
 
-def write_usd(animation: Animation, path: Path, *, rig: RigNames = "default") -> None:
+def write_usd(animation: Animation, path: Path) -> None:
     """Write a skinned body whose joints carry the animation; metres, Y up."""
-    names = with_joint_names(animation.rig, rig)
     with write_atomically(path) as aside, aside.open("w", encoding="ascii", newline="\n") as file:
-        file.writelines(f"{line}\n" for line in _lines(animation, names))
+        file.writelines(f"{line}\n" for line in _lines(animation))
 
 
-def _lines(animation: Animation, rig: Rig) -> Iterator[str]:
+def _lines(animation: Animation) -> Iterator[str]:
     rate = 1 / animation.period
     yield "#usda 1.0"
     yield "("
@@ -36,14 +36,14 @@ def _lines(animation: Animation, rig: Rig) -> Iterator[str]:
     yield '    upAxis = "Y"'
     yield "    metersPerUnit = 1"
     yield "    startTimeCode = 0"
-    yield f"    endTimeCode = {len(animation.root) - 1}"
+    yield f"    endTimeCode = {len(animation.path) - 1}"
     yield f"    timeCodesPerSecond = {rate:.9g}"
     yield f"    framesPerSecond = {rate:.9g}"
     yield ")"
     yield ""
     yield 'def SkelRoot "Person"'
     yield "{"
-    yield from _indented(_rig(animation, rig))
+    yield from _indented(_rig(animation))
     for side, mesh in capsule_meshes(animation.rig).items():
         yield from _indented(_material(side.title(), mesh))
         yield from _indented(_mesh(side.title(), mesh))
@@ -77,30 +77,29 @@ def _camera(camera: CameraTrack) -> Iterator[str]:
     yield "}"
 
 
-def _rig(animation: Animation, rig: Rig) -> Iterator[str]:
-    positions = rig.offsets.copy()
-    positions[0, 1] = rig.root_height
-    bind = rig.rest_positions + positions[0]
+def _rig(animation: Animation) -> Iterator[str]:
+    rig = animation.rig
     yield 'def Skeleton "Rig" (prepend apiSchemas = ["SkelBindingAPI"])'
     yield "{"
     yield f"    uniform token[] joints = {_paths(rig)}"
-    yield f"    uniform matrix4d[] bindTransforms = {_translations(bind)}"
-    yield f"    uniform matrix4d[] restTransforms = {_translations(positions)}"
+    yield f"    uniform matrix4d[] bindTransforms = {_matrices(rig.bind_matrices)}"
+    yield f"    uniform matrix4d[] restTransforms = {_matrices(rig.local_matrices)}"
     yield "    rel skel:animationSource = </Person/Rig/Motion>"
     yield '    def SkelAnimation "Motion"'
     yield "    {"
-    yield from _indented(_indented(_motion(animation, rig)))
+    yield from _indented(_indented(_motion(animation)))
     yield "    }"
     yield "}"
 
 
-def _motion(animation: Animation, rig: Rig) -> Iterator[str]:
+def _motion(animation: Animation) -> Iterator[str]:
     """Translation and rotation of every joint from its parent at each time code."""
+    rig = animation.rig
     yield f"uniform token[] joints = {_paths(rig)}"
     yield f"half3[] scales = {_tuples(np.ones((len(rig), 3)))}"
-    positions = np.tile(rig.offsets, (len(animation.root), 1, 1))
-    positions[:, 0] = animation.root
-    quaternions = continuous_quaternions(quaternion_from_matrix(animation.rotations))
+    positions = np.tile(rig.local_matrices[:, :3, 3], (len(animation.path), 1, 1))
+    positions[:, rig.mover] = animation.local_path
+    quaternions = continuous_quaternions(quaternion_from_matrix(animation.local_rotations))
     for kind, values in (("float3[] translations", positions), ("quatf[] rotations", quaternions)):
         yield f"{kind}.timeSamples = {{"
         for frame, value in enumerate(values):
@@ -140,19 +139,18 @@ def _material(name: str, mesh: CapsuleMesh) -> Iterator[str]:
 
 
 def _paths(rig: Rig) -> str:
-    """The path of every joint from the root; colons separate namespaces in USD."""
+    """The path of every joint from the root; names in USD have letters, digits and underscores."""
     paths: list[str] = []
     for name, parent in zip(rig.names, rig.parents, strict=True):
         above = f"{paths[parent]}/" if parent >= 0 else ""
-        paths.append(above + name.replace(":", "_"))
+        paths.append(above + re.sub(r"\W", "_", name))
     return "[" + ", ".join(f'"{path}"' for path in paths) + "]"
 
 
-def _translations(positions: Float64) -> str:
-    """Translation matrices; USD multiplies row vectors, so the translation is the last row."""
-    rows = "(1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0)"
-    moves = (f"({x:.6f}, {y:.6f}, {z:.6f}, 1)" for x, y, z in positions.tolist())
-    return "[" + ", ".join(f"({rows}, {move})" for move in moves) + "]"
+def _matrices(matrices: Float64) -> str:
+    """Matrices (N, 4, 4); USD multiplies row vectors, so it takes their transposes."""
+    rows = (_tuples(matrix.T)[1:-1] for matrix in matrices)
+    return "[" + ", ".join(f"({row})" for row in rows) + "]"
 
 
 def _tuples(values: Float64) -> str:

@@ -1,0 +1,1 @@
+"""Rigs of other programs: their bones, and a motion on them."""
