@@ -1,5 +1,6 @@
 """Tiny folders laid out as the owners of data sets distribute them, with known poses."""
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,17 @@ _H36M = {
     "pelvis": 0, "right_hip": 1, "right_knee": 2, "right_ankle": 3, "left_hip": 6, "left_knee": 7,
     "left_ankle": 8, "spine": 12, "thorax": 13, "head": 15, "left_shoulder": 17, "left_elbow": 18,
     "left_wrist": 19, "right_shoulder": 25, "right_elbow": 26, "right_wrist": 27,
+}  # fmt: skip
+
+_3DHP = {
+    "pelvis": 4, "spine": 3, "thorax": 5, "head": 7, "left_shoulder": 9, "left_elbow": 10,
+    "left_wrist": 11, "right_shoulder": 14, "right_elbow": 15, "right_wrist": 16, "left_hip": 18,
+    "left_knee": 19, "left_ankle": 20, "right_hip": 23, "right_knee": 24, "right_ankle": 25,
+}  # fmt: skip
+_3DHP_TEST = {
+    "head": 0, "thorax": 1, "right_shoulder": 2, "right_elbow": 3, "right_wrist": 4,
+    "left_shoulder": 5, "left_elbow": 6, "left_wrist": 7, "right_hip": 8, "right_knee": 9,
+    "right_ankle": 10, "left_hip": 11, "left_knee": 12, "left_ankle": 13, "pelvis": 14, "spine": 15,
 }  # fmt: skip
 
 
@@ -65,4 +77,28 @@ def human36m(root: Path, poses: str = "MyPoseFeatures/D3_Positions_mono") -> Pat
             }  # fmt: skip
             file.write_var(spec, var_attrs={}, var_data=rows.astype(np.float32))
             file.close()
+    return root
+
+
+def mpi_inf_3dhp(root: Path) -> Path:
+    """Both sequences of S1 and S6, by eight cameras, and the test sequence TS1."""
+    import h5py
+    from scipy.io import savemat
+
+    clip = film(root.parent / "tiny.avi", range(FRAMES), time_base=Fraction(1, 25)).read_bytes()
+    for subject, sequence in (("S1", 1), ("S1", 2), ("S6", 1), ("S6", 2)):
+        folder = root / subject / f"Seq{sequence}"
+        (folder / "imageSequence").mkdir(parents=True)
+        cells = np.empty((14, 1), object)
+        for camera in range(14):
+            rows = as_published(seen_by(camera, sequence), _3DHP, 28)
+            cells[camera, 0] = rows.reshape(FRAMES, 84).astype(np.float32)
+            if camera in (0, 1, 2, 4, 5, 6, 7, 8):
+                (folder / "imageSequence" / f"video_{camera}.avi").write_bytes(clip)
+        savemat(folder / "annot.mat", {"annot3": cells, "frames": np.arange(FRAMES)})
+    folder = root / "mpi_inf_3dhp_test_set/TS1"
+    numbered_images(folder / "imageSequence", [f"img_{i + 1:06d}.jpg" for i in range(FRAMES)])
+    with h5py.File(folder / "annot_data.mat", "w", userblock_size=512) as file:
+        file["annot3"] = as_published(seen_by(0), _3DHP_TEST, 17)[:, None]
+        file["valid_frame"] = (np.arange(FRAMES) % 3 == 1).astype(np.uint8)[:, None]
     return root

@@ -9,9 +9,11 @@ from mocap_cli.errors import MocapError
 from training.datasets.clips import Choice, Clip
 from training.datasets.converted_folder import write_folder
 from training.datasets.human36m import read_human36m
+from training.datasets.mpi_inf_3dhp import read_mpi_inf_3dhp
 
 _READERS: Mapping[str, Callable[[Path, Choice], Iterator[Clip]]] = {
     "h36m": read_human36m,
+    "mpi-inf-3dhp": read_mpi_inf_3dhp,
 }
 
 

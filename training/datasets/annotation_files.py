@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from mocap_cli.errors import MocapError
 from mocap_cli.io.damage import INCOMPLETE_HINT, damage_at
 
-_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _ODD_ERRORS = (zlib.error, EOFError, AttributeError, NotImplementedError, MemoryError)
 _INSTALL = "pip install -e '.[training]'"
 
@@ -43,7 +42,7 @@ def read_hdf5(path: Path, *variables: str) -> list[NDArray[Any]]:
     except ImportError as error:
         raise MocapError("HDF5 files need h5py", _INSTALL) from error
     with _damage(path):
-        if path.open("rb").read(8) != _HDF5_MAGIC:
+        if path.is_file() and not h5py.is_hdf5(path):  # MATLAB puts 512 bytes before it
             raise ValueError("it is no HDF5 file")
         with h5py.File(path, "r") as file:
             return [file[name][()] for name in variables]
