@@ -97,7 +97,9 @@ def test_suggested_frames_are_pictures_with_an_empty_label_file(mocap):
     code, err = mocap("label-fit a.mp4 --suggest 3 -o next")
     assert code == 0
     assert "3 frames to label in next/" in err
+    assert "open next/labels.html in a browser" in err
     assert len(list(Path("next").glob("a_*.png"))) == 3
+    assert "Label 3 frames of a" in Path("next/labels.html").read_text("utf-8")
     assert json.loads(Path("next/labels.json").read_text())["annotations"] == []
 
 

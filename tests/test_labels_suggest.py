@@ -8,6 +8,7 @@ import pytest
 
 from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.errors import MocapError
+from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.labels.fitting.suggest import (
     LABEL_FILE,
     _CandidateFrames,
@@ -25,8 +26,22 @@ SURE = np.array([], np.int64)
 def seen_as(codes, doubt=None, labelled=SURE, video=WALK):
     T = len(codes)
     doubt = np.full(T, 0.1) if doubt is None else doubt
-    return _CandidateFrames(
-        video, np.arange(T) / 30, np.asarray(codes, np.float32), doubt, labelled
+    return _CandidateFrames(video, detected(T), np.asarray(codes, np.float32), doubt, labelled)
+
+
+def detected(count):
+    """Keypoints that move by a pixel a frame; the nose is uncertain, the left toe is outside."""
+    K = len(KEYPOINTS)
+    xy = np.arange(K)[:, None] * [4.0, 6.0] + 20 + np.arange(count)[:, None, None]
+    xy[:, KEYPOINTS.index("left_toe")] = -5
+    score = np.full((count, K), 0.9)
+    score[:, 0] = 0.1
+    return Keypoints(
+        times=np.arange(count) / 30,
+        xy=xy.astype(np.float32),
+        score=score.astype(np.float32),
+        detected=np.ones(count, bool),
+        cut=np.zeros(count, bool),
     )
 
 

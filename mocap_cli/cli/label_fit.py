@@ -64,8 +64,8 @@ _Suggest = Annotated[
         min=1,
         max=100_000,
         metavar="N",
-        help="Only choose the N frames whose labels would help most; writes them as PNG with an"
-        " empty COCO file for an annotation tool.",
+        help="Only choose the N frames whose labels would help most; writes them as PNG with a"
+        " page to label them in the browser, and an empty COCO file for other tools.",
     ),
 ]
 _FineTune = Annotated[

@@ -15,7 +15,7 @@ from mocap_cli.io.inputs import find_inputs, find_videos
 from mocap_cli.labels.fitting.evaluation import Evaluation
 from mocap_cli.labels.fitting.fitted_model import FittedModel
 from mocap_cli.labels.fitting.gather import GatheredLabels
-from mocap_cli.labels.fitting.suggest import LABEL_FILE
+from mocap_cli.labels.fitting.suggest import LABEL_FILE, LABEL_PAGE
 from mocap_cli.labels.label_fit import (
     AUTO,
     LabelFitOptions,
@@ -247,14 +247,15 @@ def _suggest(
     lines: list[Line] = [
         ("frames", f"{len(images)} of {video.name}") for video, images in found.items()
     ]
-    label_file = folder / LABEL_FILE
-    lines.append(
+    label_file, label_page = folder / LABEL_FILE, folder / LABEL_PAGE
+    lines += [
+        ("next", f"open {label_page} in a browser, correct the joints, download {LABEL_FILE}"),
         (
-            "next",
+            "or",
             f"open {folder}/ in an annotation tool (CVAT, Label Studio, COCO"
             f" Annotator), mark the keypoints, and save them as COCO in {label_file}",
-        )
-    )
+        ),
+    ]
     images = [image for images in found.values() for image in images]
-    data = {"images": images, "label_file": label_file}
+    data = {"images": images, "label_file": label_file, "label_page": label_page}
     display.report(Report(f"{len(images)} frames to label in {folder}/", lines, data))

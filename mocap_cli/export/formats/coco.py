@@ -15,7 +15,7 @@ _KEYPOINTS = KEYPOINTS[:17]
 _VISIBLE_SCORE = 0.5
 """Score from which a keypoint counts as visible (v = 2); below, as labelled only (v = 1)."""
 
-_LIMBS = (  # in the order of COCO's own files, counted from 1
+COCO_LIMBS = (  # in the order of COCO's own files, counted from 1
     (16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12), (7, 13), (6, 7), (6, 8), (7, 9),
     (8, 10), (9, 11), (2, 3), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 7),
 )  # fmt: skip
@@ -38,7 +38,7 @@ def write_coco(motion: Motion, path: Path) -> None:
                 "name": "person",
                 "supercategory": "person",
                 "keypoints": _KEYPOINTS,
-                "skeleton": _LIMBS,
+                "skeleton": COCO_LIMBS,
             }
         ],
     }

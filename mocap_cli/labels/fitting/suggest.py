@@ -1,4 +1,4 @@
-"""Suggestion of frames to label next: images, with a COCO file that waits to be filled."""
+"""Suggestion of frames to label next: images, a COCO file, and a page to label them on."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,18 +11,23 @@ import orjson
 
 from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.errors import MocapError
+from mocap_cli.export.formats.coco import COCO_LIMBS
 from mocap_cli.io.atomic import write_atomically
 from mocap_cli.io.origin import marked_png
+from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.labels.alignment.corrections import align_labels
 from mocap_cli.labels.alignment.time_alignment import find_video
 from mocap_cli.labels.fitting.frozen_encoder import FrozenEncoder
 from mocap_cli.labels.fitting.gather import GatherOptions
+from mocap_cli.labels.label_page import FrameToLabel, write_label_page
 from mocap_cli.labels.labels import Labels
 from mocap_cli.tracking.estimate import Estimate
-from mocap_cli.types import Bool, Float32, Float64, Int64, UInt8
-from mocap_cli.video.reader import open_video
+from mocap_cli.types import Bool, Float32, Float64, Int64
+from mocap_cli.video.reader import Frame, open_video
 
 LABEL_FILE = "labels.json"
+LABEL_PAGE = "labels.html"
+_FOOT_LIMBS = ((16, 18), (18, 20), (16, 20), (17, 19), (19, 21), (17, 21))  # counted from 1
 _MAX_FRAMES = 2400  # frames that are compared with each other, of all videos together
 _WEIGHT_RANGE = (0.25, 4.0)  # weight of certain and uncertain frames, by the usual uncertainty
 _EMPTY_WEIGHT = 0.5  # where no person was detected there may be none
@@ -33,10 +38,13 @@ class _CandidateFrames:
     """Features and uncertainty of the frames of a video without labels."""
 
     video: Path
-    times: Float64  # (T,) seconds
+    keypoints: Keypoints  # what the tracker detected, in T frames
     features: Float32  # (T, F) time-variant features
     uncertainty: Float64  # (T,) of the poses; NaN where no person was detected
     labelled: Int64  # (L,) frames that have labels already
+
+    def __len__(self) -> int:
+        return len(self.keypoints)
 
 
 def _frame_uncertainty(found: Estimate) -> Float64:
@@ -51,8 +59,8 @@ def _choose_frames(candidates: Sequence[_CandidateFrames], count: int) -> list[I
     A frame is represented by the labelled frame nearest to it in feature space: the next to label
     is the one that brings all others nearest to a label, weighted by their uncertainty.
     """
-    step = max(1, -(-sum(len(one.times) for one in candidates) // _MAX_FRAMES))
-    rows = [np.union1d(np.arange(0, len(one.times), step), one.labelled) for one in candidates]
+    step = max(1, -(-sum(len(one) for one in candidates) // _MAX_FRAMES))
+    rows = [np.union1d(np.arange(0, len(one), step), one.labelled) for one in candidates]
     pairs = list(zip(candidates, rows, strict=True))
     whose = np.repeat(np.arange(len(candidates)), [len(frames) for frames in rows])
     frames = np.concatenate(rows)
@@ -91,7 +99,7 @@ def suggest_frames(
         features = how.encode(video, encoder, found).time_variant
         labelled = np.unique(np.concatenate(known.get(video, [np.array([], np.int64)])))
         uncertainty = _frame_uncertainty(found)
-        candidates.append(_CandidateFrames(video, found.times, features, uncertainty, labelled))
+        candidates.append(_CandidateFrames(video, found.keypoints, features, uncertainty, labelled))
     return _write_suggestions(candidates, _choose_frames(candidates, count), folder)
 
 
@@ -128,43 +136,49 @@ def _greedy_cover(distances: Float64, weight: Float64, known: Bool, count: int) 
 def _write_suggestions(
     candidates: Sequence[_CandidateFrames], chosen: Sequence[Int64], folder: Path
 ) -> dict[Path, list[Path]]:
-    """Write images VIDEO_000001.png, counted from 1, and a COCO file without annotations.
+    """Write images VIDEO_000001.png, counted from 1, a COCO file without annotations and the page.
 
     Gives the images by video.
     """
-    if (folder / LABEL_FILE).exists():
-        raise MocapError(
-            f"{folder / LABEL_FILE} exists already and may hold your labels",
-            "choose another folder with -o",
-        )
+    _refuse_existing(folder)
     written: dict[Path, list[Path]] = {}
     images: list[Mapping[str, Any]] = []
-    for one, frames in zip(candidates, chosen, strict=True):
-        for path, image, time in _images(one, frames, folder):
+    frames: list[FrameToLabel] = []
+    for one, wanted in zip(candidates, chosen, strict=True):
+        for frame in _frames(one.video, wanted):
+            path = folder / f"{one.video.stem}_{frame.index + 1:06d}.png"
             with write_atomically(path) as aside:
-                _, png = cv2.imencode(".png", image[..., ::-1])
+                _, png = cv2.imencode(".png", frame.image[..., ::-1])
                 aside.write_bytes(marked_png(png.tobytes()))
-            height, width = image.shape[:2]
+            height, width = frame.image.shape[:2]
             written.setdefault(one.video, []).append(path)
+            frames.append(FrameToLabel.of(frame.image, one.keypoints, frame.index))
             images.append({"id": len(images) + 1, "file_name": path.name, "width": width,
-                           "height": height, "time": time})  # fmt: skip
+                           "height": height, "time": frame.time})  # fmt: skip
+    document = _empty_coco(images)
+    write_label_page(folder / LABEL_PAGE, document, frames)
     with write_atomically(folder / LABEL_FILE) as aside:
-        aside.write_bytes(orjson.dumps(_empty_coco(images), option=orjson.OPT_INDENT_2))
+        aside.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
     return written
 
 
-def _images(
-    one: _CandidateFrames, frames: Int64, folder: Path
-) -> Iterator[tuple[Path, UInt8, float]]:
-    wanted = set(frames.tolist())
-    with open_video(one.video) as reader:
+def _refuse_existing(folder: Path) -> None:
+    for path in (folder / LABEL_FILE, folder / LABEL_PAGE):
+        if path.exists():
+            raise MocapError(
+                f"{path} exists already and may hold your labels", "choose another folder with -o"
+            )
+
+
+def _frames(video: Path, chosen: Int64) -> Iterator[Frame]:
+    wanted = set(chosen.tolist())
+    with open_video(video) as reader:
         for frame in reader:
             if not wanted:
                 break
             if frame.index in wanted:
                 wanted.remove(frame.index)
-                path = folder / f"{one.video.stem}_{frame.index + 1:06d}.png"
-                yield path, frame.image, frame.time
+                yield frame
 
 
 def _empty_coco(images: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -173,5 +187,5 @@ def _empty_coco(images: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "info": {"description": "label one person in each picture"},
         "images": images,
         "annotations": [],
-        "categories": [{**person, "skeleton": []}],
+        "categories": [{**person, "skeleton": (*COCO_LIMBS, *_FOOT_LIMBS)}],
     }
