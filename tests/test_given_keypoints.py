@@ -2,6 +2,8 @@
 
 import csv
 import json
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +16,10 @@ from mocap_cli.export.registry import write
 from mocap_cli.keypoints.readers.dispatch import read_people
 from mocap_cli.keypoints.readers.one_person import keypoints_of_subject
 from mocap_cli.keypoints.subject import parse_subject
+from mocap_cli.tracking.estimate import EstimateOptions, estimate
 from mocap_cli.tracking.given_keypoints import GivenKeypoints
 from mocap_cli.tracking.track import TrackOptions, track
+from mocap_cli.video.probe import probe
 
 SIZE, FRAMES, FPS = (640, 480), 6, 25.0
 TIMES = np.arange(FRAMES) / FPS
@@ -275,3 +279,28 @@ def test_keypoints_of_another_video_are_doubted(tmp_path):
     )
     assert "outside the image" in warnings
     assert "has people in frame 299" in warnings
+
+
+class Redetecting:
+    """A fitted model that finds other keypoints and keeps those that its heads are given."""
+
+    name, digest = "a.mocap", "0"
+
+    def analyse(self, video, keypoints, span, device, on_frame):
+        self.keypoints = replace(keypoints, xy=keypoints.xy + 50)
+        return self
+
+    def pose(self, keypoints, camera, lifted):
+        self.given = keypoints
+        return lifted
+
+
+def test_the_heads_of_a_model_get_the_named_keypoints_and_not_those_it_finds(tmp_path):
+    video = film(tmp_path / "a.mp4", range(FRAMES), time_base=Fraction(1, 25), size=SIZE)
+    rows = [{"image_id": f"{i}.jpg", "keypoints": halpe(i), "score": 2.0} for i in range(FRAMES)]
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    model = Redetecting()
+    named = GivenKeypoints.open(tmp_path / "a.json")
+    found = estimate(probe(video), EstimateOptions(model=model, keypoints=named))
+    assert np.array_equal(found.keypoints.xy, model.keypoints.xy - 50)
+    assert np.array_equal(model.given.xy, found.steady_keypoints.xy)

@@ -164,7 +164,8 @@ def _estimate(
     if options.model is not None:
         span = options.start, options.end
         refinement = options.model.analyse(video.path, keypoints, span, options.device, on_model)
-        keypoints = refinement.keypoints
+        if options.keypoints is None:  # those that were named are not mixed with others
+            keypoints = refinement.keypoints
     size = video.width, video.height
     camera = Pinhole(float(observed.focal), Pinhole.guess(*size).centre)
     found = estimate_from_keypoints(keypoints, camera, size, _unless_empty(observed.zoom))
