@@ -29,6 +29,7 @@ def pretrain(
     similarity: Literal["clamped", "plain"] = "clamped",
     dsl_distance: float | None = None,
     contrast_weight: float | None = None,
+    random_backgrounds: str | Path | None = None,
     fall_steps: int = 0,
     batch: int | None = None,
     rate: float | None = None,
@@ -67,6 +68,7 @@ def pretrain(
             apart until orthogonal ("clamped") or opposite ("plain").
         dsl_distance: Seconds from which that loss counts poses as unlike; by default `far`.
         contrast_weight: Weight of the contrastive loss; by default the preset's.
+        random_backgrounds: Folder of images that the person is put before while training.
         fall_steps: Number of initial steps trained with the free-fall losses.
         batch: Batch size; an item has four frames. By default the preset's.
         rate: Learning rate; by default the preset's.
@@ -112,6 +114,7 @@ def pretrain(
         pixel_weight=pixel_weight, centred=centred, rate=rate, seed=seed, encoder=encoder, tv=tv,
         ti=ti, similarity=similarity, dsl_distance=dsl_distance, contrast_weight=contrast_weight,
         store=None if store is None else Path(store),
+        random_backgrounds=None if random_backgrounds is None else Path(random_backgrounds),
     )  # fmt: skip
     found = find_videos(_as_paths(videos))
     subjects = WeakLabels(given, found) if given else track_subject

@@ -17,6 +17,7 @@ from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import only_process
 from mocap_cli.learning import options as options_module
 from mocap_cli.learning import pretraining
+from mocap_cli.learning.loop import pose_distances
 from mocap_cli.learning.loop.checkpoint import read_checkpoint_state
 from mocap_cli.learning.loop.losses import LossWeights
 from mocap_cli.learning.loop.metrics_log import MetricsLog
@@ -38,7 +39,12 @@ def clips(tmp_path_factory) -> Path:
 
 
 def use_model(monkeypatch, model) -> None:
-    """Give the small preset another model."""
+    """Give the small preset another model, and no tracker to the plan: it takes seconds."""
+
+    def nobody(info, options):
+        raise MocapError("nobody", "")
+
+    monkeypatch.setattr(pose_distances, "estimate", nobody)
     small = replace(PRESETS["small"], model=model)
     monkeypatch.setattr(options_module, "PRESETS", {"small": small})
 
@@ -151,6 +157,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(mocap, tinily):
     assert told["method"].startswith("ours: 1000 steps of 2 items")
     assert "steps/s" in told["time"]
     assert float(told["memory"].removesuffix(" GB")) > 0.1
+    assert told["poses"].startswith("nobody is seen")
     assert "broken[b].mp4" in told["left"]
     assert not Path("runs").exists()
 
@@ -180,7 +187,8 @@ def test_a_dry_run_reports_what_it_is_doing_while_it_computes(clips, monkeypatch
     assert text.startswith("clips      1,")
     assert seen[0] == "probing 1 videos"
     assert "timing a training step on cpu, 4 of 4" in seen
-    assert len(seen) == len(set(seen)) == 7
+    assert seen[-1] == "tracking a part of blob0.mp4"
+    assert len(seen) == len(set(seen)) == 8
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ def pretrain(
     similarity: given.Similarity = "clamped",
     dsl_distance: given.DslDistance = None,
     contrast_weight: given.ContrastWeight = None,
+    random_backgrounds: given.RandomBackgrounds = None,
     fall_steps: given.FallSteps = 0,
     near: given.Near = None,
     far: given.Far = None,
@@ -69,7 +70,7 @@ def pretrain(
         keypoints=bool(keypoints),
         pixel_weight=pixel_weight, centred=centred, rate=rate, seed=seed, store=store,
         encoder=encoder, tv=tv, ti=ti, similarity=similarity, dsl_distance=dsl_distance,
-        contrast_weight=contrast_weight,
+        contrast_weight=contrast_weight, random_backgrounds=random_backgrounds,
     )  # fmt: skip
     with Display("pretrain", quiet=quiet, as_json=json) as display:
         run_pretrain(

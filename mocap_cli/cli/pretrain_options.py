@@ -46,7 +46,9 @@ Resume = Annotated[
 DryRun = Annotated[
     bool,
     typer.Option(
-        "--dry-run", help="Print the plan with time and memory, measured on a few steps, and stop."
+        "--dry-run",
+        help="Print the plan with time and memory, measured on a few steps, and how fast poses"
+        " change, and stop.",
     ),
 ]
 Fps = Annotated[
@@ -168,6 +170,14 @@ ContrastWeight = Annotated[
         max=1e6,
         help="Weight of the contrastive loss.",
         show_default="0.1",
+        rich_help_panel=_RESEARCH,
+    ),
+]
+RandomBackgrounds = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Put the person before random images of this folder while training.",
         rich_help_panel=_RESEARCH,
     ),
 ]

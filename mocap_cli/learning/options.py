@@ -53,6 +53,7 @@ class PretrainOptions:
     crowds: Crowds = "skip"
     keypoints: bool = False  # learn from 2D labels as well
     boxes: Literal["detector", "tracker"] = "detector"  # tracker: those of the default tracker
+    random_backgrounds: Path | None = None  # folder of images to put behind the subject
     pixel_weight: float | None = None
     centred: bool = False  # the subject is mostly in the middle of the image
     rate: float | None = None

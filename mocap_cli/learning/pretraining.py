@@ -17,6 +17,7 @@ from mocap_cli.learning.data.ingest import (
     ingest,
     probe_videos,
 )
+from mocap_cli.learning.data.random_backgrounds import RandomBackgrounds
 from mocap_cli.learning.data.sampling import BatchSampler
 from mocap_cli.learning.data.subject import SubjectSource, track_subject
 from mocap_cli.learning.loop.checkpoint import RunState, read_checkpoint_state
@@ -120,6 +121,9 @@ def pretrain(
     settings, recipe = options.settle(infos, run.device)
     _refuse_used_folder(output)
     store = options.store or output.parent / "frames"
+    images = None
+    if options.random_backgrounds is not None:
+        images = RandomBackgrounds.read(options.random_backgrounds, recipe.frame_size)
     subject = None
     if options.keypoints or options.boxes == "tracker":
         subject = SubjectOptions(
@@ -131,7 +135,7 @@ def pretrain(
     with Distributed.join(run.device) as distributed, _locked(output, distributed):
         with distributed.main_first():
             shown = display if distributed.is_main else _NO_DISPLAY
-            found = ingest(infos, store, recipe, options.crowds, shown.decoding, subject)
+            found = ingest(infos, store, recipe, options.crowds, shown.decoding, subject, images)
             if distributed.is_main:
                 found.write(output)
                 display.ingested(found, {**skipped, **found.skipped})

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mocap_cli.learning.data.batch import Batch
+from mocap_cli.learning.data.random_backgrounds import RandomBackgrounds
 from mocap_cli.learning.data.sampling import BatchIndices, UsableFrames
 from mocap_cli.learning.data.store import StoredClip
 from mocap_cli.learning.data.subject import ClipSubject
@@ -47,8 +48,13 @@ class _FrameCounts:
 class Dataset:
     """The clips to sample batches from."""
 
-    def __init__(self, clips: Sequence[TrainingClip], crowds: Crowds = "skip") -> None:
-        self.clips = tuple(clips)
+    def __init__(
+        self,
+        clips: Sequence[TrainingClip],
+        crowds: Crowds = "skip",
+        backgrounds: RandomBackgrounds | None = None,
+    ) -> None:
+        self.clips, self.backgrounds = tuple(clips), backgrounds
         self.crowds = crowds
         self._takes = {take: i for i, take in enumerate(dict.fromkeys(c.take for c in clips))}
 

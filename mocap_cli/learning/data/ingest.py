@@ -14,6 +14,7 @@ from mocap_cli.io.atomic import write_atomically
 from mocap_cli.io.json_fields import JsonObject
 from mocap_cli.learning.data.dataset import Crowds, Dataset, TrainingClip
 from mocap_cli.learning.data.decoding import store_video
+from mocap_cli.learning.data.random_backgrounds import RandomBackgrounds
 from mocap_cli.learning.data.store import StoredClip, StoreRecipe
 from mocap_cli.learning.data.subject import ClipSubject, SubjectSource
 from mocap_cli.progress import Count, no_progress
@@ -51,6 +52,7 @@ class RunSources:
     clips: tuple[_ClipSource, ...]
     store: Path
     subject: bool = False  # boxes or 2D labels are kept in subject.npz
+    backgrounds: bool = False  # random ones are kept in backgrounds.npz
 
     @classmethod
     def read(cls, folder: Path) -> "RunSources":
@@ -67,6 +69,7 @@ class RunSources:
                 clips=tuple(clip.of_type(_ClipSource) for clip in document.items("clips")),
                 store=Path(document.text("store")),
                 subject="subject" in document.values and document.get("subject", bool),
+                backgrounds="backgrounds" in document.values and document.get("backgrounds", bool),
             )
         except OSError as error:
             raise MocapError(
@@ -81,6 +84,7 @@ class RunSources:
         document = {
             "store": str(self.store.resolve()),
             "subject": self.subject,
+            "backgrounds": self.backgrounds,
             "clips": [asdict(source) for source in self.clips],
         }
         with write_atomically(folder / RUN) as aside:
@@ -100,7 +104,11 @@ class RunSources:
         return clips
 
     def dataset(
-        self, stored: Sequence[StoredClip], subjects: Sequence[ClipSubject], crowds: Crowds
+        self,
+        stored: Sequence[StoredClip],
+        subjects: Sequence[ClipSubject],
+        crowds: Crowds,
+        backgrounds: RandomBackgrounds | None,
     ) -> Dataset:
         """The clips with their subjects, and with the cameras that lie next to their videos."""
         clips = []
@@ -110,14 +118,15 @@ class RunSources:
             rotation = _camera_rotations(video.parent / _CAMERAS).get(view)
             named = f"{video.parent}/{take}"
             clips.append(TrainingClip(video.name, clip, named, view, subject, rotation))
-        return Dataset(clips, crowds)
+        return Dataset(clips, crowds, backgrounds)
 
     def reopen(self, folder: Path, crowds: Crowds) -> Dataset:
         """The data set of the run in that folder, for resuming it."""
         stored = self.open_clips()
         none = [ClipSubject.UNKNOWN] * len(stored)
         subjects = ClipSubject.read_all(folder, stored) if self.subject else none
-        return self.dataset(stored, subjects, crowds)
+        images = RandomBackgrounds.reopen(folder) if self.backgrounds else None
+        return self.dataset(stored, subjects, crowds, images)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +141,8 @@ class Ingested:
         """Write what resuming the run needs."""
         if self.sources.subject:
             ClipSubject.write_all(folder, [clip.subject for clip in self.dataset.clips])
+        if self.dataset.backgrounds is not None:
+            self.dataset.backgrounds.write(folder)
         self.sources.write(folder)
 
 
@@ -169,6 +180,7 @@ def ingest(
     crowds: Crowds,
     open_bar: _OpenBar,
     subject: SubjectOptions | None = None,
+    backgrounds: RandomBackgrounds | None = None,
 ) -> Ingested:
     """Decode what the store lacks and open all of it; videos that fail are reported, not used."""
     sources, subjects, skipped = [], [], {}
@@ -189,8 +201,14 @@ def ingest(
             "no video has 2D labels in frames that are used",
             "give other --keypoints, or leave them out",
         )
-    found = RunSources(clips=tuple(sources), store=store, subject=subject is not None)
-    return Ingested(found.dataset(found.open_clips(), subjects, crowds), found, skipped)
+    found = RunSources(
+        clips=tuple(sources),
+        store=store,
+        subject=subject is not None,
+        backgrounds=backgrounds is not None,
+    )
+    dataset = found.dataset(found.open_clips(), subjects, crowds, backgrounds)
+    return Ingested(dataset, found, skipped)
 
 
 def _find_subject(

@@ -20,9 +20,15 @@ class Loader:
     """Batches by step; any thread may make them, since a batch follows from its step alone."""
 
     def __init__(
-        self, dataset: Dataset, device: str, indices: Callable[[int], BatchIndices], end: int
+        self,
+        dataset: Dataset,
+        device: str,
+        indices: Callable[[int], BatchIndices],
+        end: int,
+        vary: Callable[[Batch, int], Batch] = lambda batch, step: batch,
     ) -> None:
         self._read, self._indices, self._end = _batch_reader(dataset, device), indices, end
+        self._vary = vary  # a pure function of the batch and its step
         self._pool = ThreadPoolExecutor(1, "batches")
         self._pending: dict[int, Future[Batch]] = {}
 
@@ -40,7 +46,7 @@ class Loader:
         return self._pending.pop(step).result()
 
     def _make(self, step: int) -> Batch:
-        return self._read(self._indices(step))
+        return self._vary(self._read(self._indices(step)), step)
 
 
 def _batch_reader(dataset: Dataset, device: str) -> Callable[[BatchIndices], Batch]:

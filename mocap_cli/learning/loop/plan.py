@@ -10,9 +10,11 @@ import torch
 
 from mocap_cli.learning.data.batch import Batch
 from mocap_cli.learning.data.store import StoreRecipe
+from mocap_cli.learning.loop.pose_distances import PoseDistances
 from mocap_cli.learning.loop.settings import Settings
 from mocap_cli.learning.loop.training import make_model_and_optimizer, train_step
 from mocap_cli.video.probe import VideoInfo
+from mocap_cli.weights import Device
 
 _TIMED_STEPS = 3  # after one that warms up
 
@@ -30,6 +32,7 @@ class _Plan:
     step_seconds: float  # measured on this device, with noise for images
     memory: int | None  # peak bytes of such a step, where that can be known
     skipped: Mapping[Path, str]
+    poses: PoseDistances | None
 
     @property
     def store_bytes(self) -> int:
@@ -53,6 +56,8 @@ class _Plan:
         if self.memory is not None:
             where = " of the GPU, and the frames if they fit" if "cuda" in self.device else ""
             lines.append(f"memory     {self.memory / 1e9:.1f} GB{where}")
+        nobody = ["poses      nobody is seen for long enough to tell how fast they change"]
+        lines += nobody if self.poses is None else self.poses.lines()
         lines += [f"left out   {path}: {why}" for path, why in self.skipped.items()]
         return "\n".join(lines)
 
@@ -65,10 +70,14 @@ def make_plan(
     device: str,
     on_progress: Callable[[str], None] = lambda text: None,
 ) -> _Plan:
-    """Count the videos, and time a few training steps; `on_progress` takes what is being done."""
+    """Count the videos, time a few training steps, and measure how fast poses change.
+
+    `on_progress` takes what is being done.
+    """
     hours = sum(info.duration or 0.0 for info in infos.values()) / 3600
     frames = sum((info.duration or 0.0) * min(info.fps, recipe.fps) for info in infos.values())
     seconds, memory = _time_steps(settings, recipe, device, on_progress)
+    tracked_on: Device = "cuda" if device.startswith("cuda") else "cpu"
     return _Plan(
         clips=len(infos),
         hours=hours,
@@ -79,6 +88,7 @@ def make_plan(
         step_seconds=seconds,
         memory=memory,
         skipped=skipped,
+        poses=PoseDistances.measure(infos, tracked_on, on_progress),
     )
 
 

@@ -29,6 +29,7 @@ LAST, BEST = "last.safetensors", "best.safetensors"
 _GPU_READS_EVERY = 10  # steps: reading the losses makes the host wait for the GPU
 _VALIDATION_BATCHES = 4
 _VALIDATION_SEED = 0x68656C64  # differs from the seed of every step
+_BACKGROUND_SEED = 0x62616E6B
 _RECONSTRUCTION = ("pixels", "features")
 
 
@@ -111,7 +112,13 @@ def _open_loader(dataset: Dataset, settings: Settings, distributed: Distributed)
         slots = settings.method_at(step).slots
         return sampler.batch(slots, settings.batch, (settings.seed, step)).select(share)
 
-    return Loader(dataset, distributed.device, indices, settings.steps)
+    def vary(batch: Batch, step: int) -> Batch:
+        if dataset.backgrounds is None:
+            return batch
+        rng = np.random.default_rng((settings.seed, step, distributed.rank, _BACKGROUND_SEED))
+        return dataset.backgrounds.put_behind(batch, rng)
+
+    return Loader(dataset, distributed.device, indices, settings.steps, vary)
 
 
 def make_model_and_optimizer(
