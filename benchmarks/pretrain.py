@@ -4,9 +4,9 @@
 
 FOOTAGE is a folder made by examples/pretrain_footage.py. For each model: median intersection over
 union of its boxes and masks with the person, N-MPJPE of a linear layer from each code to the pose
-(on the last quarter of every clip, trained on the rest; and on each person, trained on the others'
-clips), and the accuracy of k-means on each code in separating the persons. Several methods are
-also ranked. The ridge of the linear layer is the best of four on the test frames.
+(on the last quarter of the clips, trained on the rest of them; and on each person, trained on the
+others' clips), and the accuracy of k-means on each code in separating the persons. Several methods
+are also ranked. The ridge of the linear layer is chosen on clips that are not scored.
 """
 
 import argparse
@@ -19,20 +19,15 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.cluster.vq import kmeans2
-from scipy.optimize import linear_sum_assignment
+from probe_codes import RIDGES, TUNING, choose_ridge, linear_layer, n_error, person_accuracy
 
 from mocap_cli.learning.model.model import Model
 from mocap_cli.learning.model.model_file import open_model
 from mocap_cli.learning.model.spatial_transformer import paste
-from mocap_cli.lifting.metrics import n_mpjpe
 from mocap_cli.video.reader import open_video
 
 Floats = NDArray[np.floating]
 HELD_OUT = 0.25
-RIDGES = (10.0, 100.0, 1e3, 1e4)
-COMPONENTS = 20  # principal components of a code for k-means
-STARTS = 8  # of k-means; the one with the least spread counts
 BATCH = 32
 
 
@@ -126,7 +121,7 @@ def row(model: Model, clips: Sequence[Clip]) -> tuple[tuple[str, ...], tuple[flo
     split = (codes.tv, codes.ti) if codes.ti.shape[1] else (codes.tv,)
     errors = [(pose_error(c, clips), others_error(c, clips)) for c in split]
     poses_read = [f"{own:.0f}, {others:.0f}" for own, others in errors] + [""] * (2 - len(split))
-    who = ", ".join(f"{person_accuracy(code, clips):.2f}" for code in split)
+    who = ", ".join(f"{person_accuracy(code, persons(clips)):.2f}" for code in split)
     return (box, mask, *poses_read, who), errors[0]
 
 
@@ -177,8 +172,16 @@ def intersection(a: Floats, b: Floats) -> Floats:
 
 
 def pose_error(codes: Floats, clips: Sequence[Clip]) -> float:
-    """N-MPJPE at the end of every clip, trained on the rest of it."""
-    return read_error(codes, poses(clips), held_out(clips))
+    """N-MPJPE at the end of the clips, trained on the rest of them; some only choose the ridge."""
+    test, tuning = held_out(clips), tunes_ridge(clips)
+    joints = poses(clips)
+
+    def error(ridge: float, scored: NDArray[np.bool_]) -> float:
+        found = linear_layer(codes[~test], joints[~test], ridge)(codes[test & scored])
+        return n_error(found, joints[test & scored])
+
+    ridge = min(RIDGES, key=lambda ridge: error(ridge, tuning))
+    return 1000 * error(ridge, ~tuning)
 
 
 def others_error(codes: Floats, clips: Sequence[Clip]) -> float:
@@ -186,30 +189,22 @@ def others_error(codes: Floats, clips: Sequence[Clip]) -> float:
 
     The paper also keeps the test person out of pretraining; here only the labels are kept out.
     """
-    who = persons(clips)
-    return float(np.mean([read_error(codes, poses(clips), who == one) for one in set(who)]))
-
-
-def read_error(codes: Floats, joints: Floats, test: NDArray[np.bool_]) -> float:
-    """N-MPJPE in millimetres on the test frames, of the best of four ridges."""
-    x = (codes - codes[~test].mean(0)) / (codes[~test].std(0) + 1e-6)
-    y = joints.reshape(len(joints), -1)
-    middle = y[~test].mean(0)
-    square, product = x[~test].T @ x[~test], x[~test].T @ (y[~test] - middle)
+    joints, who, numbers = poses(clips), persons(clips), clip_numbers(clips)
     errors = []
-    for ridge in RIDGES:
-        layer = np.linalg.solve(square + ridge * np.eye(len(square)), product)
-        found = (x[test] @ layer + middle).reshape(-1, *joints.shape[1:])
+    for test in (who == one for one in set(who)):
+        ridge = choose_ridge(codes[~test], joints[~test], numbers[~test], n_error)
+        found = linear_layer(codes[~test], joints[~test], ridge)(codes[test])
         errors.append(n_error(found, joints[test]))
-    return 1000 * min(errors)
+    return 1000 * float(np.mean(errors))
 
 
 def constant(clips: Sequence[Clip], *, each: bool = False) -> float:
     """N-MPJPE of predicting one mean pose for all frames, or one for each clip."""
     joints, test = poses(clips), held_out(clips)
+    scored = test & ~tunes_ridge(clips)
     clip = np.repeat(np.arange(len(clips)) * each, [len(c.frames) for c in clips])
     means = np.stack([joints[~test & (clip == c)].mean(0) for c in range(clip.max() + 1)])
-    return n_error(means[clip[test]], joints[test])
+    return n_error(means[clip[scored]], joints[scored])
 
 
 def poses(clips: Sequence[Clip]) -> Floats:
@@ -224,33 +219,20 @@ def held_out(clips: Sequence[Clip]) -> NDArray[np.bool_]:
     return np.concatenate([np.arange(n) >= (1 - HELD_OUT) * n for n in lengths])
 
 
+def clip_numbers(clips: Sequence[Clip]) -> NDArray[np.int64]:
+    """(N,) the clip of each frame."""
+    return np.repeat(np.arange(len(clips)), [len(clip.frames) for clip in clips])
+
+
+def tunes_ridge(clips: Sequence[Clip]) -> NDArray[np.bool_]:
+    """(N,) frames of the clips that choose the ridge: a fourth, of every person."""
+    number = clip_numbers(clips)
+    return (number + number // TUNING) % TUNING == TUNING - 1
+
+
 def persons(clips: Sequence[Clip]) -> NDArray[np.int64]:
     """(N,) the person in each frame."""
     return np.repeat([clip.who for clip in clips], [len(clip.frames) for clip in clips])
-
-
-def n_error(found: Floats, truth: Floats) -> float:
-    """N-MPJPE, metres."""
-    pair = (torch.from_numpy(np.ascontiguousarray(a)).double() for a in (found, truth))
-    return float(n_mpjpe(*pair).mean())
-
-
-def person_accuracy(codes: Floats, clips: Sequence[Clip]) -> float:
-    """Accuracy of k-means, with as many means as persons, in separating the persons."""
-    who = persons(clips)
-    count = len(set(who.tolist()))
-    x = (codes - codes.mean(0)) / (codes.std(0) + 1e-6)
-    u, s, _ = np.linalg.svd(x, full_matrices=False)
-    x = u[:, :COMPONENTS] * s[:COMPONENTS]
-    best, share = np.inf, 0.0
-    for seed in range(STARTS):
-        means, label = kmeans2(x, count, minit="++", seed=seed)
-        spread = float(((x - means[label]) ** 2).sum())
-        if spread < best:
-            table = np.zeros((count, count))
-            np.add.at(table, (label, who), 1)
-            best, share = spread, table[linear_sum_assignment(-table)].sum() / len(who)
-    return share
 
 
 if __name__ == "__main__":

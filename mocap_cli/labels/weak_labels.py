@@ -9,7 +9,7 @@ import numpy as np
 
 from mocap_cli.errors import MocapError
 from mocap_cli.labels.alignment.corrections import align_labels
-from mocap_cli.labels.alignment.projection import LabelOverlay, joints_as_keypoints
+from mocap_cli.labels.alignment.projection import labelled_keypoints
 from mocap_cli.labels.alignment.time_alignment import find_video
 from mocap_cli.labels.fitting.gather import GatherOptions
 from mocap_cli.labels.label_fit import AUTO
@@ -55,8 +55,6 @@ class WeakLabels:
 
 def _labelled_points(labels: Labels, found: Estimate) -> tuple[Float64, Float64]:
     """Times (M,) and keypoints (M, 21, 3) of aligned labels, with a weight of 1 where known."""
-    overlay = LabelOverlay.of(labels, found)
-    own = labels.has_2d[..., None]
-    xy = np.where(own, overlay.xy, joints_as_keypoints(overlay.joints))
+    xy = labelled_keypoints(labels, found)
     weight = np.isfinite(xy).all(axis=-1, keepdims=True).astype(np.float64)
     return found.times[labels.frames], np.concatenate((xy, weight), axis=-1)

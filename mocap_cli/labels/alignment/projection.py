@@ -114,6 +114,16 @@ def rotate_to_camera(joints: Float64, estimate: Estimate, frames: Int64) -> Floa
     return np.asarray(joints @ rotation.T)
 
 
+def labelled_keypoints(labels: Labels, estimate: Estimate) -> Float64:
+    """Pixels (N, 21, 2) of 2D labels, and of 3D labels projected to where the tracker sees them.
+
+    The labels must be aligned; NaN where neither is known.
+    """
+    overlay = LabelOverlay.of(labels, estimate)
+    own = labels.has_2d[..., None]
+    return np.where(own, overlay.xy, joints_as_keypoints(overlay.joints))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelOverlay:
     """Labels in image pixels, and the tracker's keypoints."""
