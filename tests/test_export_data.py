@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+from dataclasses import replace
 
 import c3d
 import ezc3d
@@ -110,14 +111,67 @@ def test_ezc3d_reads_the_joints_in_millimetres_at_the_rate_of_the_video(tmp_path
         for name, entry in read["parameters"]["POINT"].items()
         if "value" in entry
     }
-    assert tuple(point["LABELS"]) == BODY.names
+    assert tuple(point["LABELS"][:J]) == BODY.names
     assert (point["UNITS"], point["X_SCREEN"], point["Y_SCREEN"]) == (["mm"], ["+X"], ["+Y"])
     assert point["RATE"] == read["header"]["points"]["frame_rate"] == 60
     assert read["header"]["points"]["first_frame"] == 30  # counted from 0: half a second
     places = read["data"]["points"][:3].transpose(2, 1, 0)
-    np.testing.assert_allclose(places, 1000 * motion.joints, atol=1e-3)
+    np.testing.assert_allclose(places[:, :J], 1000 * motion.joints, atol=1e-3)
     residuals = read["data"]["meta_points"]["residuals"][0].T
-    np.testing.assert_array_equal(residuals, np.where(motion.tracked, 0, -1)[:, None] + [0] * J)
+    assert (residuals == np.where(motion.tracked, 0, -1)[:, None]).all()
+
+
+def test_ezc3d_reads_the_angles_as_points_in_degrees(tmp_path, motion):
+    write_c3d(motion, tmp_path / "a.c3d")
+    read = ezc3d.c3d(str(tmp_path / "a.c3d"))
+    point = read["parameters"]["POINT"]
+    listed, labels = point["ANGLES"]["value"], point["LABELS"]["value"]
+    assert listed == labels[J:]
+    assert point["ANGLE_UNITS"]["value"] == ["deg"]
+    angles, known = joint_angles(motion), motion.tracked
+    for label, axis, name, sign in (
+        ("LHipAngles", 0, "left_hip_flexion", 1),
+        ("RHipAngles", 1, "right_hip_abduction", -1),
+        ("LHipAngles", 2, "left_hip_internal_rotation", 1),
+        ("RKneeAngles", 0, "right_knee_flexion", 1),
+        ("LAnkleAngles", 0, "left_ankle_dorsiflexion", 1),
+        ("TrunkAngles", 2, "trunk_left_turn", 1),
+    ):
+        found = read["data"]["points"][axis, labels.index(label)]
+        np.testing.assert_allclose(found[known], sign * angles[name][known], atol=1e-3)
+
+
+@pytest.fixture
+def stepping(motion):
+    """The left foot is lifted half way to frame 5 and put down at frame 20; the right stays."""
+    contacts = np.ones((T, 2), np.float32)
+    contacts[5:20, 0] = 0
+    contacts[20, 0], contacts[10:13] = 0.75, np.nan
+    return replace(motion, contacts=contacts)
+
+
+def test_ezc3d_reads_the_feet_that_are_put_down_and_lifted_as_events(tmp_path, stepping):
+    write_c3d(stepping, tmp_path / "a.c3d")
+    event = ezc3d.c3d(str(tmp_path / "a.c3d"))["parameters"]["EVENT"]
+    assert event["USED"]["value"] == [2]
+    assert event["LABELS"]["value"] == ["Foot Off", "Foot Strike"]
+    assert event["CONTEXTS"]["value"] == ["Left", "Left"]
+    minutes, seconds = event["TIMES"]["value"]
+    assert minutes.tolist() == [0, 0]
+    wanted = (TIMES[4] + 0.5 / 60, TIMES[19] + 2 / 3 / 60)  # where the probability passes 0.5
+    np.testing.assert_allclose(seconds, wanted, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:No analog data")
+def test_another_reader_of_c3d_finds_the_same_events(tmp_path, stepping):
+    write_c3d(stepping, tmp_path / "a.c3d")
+    with (tmp_path / "a.c3d").open("rb") as file:
+        group = c3d.Reader(file).get("EVENT")
+        assert [text.strip() for text in group.get("LABELS").string_array] == [
+            "Foot Off", "Foot Strike",
+        ]  # fmt: skip
+        assert group.get("TIMES").float_array.shape == (2, 2)  # events, minutes and seconds
+        np.testing.assert_allclose(group.get("TIMES").float_array[0, 1], TIMES[4] + 0.5 / 60, 1e-5)
 
 
 @pytest.mark.filterwarnings("ignore:No analog data")
@@ -126,15 +180,13 @@ def test_another_reader_of_c3d_finds_the_same(tmp_path, motion):
     with (tmp_path / "a.c3d").open("rb") as file:
         reader = c3d.Reader(file)
         frames = [(number, points) for number, points, _ in reader.read_frames()]
-    assert tuple(label.strip() for label in reader.point_labels) == BODY.names
+    assert tuple(label.strip() for label in reader.point_labels[:J]) == BODY.names
     assert (reader.point_rate, reader.first_frame, reader.last_frame) == (60, 31, 70)
     assert [number for number, _ in frames] == list(range(31, 71))
     points = np.array([points for _, points in frames])
-    np.testing.assert_array_equal(
-        points[..., 3], np.where(motion.tracked, 0, -1)[:, None] + [0] * J
-    )
+    assert (points[..., 3] == np.where(motion.tracked, 0, -1)[:, None]).all()
     known = motion.tracked
-    np.testing.assert_allclose(points[known, :, :3], 1000 * motion.joints[known], atol=1e-3)
+    np.testing.assert_allclose(points[known, :J, :3], 1000 * motion.joints[known], atol=1e-3)
 
 
 @pytest.mark.filterwarnings("ignore:No analog data")
@@ -143,7 +195,7 @@ def test_c3d_of_a_single_frame_and_of_more_than_its_header_counts(tmp_path, fram
     times = begin + np.arange(frames) / 60
     write_c3d(motion_of(np.ones((frames, J, 3)), times), tmp_path / "a.c3d")
     read = ezc3d.c3d(str(tmp_path / "a.c3d"))
-    assert read["data"]["points"].shape == (4, J, frames)
+    assert read["data"]["points"].shape[::2] == (4, frames)
     with (tmp_path / "a.c3d").open("rb") as file:
         reader = c3d.Reader(file)
         assert (reader.frame_count, reader.point_rate) == (frames, 60)

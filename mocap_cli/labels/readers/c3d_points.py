@@ -1,5 +1,7 @@
 """C3D points: the 3D point trajectories of a C3D file, read without trusting its own sizes.
 
+Points that hold something else than positions (POINT:ANGLES and so on) are left out.
+
 A file is a header of one 512-byte block, a parameter section and the frames (www.c3d.org). Every
 count and offset is checked against the length of the file before memory is taken for it.
 """
@@ -19,6 +21,7 @@ _BLOCK = 512  # bytes
 _KEY = 0x50  # second byte of every C3D file
 _INTEL, _DEC, _MIPS = 84, 85, 86  # processors: byte order and floating-point format
 _MAX_LABELS = 512  # points; more are no body
+_COMPUTED = ("ANGLES", "FORCES", "MOMENTS", "POWERS", "SCALARS")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +49,7 @@ def read_c3d_points(path: Path) -> _C3DPoints:
     with damage_at(path, "its frames"):
         positions = _positions(data, header, parameters)
     first, promised = _frame_range(header, parameters)
+    names, positions = _without_computed(names, positions, parameters)
     return _C3DPoints(names, unit, header.rate, first, promised, positions)
 
 
@@ -145,6 +149,18 @@ def _labels(parameters: dict[str, Any]) -> tuple[str, ...]:
             break
         names += _text(parameters[f"POINT:LABELS{number}"])
     return tuple(names)
+
+
+def _without_computed(
+    names: tuple[str, ...], positions: Float64, parameters: dict[str, Any]
+) -> tuple[tuple[str, ...], Float64]:
+    """The points that are positions: not those listed as angles, forces and so on."""
+    listed = [parameters.get(f"POINT:{kind}") for kind in _COMPUTED]
+    computed = {name for value in listed if isinstance(value, list) for name in value}
+    count = positions.shape[1]
+    kept = [i for i in range(count) if i >= len(names) or names[i] not in computed]
+    named = tuple(names[i] for i in kept if i < len(names))
+    return (*named, *names[count:]), positions[:, kept]
 
 
 def _frame_range(header: _Header, parameters: dict[str, Any]) -> tuple[int, int]:
