@@ -57,7 +57,7 @@ def existing_outputs(paths: Iterable[Path], overwrite: bool | None) -> frozenset
             )
         if overwrite is None and not _is_own(path):
             raise MocapError(
-                f"{path} exists already, and is not a result of mocap that was left as it was",
+                f"{path} exists already, and is not a result of mocap",
                 "choose another name with -o, or replace it with --overwrite",
             )
     return existing
