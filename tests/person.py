@@ -11,6 +11,7 @@ from mocap_cli.body.motion import Motion
 from mocap_cli.body.recording import Camera, Source
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.camera.pinhole import Pinhole
+from mocap_cli.io.atomic import readable
 from mocap_cli.video.reader import VideoInfo, open_video
 
 DISTANCE = 4.0
@@ -58,7 +59,7 @@ def standing(info: VideoInfo, times: np.ndarray, **changes: Any) -> Motion:
     values = {
         "model": networks_used(),
         "source": Source(
-            file=info.path.name,
+            file=readable(info.path.name),
             fps=info.fps,
             width=info.width,
             height=info.height,

@@ -132,3 +132,10 @@ def test_a_gap_of_hours_is_refused_instead_of_filled_with_frames():
     with pytest.raises(MocapError, match="gap in their times"):
         uniform_times(times, None)
     assert len(uniform_times(np.arange(240) / 24, 1000)[0]) == 9959
+
+
+def test_gaps_that_all_differ_have_a_rate_too():
+    times, period = uniform_times(np.array([0.0, 0.1, 0.5]), None)
+    assert period == pytest.approx(0.25)
+    assert np.isfinite(times).all()
+    assert len(times) > 1

@@ -55,7 +55,8 @@ def _period(times: Float64, fps: float | None) -> tuple[float, bool]:
         return period, True
     gaps = np.diff(times)
     usual = np.median(gaps)
-    return float(gaps[np.abs(gaps - usual) <= 0.2 * usual].mean()), False
+    near = gaps[np.abs(gaps - usual) <= 0.2 * usual]  # none where two gaps differ much
+    return float(near.mean() if len(near) else usual), False
 
 
 def _steps(times: Float64, period: float) -> int:
