@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # heavy: `import mocap_cli` must not wait for them
     from mocap_cli.body.motion import Motion
     from mocap_cli.export.swap_video import SwapResult
     from mocap_cli.keypoints.subject import SubjectLike
+    from mocap_cli.keypoints.thinned_frames import Quality
     from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
     from mocap_cli.plates.background import Background, BackgroundKind
     from mocap_cli.tracking.given_keypoints import GivenKeypoints
@@ -31,6 +32,7 @@ def track(
     fps: float | None = None,
     focal: float | str | None = None,
     fov: float | None = None,
+    quality: "Quality" = "balanced",
     keypoints: "str | Path | GivenKeypoints | None" = None,
     model: "str | Path | FittedTracker | None" = None,
     device: "Device" = "auto",
@@ -51,6 +53,7 @@ def track(
         focal: Focal length in pixels, or its 35 mm equivalent such as "26mm". By default it is
             read from the file or estimated from a pan; else that of a phone is assumed.
         fov: Field of view across the longer side of the image in degrees, instead of `focal`.
+        quality: "balanced" detects the person in every frame, "fast" in every third to fifth.
         keypoints: File or folder of 2D keypoints of this video from another detector, used instead
             of the bundled networks.
         model: A .mocap file of `fit_labels`; blended with the default tracker.
@@ -71,14 +74,16 @@ def track(
         keypoints = GivenKeypoints.open(Path(keypoints))
     options = tracking.TrackOptions(
         subject=chosen, height=height, focal=focal_pixels(focal, fov, (info.width, info.height)),
-        start=start, end=end, fps=fps, device=device, model=fitted, keypoints=keypoints,
+        start=start, end=end, fps=fps, device=device, model=fitted,
+        quality=quality, keypoints=keypoints,
     )  # fmt: skip
     frames = info.frames_between(start, end)
     stages = ["tracking"] if fitted is None else ["tracking", fitted.name]
     count = [count_stage(progress, stage, frames) for stage in stages]
     motion = tracking.track(info.path, options, *count)
     given = dict(subject=subject_text(chosen), height=height, start=start, end=end, fps=fps,
-                 focal=focal, fov=fov)  # fmt: skip
+                 focal=focal, fov=fov,
+                 quality=None if quality == "balanced" else quality)  # fmt: skip
     return replace(motion, provenance=Provenance.of(info.path, given))
 
 
@@ -102,6 +107,7 @@ def track_all(
     fps: float | None = None,
     focal: float | str | None = None,
     fov: float | None = None,
+    quality: "Quality" = "balanced",
     device: "Device" = "auto",
     progress: Progress = no_progress,
 ) -> "list[Motion]":
@@ -118,6 +124,7 @@ def track_all(
         fps: Frames per second of the results; by default the frames are the video's own.
         focal: Focal length in pixels, or its 35 mm equivalent such as "26mm".
         fov: Field of view across the longer side of the image in degrees, instead of `focal`.
+        quality: As in `track`.
         device: Device that runs the networks.
         progress: Progress callback.
     """
@@ -128,13 +135,13 @@ def track_all(
     info = probe(Path(video))
     options = tracking.TrackOptions(
         height=height, focal=focal_pixels(focal, fov, (info.width, info.height)),
-        start=start, end=end, fps=fps, device=device,
+        start=start, end=end, fps=fps, quality=quality, device=device,
     )  # fmt: skip
     count = count_stage(progress, "tracking", info.frames_between(start, end))
     motions = tracking.track_all(info.path, options, count)
     given = {
         "subject": "all", "height": height, "start": start, "end": end, "fps": fps,
-        "focal": focal, "fov": fov,
+        "focal": focal, "fov": fov, "quality": None if quality == "balanced" else quality,
     }  # fmt: skip
     provenance = Provenance.of(info.path, given)
     return [replace(motion, provenance=provenance) for motion in motions]

@@ -68,6 +68,14 @@ _Height = Annotated[
         show_default="measured from a long fall, else 1.70",
     ),
 ]
+_Quality = Annotated[
+    Literal["fast", "balanced"],
+    typer.Option(
+        help="Detect the person in every frame (balanced), or in every third to fifth, which takes"
+        " about half the time (fast).",
+        rich_help_panel="Model",
+    ),
+]
 _KeypointFile = Annotated[
     Path | None,
     typer.Option(
@@ -164,6 +172,7 @@ def track(
     fov: Fov = None,
     fps: Fps = None,
     units: Units = "cm",
+    quality: _Quality = "balanced",
     keypoints: _KeypointFile = None,
     model: _Model = None,
     device: Device = "auto",
@@ -207,6 +216,7 @@ def track(
         fov=fov,
         fps=fps,
         units=units,
+        quality=quality,
         keypoints=keypoints,
         model=model,
         device=device,

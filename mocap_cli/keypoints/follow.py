@@ -24,12 +24,19 @@ _RIVAL_CONFIDENCE = 0.5
 
 
 def follow(
-    frames: Iterable[tuple[TimedImage, bool]], subject: Subject = "auto", device: Device = "auto"
+    frames: Iterable[tuple[TimedImage, bool]],
+    subject: Subject = "auto",
+    device: Device = "auto",
+    *,
+    sparing: bool = False,
 ) -> Keypoints:
-    """Find the subject and track it to the end; `video.shots.with_cuts` gives the frames."""
+    """Find the subject and track it to the end; `video.shots.with_cuts` gives the frames.
+
+    `sparing` searches less often where the subject is lost or uncertain.
+    """
     if isinstance(subject, tuple) and (len(subject) > 1 or subject[0].time is not None):
-        return follow_points(frames, subject, device)
-    follower = _Follower(subject, device)
+        return follow_points(frames, subject, device, sparing=sparing)
+    follower = _Follower(subject, device, sparing=sparing)
     for frame, cut in frames:
         follower.add(frame.image, frame.time, cut)
     return follower.keypoints()
@@ -42,9 +49,13 @@ class _Follower:
     apart by path, appearance and size.
     """
 
-    def __init__(self, subject: Subject = "auto", device: Device = "auto") -> None:
+    def __init__(
+        self, subject: Subject = "auto", device: Device = "auto", *, sparing: bool = False
+    ) -> None:
         self._subject = subject
-        self._people = People(device, subject if isinstance(subject, tuple) else ())
+        self._people = People(
+            device, subject if isinstance(subject, tuple) else (), sparing=sparing
+        )
         self._choose_at = self._search_at = self._detected_at = 0.0  # seconds
         self._neighbours: list[Crop] = []  # of the subject, at the last search for rivals
 

@@ -23,12 +23,14 @@ _POINT_DISTANCE = 1.0  # sides of the crop between the point and the middle of t
 _Frames = Iterable[tuple[TimedImage, bool]]
 
 
-def follow_all(frames: _Frames, device: Device = "auto") -> list[Keypoints]:
+def follow_all(
+    frames: _Frames, device: Device = "auto", *, sparing: bool = False
+) -> list[Keypoints]:
     """The keypoints of everybody who stays for long enough, the most prominent person first.
 
     That is a second and a tenth of the frames; half of them if there are less than two seconds.
     """
-    everybody = _Everybody(device)
+    everybody = _Everybody(device, sparing=sparing)
     for frame, cut in frames:
         everybody.add(frame, cut)
     staying = [person for person in everybody.persons() if everybody.stays(person)]
@@ -36,10 +38,14 @@ def follow_all(frames: _Frames, device: Device = "auto") -> list[Keypoints]:
 
 
 def follow_points(
-    frames: _Frames, points: Sequence[SubjectPoint], device: Device = "auto"
+    frames: _Frames,
+    points: Sequence[SubjectPoint],
+    device: Device = "auto",
+    *,
+    sparing: bool = False,
 ) -> Keypoints:
     """The keypoints of the person nearest to each point at its time."""
-    everybody = _Everybody(device, points)
+    everybody = _Everybody(device, points, sparing=sparing)
     for frame, cut in frames:
         everybody.add(frame, cut)
     return everybody.person_at_points().keypoints(everybody.people)
@@ -48,8 +54,10 @@ def follow_points(
 class _Everybody:
     """Tracks everybody, frame by frame."""
 
-    def __init__(self, device: Device, points: Sequence[SubjectPoint] = ()) -> None:
-        self.people = People(device)
+    def __init__(
+        self, device: Device, points: Sequence[SubjectPoint] = (), *, sparing: bool = False
+    ) -> None:
+        self.people = People(device, sparing=sparing)
         self._pending = sorted(points, key=_seconds)
         self._found: list[tuple[int, SubjectPoint]] = []  # with the frame of each point
         self._search_at = -math.inf  # seconds

@@ -114,12 +114,17 @@ def fill_gaps(keypoints: Keypoints, crops: Sequence[Crop | None]) -> Keypoints:
         first, last = crops[before], crops[after]
         if first is None or last is None:
             raise ValueError("a detected frame needs its crop")
-        share = (keypoints.times[before + 1 : after] - start) / (end - start)
-        xy[before + 1 : after] = [
-            _between(first, xy[before], last, xy[after], float(s)) for s in share
-        ]
+        xy[before + 1 : after] = interpolate(keypoints, before, first, after, last)
         score[before + 1 : after] = _GAP_SCORE * np.minimum(score[before], score[after])
     return replace(keypoints, xy=xy, score=score)
+
+
+def interpolate(keypoints: Keypoints, before: int, first: Crop, after: int, last: Crop) -> Float32:
+    """(N, K, 2) the keypoints of the frames between two, whose crops are given."""
+    times, xy = keypoints.times, keypoints.xy
+    share = (times[before + 1 : after] - times[before]) / (times[after] - times[before])
+    between = [_between(first, xy[before], last, xy[after], float(s)) for s in share]
+    return np.array(between, np.float32).reshape(-1, *xy.shape[1:])
 
 
 def _between(

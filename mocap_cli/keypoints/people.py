@@ -84,9 +84,12 @@ class Candidate:
 class People:
     """The candidates of all frames so far, and the networks that detect them."""
 
-    def __init__(self, device: Device, points: Sequence[SubjectPoint] = ()) -> None:
+    def __init__(
+        self, device: Device, points: Sequence[SubjectPoint] = (), *, sparing: bool = False
+    ) -> None:
+        self._sparing = sparing  # search for people less often
         self.networks, self.detector = PoseNetworks(device), PersonDetector(device)
-        self.search = PersonSearch(self.networks, self.detector, points)
+        self.search = PersonSearch(self.networks, self.detector, points, sparing=sparing)
         self.candidates: list[Candidate] = []
         self.times: list[float] = []
         self.cut: list[bool] = []
@@ -154,7 +157,9 @@ class People:
         """Begin to track a person in the latest frame."""
         time = self.times[-1]
         candidate = Candidate(
-            tracker=PersonTracker(self.networks, self.detector, image, time, detection),
+            tracker=PersonTracker(
+                self.networks, self.detector, image, time, detection, sparing=self._sparing
+            ),
             appearance=detection.appearance,
             first=detection.next_crop,
             late=late,

@@ -20,6 +20,8 @@ _PATIENCE = 0.5  # seconds without a person, after which
 _REST_SECONDS = 0.1  # pass between two searches
 _AT_MOST = 4  # people
 _AGAIN_SECONDS = 0.2  # before a rejected place is tried again
+SPARING = 4.0
+"""By how much searches are rarer where speed counts."""
 _TURNS = (math.pi, math.pi / 2, -math.pi / 2)
 _POINT_VIEWS = (1 / 3, 2 / 3, 1.2)  # sides of crops around a given point, in heights of the image
 
@@ -32,7 +34,10 @@ class PersonSearch:
         networks: PoseNetworks,
         detector: PersonDetector,
         points: Sequence[SubjectPoint] = (),
+        *,
+        sparing: bool = False,
     ) -> None:
+        self._pace = SPARING if sparing else 1.0
         self._networks, self._detector, self._points = networks, detector, points
         self._next_view = 0
         self._last_time = self._missed_since = -math.inf
@@ -45,7 +50,11 @@ class PersonSearch:
         first, since = math.isinf(self._last_time), time - self._last_time
         if since > _PATIENCE:
             self._missed_since = time  # somebody was tracked meanwhile
-        if not points and since < _REST_SECONDS and time - self._missed_since > _PATIENCE:
+        if (
+            not points
+            and since < self._pace * _REST_SECONDS
+            and time - self._missed_since > _PATIENCE
+        ):
             return []
         height, width = image.shape[:2]
         found = self._detect(image, time, self._first_views(width, height, points))
@@ -53,7 +62,7 @@ class PersonSearch:
         if first:
             found = found or self._detect(image, time, others)
         elif not found:
-            count = math.ceil(since * _VIEWS_PER_SECOND)
+            count = math.ceil(since * _VIEWS_PER_SECOND / self._pace)
             turn = [(self._next_view + i) % len(others) for i in range(min(count, len(others)))]
             self._next_view = (turn[-1] + 1) % len(others)
             found = self._detect(image, time, [others[i] for i in turn])
@@ -89,7 +98,8 @@ class PersonSearch:
 
     def _confirmed(self, image: Image, time: float, crops: list[Crop]) -> list[Detection]:
         """The people in those crops, without places that were rejected a moment ago."""
-        self._refused = [r for r in self._refused if time - r[0] < _AGAIN_SECONDS]
+        again = self._pace * _AGAIN_SECONDS
+        self._refused = [r for r in self._refused if time - r[0] < again]
         tried = [c for c in crops if not any(c.overlaps(there) for _, there in self._refused)]
         found = [(crop, self._person(image, crop)) for crop in tried]
         self._refused += [(time, crop) for crop, detection in found if detection is None]

@@ -12,6 +12,7 @@ from mocap_cli.keypoints.crop_motion import CropMotion
 from mocap_cli.keypoints.detection import Detection, detect, detect_fast
 from mocap_cli.keypoints.flow_tracker import FlowTracker
 from mocap_cli.keypoints.person_detector import PersonCrop, PersonDetector
+from mocap_cli.keypoints.person_search import SPARING
 from mocap_cli.keypoints.pose_networks import PoseNetworks
 from mocap_cli.types import Image
 
@@ -50,7 +51,10 @@ class PersonTracker:
         image: Image,
         time: float,
         first: Detection,
+        *,
+        sparing: bool = False,
     ) -> None:
+        self._pace = SPARING if sparing else 1.0
         self._networks, self._detector = networks, detector
         self.motion = CropMotion(time, first.next_crop)
         self.detected_at = time
@@ -74,7 +78,7 @@ class PersonTracker:
         if time >= self._count_at:
             near = self._near(image, self._expected)
             self.neighbours = [p.crop for p in near if not p.crop.overlaps(self._expected)]
-            self._count_at = time + _COUNT_SECONDS
+            self._count_at = time + self._pace * _COUNT_SECONDS
         found = self._detect_fast(image, time) or self._detect(image, self._expected)
         best = self._recentred(image, found)
         if self.match_score(best) < _UNCERTAIN:
@@ -82,7 +86,7 @@ class PersonTracker:
             if time >= self._search_at:
                 best = self._search(image, best)
                 if self.match_score(best) < _UNCERTAIN:
-                    self._search_at = time + _SEARCH_SECONDS
+                    self._search_at = time + self._pace * _SEARCH_SECONDS
         return best if self.match_score(best) >= LOST_SCORE else None
 
     def _detect_fast(self, image: Image, time: float) -> Detection | None:

@@ -10,6 +10,7 @@ from mocap_cli.body.motion import Motion
 from mocap_cli.body.recording import Source
 from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.subject import Subject
+from mocap_cli.keypoints.thinned_frames import Quality
 from mocap_cli.quality.measures import measure_quality
 from mocap_cli.quality.summary import Summary
 from mocap_cli.quality.verdict import quality_faults, verdict
@@ -40,6 +41,7 @@ class ClipOptions:
     fov: float | None = None
     fps: float | None = None
     units: Literal["cm", "m"] = "cm"  # of .bvh
+    quality: Quality = "balanced"
     keypoints: Path | None = None  # of another detector, of one clip
     model: Path | None = None  # a .mocap file
     device: Device = "auto"
@@ -50,7 +52,7 @@ class ClipOptions:
         """The options of one clip that decide its motion, by the names of `mocap track`."""
         return {
             "subject": clip.subject, "height": clip.height, "start": clip.start, "end": clip.end,
-            "fps": self.fps, "focal": self.focal, "fov": self.fov,
+            "fps": self.fps, "focal": self.focal, "fov": self.fov, "quality": self.quality,
         }  # fmt: skip
 
 

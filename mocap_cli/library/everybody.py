@@ -44,7 +44,8 @@ def track_everybody(clip: Clip, options: ClipOptions, progress: Progress) -> Cli
     began = time.perf_counter()
     motions = api.track_all(
         clip.video, height=clip.height, start=clip.start, end=clip.end, fps=options.fps,
-        focal=options.focal, fov=options.fov, device=options.device, progress=progress,
+        focal=options.focal, fov=options.fov, quality=options.quality,
+        device=options.device, progress=progress,
     )  # fmt: skip
     seconds = time.perf_counter() - began
     provenance = provenance_of(clip, options, len(motions))

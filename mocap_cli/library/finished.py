@@ -19,7 +19,10 @@ def provenance_of(clip: Clip, options: ClipOptions, people: int | None = None) -
     in_metres = options.units == "m" and any(p.suffix.lower() == ".bvh" for p in clip.outputs)
     subject = subject_text(clip.subject) if people is None else "all"
     units = "m" if in_metres else None
-    given = {**options.of(clip), "subject": subject, "units": units, "people": people}
+    given = {
+        **options.of(clip), "subject": subject, "units": units, "people": people,
+        "quality": None if options.quality == "balanced" else options.quality,
+    }  # fmt: skip
     return Provenance.of(clip.video, given)
 
 

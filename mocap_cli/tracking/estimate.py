@@ -18,6 +18,7 @@ from mocap_cli.keypoints.follow_all import follow_all
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.pose_networks import network_hashes
 from mocap_cli.keypoints.subject import Subject
+from mocap_cli.keypoints.thinned_frames import Quality, ThinnedFrames
 from mocap_cli.lifting.lift import LIFTER_FILE, LiftedPose, lift
 from mocap_cli.lifting.network import Lifter
 from mocap_cli.progress import Count, no_progress
@@ -73,6 +74,7 @@ class EstimateOptions:
     start: float | None = None  # seconds of the video
     end: float | None = None
     device: Device = "auto"  # for the 2D networks
+    quality: Quality = "balanced"  # "fast" detects the person in every few frames only
     model: PoseModel | None = None  # refines keypoints and pose
     keypoints: GivenKeypoints | None = None  # of another detector; None runs the 2D networks
 
@@ -130,13 +132,16 @@ def estimate(
     """
 
     def only_subject(frames: Frames) -> list[Keypoints]:
-        if options.keypoints is None:
-            return [follow(frames, options.subject, options.device)]
-        return [options.keypoints.follow(frames, video, options.subject, options.start)]
+        if options.keypoints is not None:
+            return [options.keypoints.follow(frames, video, options.subject, options.start)]
+        if options.quality == "fast":
+            some = ThinnedFrames(frames)
+            return [some.restore(follow(some, options.subject, options.device, sparing=True))]
+        return [follow(frames, options.subject, options.device)]
 
     span = options.start, options.end
     detectors = options.keypoints.digest if options.keypoints else network_hashes()
-    key = [*span, repr(options.subject), options.focal, detectors]
+    key = [*span, repr(options.subject), options.focal, options.quality, detectors]
     observed = cached(
         Observation, video.path, cache, [*key, source_hash(*_OBSERVING)],
         lambda: observe(video, span, options.focal, on_frame, only_subject)[0],
@@ -150,6 +155,11 @@ def estimate_all(
     """Follow everybody who stays for long enough, in one pass over the video."""
 
     def everybody(frames: Frames) -> list[Keypoints]:
+        if options.quality == "fast":
+            some = ThinnedFrames(frames)
+            return [
+                some.restore(person) for person in follow_all(some, options.device, sparing=True)
+            ]
         return follow_all(frames, options.device)
 
     observed = observe(video, (options.start, options.end), options.focal, on_frame, everybody)
