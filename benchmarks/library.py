@@ -33,7 +33,7 @@ EXAMPLES = ("walk", "dive", "ski")
 LENGTHS = (0.4, 0.7, 1.0, 1.4, 2.0)  # seconds
 GOOD = 35
 HANGS = "hangs.mp4"  # in a sub-folder, which the runs that are timed leave out
-TIMEOUT = 60  # seconds for a clip
+TIMEOUT = 600  # seconds for a clip, by default
 TIMES = ("status", "tracking_seconds", "finished")  # columns that differ from run to run
 
 _track = tracking.track
@@ -76,11 +76,13 @@ def cut(source: Path, target: Path, start: float, seconds: float) -> None:
         file.mux(stream.encode(None))
 
 
-def start_run(clips: Path, out: Path, workers: int, *more: str) -> subprocess.Popen[bytes]:
+def start_run(
+    clips: Path, out: Path, workers: int, timeout: float, *more: str
+) -> subprocess.Popen[bytes]:
     """`mocap track` with the tracker of this script."""
     command = [
         sys.executable, __file__, "mocap", "track", str(clips), "-o", f"{out}/", "--quiet",
-        "--workers", str(workers), "--clip-timeout", str(TIMEOUT), "--summary", f"{out}/all.csv",
+        "--workers", str(workers), "--clip-timeout", str(timeout), "--summary", f"{out}/all.csv",
         *more,
     ]  # fmt: skip
     return subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
@@ -98,18 +100,18 @@ def result(out: Path) -> tuple[dict[str, bytes], list[dict[str, str]]]:
     return files, rows
 
 
-def measure(clips: Path, out: Path, workers: int) -> str:
+def measure(clips: Path, out: Path, workers: int, timeout: float) -> str:
     """A line of the table: an unbroken run, and one that finds all of it done."""
     lines = []
     for _ in range(2):
         began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-        start_run(clips, out, workers).wait()
+        start_run(clips, out, workers, timeout).wait()
         seconds = time.perf_counter() - began
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         lines.append((seconds, cpu, after.ru_maxrss / 1024))
     frames = sum(int(row["frames"] or 0) for row in result(out)[1])
-    start_run(clips, out, workers, "--recursive").wait()  # with the clip that hangs
+    start_run(clips, out, workers, timeout, "--recursive").wait()  # with the clip that hangs
     (seconds, cpu, memory), (again, cpu_again, _) = lines
     return (
         f"| {workers} | {frames} | {seconds:.0f} s | {frames / seconds:.1f} |"
@@ -117,18 +119,18 @@ def measure(clips: Path, out: Path, workers: int) -> str:
     )
 
 
-def kill_at_random(clips: Path, out: Path, kills: int, seed: int) -> int:
+def kill_at_random(clips: Path, out: Path, kills: int, seed: int, timeout: float) -> int:
     """Kill runs at random moments, then run to the end; the number of runs that were killed."""
     chance, killed = random.Random(seed), 0
     for number in range(kills):
-        run = start_run(clips, out, 2, "--recursive")
+        run = start_run(clips, out, 2, timeout, "--recursive")
         try:
-            run.wait(chance.uniform(1.0, 25.0))
+            run.wait(chance.uniform(1.0, 40.0))
         except subprocess.TimeoutExpired:
             (os.killpg if number % 2 else os.kill)(run.pid, signal.SIGKILL)
             run.wait()
             killed += 1
-    start_run(clips, out, 2, "--recursive").wait()
+    start_run(clips, out, 2, timeout, "--recursive").wait()
     return killed
 
 
@@ -138,6 +140,7 @@ def main() -> None:
     parser.add_argument("clips", type=Path)
     parser.add_argument("--workers", type=int, nargs="*", default=[1, 2])
     parser.add_argument("--kills", type=int, default=0)
+    parser.add_argument("--timeout", type=float, default=TIMEOUT, help="seconds for a clip")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if not options.clips.exists():
@@ -153,10 +156,12 @@ def run(options: argparse.Namespace, folder: Path) -> None:
     outs: list[Path] = []
     for workers in options.workers:
         outs.append(folder / f"workers-{workers}")
-        print(measure(options.clips, outs[-1], workers), flush=True)
+        print(measure(options.clips, outs[-1], workers, options.timeout), flush=True)
     if options.kills:
         outs.append(folder / "killed")
-        killed = kill_at_random(options.clips, outs[-1], options.kills, options.seed)
+        killed = kill_at_random(
+            options.clips, outs[-1], options.kills, options.seed, options.timeout
+        )
         print(f"\n{killed} runs killed, then one to the end")
     compare(outs)
 
@@ -169,7 +174,8 @@ def compare(outs: Sequence[Path]) -> None:
     for out in outs[1:]:
         files, rows = result(out)
         others = [name for name in files | first[0] if files.get(name) != first[0].get(name)]
-        others += [row["path"] for row, one in zip(rows, first[1], strict=True) if row != one]
+        pairs = zip(rows, first[1], strict=True)
+        others += [f"{row['path']} ({row['error']})" for row, one in pairs if row != one]
         print(f"{out.name}: {', '.join(others) or f'the same {len(files)} files and summary'}")
         if others:
             sys.exit(1)
