@@ -1,8 +1,10 @@
 """Fixtures that several test files share."""
 
 import shlex
+import shutil
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from person import fork_workers, stand
@@ -31,3 +33,34 @@ def mocap(run_mocap, monkeypatch):
     monkeypatch.setattr("mocap_cli.tracking.track.track", stand)
     fork_workers(monkeypatch)
     return run_mocap
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory):
+    """Copies of the tiny data sets of tests/tiny_datasets.py, each made once."""
+    import tiny_datasets
+
+    folder = tmp_path_factory.mktemp("published")
+    made: dict[tuple[str, ...], Path] = {}
+
+    def get(name: str, place: Path, **how: str) -> Path:
+        key = name, *how.values()
+        if key not in made:
+            whole = folder / "_".join(key).replace("/", "_")
+            made[key] = getattr(tiny_datasets, name)(whole, **how)
+        shutil.copytree(made[key], place)
+        return place
+
+    return get
+
+
+@pytest.fixture
+def convert(tmp_path, capsys) -> Callable[..., tuple[int, str, str]]:
+    """Convert the data set tmp_path/NAME to tmp_path/out: exit status, stdout and stderr."""
+    from training.datasets.__main__ import main
+
+    def run(name: str, *options: str) -> tuple[int, str, str]:
+        status = main([name, str(tmp_path / name), "-o", str(tmp_path / "out"), *options])
+        return status, *capsys.readouterr()
+
+    return run

@@ -1,56 +1,19 @@
 """Converted data sets: what `mocap` reads from them is what the owners' files say."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
 import tiny_datasets as tiny
 from film import number_on
+from tiny_datasets import assert_refused, labels_by_video
 
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.io.inputs import find_videos
-from mocap_cli.labels.alignment.time_alignment import find_video
-from mocap_cli.labels.readers.dispatch import read_labels
 from mocap_cli.learning.data.ingest import _camera_rotations, _take_and_view
 from mocap_cli.video.probe import probe
 from mocap_cli.video.reader import open_video
-from training.datasets.__main__ import main
 from training.datasets.mpi_inf_3dhp import _CAMERAS, _RECIPE
-
-
-@pytest.fixture(scope="session")
-def published(tmp_path_factory):
-    """Each tiny data set as its owners distribute it, made once."""
-    folder = tmp_path_factory.mktemp("published")
-    made = {}
-
-    def get(name, place, **how):
-        key = name, *how.values()
-        if key not in made:
-            made[key] = getattr(tiny, name)(folder / "_".join(key).replace("/", "_"), **how)
-        shutil.copytree(made[key], place)
-        return place
-
-    return get
-
-
-@pytest.fixture
-def convert(tmp_path, capsys):
-    """Run the converter into tmp_path/out: exit status, stdout, stderr."""
-
-    def run(dataset, *options):
-        arguments = [dataset, str(tmp_path / dataset), "-o", str(tmp_path / "out"), *options]
-        status = main(arguments)
-        return status, *capsys.readouterr()
-
-    return run
-
-
-def labels_by_video(folder, split):
-    """Labels of a split by the name of their video, each of which is found."""
-    videos = sorted(p for p in (folder / split).rglob("*") if p.suffix in (".mp4", ".avi"))
-    return {find_video(one, videos).name: one for one in read_labels(folder / "labels" / split)}
 
 
 def assert_same_joints(labels, wanted, atol=1e-4):
@@ -197,16 +160,6 @@ def truncate_an_image(root):
     path = root / "mpi_inf_3dhp_test_set/TS1/imageSequence/img_000009.jpg"
     path.write_bytes(path.read_bytes()[:400])
     return "imageSequence/img_000009.jpg"
-
-
-def assert_refused(result, named, out):
-    """One line that names the file, one hint, and nothing written."""
-    status, _, err = result
-    assert status == 1
-    error, hint = err.strip().splitlines()
-    assert named in error
-    assert hint.startswith("hint: ")
-    assert not out.exists()
 
 
 @pytest.mark.parametrize(

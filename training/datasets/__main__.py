@@ -8,12 +8,18 @@ from pathlib import Path
 from mocap_cli.errors import MocapError
 from training.datasets.clips import Choice, Clip
 from training.datasets.converted_folder import write_folder
+from training.datasets.diving import read_diving
 from training.datasets.human36m import read_human36m
 from training.datasets.mpi_inf_3dhp import read_mpi_inf_3dhp
+from training.datasets.ski_ptz import read_ski_ptz
+from training.datasets.three_dpw import read_three_dpw
 
 _READERS: Mapping[str, Callable[[Path, Choice], Iterator[Clip]]] = {
     "h36m": read_human36m,
     "mpi-inf-3dhp": read_mpi_inf_3dhp,
+    "3dpw": read_three_dpw,
+    "ski-ptz": read_ski_ptz,
+    "diving": read_diving,
 }
 
 
@@ -56,7 +62,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("dataset", choices=sorted(_READERS), help="The data set.")
     parser.add_argument("folder", type=Path, help="Where its archives were unpacked.")
     parser.add_argument("-o", "--output", type=Path, required=True, help="Folder to write.")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="Convert these subjects only.")
+    parser.add_argument(
+        "--only", nargs="+", metavar="NAME", help="Convert these subjects, sequences or takes only."
+    )
     parser.add_argument(
         "--labels-every", type=_positive, metavar="K", help="Keep the labels of every K-th frame."
     )

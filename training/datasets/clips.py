@@ -92,9 +92,9 @@ def _folder(subject: str, places: Sequence[Path]) -> Path:
     )
 
 
-def metres_in_our_axes(millimetres: NDArray[np.floating]) -> Float64:
-    """Points (..., 3) in millimetres, X right, Y down, Z forward, as a camera of ours has them."""
-    return np.asarray(millimetres, np.float64) / 1000 * _TO_OUR_AXES
+def in_our_axes(points: NDArray[np.floating], metres: float) -> Float64:
+    """Points (..., 3) of X right, Y down, Z forward in a unit of so many metres, Y up in metres."""
+    return np.asarray(points, np.float64) * metres * _TO_OUR_AXES
 
 
 def require_file(path: Path, why: str) -> Path:

@@ -25,7 +25,7 @@ from training.datasets.clips import (
     Choice,
     Clip,
     Split,
-    metres_in_our_axes,
+    in_our_axes,
     require_file,
     subjects_of,
 )
@@ -34,6 +34,7 @@ _RECIPE = (
     Split("train", ("S1", "S5", "S6", "S7", "S8"), labels_every=5),
     Split("test", ("S9", "S11"), labels_every=10),  # as with weak 2D labels in the paper
 )
+_MILLIMETRE = 0.001
 _CAMERAS = ("54138969", "55011271", "58860488", "60457274")
 _POSES = ("MyPoseFeatures/D3_Positions_mono", "Poses_D3_Positions_mono")
 _DAMAGED = {("S11", "Directions")}  # a video is broken in the archive; everybody leaves it out
@@ -101,4 +102,4 @@ def _read_joints(path: Path, video: Path) -> Float64:
     pose = read_cdf(require_file(path, f"it annotates {video}"), "Pose")
     with damage_at(path):
         whole = pose.reshape(-1, 32, 3)
-    return metres_in_our_axes(whole[:, list(_JOINTS.values())])
+    return in_our_axes(whole[:, list(_JOINTS.values())], _MILLIMETRE)

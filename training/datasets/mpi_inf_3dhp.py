@@ -24,7 +24,7 @@ from training.datasets.clips import (
     Clip,
     ImageSequence,
     Split,
-    metres_in_our_axes,
+    in_our_axes,
     require_file,
     subjects_of,
 )
@@ -36,6 +36,7 @@ _RECIPE = (
     Split("validation", ("S6", "S7"), labels_every=50),
     Split("test", ("TS1", "TS2", "TS3", "TS4"), labels_every=1),  # of the frames marked valid
 )
+_MILLIMETRE = 0.001
 _CAMERAS = (0, 1, 2, 4, 5, 6, 7, 8)  # downloaded by default; the other six are used if there
 _ALL_CAMERAS = 14
 _TEST_SET = "mpi_inf_3dhp_test_set"
@@ -85,7 +86,7 @@ def _clips(folder: Path, subject: str, split: Split, every: int) -> Iterator[Cli
             subject=subject,
             footage=video,
             frames=frames,
-            joints=metres_in_our_axes(pose[frames][:, list(_JOINTS.values())]),
+            joints=in_our_axes(pose[frames][:, list(_JOINTS.values())], _MILLIMETRE),
             joint_names=tuple(_JOINTS),
         )
 
@@ -122,4 +123,4 @@ def _read_test_joints(path: Path) -> tuple[Float64, Int64]:
             " valid",
             INCOMPLETE_HINT,
         )
-    return metres_in_our_axes(whole[:, list(_TEST_JOINTS.values())]), frames
+    return in_our_axes(whole[:, list(_TEST_JOINTS.values())], _MILLIMETRE), frames
