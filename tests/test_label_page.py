@@ -193,6 +193,7 @@ const box = await tab.locator("#image").boundingBox();
 await tab.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
 await tab.mouse.click(box.x + box.width / 2 + 50, box.y + box.height / 2);
 const clicked = await state();
+const told = await tab.textContent("#note");
 const other = await tab.context().newPage();
 await other.goto(tab.url());
 await tab.close();
@@ -203,7 +204,7 @@ const kept = await other.evaluate(() => {
   const { frames, frame } = labels;
   return { frames, frame, kept: text("kept"), progress: text("progress") };
 });
-return { nudged, back, clicked, kept };
+return { nudged, back, clicked, told, kept };
 """
 
 
@@ -222,8 +223,45 @@ def test_the_keyboard_alone_suffices_and_a_closed_tab_loses_nothing(page):
     places = np.array([p[:2] for p in kept["frames"][2]["points"][:2]])
     np.testing.assert_allclose(places[0], [320, 240], atol=0.5)
     assert places[1, 0] - places[0, 0] == pytest.approx(50 / value["clicked"]["scale"], abs=0.02)
+    assert value["told"].startswith("Click the right eye.")  # the third, after two clicks
     assert (kept["frame"], kept["progress"]) == (2, "1 of 3 done")
     assert "closing the tab loses nothing" in kept["kept"]
+
+
+OPEN = """
+const open = async (name, text) => {
+  const file = { name, mimeType: "application/json", buffer: Buffer.from(text) };
+  await tab.setInputFiles("#file", file);
+  for (let k = 0; k < 100 && (await tab.isHidden("#note")); k++) await tab.waitForTimeout(20);
+  const said = await tab.textContent("#note");
+  await tab.evaluate(() => window.mocap.note(""));
+  return said;
+};
+const damaged = await open("a.json", FILE.slice(0, 100));
+const foreign = await open("b.json", FILE.replaceAll("ve_", "vo_"));
+const before = await state();
+const right = await open("c.json", FILE);
+const loaded = await state();
+const file = await saved(() => tab.click("#download"));
+await press("Control+z");
+return { said: [damaged, foreign, right], before, loaded, undone: await state(), file };
+"""
+
+
+def test_a_saved_file_is_opened_again_and_a_damaged_one_changes_nothing(page):
+    settings = settings_of(page.read_text("utf-8"))
+    flat = [v for i in range(K) for v in (10 + i, 20.25, i % 3)]
+    mark = {"id": 1, "image_id": 8, "category_id": 1, "keypoints": flat}
+    text = json.dumps({**settings["coco"], "annotations": [mark]})
+    value = visit(page, TOOLS + OPEN.replace("FILE", json.dumps(text))).value
+    assert value["said"][0].startswith("Cannot read a.json: ")
+    assert value["said"][1:] == ["b.json has no labels of these frames", "Read 1 labelled frame"]
+    assert (value["before"]["done"], value["loaded"]["done"]) == (0, 1)
+    (again,) = json.loads(value["file"]["text"])["annotations"]
+    wanted = np.array(flat).reshape(K, 3)
+    wanted[wanted[:, 2] == 0] = 0
+    np.testing.assert_array_equal(np.reshape(again["keypoints"], (K, 3)), wanted)
+    assert value["undone"]["done"] == 0
 
 
 VIEW = """

@@ -67,13 +67,23 @@ class Page {
   async open(frame) {
     const { labels, view } = this;
     this.opened = labels.frame = frame;
+    view.frameUp();
+    const empty = labels.points.every((point) => point[2] === ABSENT);
+    if (empty) labels.joint = 0;
+    this.note("");
     this.draw();
     const bitmap = await bitmapOf(frame);
-    if (this.opened !== frame) return;
-    view.show(frame, bitmap);
-    const empty = labels.points.every((point) => point[2] === ABSENT);
-    this.note(empty ? "Nobody was detected: click each joint where it is, or press Enter if nobody is there" : "");
-    if (empty) this.select(0);
+    if (this.opened === frame) view.show(frame, bitmap);
+  }
+
+  /* Of a person who was not detected all joints are clicked, one after the other. */
+  guide() {
+    const { names, points, point, joint } = this.labels;
+    const many = points.filter((one) => one[2] === ABSENT).length > points.length / 2;
+    const guided = many && point[2] === ABSENT;
+    if (guided) this.note(`Click the ${names[joint].replaceAll("_", " ")}. S: next joint. Enter: frame is done`);
+    else if (this.guided) this.note("");
+    this.guided = guided;
   }
 
   step(count) {
@@ -114,6 +124,16 @@ class Page {
     this.note(`Saved labels.json with ${labels.done} of ${labels.frames.length} frames`);
   }
 
+  /* Go on with a file that was saved before, here or in another browser. */
+  async load(file) {
+    try {
+      const count = this.labels.load(JSON.parse(await file.text()));
+      this.note(count ? `Read ${count} labelled frame${count > 1 ? "s" : ""}` : `${file.name} has no labels of these frames`);
+    } catch (error) {
+      this.note(`Cannot read ${file.name}: ${error.message}`);
+    }
+  }
+
   frameUp(whole) {
     this.view.whole = whole;
     this.view.frameUp();
@@ -138,6 +158,7 @@ class Page {
     press("person", !view.whole);
     press("whole", view.whole);
     press("shown", view.shown);
+    this.guide();
     this.joints.draw();
     this.strip.draw();
     view.draw();
@@ -149,20 +170,24 @@ class Page {
       done: () => this.finish(), back: () => this.step(-1), on: () => this.step(1),
       occluded: () => labels.toggle(OCCLUDED), absent: () => labels.toggle(ABSENT),
       mirror: () => labels.swapSides(), pair: () => labels.swapPair(), reset: () => labels.reset(),
-      undo: () => labels.undo(), redo: () => labels.redo(), download: () => this.download(),
+      undo: () => labels.undo(), redo: () => labels.redo(), download: () => this.download(), load: () => $("file").click(),
       person: () => this.frameUp(false), whole: () => this.frameUp(true), help: () => $("keys").showModal(),
       shown: () => ((view.shown = !view.shown), this.draw()), theme: () => this.changeTheme(),
       joint_back: () => this.select(labels.joint - 1), joint_on: () => this.select(labels.joint + 1),
       closer: () => view.zoomAtJoint(ZOOM_STEP), farther: () => view.zoomAtJoint(1 / ZOOM_STEP),
     };
     for (const [id, act] of Object.entries(this.acts)) $(id)?.addEventListener("click", act);
+    $("file").addEventListener("change", async ({ target }) => {
+      if (target.files.length) await this.load(target.files[0]);
+      target.value = ""; // the same file can be chosen again
+    });
     // A button that was clicked must not take the Space and Enter that follow.
     document.addEventListener("click", (event) => event.detail && document.activeElement?.tagName === "BUTTON" && document.activeElement.blur());
     document.addEventListener("keydown", (event) => this.press(event));
     document.addEventListener("keyup", (event) => event.key === " " && this.pointing.setSpace(false));
     window.addEventListener("blur", () => this.pointing.setSpace(false));
     window.addEventListener("beforeunload", (event) => !this.saved && !this.keeping.works && event.preventDefault());
-    new ResizeObserver(() => view.bitmap && view.frameUp()).observe($("image"));
+    new ResizeObserver(() => view.resize()).observe($("image"));
   }
 
   changeTheme() {
@@ -181,7 +206,7 @@ class Page {
   }
 
   command(key, shift) {
-    return this.acts[{ z: shift ? "redo" : "undo", y: "redo", s: "download" }[key]];
+    return this.acts[{ z: shift ? "redo" : "undo", y: "redo", s: "download", o: "load" }[key]];
   }
 
   keyAct(key, shift) {

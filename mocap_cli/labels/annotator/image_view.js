@@ -25,7 +25,7 @@ class ImageView {
   show(frame, bitmap) {
     this.bitmap?.close();
     [this.shows, this.bitmap] = [frame, bitmap];
-    this.frameUp();
+    this.draw();
   }
 
   /* Fill the canvas with the whole image or with the person. */
@@ -36,12 +36,21 @@ class ImageView {
     const box = known.length < 2 ? [0, 0, width, height] : [Math.min(...x), Math.min(...y), Math.max(...x), Math.max(...y)];
     const margin = known.length < 2 ? 1 : 1.35;
     const { clientWidth: w, clientHeight: h } = this.canvas;
+    this.room = [w, h];
     const least = Math.min(w / width, h / height);
     const fit = Math.min(w / (box[2] - box[0]), h / (box[3] - box[1])) / margin;
     this.scale = Math.max(least, Math.min(fit, MAX_ZOOM / 3));
     this.left = w / 2 - (this.scale * (box[0] + box[2])) / 2;
     this.top = h / 2 - (this.scale * (box[1] + box[3])) / 2;
     this.move(0, 0);
+  }
+
+  /* Keep what is in the middle there after the canvas has got another size. */
+  resize() {
+    const { clientWidth: w, clientHeight: h } = this.canvas;
+    const [dx, dy] = [(w - this.room[0]) / 2, (h - this.room[1]) / 2];
+    this.room = [w, h];
+    this.move(dx, dy);
   }
 
   zoom(factor, x, y) {

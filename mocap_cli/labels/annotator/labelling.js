@@ -123,6 +123,31 @@ class Labelling {
     [this.frames, this.frame, this.past, this.future] = [frames, frame, [], []];
   }
 
+  /* Take over a COCO file: its frames are done. Gives their number; each is one step of undo. */
+  load({ images, categories, annotations }) {
+    const names = categories[0].keypoints;
+    const fileNames = new Map(images.map((image) => [image.id, image.file_name]));
+    const marks = new Map(annotations.map((mark) => [fileNames.get(mark.image_id), mark.keypoints]));
+    const loaded = this.images.map(({ file_name }) => marks.get(file_name) && this.pointsOf(marks.get(file_name), names));
+    loaded.forEach((points, frame) => {
+      if (!points) return;
+      this.past.push({ frame, joint: this.joint, before: this.frames[frame], kind: "" });
+      this.frames[frame] = { points, done: true };
+    });
+    this.future = [];
+    this.onChange();
+    return loaded.filter(Boolean).length;
+  }
+
+  pointsOf(flat, names) {
+    if (flat.length !== 3 * names.length || !flat.every(Number.isFinite)) throw new Error("keypoints must be three numbers each");
+    return this.names.map((name) => {
+      const at = 3 * names.indexOf(name);
+      const point = at < 0 ? [] : flat.slice(at, at + 3);
+      return point[2] ? [rounded(point[0]), rounded(point[1]), point[2] === OCCLUDED ? OCCLUDED : VISIBLE] : [null, null, ABSENT];
+    });
+  }
+
   /* COCO keypoints of the frames that are done. */
   document() {
     const annotations = [];
