@@ -40,7 +40,8 @@ def test_who_squats_goes_down_with_knees_ahead_and_ankles_where_they_were(monkey
     assert ((knees[1] - knees[0])[..., 2][deep] > 0.02).all()
     lean = [(joint(d, "thorax") - joint(d, "pelvis"))[..., 2] for d in (before, after)]
     assert (lean[1] > lean[0])[deep].all()
-    assert float((down > 0.02).any(dim=1).float().mean()) > 0.9
+    # Who stands on bent knees already is lowered less.
+    assert float((down > 0.02).any(dim=1).float().mean()) > 0.75
 
 
 def test_only_so_many_squat(monkeypatch):

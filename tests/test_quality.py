@@ -12,6 +12,7 @@ from poses import dance, motion_of, posed, somersault, t_pose, wobbling
 from mocap_cli.body.motion import read_motion, write_motion
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.cli.report import OutputFiles, export_report, track_report
+from mocap_cli.library.clip import Clip, ClipFacts, ClipResult
 from mocap_cli.quality.measures import measure_quality
 from mocap_cli.quality.verdict import _LIMITS, quality_faults
 
@@ -232,9 +233,10 @@ def test_a_likely_switch_of_person_is_a_fault_with_its_time():
 def test_all_summaries_give_the_same_verdict():
     good, bad = (motion_of(j, TIMES, contacts=STANDING) for j in (gliding(0), bent_knees(40)))
     for motion, says in ((good, "good"), (bad, "needs review (crouch: 40 degrees")):
-        outputs = OutputFiles((), frozenset())
-        tracked = track_report(motion, Path("a.mp4"), outputs, "cm", 1.0)
-        exported = export_report(motion, Path("a.json"), outputs, "cm")
+        clip = Clip(video=Path("a.mp4"), name="a", outputs=())
+        facts = ClipFacts.of(motion)
+        tracked = track_report(clip, ClipResult(status="tracked", facts=facts), facts, "cm")
+        exported = export_report(motion, Path("a.json"), OutputFiles((), frozenset()), "cm")
         for report in (tracked, exported):
             assert dict(report.lines)["verdict"].startswith(says)
             assert report.data["problems"] == list(motion.problems())

@@ -23,7 +23,7 @@ from mocap_cli.export.registry import (
     format_of,
 )
 from mocap_cli.export.swap_video import SwapResult
-from mocap_cli.io.inputs import SWAP, VIDEOS
+from mocap_cli.io.inputs import SWAP, VIDEOS, is_file
 from mocap_cli.progress import count_stage
 from mocap_cli.quality.measures import measure_quality
 from mocap_cli.quality.verdict import quality_faults
@@ -87,7 +87,7 @@ class MotionExport:
         found = None
         if "needed" in uses or ("welcome" in uses and self.video is not None):
             found = _find_video(job.source, motion, self.video)
-        elif "welcome" in uses and _is_file(beside := _video_beside(job.source, motion)):
+        elif "welcome" in uses and is_file(beside := _video_beside(job.source, motion)):
             found = beside
         if found is not None:
             inputs["video"] = found
@@ -113,19 +113,11 @@ def _find_video(source: Path, motion: Motion, given: Path | None) -> Path:
     found = _video_beside(source, motion) if given is None else given
     if found.is_dir():
         found = found / _video_name(motion)
-    if not _is_file(found):
+    if not is_file(found):
         raise MocapError(
             f"cannot find {found}, the video of {source}", "give it, or its folder, with --video"
         )
     return found
-
-
-def _is_file(path: Path) -> bool:
-    """Whether the file exists; False for a name that is too long."""
-    try:
-        return path.is_file()
-    except OSError:
-        return False
 
 
 def _video_beside(source: Path, motion: Motion) -> Path:

@@ -66,3 +66,11 @@ def find_inputs(path: Path, kind: _InputKind = VIDEOS, recursive: bool = False) 
 def find_videos(paths: Iterable[Path], *, recursive: bool = False) -> list[Path]:
     """The videos themselves, and those in folders."""
     return [video for path in paths for video in find_inputs(path, recursive=recursive)]
+
+
+def is_file(path: Path) -> bool:
+    """Whether the file exists; False for a name that is too long."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False

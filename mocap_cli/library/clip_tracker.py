@@ -14,6 +14,7 @@ from mocap_cli.export.registry import (
     with_companions,
 )
 from mocap_cli.io.file_guard import existing_outputs
+from mocap_cli.io.inputs import is_file
 from mocap_cli.library.clip import Clip, ClipFacts, ClipOptions, ClipResult, Status, utc_now
 from mocap_cli.library.everybody import track_everybody
 from mocap_cli.library.finished import all_written, finished_motion, is_result, provenance_of
@@ -72,7 +73,7 @@ class ClipTracker:
 
     def _finished(self, clip: Clip) -> Motion | None:
         """The result of an earlier run, if tracking the clip now would give the same."""
-        if self._options.overwrite or not any(path.is_file() for path in _results(clip)):
+        if self._options.overwrite or not any(is_file(path) for path in _results(clip)):
             return None  # without reading the whole video
         networks = networks_used(self._model, self._keypoints)
         return finished_motion(clip.outputs, provenance_of(clip, self._options), networks)
