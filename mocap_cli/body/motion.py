@@ -109,9 +109,9 @@ class Motion:
         """Write one file in the format of its suffix, and return its path.
 
         Args:
-            path: Output file: .bvh, .glb, .fbx, .usda, .csv, .angles.csv, .npz, .trc, .mot, .c3d,
-                .json, .coco.json, .html, .png or .mp4. An existing file is replaced.
-            video: The tracked video: .mp4 needs it, .html and .png show it.
+            path: Output file: .bvh, .glb, .fbx, .usda, .blend.py, .csv, .angles.csv, .npz, .trc,
+                .mot, .c3d, .json, .coco.json, .html, .png or .mp4. An existing file is replaced.
+            video: The tracked video: .mp4 needs it, .html, .png and .blend.py show it.
             units: Length unit of .bvh.
             rig: Names, rest pose and axes of the bones in .bvh, .glb, .fbx and .usda.
             fps: Frames per second of .bvh, .glb, .fbx and .usda; by default the video's.

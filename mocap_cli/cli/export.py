@@ -56,7 +56,7 @@ _Video = Annotated[
     Path | None,
     typer.Option(
         metavar="VIDEO",
-        help="Video for .mp4, .html and .png, or the folder that holds it.",
+        help="Video for .mp4, .html, .png and .blend.py, or the folder that holds it.",
         show_default="beside MOTION",
     ),
 ]

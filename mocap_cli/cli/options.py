@@ -71,7 +71,8 @@ Videos = Annotated[
     list[Path], typer.Argument(metavar="VIDEO", help="Videos, or folders of videos.")
 ]
 OUTPUT_HELP = (
-    "Output file; its suffix chooses the format: .bvh, .glb, .fbx, .usda, .csv,"
+    "Output file; its suffix chooses the format: .bvh, .glb, .fbx, .usda,"
+    " .blend.py (Blender scene), .csv,"
     " .angles.csv (joint angles), .npz, .trc, .mot (OpenSim), .c3d, .json,"
     " .coco.json (2D keypoints), .html (interactive page), .png (one-page report),"
     " or .mp4 (video with the skeleton drawn in)."

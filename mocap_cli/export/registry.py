@@ -11,6 +11,7 @@ from typing import Literal, get_args
 from mocap_cli.body.motion import Motion, write_motion
 from mocap_cli.errors import MocapError
 from mocap_cli.export.formats.animation import Animation, animate
+from mocap_cli.export.formats.blender import write_blender
 from mocap_cli.export.formats.bvh import Units, write_bvh
 from mocap_cli.export.formats.c3d import write_c3d
 from mocap_cli.export.formats.coco import write_coco
@@ -36,7 +37,7 @@ _PROBE_BYTES = 64 << 10
 class WriteOptions:
     """Options of the formats; each format takes those it needs."""
 
-    video: Path | None = None  # the source of the motion, for .mp4, .html and .png
+    video: Path | None = None  # the source of the motion, for .mp4, .html, .png and .blend.py
     link_video: bool = False  # .html plays the video file instead of embedding it
     overlay: OverlayOptions | None = None  # what .mp4 shows in addition to the person
     units: Units = "cm"  # of .bvh
@@ -113,6 +114,10 @@ def _usda(writer: MotionWriter, path: Path, on_frame: Count) -> None:
     write_usd(writer.retargeted, path)
 
 
+def _blend(writer: MotionWriter, path: Path, on_frame: Count) -> None:
+    write_blender(writer.retargeted, writer.motion, path, writer.options.video)
+
+
 def _json(writer: MotionWriter, path: Path, on_frame: Count) -> None:
     write_motion(writer.motion, path, measure_quality(writer.motion).block())
 
@@ -153,6 +158,7 @@ FORMATS = {
     ".glb": _Format(_glb, 600),
     ".fbx": _Format(_fbx, 800),
     ".usda": _Format(_usda, 3500),
+    ".blend.py": _Format(_blend, 900, "welcome"),
     ".json": _Format(_json, 2000),
     ".csv": _Format(_without_options(write_csv), 1400),
     ".angles.csv": _Format(_without_options(write_angles), 200),

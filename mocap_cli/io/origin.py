@@ -17,6 +17,7 @@ _SIGNS = {
     ".glb": rb'"generator":"mocap"',
     ".fbx": rb"CreatorS\x05\0\0\0mocap",
     ".usda": rb'\A#usda 1\.0\n\(\n    "made by mocap"\n',
+    ".py": rb"\A# made by mocap; run it with: blender ",
     ".json": rb'\A(\{"mocap":1,"source":|\{"info":\{"description":"keypoints of |'
     rb'\{\n "scores": \{)',
     ".csv": rb"\A(time,(joint,x,y,z,sigma,seen|trunk_inclination,trunk_flexion,[a-z_,]+)|"

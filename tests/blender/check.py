@@ -2,15 +2,18 @@
 
 In an environment of its own, since Blender brings its own numpy:
     python3.11 -m venv /tmp/blender && /tmp/blender/bin/pip install "bpy==4.5.*"
-    mocap track dive.mp4 -o dive.json && mocap export dive.json -o .bvh -o .glb -o .fbx -o .usda
-    /tmp/blender/bin/python tests/blender/check.py dive.json dive.{bvh,glb,fbx,usda}
+    mocap track dive.mp4 -o dive.json
+    mocap export dive.json -o .bvh -o .glb -o .fbx -o .usda -o .blend.py
+    /tmp/blender/bin/python tests/blender/check.py dive.json dive.{bvh,glb,fbx,usda,blend.py}
 Exits with 1 when a joint is further off than the limit, the frames are not as many, the skin is
-not around the joints, or the camera does not show them where the overlay does. A millimetre holds
-for the tracker's motions, whose bones keep their lengths.
+not around the joints, the camera does not show them where the overlay does, or the script does not
+show the video behind them. A millimetre holds for the tracker's motions, whose bones keep their
+lengths.
 """
 
 import argparse
 import json
+import runpy
 import sys
 from pathlib import Path
 
@@ -55,12 +58,20 @@ def import_fbx(path: Path, frames: int) -> np.ndarray:
     return 1.0 + np.arange(frames)
 
 
+def run_script(path: Path, frames: int) -> np.ndarray:
+    """Build the scene of a .blend.py, which begins at frame 1."""
+    runpy.run_path(str(path), run_name="__main__")
+    return 1.0 + np.arange(frames)
+
+
 def import_file(path: Path, fps: float, frames: int, bvh_scale: float) -> np.ndarray:
     """Import by the suffix; the scene's frames that show those of the motion."""
     if path.suffix == ".bvh":
         return import_bvh(path, bvh_scale, frames)
     if path.suffix == ".fbx":
         return import_fbx(path, frames)
+    if path.suffix == ".py":
+        return run_script(path, frames)
     if path.suffix == ".usda":
         bpy.ops.wm.usd_import(filepath=str(path))
         return np.arange(frames)
@@ -131,6 +142,16 @@ def camera_fits(path: Path, motion: dict, frames: np.ndarray) -> bool:
     return pixels < 1
 
 
+def rate_and_video_fit(path: Path, motion: dict) -> bool:
+    """Whether the scene has the motion's rate, and its first frame of the video behind it."""
+    scene = bpy.context.scene
+    rate = scene.render.fps / scene.render.fps_base
+    (behind,) = scene.camera.data.background_images
+    first = behind.clip.frame_start + round(motion["times"][0] * motion["source"]["fps"])
+    print(f"Blender {bpy.app.version_string}, {path.name}: {behind.clip.name} from frame {first}")
+    return abs(rate / motion["source"]["fps"] - 1) < 1e-3 and first == scene.frame_start == 1
+
+
 def check(path: Path, motion: dict, scale: float, limit: float) -> bool:
     """Whether the file is as the motion says; prints what was found."""
     joints = np.array(motion["joints"], float)
@@ -153,6 +174,8 @@ def check(path: Path, motion: dict, scale: float, limit: float) -> bool:
     low, high = wanted[known].min(axis=0), wanted[known].max(axis=0)
     covered = path.suffix == ".bvh" or bool((reach[0] < low).all() and (reach[1] > high).all())
     fits = bool(np.nanmax(error) <= limit) and as_many and covered
+    if path.suffix == ".py":
+        fits = fits and rate_and_video_fit(path, motion)
     return fits and (path.suffix == ".bvh" or camera_fits(path, motion, frames))
 
 
@@ -160,7 +183,7 @@ def main() -> int:
     """0 when all files are near enough."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("json", type=Path)
-    parser.add_argument("files", type=Path, nargs="+", help=".bvh, .glb, .fbx or .usda")
+    parser.add_argument("files", type=Path, nargs="+", help=".bvh, .glb, .fbx, .usda or .blend.py")
     parser.add_argument("--scale", type=float, default=0.01, help="of .bvh: 0.01 for cm, 1 for m")
     parser.add_argument("--limit", type=float, default=1.0, help="largest error allowed, mm")
     options = parser.parse_args()

@@ -30,6 +30,13 @@ def write_glb(animation: Animation, path: Path, *, humanoid: bool = False) -> No
 
     `humanoid` adds the extensions of VRM to a rig with its bones.
     """
+    data = glb_bytes(animation, humanoid=humanoid)
+    with write_atomically(path) as aside:
+        aside.write_bytes(data)
+
+
+def glb_bytes(animation: Animation, *, humanoid: bool = False) -> bytes:
+    """The file that `write_glb` writes."""
     document = _Document()
     document.add_rig(animation.rig)
     if humanoid:
@@ -39,8 +46,7 @@ def write_glb(animation: Animation, path: Path, *, humanoid: bool = False) -> No
     if animation.camera is not None:
         tracks += document.add_camera(animation.camera)
     document.add_animation(animation, tracks)
-    with write_atomically(path) as aside:
-        aside.write_bytes(document.to_bytes())
+    return document.to_bytes()
 
 
 class _Document:
