@@ -1,6 +1,7 @@
 """The paper's tables I and V on your footage: every system against the share of labels.
 
     python benchmarks/paper_table.py TRAIN TEST -o OUT [--methods ours css] [--preset full]
+                                     [--keypoints auto] [--boxes tracker]
 
 TRAIN and TEST are folders of videos with their labels, in any form of mocap label-fit, of different
 people. Each system is pretrained on the videos of TRAIN, its encoder is frozen, and a head is
@@ -37,6 +38,7 @@ PAPER: Mapping[str, Sequence[float]] = {  # N-MPJPE in mm at those shares
     "css-stn-dec-split": (163.6, 137.5, 110.6, 104.2, 99.3),
     "ours": (149.3, 122.4, 100.2, 97.4, 95.4),
     "imagenet": (),
+    "imagenet-2d": (),
 }
 FEWEST = 4  # labels that a head is fitted to
 
@@ -53,6 +55,8 @@ def main() -> None:
     parser.add_argument("--preset", choices=("full", "small"), default="full")
     parser.add_argument("--steps", type=int, help="of pretraining")
     parser.add_argument("--batch", type=int)
+    parser.add_argument("--keypoints", nargs="+", default=(), help="2D labels, or auto")
+    parser.add_argument("--boxes", choices=("detector", "tracker"), default="detector")
     parser.add_argument("--head-steps", type=int, default=FitOptions().steps)
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
@@ -100,6 +104,7 @@ def row(
             mocap.pretrain(
                 train, run, resume=began, preset=options.preset, method=method,
                 steps=options.steps, batch=options.batch, device=options.device,
+                keypoints=options.keypoints, boxes=options.boxes,
             )  # fmt: skip
     except MocapError as error:  # as where no two cameras filmed the same moment
         return {"none": error.message}

@@ -61,7 +61,9 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_grad_enabled(False)
     found = gather(
-        read_labels(options.labels), find_videos([options.videos]), GatherOptions(options.cache)
+        read_labels(options.labels),
+        find_videos([options.videos]),
+        GatherOptions(cache=options.cache),
     )
     truth = truth_of(found.clips, options.who)
     print("| model | 3D from TV, TI (mm) | 2D from TV, TI (%) | who from TV, TI |")

@@ -2,7 +2,9 @@
 
 import re
 import sys
+from argparse import Namespace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,12 +13,19 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
 @pytest.fixture(scope="module")
-def probe():
+def scripts():
     sys.path.insert(0, str(BENCHMARKS))
+    import paper_table
+    import pretrain
     import probe_codes
 
     sys.path.remove(str(BENCHMARKS))
-    return probe_codes
+    return SimpleNamespace(table=paper_table, pretrain=pretrain, probe=probe_codes)
+
+
+@pytest.fixture
+def probe(scripts):
+    return scripts.probe
 
 
 @pytest.fixture
@@ -77,3 +86,39 @@ def test_the_person_is_named_by_the_folder_or_by_a_pattern(probe):
     video = Path("actors/S9/walk_S11_2.mp4")
     assert probe.person_in(video, None) == "S9"
     assert probe.person_in(video, re.compile(r"_(S\d+)_")) == "S11"
+
+
+def test_the_clips_that_choose_a_ridge_are_not_scored_and_are_of_several_people(scripts, people):
+    pose, _, joints, clips, who = people
+    footage = [
+        scripts.pretrain.Clip(np.zeros((20, 1, 1, 3)), None, None, joints[clips == i], i % 4)
+        for i in range(16)
+    ]
+    tuning = scripts.pretrain.tunes_ridge(footage)
+    assert tuning.mean() == 0.25
+    assert len(set(who[tuning])) == 4
+    assert scripts.pretrain.pose_error(pose, footage) < 50
+    assert scripts.pretrain.others_error(pose, footage) < 50
+
+
+def test_the_papers_table_does_what_is_missing_one_system_at_a_time(
+    scripts, monkeypatch, tmp_path, capsys
+):
+    table, done = scripts.table, []
+
+    def row(method, *rest):
+        done.append(method)
+        if method == "css" and done.count("css") == 1:
+            raise KeyboardInterrupt
+        return {f"{share:g}": 100.0 for share in table.SHARES}
+
+    monkeypatch.setattr(table, "row", row)
+    monkeypatch.setattr(table, "labelled_clips", lambda folder, how: ())
+    options = Namespace(methods=["ours", "css", "mv-css"], device="cpu")
+    with pytest.raises(KeyboardInterrupt):
+        table.fill(tmp_path, tmp_path, tmp_path, options)
+    table.fill(tmp_path, tmp_path, tmp_path, options)
+    assert done == ["ours", "css", "css", "mv-css"]
+    last = capsys.readouterr().out.splitlines()[-3:]
+    assert last[0].startswith("| ours | 100.0 (149.3) | 100.0 (122.4) |")
+    assert last[2].startswith("| mv-css | 100.0 (216.2) |")

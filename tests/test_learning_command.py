@@ -203,6 +203,7 @@ def test_a_dry_run_reports_what_it_is_doing_while_it_computes(clips, monkeypatch
         ("pretrain videos --similarity half", 2, "not one of"),
         ("pretrain videos --boxes tracker --fall-steps 5", 1, "train a detector"),
         ("pretrain videos --keypoints nothing.json", 1, "there is no nothing.json"),
+        ("pretrain videos --method imagenet-2d", 1, "from 2D labels alone"),
         ("pretrain videos --method best", 1, "unknown method 'best'"),
         ("pretrain videos --method css --fall-steps 5", 1, "no detector"),
     ],

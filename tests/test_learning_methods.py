@@ -35,6 +35,7 @@ WANTED = {
     "drnet": DRAWN | {"critic", "confusion", "content"},
     "nsd": DRAWN,
     "imagenet": set(),
+    "imagenet-2d": {"labels"},
 }
 
 
@@ -57,8 +58,12 @@ def test_the_table_holds_every_system_of_the_comparison():
 
 @pytest.mark.parametrize("name", WANTED)
 def test_each_method_has_its_losses_and_every_part_gets_a_gradient(name):
-    model, method = Model(replace(TINY, method=name)), METHODS[name]
-    found = losses(model(batch_of(), method), batch_of(), method, LossWeights())
+    method = METHODS[name]
+    keypoints = len(KEYPOINTS) if method.labelled else 0
+    model, batch = Model(replace(TINY, method=name, keypoints=keypoints)), batch_of()
+    if keypoints:
+        batch = replace(batch, labels=torch.rand(2, 4, keypoints, 3))
+    found = losses(model(batch, method), batch, method, LossWeights())
     assert set(found) == WANTED[name]
     if not method.trained:
         return

@@ -90,6 +90,11 @@ class PretrainOptions:
                 "the free-fall losses train a detector, and --boxes tracker has none",
                 "leave --fall-steps or --boxes out",
             )
+        if method.labelled and not self.keypoints:
+            raise MocapError(
+                f"method {method.name} learns from 2D labels alone",
+                "pass --keypoints with label files, or --keypoints auto",
+            )
         steps = self.steps or preset.steps if method.trained else 0
         return replace(
             preset,

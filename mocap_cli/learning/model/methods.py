@@ -25,6 +25,7 @@ class Method:
     views: int = 1  # cameras that must have filmed each moment
     gravity: bool = False  # boxes fall freely over four frames equally spaced in time
     trained: bool = True  # False: ImageNet features without training
+    labelled: bool = False  # learns from 2D labels alone
     boxes_settled: bool = True  # False: boxes have not yet shrunk to the subject's size
 
     def __post_init__(self) -> None:
@@ -85,6 +86,7 @@ def _table() -> tuple[Method, ...]:
         Method(name="drnet", adversary=True, steady=True, augmented=False),
         Method(name="nsd", rotates_codes=True, views=2, augmented=False),
         replace(plain, name="imagenet", contrast=None, trained=False),
+        replace(plain, name="imagenet-2d", contrast=None, labelled=True),
     )
 
 
