@@ -164,7 +164,11 @@ def linear_layer(codes: Floats, wanted: Floats, ridge: float):
     known = np.isfinite(y)
     middle = np.where(known, y, 0).sum(0) / np.maximum(known.sum(0), 1)
     y = np.where(known, y - middle, 0)
-    layer = np.linalg.solve(x.T @ x + ridge * np.eye(x.shape[1]), x.T @ y)
+    N, D = x.shape
+    if D > N:  # the same layer from the smaller of the two systems
+        layer = x.T @ np.linalg.solve(x @ x.T + ridge * np.eye(N), y)
+    else:
+        layer = np.linalg.solve(x.T @ x + ridge * np.eye(D), x.T @ y)
     shape = wanted.shape[1:]
     return lambda other: (((other - mean) / spread) @ layer + middle).reshape(-1, *shape)
 

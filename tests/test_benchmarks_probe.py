@@ -65,6 +65,16 @@ def test_unlabelled_joints_are_left_out(probe, people):
     assert probe.held_out_error(pose, joints, who, clips, probe.n_error) < 0.1
 
 
+def test_a_code_longer_than_there_are_labels_gives_the_same_layer(probe):
+    rng = np.random.default_rng(0)
+    codes, wanted = rng.normal(size=(12, 9)), rng.normal(size=(12, 4, 3))
+    few = probe.linear_layer(codes[:6], wanted[:6], 10.0)
+    x = (codes[:6] - codes[:6].mean(0)) / (codes[:6].std(0) + 1e-6)
+    y = wanted[:6].reshape(6, -1) - wanted[:6].reshape(6, -1).mean(0)
+    layer = np.linalg.solve(x.T @ x + 10 * np.eye(9), x.T @ y)
+    assert (few(codes[:6]) - wanted[:6].mean(0)).reshape(6, -1) == pytest.approx(x @ layer)
+
+
 def test_the_ridge_is_chosen_without_the_frames_that_are_scored(probe, people):
     """Noise in the labels that are scored changes their error, not the ridge."""
     pose, _, joints, clips, who = people
