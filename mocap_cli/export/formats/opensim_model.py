@@ -42,7 +42,8 @@ SPINE = (-0.0902, 0.2255, 0.0)  # in the pelvis while both rotations are zero
 """Thorax and spine: those of the average of anny's bodies at rest, from shoulders and hips."""
 
 KNEE = (0.0, -0.404, 0.0)  # in the femur, between the epicondyles
-ANKLE = (0.0, -0.43, 0.0)  # in the tibia
+_ANKLE = (-0.01, -0.4, 0.0)  # in the tibia
+SHANK = (-0.0064, -0.402, 0.0)  # from knee to ankle while the knee is straight
 TOE_FROM_ANKLE = (0.13, -0.044, 0.009)
 _TOE = (0.1788, -0.002, 0.0011)  # in the calcaneus: the joint of the toes
 ELBOW = (0.0131, -0.2863, -0.0096)  # in the humerus
@@ -88,7 +89,7 @@ def _markers() -> tuple[ModelMarker, ...]:
                 ("hip", "pelvis", HIP, 5.0),
                 ("knee", "femur_", KNEE, 5.0),
                 ("knee_side", "femur_", tuple(np.add(KNEE, KNEE_TO_SIDE)), 10.0),
-                ("ankle", "tibia_", ANKLE, 1.0),
+                ("ankle", "tibia_", _ANKLE, 1.0),
                 ("toe", "calcn_", _TOE, 0.5),
                 ("shoulder", "torso", _SHOULDER, 0.5),
                 ("elbow", "humerus_", ELBOW, 1.0),
