@@ -43,7 +43,6 @@ def write_folder(
         _write_cameras(clips, aside)
         document = {"source": source, "clips": [_entry(clip) for clip in clips]}
         (aside / "manifest.json").write_text(json.dumps(document, indent=1))
-        aside.chmod(0o755)
         aside.replace(out)
     except OSError as error:
         raise MocapError(

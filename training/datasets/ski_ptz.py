@@ -22,6 +22,7 @@ from training.datasets.clips import Choice, Clip, ImageSequence, Split, in_our_a
 
 _RECIPE = tuple(Split(name, (), labels_every=1) for name in ("train", "test"))
 _FPS = 30  # no file states it
+_LARGEST_NUMBER = 10**6
 _JOINTS = {name: i for i, name in enumerate(unnamed_skeleton(17, 3)) if name}
 
 
@@ -59,7 +60,10 @@ def _read_labels(path: Path) -> tuple[NDArray[np.int64], Float64]:
     """Sequence, camera, subject and frame (N, 4) of each image, and its joints (N, P, 3)."""
     *columns, pose = read_hdf5(path, "seq", "cam", "subj", "frame", "3D")
     with damage_at(path):
-        keys = np.stack([column.ravel() for column in columns], axis=1).astype(np.int64)
+        keys = np.stack([column.ravel() for column in columns], axis=1)
+        if not (np.abs(keys) < _LARGEST_NUMBER).all():  # false where it is NaN
+            raise ValueError("seq, cam, subj and frame are numbers of images")
+        keys = keys.astype(np.int64)
         joints = pose.reshape(len(keys), 17, 3)[:, list(_JOINTS.values())]
         if len(np.unique(keys, axis=0)) < len(keys):
             raise ValueError("two rows label the same image")
