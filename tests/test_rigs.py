@@ -68,6 +68,7 @@ REST_AXES = {
         "mixamorig:RightHand": ((0, 0, 1), (-1, 0, 0)),
         "mixamorig:LeftLeg": ((-1, 0, 0), (0, -1, 0)),
         "mixamorig:RightUpLeg": ((-1, 0, 0), (0, -1, 0)),
+        "mixamorig:LeftToeBase": ((-1, 0, 0), (0, 0, 1)),
     },
     "ue5": {  # Epic's mannequin
         "root": ((1, 0, 0), (0, 0, -1)),
@@ -87,6 +88,7 @@ REST_AXES = {
         "forearm.R": ((-0.55, 0.84, 0), (-0.826, -0.544, 0.15)),
         "thigh.L": ((1, 0, 0), (0, -0.997, 0.076)),
         "shin.R": ((1, 0, 0), (0, -0.995, -0.099)),
+        "toe.L": ((-1, 0, 0), (0, 0, 1)),
     },
     "smpl": {"left_elbow": ((1, 0, 0), (0, 1, 0)), "pelvis": ((1, 0, 0), (0, 1, 0))},
 }

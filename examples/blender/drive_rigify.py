@@ -1,7 +1,7 @@
 """Let a Rigify rig follow the motion of a script of `mocap export --rig rigify`.
 
     mocap export dive.json -o dive.blend.py --rig rigify
-    blender hero.blend --python dive.blend.py --python examples/blender/drive_rigify.py
+    blender hero.blend -P dive.blend.py -P examples/blender/drive_rigify.py
 
 hero.blend holds a rig that Rigify has generated from its basic human. Limbs are set to FK and get
 constraints; bake them with Pose > Animation > Bake Action, Visual Keying and Clear Constraints.

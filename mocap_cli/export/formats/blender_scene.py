@@ -134,8 +134,5 @@ def _say(motion: dict[str, Any], video: str | None, shown: bool) -> None:
     if not shown:
         print(f"  without its video ({video or 'not given'}): keep it where it was at the export")
     print("  FBX: File > Export > FBX, or without Blender: mocap export MOTION.json -o OUT.fbx")
-    print("  Rigify: export with --rig rigify, and let the FK bones of a generated rig copy the")
-    print(
-        "    rotations of the bones of their names here (upper_arm_fk.L of upper_arm.L), in world"
-    )
-    print("    space; its torso follows spine by an Armature constraint")
+    print("  Rigify: export with --rig rigify, and run examples/blender/drive_rigify.py of mocap")
+    print("    with a generated rig in the same file")

@@ -47,6 +47,7 @@ class _Joint:
     place: Float64  # (3,) metres, the ground at 0
     bone: Float64  # (3,) unit direction
     axes: Float64  # (3, 3)
+    measured: bool  # the bone ends in a joint of BODY; the ends of hands and toes are estimates
     rest: Float64 | None  # (3,) unit direction in the rest pose, None as in the T-pose
     body_joint: str
     part: str
@@ -84,7 +85,7 @@ def _joint(bone: Bone, parent: int, source: Rig, negated: Iterable[int] | None) 
         axes = _MIRROR[:, None] * axes * np.array(list(negated))
         rest = None if rest is None else _MIRROR * rest
     if not bone.at:
-        return _Joint(bone.name, parent, -1, np.zeros(3), np.zeros(3), axes, rest, "", "")
+        return _Joint(bone.name, parent, -1, np.zeros(3), np.zeros(3), axes, False, rest, "", "")
     at = source.index(bone.at)
     start, end = _ends(source, at)
     children = source.children(at)
@@ -95,6 +96,7 @@ def _joint(bone: Bone, parent: int, source: Rig, negated: Iterable[int] | None) 
         start + bone.along * (end - start),
         unit(end - start),
         axes,
+        any(source.body_joints[child] for child in children),
         rest,
         source.body_joints[at] if not bone.along else "",
         source.names[children[0]] if bone.along else bone.at,
@@ -111,6 +113,7 @@ def _end(end: int, joints: list[_Joint], source: Rig) -> _Joint:
         parent=parent,
         place=_ends(source, end)[0],
         bone=np.zeros(3),
+        measured=False,
         rest=None,
         body_joint=source.body_joints[end],
         part=source.names[end],
@@ -142,7 +145,7 @@ def _rig(joints: list[_Joint], to_rest: Float64, *, aligned: bool) -> Rig:
     for i, joint in enumerate(joints):
         if joint.parent >= 0:
             offsets[i] = to_rest[joint.parent] @ (joint.place - joints[joint.parent].place)
-        if aligned and joint.bone.any():
+        if aligned and joint.measured:
             axes[i] = _aligned(axes[i], to_rest[i] @ joint.bone)
     moving = [i for i, joint in enumerate(joints) if joint.body_joint == "pelvis"]
     rig = Rig(
