@@ -89,6 +89,10 @@ class _RunOnTerminal(RunDisplay):
         """A bar for one video."""
         return self._display.bar(f"storing {video.name}", frames)
 
+    def tracking(self, video: Path, frames: int | None) -> AbstractContextManager[Count]:
+        """A bar for one video."""
+        return self._display.bar(f"tracking {video.name}", frames)
+
     def ingested(self, found: Ingested, skipped: Mapping[Path, str]) -> None:
         """Print which clips and frames are used, and why others are not."""
         self._display.show(_dataset_report(found, skipped).text())

@@ -57,6 +57,10 @@ class RunDisplay:
         """A progress bar for a video of so many frames; it takes the frames done."""
         return nullcontext(no_progress)
 
+    def tracking(self, video: Path, frames: int | None) -> AbstractContextManager[Count]:
+        """The same for the default tracker, in a run that takes its boxes or 2D labels."""
+        return nullcontext(no_progress)
+
     def ingested(self, found: Ingested, skipped: Mapping[Path, str]) -> None:
         """The data set is complete."""
 
@@ -92,6 +96,10 @@ class ProgressDisplay(RunDisplay):
         """The frames of one video."""
         return nullcontext(count_stage(self._progress, f"decoding {video.name}", frames))
 
+    def tracking(self, video: Path, frames: int | None) -> AbstractContextManager[Count]:
+        """The frames of one video."""
+        return nullcontext(count_stage(self._progress, f"tracking {video.name}", frames))
+
     def starting(self, settings: Settings, *, resumed: bool) -> None:
         """The number of steps is known."""
         self._steps = settings.steps
@@ -124,17 +132,16 @@ def pretrain(
     images = None
     if options.random_backgrounds is not None:
         images = RandomBackgrounds.read(options.random_backgrounds, recipe.frame_size)
-    subject = None
-    if options.keypoints or options.boxes == "tracker":
-        subject = SubjectOptions(
-            source=subjects,
-            boxes=options.boxes == "tracker",
-            labels=options.keypoints,
-            device=run.device,
-        )
     with Distributed.join(run.device) as distributed, _locked(output, distributed):
         with distributed.main_first():
             shown = display if distributed.is_main else _NO_DISPLAY
+            subject = SubjectOptions(
+                source=subjects,
+                open_bar=shown.tracking,
+                boxes=options.boxes == "tracker",
+                labels=options.keypoints,
+                device=run.device,
+            )
             found = ingest(infos, store, recipe, options.crowds, shown.decoding, subject, images)
             if distributed.is_main:
                 found.write(output)

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from mocap_cli.learning.data.decoding import store_video
 from mocap_cli.learning.data.random_backgrounds import RandomBackgrounds
 from mocap_cli.learning.data.store import StoredClip, StoreRecipe
 from mocap_cli.learning.data.subject import ClipSubject, SubjectSource
-from mocap_cli.progress import Count, no_progress
+from mocap_cli.progress import Count
 from mocap_cli.types import Float32
 from mocap_cli.video.probe import VideoInfo, probe
 from mocap_cli.weights import Device
@@ -151,9 +151,15 @@ class SubjectOptions:
     """What a run takes of the subject, and who finds it."""
 
     source: SubjectSource
+    open_bar: _OpenBar
     boxes: bool = False
     labels: bool = False
     device: Device = "auto"
+
+    @property
+    def used(self) -> bool:
+        """Whether the run takes anything."""
+        return self.boxes or self.labels
 
 
 def probe_videos(videos: Sequence[Path]) -> tuple[dict[Path, VideoInfo], dict[Path, str]]:
@@ -189,8 +195,7 @@ def ingest(
             with open_bar(video, info.frames) as on_frame:
                 address = store_video(video, store, recipe, on_frame)
             stored = StoredClip.open(store, address)
-            with open_bar(video, info.frames) if subject else nullcontext(no_progress) as on_frame:
-                subjects.append(_find_subject(video, stored, store, subject, on_frame))
+            subjects.append(_find_subject(info, stored, store, subject))
             sources.append(_ClipSource(video=str(video.absolute()), address=address))
         except Exception as error:  # whatever is wrong with one video, the others are used
             skipped[video] = _reason(error)
@@ -204,7 +209,7 @@ def ingest(
     found = RunSources(
         clips=tuple(sources),
         store=store,
-        subject=subject is not None,
+        subject=subject is not None and subject.used,
         backgrounds=backgrounds is not None,
     )
     dataset = found.dataset(found.open_clips(), subjects, crowds, backgrounds)
@@ -212,11 +217,12 @@ def ingest(
 
 
 def _find_subject(
-    video: Path, stored: StoredClip, store: Path, options: SubjectOptions | None, on_frame: Count
+    video: VideoInfo, stored: StoredClip, store: Path, options: SubjectOptions | None
 ) -> ClipSubject:
-    if options is None:
+    if options is None or not options.used:
         return ClipSubject.UNKNOWN
-    found = options.source(video, store, options.device, on_frame)
+    with options.open_bar(video.path, video.frames) as on_frame:
+        found = options.source(video.path, store, options.device, on_frame)
     subject = found.at(stored, boxes=options.boxes, labels=options.labels)
     if subject.boxes is not None and not np.isfinite(subject.boxes).any():
         raise MocapError("the default tracker finds nobody in it", "leave --boxes tracker out")
