@@ -145,13 +145,14 @@ def test_equals_who_stand_still_after_a_meeting_are_in_doubt():
 def test_a_switch_to_other_clothes_or_another_place_is_reported_with_its_time():
     steady = walk_by(100, 2, 1, range(60))
     uncut = [False] * 60
-    assert find_switches(steady, TIMES, uncut) == ()
+    assert find_switches(steady, TIMES, uncut, company=TIMES) == ()
     dressed = steady | walk_by(100, 2, 2, range(30, 60))
-    assert find_switches(dressed, TIMES, uncut) == (1.0,)
+    assert find_switches(dressed, TIMES, uncut, company=TIMES) == (1.0,)
     elsewhere = steady | walk_by(250, 2, 1, range(30, 60))
-    assert find_switches(elsewhere, TIMES, uncut) == (1.0,)
+    assert find_switches(elsewhere, TIMES, uncut, company=TIMES) == (1.0,)
     larger = steady | walk_by(100, 2, 1, range(30, 60), stature=250)
-    assert find_switches(larger, TIMES, uncut) == (1.0,)
+    assert find_switches(larger, TIMES, uncut, company=TIMES) == (1.0,)
+    assert find_switches(elsewhere, TIMES, uncut, company=()) == ()  # nobody else was there
     cut = [i == 30 for i in range(60)]
-    assert find_switches(elsewhere, TIMES, cut) == ()
-    assert find_switches(dressed, TIMES, cut) == (1.0,)
+    assert find_switches(elsewhere, TIMES, cut, company=TIMES) == ()
+    assert find_switches(dressed, TIMES, cut, company=TIMES) == (1.0,)

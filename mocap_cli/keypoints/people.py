@@ -35,6 +35,7 @@ class Candidate:
     detections: dict[int, Detection] = field(default_factory=dict)  # by frame
     prominence: float = 0.0  # sum over the frames: large, confident and near the middle
     travel: float = 0.0  # distance moved in the image, in sides of the crop
+    company: list[float] = field(default_factory=list)  # seconds at which others were near
     _last: Crop | None = None
 
     def similarity(self, detection: Detection) -> float:
@@ -122,6 +123,8 @@ class People:
         detections = [tracker.detect(image, time) for _, tracker in tracked]
         own = PersonTracker.assign([tracker for _, tracker in tracked], detections)
         for (candidate, tracker), detection in zip(tracked, own, strict=True):
+            if tracker.neighbours or len(tracked) > 1:
+                candidate.company.append(time)
             if detection is not None:
                 tracker.update(image, time, detection)
                 candidate.add(index, detection, *self.size)

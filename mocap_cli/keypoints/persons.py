@@ -24,7 +24,10 @@ class Person:
         """The keypoints in all frames, and the times of likely switches."""
         doubts = [time for time, *pair in people.doubts if set(pair) & set(self.candidates)]
         found = [self.detections.get(i) for i in range(len(people.times))]
-        switches = find_switches(self.detections, people.times, people.cut, doubts)
+        company = [time for candidate in self.candidates for time in candidate.company]
+        switches = find_switches(
+            self.detections, people.times, people.cut, doubts, company=sorted(company)
+        )
         return fuse_detections(people.times, found, people.cut, people.size, switches)
 
     def nearest_frame(self, other: "Person", before: int, after: int) -> int:

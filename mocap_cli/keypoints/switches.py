@@ -1,5 +1,6 @@
 """Switches: times at which a track has likely gone over to another person."""
 
+import bisect
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -16,6 +17,7 @@ _LONGEST_SECONDS = 0.25  # that a path is extrapolated
 _SIZE_SPREAD = 0.35  # of the logarithm of the stature
 _LIKELY = 4.0  # sum of the squares of the three, each in its spread
 _APART_SECONDS = 0.5  # between two switches
+_COMPANY_SECONDS = 1.0
 
 _Timed = tuple[float, Detection]  # seconds
 
@@ -25,8 +27,13 @@ def find_switches(
     times: Sequence[float],
     cut: Sequence[bool],
     known: Sequence[float] = (),
+    *,
+    company: Sequence[float],  # seconds, rising, at which other people were near
 ) -> tuple[float, ...]:
-    """Seconds, rising, at which the person likely changes; `known` are added."""
+    """Seconds, rising, at which the person likely changes; `known` are added.
+
+    Within a shot the other person must be near; who somersaults alone changes as much.
+    """
     frames = sorted(detections)
     track = [(times[i], detections[i]) for i in frames]
     seconds = np.array([time for time, _ in track])
@@ -37,6 +44,8 @@ def find_switches(
         before = track[min(int(starts[n]), n - _FEWEST) : n]
         after = track[n : max(int(ends[n]), n + _FEWEST)]
         same_shot = not any(cut[frames[n - 1] + 1 : frames[n] + 1])
+        if same_shot and not _is_near(times[frames[n]], company):
+            continue
         evidence[times[frames[n]]] = _change(before, after, same_shot=same_shot)
     switches = sorted(known)
     for time in sorted(evidence, key=lambda t: -evidence[t]):
@@ -45,6 +54,12 @@ def find_switches(
         if all(abs(time - other) > _APART_SECONDS for other in switches):
             switches.append(time)
     return tuple(sorted(switches))
+
+
+def _is_near(time: float, company: Sequence[float]) -> bool:
+    """Whether other people were near within a second."""
+    i = bisect.bisect_left(company, time - _COMPANY_SECONDS)
+    return i < len(company) and company[i] <= time + _COMPANY_SECONDS
 
 
 def _change(before: Sequence[_Timed], after: Sequence[_Timed], *, same_shot: bool) -> float:
