@@ -18,6 +18,7 @@ from mocap_cli.lifting.metrics import mpjpe, n_mpjpe, p_mpjpe
 from mocap_cli.lifting.network import Lifter, LifterConfig
 from mocap_cli.lifting.windows import _look_at
 from training.lifter import evaluation
+from training.lifter.average import average
 from training.lifter.batches import TrainConfig, TrainingData, make_batch
 from training.lifter.evaluation import calibrate
 from training.lifter.motion_bank import BodyBank, make_motion_bank, stack_bodies
@@ -279,3 +280,11 @@ def test_a_rolled_camera_sees_a_rolled_person():
     rolled, turned = _rolled(seen, joints, torch.tensor([0.4, -2.0]))
     torch.testing.assert_close(rolled.rays, turned[:, :, :5, :2] / -turned[:, :, :5, 2:])
     assert not torch.allclose(rolled.rays, rays, atol=0.05)
+
+
+def test_averaged_lifters_have_the_mean_of_their_weights(tmp_path):
+    lifters = [LifterNetwork(TINY), LifterNetwork(TINY)]
+    mean = average(lifters).state_dict()
+    one, other = (lifter.state_dict() for lifter in lifters)
+    for name, value in mean.items():
+        torch.testing.assert_close(value, (one[name] + other[name]) / 2)
