@@ -11,11 +11,11 @@ from mocap_cli.keypoints.appearance import appearance_of, similarity
 from mocap_cli.keypoints.crop import CROP_SIZE, Crop
 from mocap_cli.keypoints.detection import COCO_COUNT, detect, detect_fast
 from mocap_cli.keypoints.flow_tracker import FlowTracker
-from mocap_cli.keypoints.people import Candidate
+from mocap_cli.keypoints.joined_tracks import Person
 from mocap_cli.keypoints.person_search import PersonSearch
 from mocap_cli.keypoints.person_tracker import PersonTracker
-from mocap_cli.keypoints.persons import Person
 from mocap_cli.keypoints.pose_networks import NetworkOutput
+from mocap_cli.keypoints.tracked_people import Candidate
 
 STANDING = np.array(
     [

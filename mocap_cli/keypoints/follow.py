@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from mocap_cli.keypoints.crop import Crop
 from mocap_cli.keypoints.detection import Detection, detect
 from mocap_cli.keypoints.follow_all import follow_points
+from mocap_cli.keypoints.joined_tracks import Person
 from mocap_cli.keypoints.keypoints import Keypoints
-from mocap_cli.keypoints.people import Candidate, People
-from mocap_cli.keypoints.persons import Person
 from mocap_cli.keypoints.subject import Subject
+from mocap_cli.keypoints.tracked_people import Candidate, People
 from mocap_cli.types import Image
 from mocap_cli.video.shots import TimedImage
 from mocap_cli.weights import Device

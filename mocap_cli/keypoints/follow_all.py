@@ -6,10 +6,10 @@ from itertools import pairwise
 
 from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.detection import Detection
+from mocap_cli.keypoints.joined_tracks import Person
 from mocap_cli.keypoints.keypoints import Keypoints
-from mocap_cli.keypoints.people import People
-from mocap_cli.keypoints.persons import Person
 from mocap_cli.keypoints.subject import SubjectPoint
+from mocap_cli.keypoints.tracked_people import People
 from mocap_cli.video.shots import TimedImage
 from mocap_cli.weights import Device
 

@@ -1,4 +1,4 @@
-"""People: everybody who is tracked, frame by frame, each with a track of their own."""
+"""Tracked people: everybody in a video, frame by frame, each with a track of their own."""
 
 import math
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Persons: the stretches of time in which people were tracked, joined to whole persons."""
+"""Joined tracks: the stretches of time in which people were tracked, joined to whole persons."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -7,8 +7,8 @@ from mocap_cli.keypoints.appearance import similarity
 from mocap_cli.keypoints.detection import Detection
 from mocap_cli.keypoints.fusion import fuse_detections
 from mocap_cli.keypoints.keypoints import Keypoints
-from mocap_cli.keypoints.people import Candidate, People
 from mocap_cli.keypoints.switches import find_switches
+from mocap_cli.keypoints.tracked_people import Candidate, People
 
 _SAME_PERSON = 0.9  # appearance of two candidates, each averaged over its time
 
