@@ -15,6 +15,7 @@ from mocap_cli.errors import MocapError
 from mocap_cli.plates import builder
 from mocap_cli.plates.background import Background, read_background
 from mocap_cli.plates.builder import BackgroundOptions, make_background
+from mocap_cli.plates.comparison import _column
 from mocap_cli.plates.median import _masked_median, static_plate
 from mocap_cli.plates.sample_store import SampleStore
 from mocap_cli.plates.surface import Surface
@@ -292,3 +293,16 @@ def test_no_room_for_temporary_files_is_one_line(monkeypatch: pytest.MonkeyPatch
         with pytest.raises(MocapError, match="temporary file: No space left") as error:
             stack.add(np.zeros((3, 4, 3), np.uint8))
     assert "TMPDIR" in error.value.hint
+
+
+def test_an_archive_whose_version_is_an_array_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, mocap_background=np.ones((1000, 1000)))
+    with pytest.raises(MocapError, match="not a background of format"):
+        read_background(path)
+
+
+def test_the_sheet_of_a_narrow_strip_stays_small() -> None:
+    strip = np.zeros((640, 2, 3), np.uint8)
+    column = _column(strip, strip, np.ones((640, 2), np.bool_), strip)
+    assert column.shape[0] < 4000

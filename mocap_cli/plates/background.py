@@ -123,7 +123,8 @@ def read_background(path: str | Path) -> Background:
         raise MocapError(f"{path} does not exist", "check the path") from error
     except (OSError, ValueError) as error:
         raise MocapError(f"{path} is not a background archive", hint) from error
-    if found.get("mocap_background", np.array(-1)).tolist() != _FORMAT:
+    version = found.get("mocap_background")
+    if version is None or version.shape != () or version.item() != _FORMAT:
         raise MocapError(f"{path} is not a background of format {_FORMAT}", hint)
     try:
         return _background(found)

@@ -16,6 +16,7 @@ from mocap_cli.video.reader import open_video
 from mocap_cli.video.writer import VideoWriter, write_video
 
 _COLUMNS, _TILE = 6, 320  # of the sheet, and their width in pixels
+_TALLEST = 1280  # pixels of a tile's height; narrower where the video is a strip
 _GAIN = 2  # of the difference: people in grey in front of grey stay visible
 
 
@@ -76,7 +77,9 @@ def _difference(image: UInt8, background: UInt8, known: Bool) -> UInt8:
 
 def _column(image: UInt8, background: UInt8, known: Bool, difference: UInt8) -> UInt8:
     """Input, background and difference of one frame; unknown background is chequered."""
-    size = (_TILE, max(round(_TILE * image.shape[0] / image.shape[1]), 1))
+    height, width = image.shape[:2]
+    scale = min(_TILE / width, _TALLEST / height)
+    size = max(round(scale * width), 1), max(round(scale * height), 1)
     rows, columns = np.indices(known.shape)
     cell = max(image.shape[1] // 80, 1)
     chequer = np.where((rows // cell + columns // cell) % 2, 150, 105).astype(np.uint8)

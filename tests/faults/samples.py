@@ -84,10 +84,10 @@ def _make_run(folder: Path) -> None:
             for image in getattr(clip, name):
                 writer.append(name, image)
         writer.finish(clip)
-    document = {"store": str(store), "keypoints": False,
+    document = {"store": str(store),
                 "clips": [{"video": str(run / "a.mp4"), "address": "clip"}]}  # fmt: skip
     (run / "run.json").write_text(json.dumps(document))
-    dataset = RunSources.read(run).open_dataset("skip")
+    dataset = RunSources.read(run).reopen(run, "skip")
     with MetricsLog(run, 0) as log:
         hooks = Hooks(on_step=log.log_step, on_validation=log.log_validation)
         plan = settings(steps=1, save_every=1, check_every=1)
