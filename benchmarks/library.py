@@ -119,13 +119,15 @@ def measure(clips: Path, out: Path, workers: int, timeout: float) -> str:
     )
 
 
-def kill_at_random(clips: Path, out: Path, kills: int, seed: int, timeout: float) -> int:
+def kill_at_random(
+    clips: Path, out: Path, kills: int, longest: float, seed: int, timeout: float
+) -> int:
     """Kill runs at random moments, then run to the end; the number of runs that were killed."""
     chance, killed = random.Random(seed), 0
     for number in range(kills):
         run = start_run(clips, out, 2, timeout, "--recursive")
         try:
-            run.wait(chance.uniform(1.0, 40.0))
+            run.wait(chance.uniform(1.0, longest))
         except subprocess.TimeoutExpired:
             (os.killpg if number % 2 else os.kill)(run.pid, signal.SIGKILL)
             run.wait()
@@ -141,6 +143,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="*", default=[1, 2])
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--timeout", type=float, default=TIMEOUT, help="seconds for a clip")
+    parser.add_argument("--longest", type=float, default=25, help="seconds until a kill")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if not options.clips.exists():
@@ -160,7 +163,7 @@ def run(options: argparse.Namespace, folder: Path) -> None:
     if options.kills:
         outs.append(folder / "killed")
         killed = kill_at_random(
-            options.clips, outs[-1], options.kills, options.seed, options.timeout
+            options.clips, outs[-1], options.kills, options.longest, options.seed, options.timeout
         )
         print(f"\n{killed} runs killed, then one to the end")
     compare(outs)
