@@ -197,7 +197,7 @@ def test_the_detector_learns_to_box_the_moving_subject_without_labels():
     weights = LossWeights(prior_size=(0.28, 0.38), far=2.0)
     known = torch.ones(4, 4, 1, H, W, dtype=torch.bool)
     first = 0.0
-    for step in range(30):
+    for step in range(45):
         g = torch.Generator().manual_seed(step)
         i = torch.randint(0, 24, (4, 1), generator=g) + torch.tensor([[0, 1, 10, 22]])
         batch = Batch(
