@@ -43,10 +43,9 @@ def track(
     Args:
         video: Video file.
         height: Height of the person in metres; sets the scale. By default it is measured from a
-            long fall, else 1.70 is assumed and a warning says so.
+            long fall, else 1.70 is assumed and a note says so.
         subject: Person to track where there are several: "auto", "largest", "center", or a point
-            on the person in pixels, (x, y) or "X,Y"; at a time, (x, y, seconds) or "X,Y@SECONDS";
-            or a list of such points.
+            on the person in pixels, (x, y) or "X,Y", or at a time, (x, y, seconds); or several.
         start: Start time in the video, in seconds.
         end: End time in the video, in seconds.
         fps: Frames per second of the result; by default the frames are the video's own.
@@ -66,8 +65,7 @@ def track(
     from mocap_cli.tracking.given_keypoints import GivenKeypoints
     from mocap_cli.video.probe import probe
 
-    info = probe(Path(video))
-    chosen = parse_subject(subject)
+    info, chosen = probe(Path(video)), parse_subject(subject)
     check_subject(chosen, info, start, end)
     fitted = _open_model(model, device)
     if isinstance(keypoints, str | Path):
@@ -79,11 +77,10 @@ def track(
     )  # fmt: skip
     frames = info.frames_between(start, end)
     stages = ["tracking"] if fitted is None else ["tracking", fitted.name]
-    count = [count_stage(progress, stage, frames) for stage in stages]
-    motion = tracking.track(info.path, options, *count)
+    counts = (count_stage(progress, stage, frames) for stage in stages)
+    motion = tracking.track(info.path, options, *counts)
     given = dict(subject=subject_text(chosen), height=height, start=start, end=end, fps=fps,
-                 focal=focal, fov=fov,
-                 quality=None if quality == "balanced" else quality)  # fmt: skip
+                 focal=focal, fov=fov, quality=quality)  # fmt: skip
     return replace(motion, provenance=Provenance.of(info.path, given))
 
 
@@ -141,7 +138,7 @@ def track_all(
     motions = tracking.track_all(info.path, options, count)
     given = {
         "subject": "all", "height": height, "start": start, "end": end, "fps": fps,
-        "focal": focal, "fov": fov, "quality": None if quality == "balanced" else quality,
+        "focal": focal, "fov": fov, "quality": quality,
     }  # fmt: skip
     provenance = Provenance.of(info.path, given)
     return [replace(motion, provenance=provenance) for motion in motions]

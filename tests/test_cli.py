@@ -84,7 +84,7 @@ def test_a_bug_in_the_check_of_one_video_costs_no_other(mocap, monkeypatch):
             raise ValueError("bug")
         return probe(path)
 
-    monkeypatch.setattr("mocap_cli.library.clip_tracker.probe", stumble)
+    monkeypatch.setattr("mocap_cli.clips.clip_tracker.probe", stumble)
     film(Path("a.mp4"))
     film(Path("b.mp4"))
     code, _, err = mocap("track a.mp4 b.mp4 -o .json")

@@ -348,7 +348,7 @@ def track(path, options, on_frame):
     return stand(path, options, on_frame)
 tracking.track = track
 sys.modules[tracking.__name__] = tracking
-from mocap_cli.library import worker_processes
+from mocap_cli.clips import worker_processes
 worker_processes._CONTEXT, worker_processes._limit_threads = get_context("fork"), lambda count: None
 from mocap_cli.cli import main
 sys.argv = "mocap track in -o out/ -o .json -o .csv --workers 2".split()

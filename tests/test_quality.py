@@ -12,7 +12,7 @@ from poses import dance, motion_of, posed, somersault, t_pose, wobbling
 from mocap_cli.body.motion import read_motion, write_motion
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.cli.report import OutputFiles, export_report, track_report
-from mocap_cli.library.clip import Clip, ClipFacts, ClipResult
+from mocap_cli.clips.clip import Clip, ClipFacts, ClipResult
 from mocap_cli.quality.measures import measure_quality
 from mocap_cli.quality.verdict import _LIMITS, quality_faults
 

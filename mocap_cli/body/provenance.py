@@ -10,6 +10,8 @@ from mocap_cli.errors import MocapError
 from mocap_cli.io.json_fields import JsonObject
 
 _HEX_DIGITS = 64
+_DEFAULTS = {"quality": "balanced"}
+"""Values that say the same as leaving the option out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +26,14 @@ class Provenance:
 
     @staticmethod
     def of(video: Path, options: Mapping[str, str | float | None]) -> "Provenance":
-        """Read the video's content; an option that is None was not given."""
+        """Read the video's content; an option that is None or the default was not given."""
         return Provenance(
             sha256=_sha256(video),
-            options={name: value for name, value in options.items() if value is not None},
+            options={
+                name: value
+                for name, value in options.items()
+                if value is not None and value != _DEFAULTS.get(name)
+            },
         )
 
     @staticmethod

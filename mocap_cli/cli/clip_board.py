@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mocap_cli.cli.display import SECONDS_PER_LINE, Display, format_duration, printable
-from mocap_cli.library.clip import Clip, ClipResult
+from mocap_cli.clips.clip import Clip, ClipResult
 
 _REDRAW_SECONDS = 0.5
 _MAX_ROWS = 12  # of clips being tracked

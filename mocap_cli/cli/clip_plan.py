@@ -6,13 +6,13 @@ from pathlib import Path
 
 from mocap_cli.cli.display import Display
 from mocap_cli.cli.jobs import OutputRequest
+from mocap_cli.clips.clip import Clip
+from mocap_cli.clips.manifest import ManifestRow, read_manifest
+from mocap_cli.clips.shard import Shard
 from mocap_cli.errors import MocapError
 from mocap_cli.export.registry import FORMATS, with_companions
 from mocap_cli.io.file_guard import refuse_overlaps
 from mocap_cli.keypoints.subject import Subject
-from mocap_cli.library.clip import Clip
-from mocap_cli.library.manifest import ManifestRow, read_manifest
-from mocap_cli.library.shard import Shard
 
 _DEFAULT_SUFFIXES = (".bvh", ".json")
 

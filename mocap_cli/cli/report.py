@@ -7,9 +7,9 @@ from typing import Any
 
 from mocap_cli.body.motion import Motion
 from mocap_cli.cli.display import Line, Report
+from mocap_cli.clips.clip import Clip, ClipFacts, ClipResult
 from mocap_cli.export.registry import with_companions
 from mocap_cli.io.file_guard import existing_outputs, refuse_unwritable
-from mocap_cli.library.clip import Clip, ClipFacts, ClipResult
 from mocap_cli.quality.measures import Quality, measure_quality
 from mocap_cli.quality.summary import Summary, UncertainSpan
 from mocap_cli.quality.verdict import quality_faults, quality_readings, verdict

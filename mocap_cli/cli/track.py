@@ -26,8 +26,8 @@ from mocap_cli.cli.options import (
 from mocap_cli.errors import MocapError
 
 if TYPE_CHECKING:  # heavy: `mocap --help` must not wait for them
+    from mocap_cli.clips.shard import Shard
     from mocap_cli.keypoints.subject import Subject
-    from mocap_cli.library.shard import Shard
 
 _LIBRARY = "Many clips"
 _EVERYBODY = "all"
@@ -193,36 +193,18 @@ def track(
     """
     check_span(start, end)
     check_lens(focal, fov)
-    if not videos and manifest is None:
-        raise typer.BadParameter("give videos, folders, or --from LIST", param_hint="VIDEO")
-    if address and engine == "local":
-        raise typer.BadParameter("needs --engine ray", param_hint="--address")
     everybody = subject == [_EVERYBODY]
-    if everybody and (model or keypoints):
-        raise typer.BadParameter(
-            "a model is of one person, and so are keypoints; leave it out, or name one",
-            param_hint="--subject all",
-        )
-    if keypoints and (manifest or not videos or len(videos) > 1 or videos[0].is_dir()):
-        raise typer.BadParameter("give one video with it", param_hint="--keypoints")
+    _check_together(videos or [], manifest, engine, address, everybody, keypoints, model)
     chosen, part = subject_of(None if everybody else subject), _shard_of(shard)
     from mocap_cli.cli.clip_plan import ClipPlan
     from mocap_cli.cli.display import Display
     from mocap_cli.cli.track_jobs import TrackRun
-    from mocap_cli.library.clip import ClipOptions
+    from mocap_cli.clips.clip import ClipOptions
 
     options = ClipOptions(
-        focal=focal,
-        fov=fov,
-        fps=fps,
-        units=units,
-        quality=quality,
-        keypoints=keypoints,
-        model=model,
-        device=device,
-        overwrite=overwrite,
-        everybody=everybody,
-    )
+        focal=focal, fov=fov, fps=fps, units=units, quality=quality, keypoints=keypoints,
+        model=model, device=device, overwrite=overwrite, everybody=everybody,
+    )  # fmt: skip
     plan = ClipPlan(
         videos=videos or [], manifest=manifest, output=output or [], overlay=overlay,
         recursive=recursive, subject=chosen, height=height, start=start, end=end, shard=part,
@@ -233,12 +215,32 @@ def track(
     )  # fmt: skip
     with Display("track", quiet=quiet, as_json=json) as display:
         run.check()
-        clips = plan.clips(
-            display,
-            also_read=[path for path in (keypoints, model) if path],
-            also_written=() if summary is None else (summary,),
+        reads = [path for path in (keypoints, model) if path]
+        writes = () if summary is None else (summary,)
+        run.track(plan.clips(display, also_read=reads, also_written=writes), display)
+
+
+def _check_together(
+    videos: Sequence[Path],
+    manifest: Path | None,
+    engine: str,
+    address: str | None,
+    everybody: bool,
+    keypoints: Path | None,
+    model: Path | None,
+) -> None:
+    """Refuse options that do not go together."""
+    if not videos and manifest is None:
+        raise typer.BadParameter("give videos, folders, or --from LIST", param_hint="VIDEO")
+    if address and engine == "local":
+        raise typer.BadParameter("needs --engine ray", param_hint="--address")
+    if everybody and (model or keypoints):
+        raise typer.BadParameter(
+            "a model is of one person, and so are keypoints; leave it out, or name one",
+            param_hint="--subject all",
         )
-        run.track(clips, display)
+    if keypoints and (manifest or len(videos) != 1 or videos[0].is_dir()):
+        raise typer.BadParameter("give one video with it", param_hint="--keypoints")
 
 
 def subject_of(values: Sequence[str] | None) -> "Subject":
@@ -254,7 +256,7 @@ def subject_of(values: Sequence[str] | None) -> "Subject":
 
 def _shard_of(text: str | None) -> "Shard | None":
     """Parse --shard; anything else is wrong usage."""
-    from mocap_cli.library.shard import Shard
+    from mocap_cli.clips.shard import Shard
 
     try:
         return None if text is None else Shard.parse(text)

@@ -12,13 +12,13 @@ import typer
 from mocap_cli.cli.clip_board import ClipBoard
 from mocap_cli.cli.display import Display
 from mocap_cli.cli.report import track_head, track_report
+from mocap_cli.clips.clip import Clip, ClipOptions, ClipResult
+from mocap_cli.clips.clip_tracker import ClipTracker
+from mocap_cli.clips.resources import available_cores, worker_count
+from mocap_cli.clips.summary import write_summary
+from mocap_cli.clips.tables import check_table
+from mocap_cli.clips.worker_processes import track_in_processes
 from mocap_cli.io.file_guard import existing_outputs, refuse_unwritable
-from mocap_cli.library.clip import Clip, ClipOptions, ClipResult
-from mocap_cli.library.clip_tracker import ClipTracker
-from mocap_cli.library.resources import available_cores, worker_count
-from mocap_cli.library.summary import write_summary
-from mocap_cli.library.tables import check_table
-from mocap_cli.library.worker_processes import track_in_processes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class TrackRun:
         self, clips: Sequence[Clip], board: ClipBoard
     ) -> Generator[tuple[int, ClipResult], None, None]:
         if self.engine == "ray":
-            from mocap_cli.library.ray_engine import track_with_ray
+            from mocap_cli.clips.ray_engine import track_with_ray
 
             return track_with_ray(
                 clips, self.options, board.show,

@@ -19,15 +19,13 @@ from mocap_cli.quality.plausibility import (
 )
 from mocap_cli.quality.summary import UNCERTAIN, Summary, UncertainSpan
 from mocap_cli.tracking.frame_runs import true_runs
+from mocap_cli.tracking.ground import FEET
 from mocap_cli.types import Float64
 
 _STANCE_SECONDS = 0.1  # over which the slide of a planted foot is measured
 _MIN_INTERVAL = 1 / 60  # seconds; closer frames were smoothed together
 _LOWER_FLOOR = 0.2  # metres; a foot deeper than this stands on a lower floor
 _MEDIAN_OF_CHI2 = 2.366  # of three squared standard normals
-_FEET = tuple(
-    (BODY.index(f"{side}_ankle"), BODY.index(f"{side}_toe")) for side in ("left", "right")
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +128,7 @@ def _foot_slide(joints: Float64, contacts: NDArray[np.float32], times: Float64) 
     Measured over a tenth of a second, so that noise does not count as speed.
     """
     distance = duration = 0.0
-    for side, pair in enumerate(_FEET):
+    for side, pair in enumerate(FEET):
         planted = (contacts[:, side] > PLANTED) & np.isfinite(joints).all(axis=(1, 2))
         for run in true_runs(planted):
             clock, foot = times[run], joints[run][:, pair][..., [0, 2]]  # (n, 2, 2)
@@ -156,7 +154,7 @@ def _bone_drift(joints: Float64) -> float | None:
 def _below_floor(joints: Float64, contacts: NDArray[np.float32]) -> float | None:
     """Depth of planted feet below 0, without the worst 5 % and those on a lower floor."""
     depths = []
-    for side, pair in enumerate(_FEET):
+    for side, pair in enumerate(FEET):
         planted = (contacts[:, side] > PLANTED) & np.isfinite(joints).all(axis=(1, 2))
         depths.append(-joints[planted][:, pair, 1].min(axis=-1))
     depth = np.concatenate(depths)

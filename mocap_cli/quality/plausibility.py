@@ -6,6 +6,7 @@ from mocap_cli.body.anatomy import centre_of_mass
 from mocap_cli.body.motion import Motion
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.tracking.frame_runs import true_runs
+from mocap_cli.tracking.ground import FEET, GRAVITY
 from mocap_cli.types import Bool, Float64
 
 PLANTED = 0.5
@@ -15,7 +16,7 @@ _SHORTEST_STEP = 1 / 30  # seconds over which a speed is measured
 _LONGEST_STEP = 0.1  # seconds; frames further apart give no speed
 _SEEN = 0.3  # mean score of a limb's keypoints from which it counts as seen
 _OFF_GROUND = 0.3  # metres between the lowest joint and the ground
-_GRAVITY, _FALLING = 9.81, 0.5  # and the share of it that still is free fall
+_FALLING = 0.5  # of gravity, by which the acceleration of a free fall may differ
 _TALLEST = 90  # percentile of the vertical extent from which the body is at its tallest
 _STANDING = 0.85  # vertical extent, as a share of the bones' length, of a standing person
 _LIMBS = {
@@ -27,8 +28,6 @@ _LEGS = tuple(
     tuple(BODY.index(f"{side}_{joint}") for joint in ("hip", "knee", "ankle"))
     for side in ("left", "right")
 )
-_ANKLES = (BODY.index("left_ankle"), BODY.index("right_ankle"))
-_TOES = (BODY.index("left_toe"), BODY.index("right_toe"))
 _SPINE = ("pelvis", "spine", "thorax", "neck", "head")
 
 
@@ -63,7 +62,7 @@ def crouch(motion: Motion) -> float | None:
     joints = motion.joints[motion.tracked & _planted(motion)].astype(np.float64)
     if not len(joints):
         return None
-    feet = joints[:, _ANKLES, 1].mean(axis=1)
+    feet = joints[:, [ankle for ankle, _ in FEET], 1].mean(axis=1)
     extent = joints[:, BODY.index("head"), 1] - feet
     tall = extent >= np.percentile(extent, _TALLEST)
     if np.median(extent[tall]) < _STANDING * _length_of_bones(joints):
@@ -101,7 +100,7 @@ def ground_drift(motion: Motion) -> float | None:
         motion.joints[:, (ankle, toe), 1].min(axis=1)[
             motion.tracked & (np.nan_to_num(motion.contacts[:, side]) > PLANTED)
         ]
-        for side, (ankle, toe) in enumerate(zip(_ANKLES, _TOES, strict=True))
+        for side, (ankle, toe) in enumerate(FEET)
     ]
     planted = np.concatenate(heights)
     if not len(planted):
@@ -131,4 +130,4 @@ def _falls(height: Float64, times: Float64) -> bool:
     if len(times) < 3:
         return True
     acceleration = 2 * np.polyfit(times - times.mean(), height, 2)[0]
-    return bool(abs(acceleration + _GRAVITY) < _FALLING * _GRAVITY)
+    return bool(abs(acceleration + GRAVITY) < _FALLING * GRAVITY)

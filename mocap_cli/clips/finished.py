@@ -5,10 +5,10 @@ from pathlib import Path
 
 from mocap_cli.body.motion import Motion, read_motion
 from mocap_cli.body.provenance import Provenance
+from mocap_cli.clips.clip import Clip, ClipOptions
 from mocap_cli.errors import MocapError
 from mocap_cli.export.registry import with_companions
 from mocap_cli.keypoints.subject import subject_text
-from mocap_cli.library.clip import Clip, ClipOptions
 
 
 def provenance_of(clip: Clip, options: ClipOptions, people: int | None = None) -> Provenance:
@@ -19,10 +19,7 @@ def provenance_of(clip: Clip, options: ClipOptions, people: int | None = None) -
     in_metres = options.units == "m" and any(p.suffix.lower() == ".bvh" for p in clip.outputs)
     subject = subject_text(clip.subject) if people is None else "all"
     units = "m" if in_metres else None
-    given = {
-        **options.of(clip), "subject": subject, "units": units, "people": people,
-        "quality": None if options.quality == "balanced" else options.quality,
-    }  # fmt: skip
+    given = {**options.of(clip), "subject": subject, "units": units, "people": people}
     return Provenance.of(clip.video, given)
 
 

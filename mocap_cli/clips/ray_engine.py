@@ -10,9 +10,9 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from mocap_cli.clips.clip import Clip, ClipOptions, ClipResult
+from mocap_cli.clips.worker_processes import ProgressOfClip, WorkerProcess
 from mocap_cli.errors import MocapError
-from mocap_cli.library.clip import Clip, ClipOptions, ClipResult
-from mocap_cli.library.worker_processes import ProgressOfClip, WorkerProcess
 
 _RETRIES = 5  # of a clip whose node or Ray worker was lost
 _WAIT_SECONDS = 1.0  # between looks at the size of the cluster

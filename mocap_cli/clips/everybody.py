@@ -9,10 +9,7 @@ from pathlib import Path
 
 from mocap_cli import api
 from mocap_cli.body.motion import Motion, read_motion
-from mocap_cli.errors import MocapError
-from mocap_cli.export.registry import MotionWriter, WriteOptions, check_output
-from mocap_cli.io.file_guard import existing_outputs
-from mocap_cli.library.clip import (
+from mocap_cli.clips.clip import (
     Clip,
     ClipFacts,
     ClipOptions,
@@ -21,7 +18,10 @@ from mocap_cli.library.clip import (
     Status,
     utc_now,
 )
-from mocap_cli.library.finished import all_written, finished_motion, is_result, provenance_of
+from mocap_cli.clips.finished import all_written, finished_motion, is_result, provenance_of
+from mocap_cli.errors import MocapError
+from mocap_cli.export.registry import MotionWriter, WriteOptions, check_output
+from mocap_cli.io.file_guard import existing_outputs
 from mocap_cli.progress import Progress, count_stage
 from mocap_cli.tracking.track import networks_used
 from mocap_cli.video.probe import probe

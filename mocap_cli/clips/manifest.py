@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from mocap_cli.clips.tables import read_parquet
 from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.subject import Subject, parse_subject
-from mocap_cli.library.tables import read_parquet
 
 _COLUMNS = "path, name, subject, height, start, end"
 _HEIGHTS = (0.05, 3.0)  # metres

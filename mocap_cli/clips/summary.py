@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mocap_cli.clips.clip import Clip, ClipFacts, ClipResult
+from mocap_cli.clips.tables import write_table
 from mocap_cli.io.atomic import readable
-from mocap_cli.library.clip import Clip, ClipFacts, ClipResult
-from mocap_cli.library.tables import write_table
 
 _COLUMNS = (
     "path", "name", "subject", "height", "start", "end", "status", "error", "frames", "duration",

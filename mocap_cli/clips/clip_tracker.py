@@ -7,6 +7,9 @@ from pathlib import Path
 
 from mocap_cli import api
 from mocap_cli.body.motion import Motion
+from mocap_cli.clips.clip import Clip, ClipFacts, ClipOptions, ClipResult, Status, utc_now
+from mocap_cli.clips.everybody import track_everybody
+from mocap_cli.clips.finished import all_written, finished_motion, is_result, provenance_of
 from mocap_cli.export.registry import (
     MotionWriter,
     WriteOptions,
@@ -15,9 +18,6 @@ from mocap_cli.export.registry import (
 )
 from mocap_cli.io.file_guard import existing_outputs
 from mocap_cli.io.inputs import is_file
-from mocap_cli.library.clip import Clip, ClipFacts, ClipOptions, ClipResult, Status, utc_now
-from mocap_cli.library.everybody import track_everybody
-from mocap_cli.library.finished import all_written, finished_motion, is_result, provenance_of
 from mocap_cli.progress import Progress, count_stage, no_progress
 from mocap_cli.tracking.given_keypoints import GivenKeypoints
 from mocap_cli.tracking.track import networks_used

@@ -16,9 +16,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
+from mocap_cli.clips.clip import Clip, ClipOptions, ClipResult
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import remove_left_over
-from mocap_cli.library.clip import Clip, ClipOptions, ClipResult
 
 _CONTEXT: BaseContext = get_context("spawn")  # a fork would share locks of threads
 _POLL_SECONDS = 0.5  # between reports of progress, and checks for clips that hang
@@ -216,7 +216,7 @@ def _serve(connection: Connection, options: ClipOptions, threads: int) -> None:
 
 def _track_clips(connection: Connection, options: ClipOptions, threads: int) -> None:
     _limit_threads(threads)
-    from mocap_cli.library.clip_tracker import ClipTracker
+    from mocap_cli.clips.clip_tracker import ClipTracker
 
     try:
         tracker = ClipTracker(options)
