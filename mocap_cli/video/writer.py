@@ -62,8 +62,9 @@ class VideoWriter:
 
     def _video_stream(self, source: VideoInfo) -> av.VideoStream:
         rate = Fraction(source.fps).limit_denominator(1001)
-        # A key frame a second, so that players can step and scrub.
-        options = {**_QUALITY, "g": str(max(1, round(source.fps)))}
+        # Players step and scrub better with a key frame a second. B-frames would give the frames
+        # of an uneven rate wrong durations, by which Chromium seeks.
+        options = {**_QUALITY, "g": str(max(1, round(source.fps))), "bf": "0"}
         stream = self._container.add_stream(_CODEC, rate=rate, options=options)
         stream.width = source.width + source.width % 2
         stream.height = source.height + source.height % 2

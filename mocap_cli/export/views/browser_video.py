@@ -1,6 +1,7 @@
 """Browser video: a video in a form that all browsers play, to embed in a page or link from it."""
 
 import base64
+import itertools
 import os
 import tempfile
 from dataclasses import dataclass, replace
@@ -49,7 +50,8 @@ def browser_video(
 ) -> BrowserVideo:
     """The video of a motion for the page at `page`: embedded in it, or linked from it.
 
-    It is encoded again where browsers may not play it, it is too large, or much longer.
+    It is encoded again where browsers may not play it or step through it, it is too large, or much
+    longer.
     """
     info = probe(video)
     check_source_video(info, motion)
@@ -63,6 +65,7 @@ def browser_video(
         return BrowserVideo(_MEDIA_TYPES[video.suffix.lower()], zero, link=_address(video, page))
     if (
         playable
+        and not _frames_overlap(info)
         and video.stat().st_size <= _MAX_BYTES
         and _unused_share(info, motion) <= _MAX_UNUSED_SHARE
     ):
@@ -89,6 +92,21 @@ def _browsers_play(info: VideoInfo) -> bool:
         stream = video_stream(container, info.path)
         context = stream.codec_context
         return context.name in _CODECS | {"libdav1d"} and context.pix_fmt in _PIXEL_FORMATS
+
+
+def _frames_overlap(info: VideoInfo) -> bool:
+    """Whether a frame lasts past the start of the next one, by the durations in the file.
+
+    So it is in videos of uneven rate with B-frames. Chromium seeks by these durations and shows
+    the earlier frame.
+    """
+    with open_container(info.path) as container:
+        packets = container.demux(video_stream(container, info.path))
+        spans = sorted((p.pts, p.duration or 0) for p in packets if p.pts is not None)
+    return any(
+        pts + duration / 2 > following
+        for (pts, duration), (following, _) in itertools.pairwise(spans)
+    )
 
 
 def _unused_share(info: VideoInfo, motion: Motion) -> float:
