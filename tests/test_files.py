@@ -94,6 +94,17 @@ def test_what_a_killed_process_left_is_removed_by_the_next_and_that_of_a_living_
     assert (tmp_path / "a.txt").read_text() == "slow"
 
 
+def test_a_folder_is_listed_once_however_many_files_are_written_to_it(tmp_path, monkeypatch):
+    subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path, check=False)
+    listed, whole = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda folder: listed.append(folder) or whole(folder))
+    for name in "bcd":
+        write(tmp_path / name)
+    monkeypatch.undo()
+    assert listed.count(tmp_path) == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["b", "c", "d"]
+
+
 def test_a_full_disk_is_one_line_for_tensors_too_and_leaves_nothing(tmp_path):
     script = """
 import resource, signal, sys, torch

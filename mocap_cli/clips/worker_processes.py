@@ -136,8 +136,8 @@ class WorkerProcess:
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
-        for path in self._clip.outputs if self._clip else ():
-            remove_left_over(path)
+        for folder in {path.parent for path in self._clip.outputs} if self._clip else ():
+            remove_left_over(folder)
 
     def _failed(self, error: MocapError) -> ClipResult:
         self.end()

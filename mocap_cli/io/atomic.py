@@ -1,7 +1,8 @@
 """Atomic files: written to a temporary name, then renamed."""
 
-import glob
+import functools
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -14,7 +15,18 @@ from pathlib import Path
 from mocap_cli.errors import MocapError
 
 _LONGEST = 40  # characters of a name that a temporary name takes over: 255 bytes are allowed
-_HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"  # process numbers are a machine's own
+
+
+def _host() -> str:
+    """What tells machines apart, and containers of one name: process numbers are their own."""
+    space = ""
+    with suppress(OSError):
+        space = str(Path("/proc/self/ns/pid").readlink())
+    return f"{zlib.crc32(f'{socket.gethostname()} {space}'.encode()):08x}"
+
+
+_HOST = _host()
+_ASIDE = re.compile(rf"-{_HOST}-(\d{{1,9}})-[0-9a-f]{{8}}")
 
 
 def readable(name: str) -> str:
@@ -62,33 +74,35 @@ def refuse_protected(path: Path) -> None:
 
 
 def aside_of(path: Path) -> Path:
-    """A hidden name beside `path` for what is not whole yet; those of dead processes are removed.
+    """A hidden name beside `path` for what is not whole yet.
 
-    It names host and process, and is short enough wherever `path` is.
+    It names host and process, and is short enough wherever `path` is. What dead processes left in
+    the folder is removed when this process first writes there: listing a large folder takes longer
+    than writing a file.
     """
-    remove_left_over(path)
-    return path.with_name(
-        f"{_stem(path)}{os.getpid()}-{secrets.token_hex(4)}{path.suffix[-_LONGEST:]}"
-    )
+    _clean_once(path.parent.absolute())
+    stem, suffix = path.stem[:_LONGEST], path.suffix[-_LONGEST:]
+    return path.with_name(f".{stem}-{_HOST}-{os.getpid()}-{secrets.token_hex(4)}{suffix}")
 
 
-def remove_left_over(path: Path) -> None:
-    """Remove what killed processes of this machine left of a file that was not whole yet."""
-    stem = _stem(path)
-    if os.name == "posix":  # elsewhere a signal to look for a process would end it
-        for left in path.parent.glob(f"{glob.escape(stem)}*"):
-            _remove_if_left(left, left.name.removeprefix(stem).partition("-")[0])
-
-
-def _stem(path: Path) -> str:
-    return f".{path.stem[:_LONGEST]}-{_HOST}-"
-
-
-def _remove_if_left(path: Path, process: str) -> None:
-    if not process.isdecimal():
+def remove_left_over(folder: Path) -> None:
+    """Remove what killed processes of this machine left in a folder and was not whole yet."""
+    if os.name != "posix":  # elsewhere a signal to look for a process would end it
         return
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") and (match := _ASIDE.search(entry.name)):
+                _remove_if_left(Path(entry.path), int(match[1]))
+
+
+@functools.lru_cache(maxsize=4096)
+def _clean_once(folder: Path) -> None:
+    remove_left_over(folder)
+
+
+def _remove_if_left(path: Path, process: int) -> None:
     try:
-        os.kill(int(process), 0)
+        os.kill(process, 0)
     except ProcessLookupError:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
