@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from mocap_cli.errors import MocapError
-from mocap_cli.io.atomic import only_process, readable, write_atomically
+from mocap_cli.io.atomic import readable, write_atomically
+from mocap_cli.io.lock import only_process
 from mocap_cli.learning.data.store import ClipWriter, StoreRecipe
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="modes and signals are POSIX")
@@ -129,22 +132,69 @@ def test_names_that_are_not_utf8_become_text_that_json_can_hold():
     assert readable("caf\xe9.mp4") == "caf\xe9.mp4"
 
 
-def test_a_second_process_is_told_which_one_holds_a_folder(tmp_path):
-    script = """
+HOLDER = """
 import sys
 from pathlib import Path
 from mocap_cli.errors import MocapError
-from mocap_cli.io.atomic import only_process
+from mocap_cli.io.lock import only_process
 try:
-    with only_process(Path("run/.lock")):
-        print("entered")
+    with only_process(Path("run/.lock"), wait="wait" in sys.argv):
+        print("entered", flush=True)
+        if "stay" in sys.argv:
+            sys.stdin.read()
 except MocapError as error:
     print(error.message)
 """
-    command = [sys.executable, "-c", script]
+
+
+@pytest.fixture
+def hold(tmp_path):
+    """Starts a process that takes the lock."""
+    started = []
+
+    def start(*how: str) -> subprocess.Popen:
+        command = [sys.executable, "-c", HOLDER, *how]
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        started.append(subprocess.Popen(command, cwd=tmp_path, text=True, **pipes))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_a_second_process_is_told_which_one_holds_a_folder(tmp_path, hold):
     with only_process(tmp_path / "run/.lock"):
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.stdout.startswith(f"process {os.getpid()} on "), done.stderr
-    assert done.stdout.strip().endswith("writes to run")
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == "entered"  # the lock file of a process that is gone
+        said = hold().communicate()[0]
+    assert said.startswith(f"process {os.getpid()} on ")
+    assert said.strip().endswith("writes to run")
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_the_lock_of_a_killed_process_is_taken_over_by_one_that_waits(tmp_path, hold):
+    first = hold("stay")
+    assert first.stdout.readline() == "entered\n"
+    second = hold("wait")
+    assert f"waiting for process {first.pid} on " in second.stderr.readline()
+    first.kill()
+    assert second.communicate(timeout=20)[0] == "entered\n"
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_of_many_threads_one_at_a_time_holds_a_lock_that_is_removed_and_made_again(tmp_path):
+    inside, most = [], []
+
+    def hold_often() -> None:
+        for _ in range(20):
+            with only_process(tmp_path / ".lock", wait=True):
+                inside.append(1)
+                most.append(len(inside))
+                time.sleep(0.0002)
+                inside.pop()
+
+    with ThreadPoolExecutor() as pool:
+        for done in [pool.submit(hold_often) for _ in range(4)]:
+            done.result()
+    assert most == [1] * 80
+    assert list(tmp_path.iterdir()) == []

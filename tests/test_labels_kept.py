@@ -1,6 +1,8 @@
 """What is seen of a video once: again when anything that matters changes, or is damaged."""
 
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +28,7 @@ def looks(tmp_path):
 
     def see():
         done.append(1)
+        time.sleep(0.02)  # another may come meanwhile
         return keypoints
 
     def look(*how, cache=tmp_path / "cache"):
@@ -40,6 +43,12 @@ def test_a_video_is_looked_at_once(looks):
     assert count == 1
     for name in ("times", "xy", "score", "detected", "cut"):
         np.testing.assert_array_equal(getattr(kept, name), getattr(first, name))
+
+
+def test_of_two_who_look_at_once_one_waits_for_the_other(looks):
+    with ThreadPoolExecutor() as pool:
+        both = [pool.submit(looks) for _ in range(2)]
+        assert [one.result()[1] for one in both] == [1, 1]
 
 
 def test_it_is_looked_at_anew_in_another_way_or_when_it_has_changed(looks, tmp_path):

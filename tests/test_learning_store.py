@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from fractions import Fraction
 
@@ -77,6 +79,22 @@ def test_a_video_is_decoded_once_whatever_it_is_called(tmp_path, monkeypatch):
     other = film(tmp_path / "c.mp4", numbers=range(1, 31))
     with pytest.raises(TypeError):
         store_video(other, tmp_path / "store", RECIPE, lambda done: None)
+
+
+def test_of_two_who_store_the_same_video_at_once_one_decodes_it(tmp_path, monkeypatch):
+    video, whole, decoded = film(tmp_path / "a.mp4"), filling._decode, []
+
+    def decode(*given):
+        decoded.append(given)
+        time.sleep(0.2)  # the other comes meanwhile
+        return whole(*given)
+
+    monkeypatch.setattr(filling, "_decode", decode)
+    with ThreadPoolExecutor() as pool:
+        both = [pool.submit(stored, video, tmp_path / "store") for _ in range(2)]
+        assert len({clip.result().address for clip in both}) == 1
+    assert len(decoded) == 1
+    assert len(list((tmp_path / "store").iterdir())) == 2  # the clip, and the hashes of videos
 
 
 def test_an_edited_video_of_the_same_name_is_another(tmp_path):

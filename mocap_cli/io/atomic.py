@@ -127,39 +127,6 @@ def _created(path: Path) -> tuple[Path, int]:
         return aside, stat.S_IMODE(made.st_mode)
 
 
-@contextmanager
-def only_process(path: Path) -> Iterator[None]:
-    """Hold a lock file while the block runs, or say that another process holds it."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
-    except OSError as error:
-        raise MocapError(
-            f"cannot write {path}: {error.strerror}", "choose another place with -o"
-        ) from error
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.pread(handle, 100, 0).decode(errors="replace").strip() or "another process"
-            raise MocapError(
-                f"{holder} writes to {path.parent}", "wait for it, or choose another -o"
-            ) from error
-        except OSError:
-            pass  # a file system without locks
-        with suppress(OSError):  # a full disk; the lock of a dead process is free by itself
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
-        yield
-    finally:
-        os.close(handle)
-
-
 def _to_the_disk(path: Path) -> None:
     """Before the rename, so that a power cut leaves the old file or the new one."""
     handle = os.open(path, os.O_RDWR)

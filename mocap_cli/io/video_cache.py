@@ -11,6 +11,7 @@ import numpy as np
 
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import write_atomically
+from mocap_cli.io.lock import only_process
 from mocap_cli.io.npz import load_npz, seal_of, without_seal
 
 _T = TypeVar("_T")
@@ -24,19 +25,30 @@ def cached(
     """A dataclass of arrays that `compute` makes of a video, from the cache where it is there.
 
     `key` names everything that it depends on besides the video's content. A damaged file is
-    computed again.
+    computed again. Of several processes one computes, and the others wait for it.
     """
     if cache is None:
         return compute()
     name = kind.__name__.strip("_").lower()
     text = json.dumps([kind.__name__, video_sha256(video, cache), *key])
     path = cache / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.{name}.npz"
+    found = _read(kind, path)
+    if found is None:
+        with only_process(cache / f".{path.stem}.lock", wait=True):
+            found = _read(kind, path)
+            return _write(path, compute()) if found is None else found
+    return found
+
+
+def _read(kind: type[_T], path: Path) -> _T | None:
     with suppress(OSError, ValueError, TypeError):
         return kind(**without_seal(load_npz(path)))
-    computed = compute()
-    arrays: dict[str, Any] = {
-        name: np.asarray(getattr(computed, name)) for name in kind.__annotations__
-    }
+    return None
+
+
+def _write(path: Path, computed: _T) -> _T:
+    names = type(computed).__annotations__
+    arrays: dict[str, Any] = {name: np.asarray(getattr(computed, name)) for name in names}
     with write_atomically(path) as aside, aside.open("wb") as file:
         np.savez(file, **{**arrays, **seal_of(arrays)})
     return computed

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mocap_cli.errors import MocapError
-from mocap_cli.io.atomic import only_process
 from mocap_cli.io.file_guard import refuse_unwritable
+from mocap_cli.io.lock import only_process
 from mocap_cli.learning.data.dataset import Dataset
 from mocap_cli.learning.data.ingest import (
     RUN,

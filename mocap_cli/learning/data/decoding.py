@@ -9,6 +9,7 @@ from typing import cast
 import cv2
 import numpy as np
 
+from mocap_cli.io.lock import only_process
 from mocap_cli.io.video_cache import video_sha256
 from mocap_cli.keypoints.crop import Crop
 from mocap_cli.keypoints.person_detector import PersonDetector
@@ -30,18 +31,27 @@ _MIN_RELATIVE_SIZE = 0.5  # of the largest person; smaller ones are passers-by f
 
 
 def store_video(video: Path, store: Path, recipe: StoreRecipe, on_frame: Count) -> str:
-    """Decode a video unless the store has it already; returns its address."""
+    """Decode a video unless the store has it already; returns its address.
+
+    Of several processes one decodes, and the others wait for it.
+    """
     address = recipe.address(video_sha256(video, store))
     if not StoredClip.is_stored(store, address):
-        with ClipWriter.store(store, address, recipe) as writer:
-            background = _open_background(video, recipe.background)
-            builder = None if background else _builder(recipe.background)
-            clip = _decode(video, writer, recipe, builder, on_frame)
-            if builder is not None:
-                background = builder.build(video)
-            assert background is not None
-            writer.finish(_add_plates(clip, background, writer))
+        with only_process(store / f".{address}.lock", wait=True):
+            if not StoredClip.is_stored(store, address):
+                _store(video, store, address, recipe, on_frame)
     return address
+
+
+def _store(video: Path, store: Path, address: str, recipe: StoreRecipe, on_frame: Count) -> None:
+    with ClipWriter.store(store, address, recipe) as writer:
+        background = _open_background(video, recipe.background)
+        builder = None if background else _builder(recipe.background)
+        clip = _decode(video, writer, recipe, builder, on_frame)
+        if builder is not None:
+            background = builder.build(video)
+        assert background is not None
+        writer.finish(_add_plates(clip, background, writer))
 
 
 def open_or_make_background(video: Path, kind: str, on_frame: Count = no_progress) -> Background:
