@@ -34,7 +34,7 @@ LENGTHS = (0.4, 0.7, 1.0, 1.4, 2.0)  # seconds
 GOOD = 35
 HANGS = "hangs.mp4"  # in a sub-folder, which the runs that are timed leave out
 TIMEOUT = 600  # seconds for a clip, by default
-TIMES = ("status", "tracking_seconds", "finished")  # columns that differ from run to run
+TIMES = ("status", "seconds", "finished")  # columns that differ from run to run
 
 _track = tracking.track
 

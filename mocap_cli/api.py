@@ -172,6 +172,7 @@ def background(
         device: Device that runs the person detector.
         progress: Progress callback.
     """
+    from mocap_cli.body.provenance import Provenance
     from mocap_cli.plates.builder import BackgroundOptions, make_background
     from mocap_cli.video.probe import probe
 
@@ -181,7 +182,12 @@ def background(
         focal=focal_pixels(focal, fov, (info.width, info.height)), people=people, device=device,
     )  # fmt: skip
     frames = info.frames_between(start, end)
-    return make_background(info.path, options, count_stage(progress, "background", frames))
+    made = make_background(info.path, options, count_stage(progress, "background", frames))
+    given = {
+        "kind": kind, "samples": samples, "start": start, "end": end, "focal": focal, "fov": fov,
+        "people": people,
+    }  # fmt: skip
+    return replace(made, provenance=Provenance.of(info.path, given))
 
 
 def swap_appearance(

@@ -94,6 +94,8 @@ def stand(path: Path, options: Any, on_frame: Callable[[int], None] = lambda don
 
 def fork_workers(monkeypatch: Any) -> None:
     """Let `mocap track` fork its workers, which then have what was replaced in this process."""
-    module = "mocap_cli.clips.worker_processes"
+    import mocap_cli.clips.clip_tracker  # noqa: F401 - once, not in every fork: it takes seconds
+
+    module = "mocap_cli.workers.processes"
     monkeypatch.setattr(f"{module}._CONTEXT", get_context("fork"))
     monkeypatch.setattr(f"{module}._limit_threads", lambda count: None)  # a fork has none to limit

@@ -10,7 +10,6 @@ import torch
 from blob import SIZE, TINY, film_blob, picture, wall
 from film import film
 
-from mocap_cli.cli.jobs import VIDEOS, find_inputs
 from mocap_cli.errors import MocapError
 from mocap_cli.export.appearance_model import AppearanceModel, SubjectBox
 from mocap_cli.export.appearance_swap import (
@@ -19,6 +18,7 @@ from mocap_cli.export.appearance_swap import (
     _fill_unknown,
     _redraw,
 )
+from mocap_cli.io.inputs import VIDEOS, find_inputs
 from mocap_cli.learning.model.methods import METHODS
 from mocap_cli.learning.model.model import Model
 from mocap_cli.learning.model.model_file import save_model

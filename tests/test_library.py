@@ -212,10 +212,18 @@ def test_a_summary_is_a_list_of_the_same_clips(mocap):
     assert mocap("track --from summary.csv -o out/ -o .json --summary again.csv")[0] == 0
     assert [row["status"] for row in rows("again.csv")] == ["skipped", "skipped"]
     for row in (*first, *rows("again.csv")):
-        for column in ("status", "tracking_seconds", "finished"):
+        for column in ("status", "seconds", "finished"):
             del row[column]
     assert rows("again.csv") != first
     assert len(first) == 2
+
+
+def test_the_points_of_a_subject_are_in_the_summary_as_a_list_takes_them(mocap):
+    points = "--subject 3,4 --subject 5,6@0.2"
+    assert mocap(f"track in/a.mp4 -o out/ -o .json {points} --summary summary.csv")[0] == 0
+    assert rows()[0]["subject"] == "3,4;5,6@0.2"
+    code, out, _ = mocap("track --from summary.csv -o out/ -o .json --json")
+    assert (code, statuses(out)) == (0, {"a": "skipped"})
 
 
 @pytest.mark.parametrize("name", ["summary.jsonl", "summary.csv"])
@@ -336,6 +344,85 @@ def test_without_ray_the_engine_says_what_to_install(mocap, monkeypatch):
     assert mocap("track in -o out/ --address here:1")[0] == 2
 
 
+BACKGROUNDS = "background in -o out/ --no-people --median --sheet"
+
+
+def test_backgrounds_are_made_by_workers_and_those_that_are_done_are_skipped(mocap):
+    Path("in/bad.mp4").write_text("no video")
+    code, out, _ = mocap(f"{BACKGROUNDS} --workers 2 --json --summary summary.csv")
+    assert code == 1
+    found = statuses(out)
+    assert "is not a video" in found.pop("bad")
+    assert found == dict.fromkeys("abc", "made")
+    assert [row["status"] for row in rows()] == ["made", "made", "failed", "made"]
+    assert (rows()[0]["frames"], rows()[0]["method"]) == ("10", "median")
+    before = contents()
+    assert len(before) == 9
+    film(Path("in/b.mp4"), range(12))
+    Path("in/bad.mp4").unlink()
+    code, out, _ = mocap(f"{BACKGROUNDS} --workers 2 --json")
+    assert (code, statuses(out)) == (0, {"a": "skipped", "b": "made", "c": "skipped"})
+    assert mocap(f"{BACKGROUNDS.replace('out', 'again')} --workers 1")[0] == 0
+    assert contents("again") == contents()
+    assert contents() != before
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ("", "skipped"),
+        ("--device cpu", "skipped"),
+        ("--no-overwrite", "skipped"),
+        ("--samples 5", "made"),
+        ("--start 0.1", "made"),
+        ("--fov 60", "made"),
+        ("--overwrite", "made"),
+        ("--difference", "exported"),
+    ],
+)
+def test_other_options_make_a_background_again(mocap, change, status):
+    command = "background in/a.mp4 -o out/ --no-people --median"
+    assert mocap(command)[0] == 0
+    code, out, _ = mocap(f"{command} {change} --json")
+    assert (code, statuses(out)) == (0, {"a": status})
+
+
+def test_files_are_written_again_from_a_finished_archive_and_are_the_same(mocap):
+    assert mocap(BACKGROUNDS)[0] == 0
+    before = contents()
+    Path("out/a.background.png").unlink()
+    Path("out/b.background.sheet.png").write_bytes(before["a.background.sheet.png"])
+    archive = Path("out/c.background.npz")
+    archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
+    found = statuses(mocap(f"{BACKGROUNDS} --json")[1])
+    assert found == {"a": "exported", "b": "exported", "c": "made"}
+    assert contents() == before
+    assert set(statuses(mocap(f"{BACKGROUNDS} --json")[1]).values()) == {"skipped"}
+
+
+def test_a_list_names_spans_of_videos_for_backgrounds_too(mocap):
+    Path("clips.csv").write_text("path,name,start,end\nin/a.mp4,,0.1,0.2\nin/a.mp4,whole,,\n")
+    assert mocap("background --from clips.csv -o out/ --no-people --median")[0] == 0
+    assert sorted(contents()) == [
+        "a_0.1-0.2.background.npz", "a_0.1-0.2.background.png",
+        "whole.background.npz", "whole.background.png",
+    ]  # fmt: skip
+
+
+def test_motions_are_exported_by_workers_with_a_table(mocap):
+    assert mocap("track in -o motions/ -o .json")[0] == 0
+    Path("motions/bad.json").write_text("{}")
+    command = "export motions -o {}/ -o .bvh -o .csv --height 1.5"
+    assert mocap(f"{command.format('here')} --summary summary.csv")[0] == 1
+    assert [row["status"] for row in rows()] == ["exported", "exported", "failed", "exported"]
+    code, out, _ = mocap(f"{command.format('out')} --workers 2 --json")
+    assert code == 1
+    assert statuses(out).pop("a") == "exported"
+    assert contents("out") == contents("here")
+    assert len(contents("out")) == 6
+    assert "shard 2/2: 2 of 4 clips" in mocap(f"{command.format('out')} --shard 2/2")[2]
+
+
 _SLOW = """
 import sys, time, types
 sys.path.insert(0, {tests!r})
@@ -348,8 +435,9 @@ def track(path, options, on_frame):
     return stand(path, options, on_frame)
 tracking.track = track
 sys.modules[tracking.__name__] = tracking
-from mocap_cli.clips import worker_processes
-worker_processes._CONTEXT, worker_processes._limit_threads = get_context("fork"), lambda count: None
+import mocap_cli.clips.clip_tracker  # once, not in every fork
+from mocap_cli.workers import processes
+processes._CONTEXT, processes._limit_threads = get_context("fork"), lambda count: None
 from mocap_cli.cli import main
 sys.argv = "mocap track in -o out/ -o .json -o .csv --workers 2".split()
 main.main()

@@ -11,10 +11,11 @@ from poses import dance, motion_of, posed, somersault, t_pose, wobbling
 
 from mocap_cli.body.motion import read_motion, write_motion
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
-from mocap_cli.cli.report import OutputFiles, export_report, track_report
-from mocap_cli.clips.clip import Clip, ClipFacts, ClipResult
+from mocap_cli.cli.report import export_report, track_report
+from mocap_cli.clips.clip import Clip, ClipFacts
 from mocap_cli.quality.measures import measure_quality
 from mocap_cli.quality.verdict import _LIMITS, quality_faults
+from mocap_cli.workers.job import Result
 
 TIMES = np.arange(90) / 30
 DOCS = Path(__file__).parent.parent / "docs"
@@ -233,10 +234,9 @@ def test_a_likely_switch_of_person_is_a_fault_with_its_time():
 def test_all_summaries_give_the_same_verdict():
     good, bad = (motion_of(j, TIMES, contacts=STANDING) for j in (gliding(0), bent_knees(40)))
     for motion, says in ((good, "good"), (bad, "needs review (crouch: 40 degrees")):
-        clip = Clip(video=Path("a.mp4"), name="a", outputs=())
-        facts = ClipFacts.of(motion)
-        tracked = track_report(clip, ClipResult(status="tracked", facts=facts), facts, "cm")
-        exported = export_report(motion, Path("a.json"), OutputFiles((), frozenset()), "cm")
+        clip, facts = Clip(source=Path("a.mp4")), ClipFacts.of(motion)
+        tracked = track_report(clip, Result(status="tracked", facts=facts), facts, "cm")
+        exported = export_report(clip, Result(status="exported", facts=facts), facts, "cm")
         for report in (tracked, exported):
             assert dict(report.lines)["verdict"].startswith(says)
             assert report.data["problems"] == list(motion.problems())

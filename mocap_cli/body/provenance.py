@@ -1,4 +1,4 @@
-"""Provenance: the video file and the options that a motion was tracked from."""
+"""Provenance: the video file and the options that a motion or a background was made from."""
 
 import functools
 import hashlib
@@ -10,15 +10,15 @@ from mocap_cli.errors import MocapError
 from mocap_cli.io.json_fields import JsonObject
 
 _HEX_DIGITS = 64
-_DEFAULTS = {"quality": "balanced"}
+_DEFAULTS = {"quality": "balanced", "kind": "auto", "people": True}
 """Values that say the same as leaving the option out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """The content of a video and the options of `mocap track`.
+    """The content of a video and the options of `mocap track` or `mocap background`.
 
-    Motions of equal provenance that the same version and networks tracked are equal.
+    Results of equal provenance that the same version and networks made are equal.
     """
 
     sha256: str  # of the video file
@@ -42,7 +42,7 @@ class Provenance:
         options = fields.child("options")
         return Provenance(
             sha256=fields.text("sha256", max_bytes=_HEX_DIGITS),
-            options={name: options.get(name, str, int, float) for name in options.values},
+            options={name: options.get(name, str, bool, int, float) for name in options.values},
         )
 
 

@@ -1,24 +1,32 @@
 """`mocap background`: the scene without the person."""
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mocap_cli.cli.options import (
+    Address,
+    ClipTimeout,
     Device,
     End,
+    Engine,
     Focal,
     Fov,
     Json,
+    Manifest,
     Overwrite,
     Quiet,
     Recursive,
+    Shards,
     Start,
+    SummaryTable,
     Videos,
+    Workers,
+    check_inputs,
     check_lens,
     check_span,
+    shard_of,
 )
 
 _METHOD, _EXTRA = "Method", "Additional files"
@@ -95,7 +103,7 @@ _Sheet = Annotated[
 
 
 def background(
-    videos: Videos,
+    videos: Videos = None,
     output: _Output = None,
     start: Start = None,
     end: End = None,
@@ -111,6 +119,13 @@ def background(
     focal: Focal = None,
     fov: Fov = None,
     device: Device = "auto",
+    manifest: Manifest = None,
+    summary: SummaryTable = None,
+    workers: Workers = None,
+    clip_timeout: ClipTimeout = None,
+    shard: Shards = None,
+    engine: Engine = "local",
+    address: Address = None,
     overwrite: Overwrite = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -123,19 +138,28 @@ def background(
     check_lens(focal, fov)
     if median + split + panorama > 1:
         raise typer.BadParameter("give one of --median, --split and --panorama")
-    from mocap_cli import api
-    from mocap_cli.cli.background_jobs import make_backgrounds
+    check_inputs(videos, manifest, engine, address)
+    part = shard_of(shard)
+    from mocap_cli.cli.background_jobs import background_report, background_request, background_row
+    from mocap_cli.cli.clip_plan import ClipPlan
+    from mocap_cli.cli.clip_run import ClipRun, check_summary
     from mocap_cli.cli.display import Display
+    from mocap_cli.clips.background_maker import BackgroundChoices
 
-    make = partial(
-        api.background,
-        kind="median" if median else "split" if split else "panorama" if panorama else "auto",
-        samples=samples, start=start, end=end, focal=focal, fov=fov, people=people, device=device,
-    )  # fmt: skip
     extra = {"film": video, "difference": difference, "sheet": sheet}
-    chosen = frozenset(name for name, given in extra.items() if given)
+    choices = BackgroundChoices(
+        kind="median" if median else "split" if split else "panorama" if panorama else "auto",
+        samples=samples, focal=focal, fov=fov, people=people, device=device,
+        extra=frozenset(name for name, given in extra.items() if given), overwrite=overwrite,
+    )  # fmt: skip
+    run = ClipRun(
+        work=choices, report=background_report, row=background_row, counted="background",
+        workers=workers, timeout=clip_timeout, summary=summary, engine=engine, address=address,
+    )  # fmt: skip
     with Display("background", quiet=quiet, as_json=json) as display:
-        make_backgrounds(
-            videos, output, make, chosen, display,
-            recursive=recursive, overwrite=overwrite,
+        check_summary(summary, overwrite)
+        plan = ClipPlan(
+            inputs=videos or [], manifest=manifest, request=background_request(output),
+            recursive=recursive, start=start, end=end, shard=part, written=choices.files,
         )  # fmt: skip
+        run.run(plan.clips(display, summary=summary), display)

@@ -1,46 +1,48 @@
 """Clip board: how far many clips are, as a live table or as plain lines in a log."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Any
 
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from mocap_cli.cli.display import SECONDS_PER_LINE, Display, format_duration, printable
-from mocap_cli.clips.clip import Clip, ClipResult
+from mocap_cli.workers.job import Job, Result, Status
 
 _REDRAW_SECONDS = 0.5
-_MAX_ROWS = 12  # of clips being tracked
+_MAX_ROWS = 12  # of clips in progress
 
 
 @dataclass(slots=True)
 class _Running:
-    """A clip being tracked."""
+    """A clip in progress."""
 
     stage: str = ""
     done: int = 0
     total: int | None = None
-    frames: int = 0  # tracked
+    frames: int = 0  # of the video
 
     @property
     def share(self) -> float:
-        """0..1 of its tracking."""
+        """0..1 of its frames."""
         return self.frames / max(self.total or self.frames, self.frames, 1)
 
 
 class ClipBoard:
     """Counts clips and frames; `with` draws them while the block runs."""
 
-    def __init__(self, clips: Sequence[Clip], display: Display) -> None:
-        self._clips, self._display = clips, display
+    def __init__(self, clips: Sequence[Job], display: Display, counted: str) -> None:
+        self._clips, self._display, self._counted = clips, display, counted
         self._running: dict[int, _Running] = {}
         self._bytes = [_size(clip) for clip in clips]
-        self._counts = dict.fromkeys(("tracked", "exported", "skipped", "failed"), 0)
-        self._worked = self._passed = 0.0  # bytes of clips: tracked or failed, and skipped
+        self._counts: Counter[Status] = Counter()
+        self._worked = self._passed = 0.0  # bytes of clips: done or failed, and skipped
         self._frames = 0
         self._began = self._drawn = time.monotonic()
         self._live: Live | None = None
@@ -63,19 +65,19 @@ class ClipBoard:
         """Take the progress of a clip."""
         running = self._running.setdefault(number, _Running())
         running.stage, running.done = stage, done
-        if stage == "tracking":
+        if stage == self._counted:
             running.frames, running.total = done, total
         self._draw()
 
-    def done(self, number: int, result: ClipResult, line: str) -> None:
+    def done(self, number: int, result: Result[Any], line: str) -> None:
         """Take the result of a clip, and print a line about it."""
         running = self._running.pop(number, None)
         self._counts[result.status] += 1
-        if result.status in ("tracked", "failed"):
-            self._worked += self._bytes[number]
-            self._frames += running.frames if running else 0
-        else:
+        if result.status == "skipped" or (result.status == "exported" and self._counted):
             self._passed += self._bytes[number]
+        else:
+            self._worked += self._bytes[number]
+            self._frames += result.frames or (running.frames if running else 0)
         console = self._live.console if self._live is not None else None
         self._display.show(Text(line, "red" if result.status == "failed" else ""), console)
         self._draw()
@@ -94,8 +96,9 @@ class ClipBoard:
         done = sum(self._counts.values())
         seconds = time.monotonic() - self._began
         frames = self._frames + sum(running.frames for running in self._running.values())
+        numbers: tuple[Status, ...] = ("failed", "skipped")
         parts = [f"{done} of {len(self._clips)} done ({done / len(self._clips):.0%})"]
-        parts += [f"{self._counts[s]} {s}" for s in ("failed", "skipped") if self._counts[s]]
+        parts += [f"{self._counts[s]} {s}" for s in numbers if self._counts[s]]
         parts.append(f"{frames / max(seconds, 1e-3):.0f} frames/s in all")
         if (left := self._seconds_left(seconds)) is not None:
             parts.append(f"{format_duration(left)} left")
@@ -113,12 +116,12 @@ class ClipBoard:
         table.add_row(Text(", ".join(self._numbers()), "bold"))
         for number, clip in list(self._running.items())[:_MAX_ROWS]:
             count = f" {clip.done} of {clip.total}" if clip.done and clip.total else ""
-            name = self._clips[number].video.name
+            name = self._clips[number].source.name
             table.add_row(Text(printable(f"  {name}: {clip.stage}{count}"), "cyan"))
         return table
 
 
-def _size(clip: Clip) -> int:
+def _size(clip: Job) -> int:
     with suppress(OSError):
-        return max(clip.video.stat().st_size, 1)
+        return max(clip.source.stat().st_size, 1)
     return 1

@@ -1,86 +1,97 @@
-"""Clip plan: which clips `mocap track` tracks, and where their files go."""
+"""Clip plan: which clips a command works on, and where their files go."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import typer
+
 from mocap_cli.cli.display import Display
-from mocap_cli.cli.jobs import OutputRequest
+from mocap_cli.cli.output_request import OutputRequest
 from mocap_cli.clips.clip import Clip
 from mocap_cli.clips.manifest import ManifestRow, read_manifest
 from mocap_cli.clips.shard import Shard
 from mocap_cli.errors import MocapError
-from mocap_cli.export.registry import FORMATS, with_companions
+from mocap_cli.export.registry import with_companions
 from mocap_cli.io.file_guard import refuse_overlaps
+from mocap_cli.io.inputs import VIDEOS, InputKind, find_inputs
 from mocap_cli.keypoints.subject import Subject
 
-_DEFAULT_SUFFIXES = (".bvh", ".json")
+
+def files_of(outputs: Sequence[Path]) -> tuple[Path, ...]:
+    """The outputs, and the files that their formats write beside them."""
+    return tuple(file for path in outputs for file in with_companions(path))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipPlan:
-    """Options of `mocap track` that say which clips there are."""
+    """Options that say which clips there are; a row of a list may have its own."""
 
-    videos: Sequence[Path]
-    manifest: Path | None
-    output: Sequence[str]
-    overlay: bool
-    recursive: bool
-    subject: Subject
-    height: float | None
-    start: float | None
-    end: float | None
-    shard: Shard | None  # None takes that of the Slurm job array
+    inputs: Sequence[Path]
+    request: OutputRequest
+    kind: InputKind = VIDEOS
+    manifest: Path | None = None
+    recursive: bool = False
+    subject: Subject = "auto"
+    height: float | None = None
+    start: float | None = None
+    end: float | None = None
+    shard: Shard | None = None  # None takes that of the Slurm job array
+    written: Callable[[tuple[Path, ...]], Iterable[Path]] = files_of  # for these outputs
 
     def clips(
-        self, display: Display, *, also_read: Iterable[Path], also_written: Iterable[Path]
+        self, display: Display, *, also_read: Iterable[Path] = (), summary: Path | None = None
     ) -> Sequence[Clip]:
         """The clips of all inputs, or those of one shard; no two write the same file."""
-        request = OutputRequest.parse(self.output, FORMATS, _DEFAULT_SUFFIXES)
-        clips = [*self._of_videos(request, display), *self._of_manifest(request)]
+        clips = [*self._of_inputs(display), *self._of_manifest()]
         manifest = () if self.manifest is None else (self.manifest,)
+        tables = () if summary is None else ((summary, Path("--summary")),)
+        writes = ((file, clip.source) for clip in clips for file in self.written(clip.outputs))
         refuse_overlaps(
-            (
-                *(
-                    (file, clip.video)
-                    for clip in clips
-                    for path in clip.outputs
-                    for file in with_companions(path)
-                ),
-                *((path, Path("--summary")) for path in also_written),
-            ),
-            (*(clip.video for clip in clips), *manifest, *also_read),
+            (*writes, *tables), (*(clip.source for clip in clips), *manifest, *also_read)
         )
         return self._sharded(clips, display)
 
-    def _of_videos(self, request: OutputRequest, display: Display) -> list[Clip]:
-        jobs = request.jobs(
-            self.videos, display, recursive=self.recursive, overlay=self.overlay
-        ) if self.videos else []  # fmt: skip
+    def _of_inputs(self, display: Display) -> list[Clip]:
+        inputs, files = self.inputs, self.request.files
+        found = {
+            path: path.parent.relative_to(source) if source.is_dir() else Path()
+            for source in inputs
+            for path in find_inputs(source, self.kind, recursive=self.recursive)
+        }
+        if files and (len(found) > 1 or any(source.is_dir() for source in inputs)):
+            raise typer.BadParameter(
+                f"{files[0]} is one file, but there may be several {self.kind.plural};"
+                " give a folder (out/), suffixes (.bvh), or both",
+                param_hint="-o",
+            )
+        if not self.recursive:
+            display.note_skipped(self.kind.skipped_folders(inputs))
         return [
             Clip(
-                video=job.source, name=request.name_of(job), outputs=job.outputs,
+                source=path, name=(sub / path.stem).as_posix(),
+                outputs=self.request.outputs(path, sub / path.stem),
                 subject=self.subject, height=self.height, start=self.start, end=self.end,
             )
-            for job in jobs
+            for path, sub in found.items()
         ]  # fmt: skip
 
-    def _of_manifest(self, request: OutputRequest) -> list[Clip]:
+    def _of_manifest(self) -> list[Clip]:
         rows = [] if self.manifest is None else read_manifest(self.manifest)
-        if request.files and len(rows) > 1:
+        if self.request.files and len(rows) > 1:
             raise MocapError(
-                f"{request.files[0]} is one file, and {self.manifest} lists {len(rows)} clips",
+                f"{self.request.files[0]} is one file, and {self.manifest} lists {len(rows)} clips",
                 "give a folder (out/), suffixes (.bvh), or both",
             )
-        return [self._of_row(row, request) for row in rows]
+        return [self._of_row(row) for row in rows]
 
-    def _of_row(self, row: ManifestRow, request: OutputRequest) -> Clip:
+    def _of_row(self, row: ManifestRow) -> Clip:
         """What a row leaves open is taken from the command line; a span is taken whole."""
         spans = row.start is not None or row.end is not None
         return Clip(
-            video=row.path,
+            source=row.path,
             name=row.name,
-            outputs=request.outputs(Path(row.name), overlay=self.overlay),
+            outputs=self.request.outputs(row.path, Path(row.name)),
             subject=self.subject if row.subject is None else row.subject,
             height=self.height if row.height is None else row.height,
             start=row.start if spans else self.start,
@@ -88,9 +99,9 @@ class ClipPlan:
         )
 
     def _sharded(self, clips: Sequence[Clip], display: Display) -> Sequence[Clip]:
-        """One shard of the clips; single videos are not left out because of a job array."""
+        """One shard of the clips; single inputs are not left out because of a job array."""
         shard, source = self.shard, "--shard"
-        if shard is None and (self.manifest or any(video.is_dir() for video in self.videos)):
+        if shard is None and (self.manifest or any(path.is_dir() for path in self.inputs)):
             shard, source = Shard.of_slurm(), "the Slurm job array; --shard 1/1 takes all"
         if shard is None or shard.count == 1:
             return clips

@@ -48,6 +48,7 @@ class Report:
     head: str
     lines: Sequence[Line] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
+    brief: str = ""  # the whole in one line, among many; else the headline is
 
     def text(self) -> Text:
         """The headline in bold, and the lines below it."""

@@ -1,5 +1,6 @@
 """`mocap export`: convert motions to other file formats."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,18 +9,27 @@ import typer
 from mocap_cli.cli.options import (
     OUTPUT,
     OUTPUT_HELP,
+    Address,
+    ClipTimeout,
     End,
+    Engine,
     Fps,
     Json,
+    Manifest,
     Overwrite,
     Quiet,
     Recursive,
+    Shards,
     Start,
+    SummaryTable,
     Units,
+    WorkersIfAny,
     allow_only,
     check_height,
+    check_inputs,
     check_positive,
     check_span,
+    shard_of,
 )
 
 _MIN_CUTOFF = 0.01  # hertz: a motion over minutes; lower ones have no solution
@@ -35,7 +45,7 @@ def _check_cutoff(value: float | None) -> float | None:
 
 
 _Motions = Annotated[
-    list[Path],
+    list[Path] | None,
     typer.Argument(
         metavar="MOTION",
         help="JSON files of `mocap track`, or folders of them; videos with --appearance.",
@@ -170,7 +180,7 @@ _Model = Annotated[
 
 def export(
     context: typer.Context,
-    motions: _Motions,
+    motions: _Motions = None,
     output: _Output = None,
     video: _Video = None,
     start: Start = None,
@@ -192,6 +202,13 @@ def export(
     link_video: _LinkVideo = False,
     appearance: _Appearance = None,
     model: _Model = None,
+    manifest: Manifest = None,
+    summary: SummaryTable = None,
+    workers: WorkersIfAny = None,
+    clip_timeout: ClipTimeout = None,
+    shard: Shards = None,
+    engine: Engine = "local",
+    address: Address = None,
     overwrite: Overwrite = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -202,30 +219,64 @@ def export(
     """
     check_span(start, end)
     _check_swap(context, appearance, model)
+    check_inputs(motions, manifest, engine, address)
+    part = shard_of(shard)
+    from mocap_cli.cli import export_jobs as jobs
+    from mocap_cli.cli.clip_plan import ClipPlan
+    from mocap_cli.cli.clip_run import ClipRun, check_summary
     from mocap_cli.cli.display import Display
-    from mocap_cli.cli.export_jobs import MotionExport, SwapExport
+    from mocap_cli.cli.report import export_report
+    from mocap_cli.clips.motion_exporter import MotionExport
+    from mocap_cli.clips.summary import motion_row
+    from mocap_cli.clips.swapper import Swap
     from mocap_cli.export.edits import Edits
     from mocap_cli.export.registry import WriteOptions
     from mocap_cli.export.views.overlay import OverlayOptions
+    from mocap_cli.io.inputs import MOTIONS
 
+    plan = partial(
+        ClipPlan, inputs=motions or [], manifest=manifest, recursive=recursive, height=height,
+        start=start, end=end, shard=part,
+    )  # fmt: skip
+    run = partial(
+        ClipRun, quick=True, workers=workers, timeout=clip_timeout, summary=summary,
+        engine=engine, address=address,
+    )  # fmt: skip
     with Display("export", quiet=quiet, as_json=json) as display:
+        check_summary(summary, overwrite)
         if appearance is not None:
-            swap = SwapExport(
-                appearance=appearance, model=model or _DEFAULT_RUN, start=start, end=end,
-                panel=panel, video=video, overwrite=overwrite,
+            model = model or _DEFAULT_RUN
+            clips = plan(request=jobs.swap_request(output or [])).clips(
+                display, also_read=(appearance, model), summary=summary
+            )
+            swap = Swap(
+                appearance=appearance, model=model, panel=panel, video=video,
+                overwrite=overwrite, films=jobs.films_of(clips),
             )  # fmt: skip
-            swap.run(motions, output or [], display, recursive=recursive)
+            run(work=swap, report=jobs.swap_report, row=jobs.swap_row).run(clips, display)
             return
+        request = jobs.export_request(output or [], check=check)
+        clips = plan(request=request, kind=MOTIONS).clips(display, summary=summary)
+        films = jobs.films_of(clips)
+        if mirror:
+            jobs.refuse_mirrored(films)
         edits = Edits(
-            start=start, end=end, fps=fps, smooth=smooth, height=height, floor=floor,
-            foot_lock=foot_lock, loop=loop, mirror=mirror, in_place=in_place,
-        )  # fmt: skip
+            fps=fps,
+            smooth=smooth,
+            floor=floor,
+            foot_lock=foot_lock,
+            loop=loop,
+            mirror=mirror,
+            in_place=in_place,
+        )
         overlay = OverlayOptions(trail=trail, panel=panel)
         options = WriteOptions(link_video=link_video, overlay=overlay, units=units, rig=rig)
         work = MotionExport(
-            edits=edits, options=options, video=video, check=check, overwrite=overwrite
-        )
-        work.run(work.plan(motions, output or [], display, recursive=recursive), display)
+            edits=edits, options=options, video=video, check=check, overwrite=overwrite,
+            films=films,
+        )  # fmt: skip
+        report = partial(export_report, units=units)
+        run(work=work, report=report, row=motion_row, plural="motions").run(clips, display)
 
 
 def _check_swap(context: typer.Context, appearance: Path | None, model: Path | None) -> None:
@@ -238,5 +289,6 @@ def _check_swap(context: typer.Context, appearance: Path | None, model: Path | N
 
 _SWAP_OPTIONS = {
     "motions", "output", "video", "start", "end", "recursive", "panel", "appearance", "model",
+    "manifest", "summary", "workers", "clip_timeout", "shard", "engine", "address",
     "overwrite", "json", "quiet",
 }  # fmt: skip

@@ -1,15 +1,19 @@
 """Options that several commands share, and the checks of their values."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from mocap_cli.camera.lens import focal_pixels
 from mocap_cli.errors import MocapError
 
-CAMERA, OUTPUT, RUN = "Camera", "Output", "Run"
+if TYPE_CHECKING:  # heavy: `mocap --help` must not wait for it
+    from mocap_cli.clips.shard import Shard
+
+CAMERA, OUTPUT, RUN, MANY = "Camera", "Output", "Run", "Many clips"
 """Help panels that several commands have."""
 
 _MIN, _MAX = 1e-9, 1e9  # numbers beyond are typing errors, and arithmetic overflows
@@ -68,7 +72,7 @@ def check_lens(focal: str | None, fov: float | None) -> None:
 
 
 Videos = Annotated[
-    list[Path], typer.Argument(metavar="VIDEO", help="Videos, or folders of videos.")
+    list[Path] | None, typer.Argument(metavar="VIDEO", help="Videos, or folders of videos.")
 ]
 OUTPUT_HELP = (
     "Output file; its suffix chooses the format: .bvh, .glb, .fbx, .usda,"
@@ -144,6 +148,108 @@ Json = Annotated[
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel=RUN)
 ]
+
+
+Manifest = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="LIST",
+        help="List of inputs: a path a line, or a table (.csv, .jsonl, .parquet) with the columns"
+        " path, name, subject, height, start, end; a row for each clip.",
+        rich_help_panel=MANY,
+    ),
+]
+SummaryTable = Annotated[
+    Path | None,
+    typer.Option(
+        "--summary",
+        metavar="TABLE",
+        help="Table of all clips (.csv, .jsonl, .parquet): status, error, what was found, times.",
+        rich_help_panel=MANY,
+    ),
+]
+Shards = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Work only on part I of N of the clips.",
+        show_default="that of a Slurm job array, for folders and lists",
+        rich_help_panel=MANY,
+    ),
+]
+Engine = Annotated[
+    Literal["local", "ray"],
+    typer.Option(
+        help="Work on this machine, or on a Ray cluster whose nodes see the same files.",
+        rich_help_panel=MANY,
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="Head node of the Ray cluster.",
+        show_default="that of RAY_ADDRESS, else a cluster of this machine alone",
+        rich_help_panel=MANY,
+    ),
+]
+_WORKERS_HELP = "Clips worked on at the same time, each in a process."
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=1024,
+        metavar="N",
+        help=_WORKERS_HELP,
+        show_default="what cores and memory allow",
+        rich_help_panel=MANY,
+    ),
+]
+WorkersIfAny = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        max=1024,
+        metavar="N",
+        help=_WORKERS_HELP,
+        show_default="one after the other in this process",
+        rich_help_panel=MANY,
+    ),
+]
+ClipTimeout = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        min=0.1,
+        max=1e6,
+        help="Stop a clip that takes longer, and count it as failed.",
+        rich_help_panel=MANY,
+    ),
+]
+
+
+def check_inputs(
+    inputs: Sequence[Path] | None, manifest: Path | None, engine: str, address: str | None
+) -> None:
+    """Refuse a command without any input, and an address without a cluster."""
+    if not inputs and manifest is None:
+        raise typer.BadParameter("give files, folders, or --from LIST")
+    if address and engine == "local":
+        raise typer.BadParameter("needs --engine ray", param_hint="--address")
+
+
+def shard_of(text: str | None) -> "Shard | None":
+    """Parse --shard; anything else is wrong usage."""
+    from mocap_cli.clips.shard import Shard
+
+    try:
+        return None if text is None else Shard.parse(text)
+    except MocapError as error:
+        message = f"{error.message}; {error.hint}"
+        raise typer.BadParameter(message, param_hint="--shard") from error
 
 
 def allow_only(context: typer.Context, names: set[str], message: str) -> None:

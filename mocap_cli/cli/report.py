@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mocap_cli.body.motion import Motion
 from mocap_cli.cli.display import Line, Report
-from mocap_cli.clips.clip import Clip, ClipFacts, ClipResult
+from mocap_cli.clips.clip import Clip, ClipFacts
 from mocap_cli.export.registry import with_companions
 from mocap_cli.io.file_guard import existing_outputs, refuse_unwritable
-from mocap_cli.quality.measures import Quality, measure_quality
+from mocap_cli.quality.measures import Quality
 from mocap_cli.quality.summary import Summary, UncertainSpan
 from mocap_cli.quality.verdict import quality_faults, quality_readings, verdict
+from mocap_cli.workers.job import Result
 
 _MAX_STRETCHES = 5
 _SPACES = {
@@ -28,6 +28,11 @@ class OutputFiles:
 
     paths: tuple[Path, ...]
     existed: frozenset[Path]
+
+    @staticmethod
+    def of(paths: Iterable[Path], existed: frozenset[Path]) -> "OutputFiles":
+        """Those that were written."""
+        return OutputFiles(tuple(f for path in paths for f in with_companions(path)), existed)
 
     @staticmethod
     def plan(paths: Iterable[Path], *, overwrite: bool | None) -> "OutputFiles":
@@ -52,12 +57,12 @@ class OutputFiles:
         ]
 
 
-def track_report(clip: Clip, result: ClipResult, facts: ClipFacts, units: str) -> Report:
+def track_report(clip: Clip, result: Result[ClipFacts], facts: ClipFacts, units: str) -> Report:
     """What was tracked, where the confidence is low, and what was written."""
-    if result.people:
+    if facts.people:
         return _people_report(clip, result, facts)
     summary, size = facts.summary, (facts.source.width, facts.source.height)
-    outputs = OutputFiles(clip.outputs, result.replaced)
+    outputs = OutputFiles.of(clip.outputs, result.replaced)
     lines = [
         ("verdict", facts.verdict),
         ("tracked", _coverage(summary)),
@@ -74,15 +79,15 @@ def track_report(clip: Clip, result: ClipResult, facts: ClipFacts, units: str) -
         "height": size[1],
         "tracking_seconds": round(result.seconds, 3),
     }
-    return Report(track_head(clip, result, facts), lines, {"input": str(clip.video), **data})
+    return _track_report(clip, result, facts, lines, data)
 
 
-def _people_report(clip: Clip, result: ClipResult, facts: ClipFacts) -> Report:
+def _people_report(clip: Clip, result: Result[ClipFacts], facts: ClipFacts) -> Report:
     """The same of several people."""
-    lines: list[Line] = [("people", str(len(result.people)))]
+    lines: list[Line] = [("people", str(len(facts.people)))]
     people = []
-    for number, person in enumerate(result.people, start=1):
-        outputs = OutputFiles(person.outputs, result.replaced)
+    for number, person in enumerate(facts.people, start=1):
+        outputs = OutputFiles.of(person.outputs, result.replaced)
         lines += [(f"person {number}", person.facts.verdict), *outputs.lines()]
         people.append(_facts_data(person.facts, outputs))
     data = {
@@ -92,7 +97,7 @@ def _people_report(clip: Clip, result: ClipResult, facts: ClipFacts) -> Report:
         "tracking_seconds": round(result.seconds, 3),
         "people": people,
     }
-    return Report(track_head(clip, result, facts), lines, {"input": str(clip.video), **data})
+    return _track_report(clip, result, facts, lines, data)
 
 
 def _facts_data(facts: ClipFacts, outputs: OutputFiles) -> Mapping[str, Any]:
@@ -105,31 +110,49 @@ def _facts_data(facts: ClipFacts, outputs: OutputFiles) -> Mapping[str, Any]:
     }
 
 
-def track_head(clip: Clip, result: ClipResult, facts: ClipFacts) -> str:
-    """A clip in one line."""
+def _track_report(
+    clip: Clip,
+    result: Result[ClipFacts],
+    facts: ClipFacts,
+    lines: Sequence[Line],
+    data: Mapping[str, Any],
+) -> Report:
     summary, source = facts.summary, facts.source
     done = {
         "tracked": f"tracked at {summary.frames / max(result.seconds, 1e-3):.0f} frames/s",
         "exported": "written from its finished JSON",
         "skipped": "done already (--overwrite tracks it again)",
     }[result.status]
-    return (
-        f"{clip.video.name}: {summary.frames} frames, {summary.seconds:.2f} s at {summary.fps:.2f}"
+    head = (
+        f"{clip.source.name}: {summary.frames} frames, {summary.seconds:.2f} s at {summary.fps:.2f}"
         f" fps, {source.width}x{source.height}, {done}"
     )
+    return Report(head, lines, {"input": str(clip.source), **data}, _brief(head, facts))
 
 
-def export_report(motion: Motion, source: Path, outputs: OutputFiles, units: str) -> Report:
+def export_report(clip: Clip, result: Result[ClipFacts], facts: ClipFacts, units: str) -> Report:
     """The quality of a motion, and what was written from it."""
-    summary, quality = Summary.of(motion), measure_quality(motion)
-    head = f"{source}: {summary.frames} frames, {summary.seconds:.2f} s at {summary.fps:.2f} fps"
-    lines = [("verdict", _verdict_with_numbers(quality)), *_output_lines(outputs, units)]
+    summary = facts.summary
+    outputs = OutputFiles.of(clip.outputs, result.replaced)
+    head = (
+        f"{clip.source}: {summary.frames} frames, {summary.seconds:.2f} s at {summary.fps:.2f} fps"
+    )
+    lines = [
+        ("verdict", _verdict_with_numbers(facts.quality)),
+        *_output_lines(outputs, units),
+        *(("note", note) for note in facts.notes),
+    ]
     data = {
         **_motion_data(summary, outputs),
-        "quality": quality.block(),
-        "problems": list(quality_faults(quality)),
+        "status": result.status,
+        "quality": facts.quality.block(),
+        "problems": list(facts.faults),
     }
-    return Report(head, lines, {"input": str(source), **data})
+    return Report(head, lines, {"input": str(clip.source), **data}, _brief(head, facts))
+
+
+def _brief(head: str, facts: ClipFacts) -> str:
+    return f"{head}; {facts.verdict}" if facts.faults else head
 
 
 def _motion_data(summary: Summary, outputs: OutputFiles) -> Mapping[str, Any]:

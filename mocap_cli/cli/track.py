@@ -1,6 +1,8 @@
 """`mocap track`: from videos to motion-capture files."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -8,29 +10,37 @@ import typer
 
 from mocap_cli.cli.options import (
     OUTPUT_HELP,
+    Address,
+    ClipTimeout,
     Device,
     End,
+    Engine,
     Focal,
     Fov,
     Fps,
     Json,
+    Manifest,
     Overwrite,
     Quiet,
     Recursive,
+    Shards,
     Start,
+    SummaryTable,
     Units,
+    Workers,
     check_height,
+    check_inputs,
     check_lens,
     check_span,
+    shard_of,
 )
 from mocap_cli.errors import MocapError
 
 if TYPE_CHECKING:  # heavy: `mocap --help` must not wait for them
-    from mocap_cli.clips.shard import Shard
     from mocap_cli.keypoints.subject import Subject
 
-_LIBRARY = "Many clips"
 _EVERYBODY = "all"
+_SUFFIXES = (".bvh", ".json")  # by default
 
 _Videos = Annotated[
     list[Path] | None, typer.Argument(metavar="VIDEO", help="Videos, or folders of videos.")
@@ -93,70 +103,6 @@ _Model = Annotated[
         rich_help_panel="Model",
     ),
 ]
-_From = Annotated[
-    Path | None,
-    typer.Option(
-        "--from",
-        metavar="LIST",
-        help="List of videos: a path a line, or a table (.csv, .jsonl, .parquet) with the columns"
-        " path, name, subject, height, start, end; a row for each clip.",
-        rich_help_panel=_LIBRARY,
-    ),
-]
-_Summary = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="TABLE",
-        help="Table of all clips (.csv, .jsonl, .parquet): status, error, verdict, reasons, times.",
-        rich_help_panel=_LIBRARY,
-    ),
-]
-_Shard = Annotated[
-    str | None,
-    typer.Option(
-        metavar="I/N",
-        help="Track only part I of N of the clips.",
-        show_default="that of a Slurm job array, for folders and lists",
-        rich_help_panel=_LIBRARY,
-    ),
-]
-_Engine = Annotated[
-    Literal["local", "ray"],
-    typer.Option(
-        help="Track the clips on this machine, or on a Ray cluster whose nodes see the same files.",
-        rich_help_panel=_LIBRARY,
-    ),
-]
-_Address = Annotated[
-    str | None,
-    typer.Option(
-        metavar="HOST:PORT",
-        help="Head node of the Ray cluster.",
-        show_default="that of RAY_ADDRESS, else a cluster of this machine alone",
-        rich_help_panel=_LIBRARY,
-    ),
-]
-_Workers = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        max=1024,
-        metavar="N",
-        help="Clips tracked at the same time, each in a process.",
-        show_default="what cores and memory allow",
-        rich_help_panel=_LIBRARY,
-    ),
-]
-_ClipTimeout = Annotated[
-    float | None,
-    typer.Option(
-        metavar="SECONDS",
-        min=0.1,
-        max=1e6,
-        help="Stop a clip that takes longer, and count it as failed.",
-        rich_help_panel=_LIBRARY,
-    ),
-]
 
 
 def track(
@@ -176,13 +122,13 @@ def track(
     keypoints: _KeypointFile = None,
     model: _Model = None,
     device: Device = "auto",
-    manifest: _From = None,
-    summary: _Summary = None,
-    workers: _Workers = None,
-    clip_timeout: _ClipTimeout = None,
-    shard: _Shard = None,
-    engine: _Engine = "local",
-    address: _Address = None,
+    manifest: Manifest = None,
+    summary: SummaryTable = None,
+    workers: Workers = None,
+    clip_timeout: ClipTimeout = None,
+    shard: Shards = None,
+    engine: Engine = "local",
+    address: Address = None,
     overwrite: Overwrite = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -193,47 +139,48 @@ def track(
     """
     check_span(start, end)
     check_lens(focal, fov)
+    check_inputs(videos, manifest, engine, address)
     everybody = subject == [_EVERYBODY]
-    _check_together(videos or [], manifest, engine, address, everybody, keypoints, model)
-    chosen, part = subject_of(None if everybody else subject), _shard_of(shard)
+    _check_together(videos or [], manifest, everybody, keypoints, model)
+    chosen, part = subject_of(None if everybody else subject), shard_of(shard)
     from mocap_cli.cli.clip_plan import ClipPlan
+    from mocap_cli.cli.clip_run import ClipRun, check_summary
     from mocap_cli.cli.display import Display
-    from mocap_cli.cli.track_jobs import TrackRun
+    from mocap_cli.cli.output_request import OutputRequest
+    from mocap_cli.cli.report import track_report
     from mocap_cli.clips.clip import ClipOptions
+    from mocap_cli.clips.summary import motion_row
+    from mocap_cli.export.registry import FORMATS
 
     options = ClipOptions(
         focal=focal, fov=fov, fps=fps, units=units, quality=quality, keypoints=keypoints,
         model=model, device=device, overwrite=overwrite, everybody=everybody,
     )  # fmt: skip
-    plan = ClipPlan(
-        videos=videos or [], manifest=manifest, output=output or [], overlay=overlay,
-        recursive=recursive, subject=chosen, height=height, start=start, end=end, shard=part,
-    )  # fmt: skip
-    run = TrackRun(
-        options=options, workers=workers, timeout=clip_timeout, summary=summary,
+    run = ClipRun(
+        work=options, report=partial(track_report, units=units), row=motion_row,
+        counted="tracking", workers=workers, timeout=clip_timeout, summary=summary,
         engine=engine, address=address,
     )  # fmt: skip
     with Display("track", quiet=quiet, as_json=json) as display:
-        run.check()
+        check_summary(summary, overwrite)
+        request = OutputRequest.parse(output or [], FORMATS, _SUFFIXES)
+        plan = ClipPlan(
+            inputs=videos or [], manifest=manifest, recursive=recursive,
+            request=replace(request, overlay=overlay), subject=chosen, height=height,
+            start=start, end=end, shard=part,
+        )  # fmt: skip
         reads = [path for path in (keypoints, model) if path]
-        writes = () if summary is None else (summary,)
-        run.track(plan.clips(display, also_read=reads, also_written=writes), display)
+        run.run(plan.clips(display, also_read=reads, summary=summary), display)
 
 
 def _check_together(
     videos: Sequence[Path],
     manifest: Path | None,
-    engine: str,
-    address: str | None,
     everybody: bool,
     keypoints: Path | None,
     model: Path | None,
 ) -> None:
     """Refuse options that do not go together."""
-    if not videos and manifest is None:
-        raise typer.BadParameter("give videos, folders, or --from LIST", param_hint="VIDEO")
-    if address and engine == "local":
-        raise typer.BadParameter("needs --engine ray", param_hint="--address")
     if everybody and (model or keypoints):
         raise typer.BadParameter(
             "a model is of one person, and so are keypoints; leave it out, or name one",
@@ -252,14 +199,3 @@ def subject_of(values: Sequence[str] | None) -> "Subject":
     except MocapError as error:
         message = f"{error.message}; {error.hint}"
         raise typer.BadParameter(message, param_hint="--subject") from error
-
-
-def _shard_of(text: str | None) -> "Shard | None":
-    """Parse --shard; anything else is wrong usage."""
-    from mocap_cli.clips.shard import Shard
-
-    try:
-        return None if text is None else Shard.parse(text)
-    except MocapError as error:
-        message = f"{error.message}; {error.hint}"
-        raise typer.BadParameter(message, param_hint="--shard") from error

@@ -1,32 +1,26 @@
-"""Clip: one video or a span of it, the files to make from it, and what became of them."""
+"""Clip: one video or a span of it, the files to make from it, and what is known of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from mocap_cli.body.motion import Motion
 from mocap_cli.body.recording import Source
-from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.subject import Subject
-from mocap_cli.keypoints.thinned_frames import Quality
-from mocap_cli.quality.measures import measure_quality
+from mocap_cli.keypoints.thinned_frames import Quality as DetectionQuality
+from mocap_cli.quality.measures import Quality, measure_quality
 from mocap_cli.quality.summary import Summary
 from mocap_cli.quality.verdict import quality_faults, verdict
 from mocap_cli.weights import Device
-
-Status = Literal["tracked", "exported", "skipped", "failed"]
-"""`exported`: other files were written from a finished JSON; `skipped`: all of it was there."""
+from mocap_cli.workers.job import Do, Job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clip:
-    """One video, or a span of it, and the files to make from it."""
+class Clip(Job):
+    """One video or motion, or a span of it, and the files to make from it."""
 
-    video: Path
-    name: str  # of its files, without folder and suffix
-    outputs: tuple[Path, ...]
+    name: str = ""  # of its files, without folder and suffix
     subject: Subject = "auto"
     height: float | None = None  # metres
     start: float | None = None  # seconds of the video
@@ -41,7 +35,7 @@ class ClipOptions:
     fov: float | None = None
     fps: float | None = None
     units: Literal["cm", "m"] = "cm"  # of .bvh
-    quality: Quality = "balanced"
+    quality: DetectionQuality = "balanced"
     keypoints: Path | None = None  # of another detector, of one clip
     model: Path | None = None  # a .mocap file
     device: Device = "auto"
@@ -55,34 +49,48 @@ class ClipOptions:
             "fps": self.fps, "focal": self.focal, "fov": self.fov, "quality": self.quality,
         }  # fmt: skip
 
+    def open(self) -> Do[Clip, "ClipFacts"]:
+        """Open the model once, to track any number of clips."""
+        from mocap_cli.clips.clip_tracker import ClipTracker  # late: it takes seconds to import
+
+        return ClipTracker(self).track
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipFacts:
-    """What is known of a tracked clip, without its frames."""
+    """What is known of a motion, without its frames; of several people the first's."""
 
     source: Source
     space: Literal["world", "camera"]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     summary: Summary
-    verdict: str
-    faults: tuple[str, ...]  # quality checks that fail
+    quality: Quality
     version: str  # of mocap
+    people: tuple["PersonResult", ...] = ()  # where everybody was tracked
 
     @staticmethod
     def of(motion: Motion) -> "ClipFacts":
         """Measure a motion."""
-        quality = measure_quality(motion)
         return ClipFacts(
             source=motion.source,
             space=motion.space,
             warnings=motion.warnings,
             summary=Summary.of(motion),
             notes=motion.notes,
-            verdict=verdict(quality),
-            faults=quality_faults(quality),
+            quality=measure_quality(motion),
             version=motion.model.get("mocap", ""),
         )
+
+    @property
+    def verdict(self) -> str:
+        """Good, or needs review and why."""
+        return verdict(self.quality)
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Quality checks that fail."""
+        return quality_faults(self.quality)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,33 +99,3 @@ class PersonResult:
 
     outputs: tuple[Path, ...]
     facts: ClipFacts
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClipResult:
-    """What became of a clip."""
-
-    status: Status
-    facts: ClipFacts | None = None  # None: it failed
-    people: tuple[PersonResult, ...] = ()  # where everybody was tracked; `facts` are the first's
-    replaced: frozenset[Path] = frozenset()  # outputs that existed before
-    seconds: float = 0.0  # that tracking took
-    error: str = ""
-    hint: str = ""
-    traceback: str = ""  # of a bug
-    finished: str = ""  # UTC
-
-    @staticmethod
-    def failed(error: Exception, traceback: str = "") -> "ClipResult":
-        """The result of a clip that stopped at an error."""
-        message, hint = f"stopped by a bug: {error!r}", ""
-        if isinstance(error, MocapError):
-            message, hint, traceback = error.message, error.hint, ""
-        return ClipResult(
-            status="failed", error=message, hint=hint, traceback=traceback, finished=utc_now()
-        )
-
-
-def utc_now() -> str:
-    """The time in ISO 8601, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

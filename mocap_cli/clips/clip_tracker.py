@@ -1,13 +1,12 @@
 """Clip tracker: tracks one clip after the other, and skips those that are done."""
 
 import time
-import traceback
 from dataclasses import replace
 from pathlib import Path
 
 from mocap_cli import api
 from mocap_cli.body.motion import Motion
-from mocap_cli.clips.clip import Clip, ClipFacts, ClipOptions, ClipResult, Status, utc_now
+from mocap_cli.clips.clip import Clip, ClipFacts, ClipOptions
 from mocap_cli.clips.everybody import track_everybody
 from mocap_cli.clips.finished import all_written, finished_motion, is_result, provenance_of
 from mocap_cli.export.registry import (
@@ -22,6 +21,7 @@ from mocap_cli.progress import Progress, count_stage, no_progress
 from mocap_cli.tracking.given_keypoints import GivenKeypoints
 from mocap_cli.tracking.track import networks_used
 from mocap_cli.video.probe import probe
+from mocap_cli.workers.job import Result, Status
 
 
 class ClipTracker:
@@ -37,16 +37,7 @@ class ClipTracker:
 
             self._model = FittedTracker.open(options.model, options.device)
 
-    def attempt(self, clip: Clip, progress: Progress = no_progress) -> ClipResult:
-        """Track a clip; whatever goes wrong with it is its result."""
-        try:
-            return self.track(clip, progress)
-        except MemoryError:
-            raise  # the process is not to be trusted with another clip
-        except Exception as error:  # a bug must not cost the other clips
-            return ClipResult.failed(error, traceback=traceback.format_exc())
-
-    def track(self, clip: Clip, progress: Progress = no_progress) -> ClipResult:
+    def track(self, clip: Clip, progress: Progress = no_progress) -> Result[ClipFacts]:
         """Track a clip and write its files, the JSON last: once it is there, all are."""
         if self._options.everybody:
             return track_everybody(clip, self._options, progress)
@@ -57,7 +48,7 @@ class ClipTracker:
         began = time.perf_counter()
         motion = finished or self._motion(clip, progress)
         seconds = time.perf_counter() - began
-        written = WriteOptions(video=clip.video, units=self._options.units, fps=self._options.fps)
+        written = WriteOptions(video=clip.source, units=self._options.units, fps=self._options.fps)
         writer = MotionWriter(motion, written)
         for path in sorted(clip.outputs, key=is_result):
             writer.write(path, count_stage(progress, f"writing {path.name}", len(motion.times)))
@@ -66,7 +57,7 @@ class ClipTracker:
     def _motion(self, clip: Clip, progress: Progress) -> Motion:
         options = self._options
         motion = api.track(
-            clip.video, **options.of(clip), keypoints=self._keypoints, model=self._model,
+            clip.source, **options.of(clip), keypoints=self._keypoints, model=self._model,
             device=options.device, progress=progress,
         )  # fmt: skip
         return replace(motion, provenance=provenance_of(clip, options))
@@ -80,7 +71,7 @@ class ClipTracker:
 
     def _check(self, clip: Clip) -> frozenset[Path]:
         """Refuse, before the work, what could not be written after it; the files that exist."""
-        info = probe(clip.video)
+        info = probe(clip.source)
         for path in clip.outputs:
             check_output(path, {"video": info.path}, info.frames or 0)
         files = [file for path in clip.outputs for file in with_companions(path)]
@@ -93,11 +84,11 @@ def _results(clip: Clip) -> list[Path]:
 
 def _result(
     status: Status, motion: Motion, replaced: frozenset[Path], seconds: float
-) -> ClipResult:
-    return ClipResult(
+) -> Result[ClipFacts]:
+    return Result(
         status=status,
         facts=ClipFacts.of(motion),
+        frames=len(motion.times),
         replaced=replaced,
         seconds=seconds,
-        finished=utc_now(),
     )

@@ -9,15 +9,7 @@ from pathlib import Path
 
 from mocap_cli import api
 from mocap_cli.body.motion import Motion, read_motion
-from mocap_cli.clips.clip import (
-    Clip,
-    ClipFacts,
-    ClipOptions,
-    ClipResult,
-    PersonResult,
-    Status,
-    utc_now,
-)
+from mocap_cli.clips.clip import Clip, ClipFacts, ClipOptions, PersonResult
 from mocap_cli.clips.finished import all_written, finished_motion, is_result, provenance_of
 from mocap_cli.errors import MocapError
 from mocap_cli.export.registry import MotionWriter, WriteOptions, check_output
@@ -25,25 +17,26 @@ from mocap_cli.io.file_guard import existing_outputs
 from mocap_cli.progress import Progress, count_stage
 from mocap_cli.tracking.track import networks_used
 from mocap_cli.video.probe import probe
+from mocap_cli.workers.job import Result, Status
 
 _MOST_PEOPLE = 1000  # more in a file is damage
 _ENDING = re.compile(r"(\.overlay|\.coco|\.angles)?\.[^.]*$", re.IGNORECASE)
 
 
-def track_everybody(clip: Clip, options: ClipOptions, progress: Progress) -> ClipResult:
+def track_everybody(clip: Clip, options: ClipOptions, progress: Progress) -> Result[ClipFacts]:
     """Track everybody in a clip and write NAME.1.bvh, NAME.2.bvh, ... for every output.
 
     The first person's JSON is written last: once it is there, all files are.
     """
     if not options.overwrite and (finished := _finished(clip, options)):
         return _result("skipped", clip, finished, frozenset(), 0.0)
-    video = probe(clip.video)
+    video = probe(clip.source)
     existed = existing_outputs(_existing(clip), options.overwrite)
     for path in clip.outputs:
         check_output(_numbered(path, 1), {"video": video.path}, video.frames or 0)
     began = time.perf_counter()
     motions = api.track_all(
-        clip.video, height=clip.height, start=clip.start, end=clip.end, fps=options.fps,
+        clip.source, height=clip.height, start=clip.start, end=clip.end, fps=options.fps,
         focal=options.focal, fov=options.fov, quality=options.quality,
         device=options.device, progress=progress,
     )  # fmt: skip
@@ -51,7 +44,7 @@ def track_everybody(clip: Clip, options: ClipOptions, progress: Progress) -> Cli
     provenance = provenance_of(clip, options, len(motions))
     motions = [replace(motion, provenance=provenance) for motion in motions]
     for number, motion in reversed(list(enumerate(motions, start=1))):
-        written = WriteOptions(video=clip.video, units=options.units, fps=options.fps)
+        written = WriteOptions(video=clip.source, units=options.units, fps=options.fps)
         writer = MotionWriter(motion, written)
         for path in sorted(_outputs(clip, number), key=is_result):
             check_output(path, {"video": video.path}, len(motion.times))
@@ -85,15 +78,18 @@ def _result(
     motions: Sequence[Motion],
     existed: frozenset[Path],
     seconds: float,
-) -> ClipResult:
+) -> Result[ClipFacts]:
     people = tuple(
         PersonResult(outputs=_outputs(clip, number), facts=ClipFacts.of(motion))
         for number, motion in enumerate(motions, start=1)
     )
-    return ClipResult(
-        status=status, facts=people[0].facts, people=people, replaced=existed,
-        seconds=seconds, finished=utc_now(),
-    )  # fmt: skip
+    return Result(
+        status=status,
+        facts=replace(people[0].facts, people=people),
+        frames=len(motions[0].times),
+        replaced=existed,
+        seconds=seconds,
+    )
 
 
 def _outputs(clip: Clip, number: int) -> tuple[Path, ...]:

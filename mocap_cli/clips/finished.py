@@ -20,7 +20,7 @@ def provenance_of(clip: Clip, options: ClipOptions, people: int | None = None) -
     subject = subject_text(clip.subject) if people is None else "all"
     units = "m" if in_metres else None
     given = {**options.of(clip), "subject": subject, "units": units, "people": people}
-    return Provenance.of(clip.video, given)
+    return Provenance.of(clip.source, given)
 
 
 def finished_motion(

@@ -1,45 +1,54 @@
 """Summary of a library: one row for each clip, which is a manifest of the same clips as well."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from mocap_cli.clips.clip import Clip, ClipFacts, ClipResult
+from mocap_cli.clips.clip import Clip, ClipFacts
 from mocap_cli.clips.tables import write_table
 from mocap_cli.io.atomic import readable
+from mocap_cli.keypoints.subject import subject_text
+from mocap_cli.workers.job import Result
 
-_COLUMNS = (
-    "path", "name", "subject", "height", "start", "end", "status", "error", "frames", "duration",
-    "fps", "coverage", "verdict", "reasons", "warnings", "space", "tracking_seconds", "finished",
-    "version",
-)  # fmt: skip
+F = TypeVar("F")
 
 
-def write_summary(path: Path, clips: Sequence[Clip], results: Mapping[int, ClipResult]) -> None:
-    """Write the clips that have a result, in their own order."""
-    rows = [_row(clips[number], results[number]) for number in sorted(results)]
-    write_table(path, _COLUMNS, rows)
+def write_summary(
+    path: Path,
+    clips: Sequence[Clip],
+    results: Mapping[int, Result[F]],
+    row: Callable[[F | None], Mapping[str, Any]],
+) -> None:
+    """Write the clips that have a result, in their own order; `row` gives columns of facts."""
+    columns = summary_row(Clip(source=Path()), Result(status="failed"), row)
+    rows = [summary_row(clips[number], results[number], row) for number in sorted(results)]
+    write_table(path, tuple(columns), rows)
 
 
-def _row(clip: Clip, result: ClipResult) -> dict[str, Any]:
-    point = isinstance(clip.subject, tuple)
-    row = {
-        "path": readable(str(clip.video)),
+def summary_row(
+    clip: Clip, result: Result[F], row: Callable[[F | None], Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What became of a clip, as plain values."""
+    return {
+        "path": readable(str(clip.source)),
         "name": readable(clip.name),
-        "subject": ",".join(f"{value:g}" for value in clip.subject) if point else clip.subject,
+        "subject": subject_text(clip.subject).replace(" ", ";"),
         "height": clip.height,
         "start": clip.start,
         "end": clip.end,
         "status": result.status,
         "error": readable(result.error),
-        "tracking_seconds": round(result.seconds, 3) if result.seconds else None,
+        **row(result.facts),
+        "seconds": round(result.seconds, 3) if result.seconds else None,
         "finished": result.finished,
     }
-    values = row | (_measures(result.facts) if result.facts is not None else {})
-    return {name: values.get(name) for name in _COLUMNS}
 
 
-def _measures(facts: ClipFacts) -> dict[str, Any]:
+def motion_row(facts: ClipFacts | None) -> dict[str, Any]:
+    """Columns of a motion."""
+    if facts is None:
+        columns = "frames duration fps coverage verdict reasons warnings space version"
+        return dict.fromkeys(columns.split())
     return {
         "frames": facts.summary.frames,
         "duration": round(facts.summary.seconds, 6),

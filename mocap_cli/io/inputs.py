@@ -18,7 +18,9 @@ _VIDEO_SUFFIXES = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class _InputKind:
+class InputKind:
+    """What files a command takes."""
+
     plural: str
     suffixes: frozenset[str]
     outputs: tuple[str, ...]  # endings of files that this program wrote
@@ -41,13 +43,11 @@ class _InputKind:
         return path.suffix.lower() in self.suffixes and not own and path.is_file()
 
 
-VIDEOS = _InputKind(
-    "videos", _VIDEO_SUFFIXES, (OVERLAY, SWAP, ".background.mp4", ".difference.mp4")
-)
-MOTIONS = _InputKind("motions", frozenset((".json",)), (".coco.json",))
+VIDEOS = InputKind("videos", _VIDEO_SUFFIXES, (OVERLAY, SWAP, ".background.mp4", ".difference.mp4"))
+MOTIONS = InputKind("motions", frozenset((".json",)), (".coco.json",))
 
 
-def find_inputs(path: Path, kind: _InputKind = VIDEOS, recursive: bool = False) -> list[Path]:
+def find_inputs(path: Path, kind: InputKind = VIDEOS, recursive: bool = False) -> list[Path]:
     """A file itself; of a folder all files of that kind."""
     if not path.is_dir():
         return [path]

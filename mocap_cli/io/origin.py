@@ -22,7 +22,7 @@ _SIGNS = {
     rb'\{\n "scores": \{)',
     ".csv": rb"\A(time,(joint,x,y,z,sigma,seen|trunk_inclination,trunk_flexion,[a-z_,]+)|"
     rb"path,name,subject,height,start,end,status,[a-z_,]+)\n",
-    ".jsonl": rb'\A\{"path": "[^\n]*, "status": "(tracked|exported|skipped|failed)", ',
+    ".jsonl": rb'\A\{"path": "[^\n]*, "status": "(tracked|made|exported|skipped|failed)", ',
     ".parquet": rb"made by mocap",
     ".npz": rb"(keypoint_names\.npy.*world_from_camera|mocap_background)\.npy",
     ".trc": rb"\APathFileType\t4\t\(X/Y/Z\)\t[^\r\n]*\r?\nDataRate[^\r\n]+\r?\n"

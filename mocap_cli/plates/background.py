@@ -1,7 +1,9 @@
 """Background: the scene of a video without its subject, rendered for any time and size."""
 
+import json
 import struct
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -10,9 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mocap_cli.body.provenance import Provenance
 from mocap_cli.camera.camera_path import CameraKind, CameraPath
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import write_atomically
+from mocap_cli.io.json_fields import JsonObject
 from mocap_cli.io.npz import checked_array, load_npz
 from mocap_cli.io.origin import marked_png
 from mocap_cli.plates.plate import Plate
@@ -37,6 +41,8 @@ class Background:
     camera: CameraPath
     plates: tuple[Plate, ...]  # one for each part of the camera's path
     warnings: tuple[str, ...] = ()
+    model: Mapping[str, str] = field(default_factory=dict)  # version and networks, by SHA-256
+    provenance: Provenance | None = None  # None: made by an older version, or from elsewhere
 
     def __post_init__(self) -> None:
         if len(self.plates) != len(self.camera.kind):
@@ -75,17 +81,20 @@ class Background:
     def save(self, path: str | Path) -> tuple[Path, ...]:
         """Write the plates as PNG and the archive (.npz) under the same name; return all paths.
 
-        Transparent pixels are those that the person never left free.
+        Transparent pixels are those that the person never left free. The archive is written last.
         """
         archive, *images = files = self.files(path)
-        self.write(archive)
         for plate, image in zip(self.plates, images, strict=True):
             _write_plate(plate, image)
+        self.write(archive)
         return files
 
     def write(self, path: Path) -> None:
         """Write the .npz archive of docs/background.md."""
         camera = self.camera
+        made = {"model": dict(self.model)}
+        if self.provenance is not None:
+            made["provenance"] = asdict(self.provenance)
         arrays: dict[str, Any] = {name: getattr(camera, name) for name in _ARRAYS}
         for number, plate in enumerate(self.plates):
             surface = plate.surface
@@ -103,6 +112,7 @@ class Background:
                 off=camera.reprojection_error,
                 shape=[plate.surface.shape for plate in self.plates],
                 warnings=np.array(self.warnings, np.str_),
+                made=json.dumps(made, sort_keys=True),
                 **arrays,
             )
 
@@ -159,7 +169,20 @@ def _background(found: dict[str, NDArray[Any]]) -> Background:
         camera=camera,
         plates=tuple(_plate(found, number, P) for number in range(P)),
         warnings=tuple(check("warnings", (None,), "text").tolist()),
+        **_made_from(found),
     )
+
+
+def _made_from(found: dict[str, NDArray[Any]]) -> dict[str, Any]:
+    """Version, networks and provenance; archives of older versions have none."""
+    if "made" not in found:
+        return {}
+    made = JsonObject.parse(str(checked_array(found, "made", (), "text")))
+    model = made.child("model")
+    known: dict[str, Any] = {"model": {name: model.text(name) for name in model.values}}
+    if "provenance" in made.values:
+        known["provenance"] = Provenance.of_json(made.child("provenance"))
+    return known
 
 
 def _one_of(

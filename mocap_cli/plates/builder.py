@@ -8,11 +8,13 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from mocap_cli import __version__
 from mocap_cli.camera.camera_path import CameraPath, fixed_camera_path
 from mocap_cli.camera.key_frames import KeyFrameMatcher
 from mocap_cli.camera.path_estimation import solve_camera_path
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import readable
+from mocap_cli.keypoints.pose_networks import network_hashes
 from mocap_cli.plates.background import Background, BackgroundKind, gain_table
 from mocap_cli.plates.median import apply_table, panorama_plate, static_plate
 from mocap_cli.plates.person_mask import PersonMasker
@@ -67,6 +69,11 @@ def make_background(
     return replace(background, warnings=(*damage, *background.warnings))
 
 
+def networks_used(*, people: bool) -> dict[str, str]:
+    """The version and the networks that decide a background, with their SHA-256."""
+    return {"mocap": __version__, **(network_hashes() if people else {})}
+
+
 class BackgroundBuilder:
     """Makes a background in two passes over a video: `add` every frame in order, then `build`.
 
@@ -109,6 +116,7 @@ class BackgroundBuilder:
                 kind=kind,
                 camera=replace(camera, warnings=()),
                 plates=tuple(plates),
+                model=networks_used(people=self._options.people),
             )
             misfit = _misfit(background, store, sampled) if kind != "split" else ()
         missing = _missing(len(chosen) - len(sampled))

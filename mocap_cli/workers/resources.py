@@ -9,10 +9,10 @@ _WORKER_BYTES = 1_200_000_000  # of a worker at 1080p, with a margin: docs/libra
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
-def worker_count(clips: int) -> int:
-    """As many workers as cores and memory allow, at most one a clip."""
-    fitting = (free_memory() or _WORKER_BYTES * clips) // _WORKER_BYTES
-    return max(1, min(clips, available_cores(), fitting))
+def worker_count(jobs: int) -> int:
+    """As many workers as cores and memory allow, at most one a job."""
+    fitting = (free_memory() or _WORKER_BYTES * jobs) // _WORKER_BYTES
+    return max(1, min(jobs, available_cores(), fitting))
 
 
 def available_cores() -> int:

@@ -1,4 +1,4 @@
-"""Worker processes: clips tracked in parallel; one that crashes its process fails alone."""
+"""Worker processes: jobs done in parallel; one that crashes its process fails alone."""
 
 import os
 import signal
@@ -14,54 +14,61 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
-from mocap_cli.clips.clip import Clip, ClipOptions, ClipResult
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import remove_left_over
+from mocap_cli.workers.job import Job, Result, Work, attempt
+from mocap_cli.workers.resources import available_cores, worker_count
 
 _CONTEXT: BaseContext = get_context("spawn")  # a fork would share locks of threads
-_POLL_SECONDS = 0.5  # between reports of progress, and checks for clips that hang
+_POLL_SECONDS = 0.5  # between reports of progress, and checks for jobs that hang
+_START_SECONDS = 60.0  # that a new process may take before the first job
 _GRACE_SECONDS = 5.0  # from SIGTERM to SIGKILL
 _THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _KILLED_FIRST = "500"  # of 1000, by which the kernel chooses what to kill when memory runs out
-_CRASH_HINT = "re-encode it as H.264 MP4, or track it alone to see more"
+_CRASH_HINT = "re-encode it as H.264 MP4, or give it alone to see more"
 _MEMORY_HINT = "give fewer --workers, or cut the clip with --start and --end"
 
+J = TypeVar("J", bound=Job)
+F = TypeVar("F")
 
-class ProgressOfClip(Protocol):
-    """Called with the number of a clip, and as `Progress` is."""
+
+class ProgressOfJob(Protocol):
+    """Called with the number of a job, and as `Progress` is."""
 
     def __call__(self, number: int, stage: str, done: int, total: int | None) -> None:
         """Take note of it."""
 
 
-def track_in_processes(
-    clips: Sequence[Clip],
-    options: ClipOptions,
-    on_progress: ProgressOfClip,
+def run_in_processes(
+    jobs: Sequence[J],
+    work: Work[J, F],
+    on_progress: ProgressOfJob,
     *,
-    workers: int,
-    threads: int,
+    workers: int | None = None,
     timeout: float | None = None,
-) -> Generator[tuple[int, ClipResult], None, None]:
-    """Yield the number and the result of each clip as it is done, in any order.
+) -> Generator[tuple[int, Result[F]], None, None]:
+    """Yield the number and the result of each job as it is done, in any order.
 
-    A worker that dies, or takes more than `timeout` seconds for a clip, fails that clip and is
-    replaced. When this generator closes, all workers end and leave nothing half-written.
+    By default there are as many workers as cores and memory allow; they share the cores. A worker
+    that dies, or takes more than `timeout` seconds for a job, fails that job and is replaced. When
+    this generator closes, all workers end and leave nothing half-written.
     """
-    waiting = deque(enumerate(clips))
-    idle: list[WorkerProcess] = []
-    busy: list[WorkerProcess] = []
+    count = max(1, min(workers or worker_count(len(jobs)), len(jobs)))
+    threads = max(1, available_cores() // count)
+    waiting = deque(enumerate(jobs))
+    idle: list[WorkerProcess[J, F]] = []
+    busy: list[WorkerProcess[J, F]] = []
     try:
         while waiting or busy:
-            while waiting and len(busy) < workers:
+            while waiting and len(busy) < count:
                 idle = [worker for worker in idle if worker.process.is_alive()]
-                worker = idle.pop() if idle else WorkerProcess(options, threads)
+                worker = idle.pop() if idle else WorkerProcess(work, threads)
                 worker.give(*waiting.popleft())
                 busy.append(worker)
             WorkerProcess.wait(busy)
-            for worker in list(busy):  # all of them: clips that hang say nothing
+            for worker in list(busy):  # all of them: jobs that hang say nothing
                 result = worker.result(on_progress, timeout)
                 if result is not None:
                     busy.remove(worker)
@@ -72,15 +79,15 @@ def track_in_processes(
         _end([*idle, *busy])
 
 
-class WorkerProcess:
-    """One process, and the clip that it works on."""
+class WorkerProcess(Generic[J, F]):
+    """One process, and the job that it works on."""
 
-    def __init__(self, options: ClipOptions, threads: int) -> None:
+    def __init__(self, work: Work[J, F], threads: int, folder: Path | None = None) -> None:
         self._connection, theirs = _CONTEXT.Pipe()
         with _environment(dict.fromkeys(_THREAD_COUNTS, str(threads))):
             self.process: Any = _CONTEXT.Process(  # type: ignore[attr-defined]
                 target=_serve,
-                args=(theirs, options, threads),
+                args=(theirs, work, threads, folder or Path.cwd()),
                 name="mocap-worker",
                 daemon=True,  # ends with this process, whatever happens to it
             )
@@ -88,27 +95,27 @@ class WorkerProcess:
         theirs.close()
         self.alive = True
         self.number = 0
-        self._clip: Clip | None = None
+        self._job: J | None = None
         self._began, self._started = 0.0, False
 
     @staticmethod
-    def wait(workers: Sequence["WorkerProcess"]) -> None:
+    def wait(workers: Sequence["WorkerProcess[Any, Any]"]) -> None:
         """Wait until one of them has something to say or has died, or for a short while."""
         ready = [thing for w in workers for thing in (w._connection, w.process.sentinel)]
         wait(ready, _POLL_SECONDS)
 
-    def give(self, number: int, clip: Clip) -> None:
-        """Let it track a clip."""
-        self.number, self._clip, self._began = number, clip, time.monotonic()
+    def give(self, number: int, job: J) -> None:
+        """Let it do a job."""
+        self.number, self._job, self._began = number, job, time.monotonic()
         with suppress(OSError):  # it has died: `result` notices
-            self._connection.send(clip)
+            self._connection.send(job)
 
-    def result(self, on_progress: ProgressOfClip, timeout: float | None) -> ClipResult | None:
-        """The result of its clip, or None while it works on it."""
+    def result(self, on_progress: ProgressOfJob, timeout: float | None) -> Result[F] | None:
+        """The result of its job, or None while it works on it."""
         try:
             while self._connection.poll():
                 match self._connection.recv():
-                    case ClipResult() as result:
+                    case Result() as result:
                         return result
                     case _Fatal(message, hint):
                         raise MocapError(message, hint)
@@ -118,7 +125,8 @@ class WorkerProcess:
                         on_progress(self.number, stage, done, total)
         except (EOFError, OSError):
             return self._failed(self._crash())
-        if timeout is not None and time.monotonic() - self._began > timeout:
+        spent = time.monotonic() - self._began - (0 if self._started else _START_SECONDS)
+        if timeout is not None and spent > timeout:
             text = f"stopped after {timeout:g} s, the limit of --clip-timeout"
             return self._failed(MocapError(text, "give more seconds, or leave it out"))
         return None
@@ -136,13 +144,13 @@ class WorkerProcess:
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
-        for folder in {path.parent for path in self._clip.outputs} if self._clip else ():
+        for folder in {path.parent for path in self._job.outputs} if self._job else ():
             remove_left_over(folder)
 
-    def _failed(self, error: MocapError) -> ClipResult:
+    def _failed(self, error: MocapError) -> Result[F]:
         self.end()
         self.join(_GRACE_SECONDS)
-        return ClipResult.failed(error)
+        return Result.failed(error)
 
     def _crash(self) -> MocapError:
         self.process.join(_GRACE_SECONDS)
@@ -156,7 +164,7 @@ class WorkerProcess:
         return MocapError(f"worker process {number} crashed with {cause}", _CRASH_HINT)
 
 
-def _end(workers: Sequence[WorkerProcess]) -> None:
+def _end(workers: Sequence[WorkerProcess[Any, Any]]) -> None:
     for worker in workers:
         worker.end()
     deadline = time.monotonic() + _GRACE_SECONDS
@@ -193,41 +201,41 @@ class _Step:
 
 @dataclass(frozen=True, slots=True)
 class _Fatal:
-    """An error that every clip would meet, such as a damaged model."""
+    """An error that every job would meet, such as a damaged model."""
 
     message: str
     hint: str
 
 
-def _serve(connection: Connection, options: ClipOptions, threads: int) -> None:
-    """Track the clips that come, until the connection closes."""
+def _serve(connection: Connection, work: Work[Any, Any], threads: int, folder: Path) -> None:
+    """Do the jobs that come, until the connection closes; paths are relative to the folder."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
     signal.signal(signal.SIGTERM, _exit)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_KILLED_FIRST)
+    with suppress(OSError):  # it may be missing on another machine, and paths absolute
+        os.chdir(folder)
     try:
-        _track_clips(connection, options, threads)
+        _do_jobs(connection, work, threads)
     except (EOFError, BrokenPipeError):
         return  # the parent is done
     except MemoryError:
         os._exit(_OUT_OF_MEMORY)
 
 
-def _track_clips(connection: Connection, options: ClipOptions, threads: int) -> None:
+def _do_jobs(connection: Connection, work: Work[Any, Any], threads: int) -> None:
     _limit_threads(threads)
-    from mocap_cli.clips.clip_tracker import ClipTracker
-
     try:
-        tracker = ClipTracker(options)
+        do = work.open()
     except MocapError as error:
         connection.send(_Fatal(error.message, error.hint))
         return
     while True:
-        clip: Clip = connection.recv()
+        job: Job = connection.recv()
         report = _Reporter(connection)
         report("opening", 0, None)
-        connection.send(tracker.attempt(clip, report))
+        connection.send(attempt(do, job, report))
 
 
 class _Reporter:

@@ -1,0 +1,1 @@
+"""Workers: the same work on many inputs, in several processes or on a cluster."""

@@ -1,0 +1,75 @@
+"""Job: one input, the files to make from it, and what became of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from traceback import format_exc
+from typing import Generic, Literal, Protocol, TypeVar
+
+from mocap_cli.errors import MocapError
+from mocap_cli.progress import Progress, no_progress
+
+J = TypeVar("J", bound="Job", contravariant=True)
+F = TypeVar("F")
+
+Status = Literal["tracked", "made", "stored", "exported", "skipped", "failed"]
+"""`exported`: written from a result; `skipped`: all of it was there; the others say what was done.
+"""
+
+
+def _utc_now() -> str:
+    """The time in ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One input, a video or a motion, and the files to make from it."""
+
+    source: Path
+    outputs: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result(Generic[F]):
+    """What became of a job."""
+
+    status: Status
+    facts: F | None = None  # None: it failed
+    frames: int = 0  # of the video
+    replaced: frozenset[Path] = frozenset()  # outputs that existed before
+    seconds: float = 0.0  # that the work took
+    error: str = ""
+    hint: str = ""
+    traceback: str = ""  # of a bug
+    finished: str = field(default_factory=_utc_now)
+
+    @staticmethod
+    def failed(error: Exception, traceback: str = "") -> "Result[F]":
+        """The result of a job that stopped at an error."""
+        if isinstance(error, MocapError):
+            return Result(status="failed", error=error.message, hint=error.hint)
+        message = f"stopped by a bug: {error!r}"
+        return Result(status="failed", error=message, traceback=traceback)
+
+
+Do = Callable[[J, Progress], Result[F]]
+"""Does one job."""
+
+
+class Work(Protocol[J, F]):
+    """What is done with each job; it is sent to processes and other machines."""
+
+    def open(self) -> Do[J, F]:
+        """Open what all jobs need, such as networks, once a process."""
+
+
+def attempt(do: Do[J, F], job: J, progress: Progress = no_progress) -> Result[F]:
+    """Do a job; whatever goes wrong with it is its result."""
+    try:
+        return do(job, progress)
+    except MemoryError:
+        raise  # the process is not to be trusted with another job
+    except Exception as error:  # a bug must not cost the other jobs
+        return Result.failed(error, traceback=format_exc())
