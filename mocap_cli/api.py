@@ -110,8 +110,7 @@ def track_all(
 ) -> "list[Motion]":
     """Track everybody in a video who stays for long enough, in one pass.
 
-    The most prominent person comes first. Camera and times are the same for all; each motion has
-    a world of its own, with the ground under that person.
+    The most prominent person comes first. All are in one world, with the same camera and times.
 
     Args:
         video: Video file.

@@ -5,7 +5,7 @@ nearly upright; planted feet lie in one plane; and what is in free fall falls do
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -32,11 +32,14 @@ _CONTACTS = (
 )
 """Of each column of a contact array (T, 4): joints and their clearances."""
 GRAVITY = 9.81
+LARGEST_UP_SIGMA = math.radians(15)
+"""Beyond it the vertical counts as unknown, and the result stays in camera space."""
 
 _LARGEST_TILT = 0.3  # radians that `up` may turn in one iteration
 _ROLL, _TILT = math.radians(4), math.radians(20)  # sigma of a camera's roll and pitch
 _BALANCE, _TRUNK = math.radians(4), math.radians(18)  # sigma of standing people's lean
 _HAND_BALANCE = math.radians(12)  # the same of people on their hands, who swing
+_CERTAIN = 1e8  # weight of a ground that is known
 _PLANE = 0.03  # metres, sigma of a planted foot's distance from the floor
 _CREEP = 0.1  # metres per root second, sigma of a planted foot's drift across the view
 _CREEP_IN_DEPTH = 0.2  # the same towards the camera, where poses err most
@@ -61,6 +64,7 @@ class Ground:
     up_sigma: float = math.inf  # radians
     gravity: float = GRAVITY  # metres a second squared, at the person's assumed size
     gravity_sigma: float = math.inf
+    fixed: bool = False  # known already: people are placed on it, and do not change it
 
     def heights(self, points: Float64) -> Float64:
         """Metres above the floor: (..., 3) to (...)."""
@@ -74,12 +78,15 @@ class Ground:
 
     def moved(self, step: Float64, covariance: Float64) -> "Ground":
         """After a step (4,) of the unknowns, with their covariance (4, 4)."""
+        gravity, sigma = self.gravity + float(step[3]), math.sqrt(float(covariance[3, 3]))
+        if self.fixed:
+            return replace(self, gravity=gravity, gravity_sigma=sigma)
         return Ground(
             up=unit(self.up + self.basis() @ np.clip(step[:2], -_LARGEST_TILT, _LARGEST_TILT)),
             level=self.level + float(step[2]),
             up_sigma=math.sqrt(float(np.trace(covariance[:2, :2]))),
-            gravity=self.gravity + float(step[3]),
-            gravity_sigma=math.sqrt(float(covariance[3, 3])),
+            gravity=gravity,
+            gravity_sigma=sigma,
         )
 
     def add_to(
@@ -92,6 +99,10 @@ class Ground:
     ) -> None:
         """Add all cues about the ground, linearised about `path` and this plane."""
         _add_feet(equations, body, path, self, planted)
+        if self.fixed:
+            for row in np.eye(3, self.UNKNOWNS):
+                equations.add_shared(row, 0.0, _CERTAIN)
+            return
         _add_level_camera(equations, body, self)
         _add_verticals(equations, self, verticals)
 
@@ -104,18 +115,16 @@ class _VerticalEstimate:
     sigma: float  # radians
 
 
-def heights_of_contacts(
-    body: PosedBody, path: Float64, ground: Ground, planted: Float64
-) -> Float64:
-    """(N,) metres above the floor of all joints that are planted (T, 4), less their clearance."""
+def contact_points(body: PosedBody, path: Float64, planted: Float64) -> tuple[Float64, Float64]:
+    """(N, 3) all joints that are planted (T, 4), and (N,) how high they are when they are flat."""
     joints = body.joints_at(path)
-    return np.concatenate(
-        [
-            (ground.heights(joints[:, joint]) - share * body.height)[planted[:, column] > 0.5]
-            for column, parts in enumerate(_CONTACTS)
-            for joint, share in parts
-        ]
-    )
+    chosen = [
+        (joints[planted[:, column] > 0.5, joint], share * body.height)
+        for column, parts in enumerate(_CONTACTS)
+        for joint, share in parts
+    ]
+    clearances = [np.full(len(points), clearance) for points, clearance in chosen]
+    return np.concatenate([points for points, _ in chosen]), np.concatenate(clearances)
 
 
 def vertical_estimates(body: PosedBody, planted: Float64) -> list[_VerticalEstimate]:

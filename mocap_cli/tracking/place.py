@@ -1,36 +1,24 @@
-"""Place: from poses about the pelvis to a person of metric size in world coordinates."""
+"""Place: from people of metric size before a camera to people in one world."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from mocap_cli.body.anatomy import centre_of_mass, standing_height
-from mocap_cli.body.rig import bone_lengths
 from mocap_cli.body.rotation import unit
 from mocap_cli.camera.pinhole import Pinhole
-from mocap_cli.tracking.bone_lengths import with_bone_lengths
 from mocap_cli.tracking.contact_locking import lock_contacts
-from mocap_cli.tracking.flight import measured_gravity
-from mocap_cli.tracking.frame_runs import true_runs, unbroken_runs
-from mocap_cli.tracking.ground import GRAVITY, Ground
-from mocap_cli.tracking.joined_hands import join_hands
-from mocap_cli.tracking.posed_body import PosedBody
-from mocap_cli.tracking.reprojection import KeypointPlanes
-from mocap_cli.tracking.smoothing import smooth_pose
-from mocap_cli.tracking.steps import path_from_steps
-from mocap_cli.tracking.trajectory import Trajectory
+from mocap_cli.tracking.frame_runs import true_runs
+from mocap_cli.tracking.ground import LARGEST_UP_SIGMA, Ground
+from mocap_cli.tracking.person import DEFAULT_HEIGHT, Person, SolvedPerson
+from mocap_cli.tracking.shared_ground import on_one_ground
 from mocap_cli.types import Bool, Float64
 
-DEFAULT_HEIGHT = 1.70  # metres
-_LARGEST_UP_SIGMA = math.radians(15)  # beyond it the result stays in camera space
 _WARNING_UP_SIGMA = math.radians(7)
 _STEPPING = 0.6  # least share of the time with a planted foot for a path from steps
 _LONGEST_HOP = 0.6  # seconds without one, at most
-_LONG_FALL = (
-    0.10  # relative sigma of measured gravity below which it determines the person's height
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,174 +50,145 @@ def place_in_world(
     walks: Bool | None = None,  # (T,) frames in which the camera moves through the scene
 ) -> Placement:
     """Smooth, scale and place a person; frames with NaN in `pose` stay NaN."""
-    if camera_rotation is None:
-        camera_rotation = np.tile(np.eye(3), (len(times), 1, 1))
-    tracked = np.asarray(np.isfinite(pose).all(axis=(1, 2)))
-    if not tracked.any():
-        return _nowhere(pose, sigma, contacts, camera_rotation)
-    turned = np.einsum("tij,tkj->tki", camera_rotation, np.asarray(pose, np.float64))
-    walks = np.zeros(len(times), np.bool_) if walks is None else walks
-    person = _Person(
-        turned, sigma, contacts, xy, score, times, camera, camera_rotation, walks, tracked, cut
-    )
-    solved = person.solve(height or DEFAULT_HEIGHT)
-    notes: tuple[str, ...] = ()
-    if height is None:
-        measured = None if walks.any() else _height_from_gravity(solved.path.ground)
-        # Noise, speeds of feet and gravity are in metres: another height wants another solution.
-        if measured is not None:
-            solved = person.solve(measured)
-        how = "assumed" if measured is None else "estimated from free fall"
-        notes = (f"height {how}: {measured or DEFAULT_HEIGHT:.2f} m; --height sets it",)
-    return _standing(solved).spread(tracked, solved.sigma, camera_rotation, notes)
+    person = Person.of(
+        pose, sigma, contacts, xy, score, times, camera, camera_rotation, cut, walks
+    )  # fmt: skip
+    return place_people([person], height)[0]
 
 
-@dataclass(frozen=True, slots=True)
-class _Solved:
-    """The tracked frames of a person of one height, in the axes of the first frame's camera."""
+def place_people(people: Sequence[Person], height: float | None = None) -> list[Placement]:
+    """Place the people of one video in one world, each of that height or as in `place_in_world`.
 
-    body: PosedBody
-    path: Trajectory
-    seen: Float64  # (N, 3) the centre of mass relative to each frame's camera
-    walks: Bool  # (N,) the camera moves through the scene
-    sigma: Float64  # (T, 19) metres, of all frames
-
-    @property
-    def camera(self) -> Float64:
-        """(N, 3) the position of each frame's camera."""
-        return np.where(self.walks[:, None], self.path.centre - self.seen, 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Person:
-    """What is known of a person before their height, for all frames."""
-
-    pose: Float64  # (T, 19, 3) about the pelvis, in the first frame's camera axes, of any size
-    sigma: Float64  # (T, 19) in the pose's unit
-    contacts: Float64  # (T, 2)
-    xy: Float64  # (T, 21, 2) displayed pixels
-    score: Float64  # (T, 21)
-    times: Float64  # (T,) seconds
-    camera: Pinhole
-    rotation: Float64  # (T, 3, 3) to the first frame's camera axes
-    walks: Bool  # (T,)
-    tracked: Bool  # (T,)
-    cut: Bool | None  # (T,)
-
-    def solve(self, height: float) -> _Solved:
-        """Body and path at that height."""
-        tracked, times = self.tracked, self.times
-        size = height / standing_height(bone_lengths(self.pose, self.sigma))  # metres a unit
-        sigma = self.sigma * size
-        smooth = smooth_pose(self.pose * size, sigma, times, self.cut)
-        lengths = bone_lengths(smooth, sigma)
-        lengths *= height / standing_height(lengths)
-        pose = with_bone_lengths(smooth[tracked], lengths)
-        body = PosedBody(
-            pose=pose - centre_of_mass(pose)[:, None],
-            times=times[tracked],
-            segments=_among_tracked(unbroken_runs(tracked, times, self.cut), tracked),
-            first_from_camera=self.rotation[tracked],
-            height=height,
-        )
-        planes = KeypointPlanes.of(
-            body, self.xy[tracked], self.score[tracked], sigma[tracked], self.camera
-        )
-        contacts, walks = np.nan_to_num(self.contacts[tracked]), self.walks[tracked]
-        # What a moving camera shows of a planted foot is its own motion.
-        still = np.where(walks[:, None], 0.0, contacts)
-        seen = Trajectory.solve(body, planes, still, attempts=1).centre
-        body = join_hands(planes.fit_pose(body, seen, lengths), seen)
-        start = path_from_steps(body, seen, contacts, walks) if walks.any() else None
-        path = Trajectory.solve(body, planes.loosened(walks), contacts, attempts=3, start=start)
-        return _Solved(body, path, seen, walks, sigma)
-
-
-def _among_tracked(runs: list[slice], tracked: Bool) -> tuple[slice, ...]:
-    """The same runs, counted in tracked frames."""
-    rank = np.concatenate(([0], np.cumsum(tracked)))
-    return tuple(slice(int(rank[run.start]), int(rank[run.stop])) for run in runs)
-
-
-def _height_from_gravity(ground: Ground) -> float | None:
-    """The height at which the person falls with g, if they fall for long; solved at 1.70 m.
-
-    `gravity` is drawn to g by a prior: heights near the usual one are more likely.
+    People without a given height who stand on one ground are scaled so that they do.
     """
-    measured = measured_gravity(ground)
-    if measured is None or measured[1] > _LONG_FALL * measured[0]:
-        return None
-    return DEFAULT_HEIGHT * GRAVITY / ground.gravity
+    there = [person for person in people if person.tracked.any()]
+    solved = [person.solve(height) for person in there]
+    if len(there) > 1 and not there[0].walks.any():
+        solved = on_one_ground(there, solved, given=height is not None)
+    placed = iter(_placements(solved, there, height))
+    return [next(placed) if person.tracked.any() else _nowhere(person) for person in people]
+
+
+def _placements(
+    solved: Sequence[SolvedPerson], people: Sequence[Person], height: float | None
+) -> list[Placement]:
+    """The people in one world."""
+    if not solved:
+        return []
+    world = _World.of(solved)
+    joints = [world.joints_of(person) for person in solved]
+    shift = world.shift(joints)
+    return [
+        world.spread(one, person, at, shift, () if height else (_height_note(one),))
+        for one, person, at in zip(solved, people, joints, strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
-class _Standing:
-    """The tracked frames, placed."""
+class _World:
+    """Axes that the people of one video share."""
 
-    joints: Float64  # (N, 19, 3)
-    path: Trajectory
-    camera: Float64  # (N, 3) positions, in the axes of the first frame's camera
-    world_from_first: Float64  # (3, 4)
     space: Literal["world", "camera"]
+    from_first: Float64  # (3, 4) from the axes of the first frame's camera
+    camera: Float64  # (T, 3) its position in every frame, in those axes
+    lead: int  # the person who starts at the origin
+    planted: bool  # somebody touches the ground
     warnings: tuple[str, ...]
 
+    @staticmethod
+    def of(people: Sequence[SolvedPerson]) -> "_World":
+        """The world of the first person who shows one; camera axes if nobody does."""
+        planted = any(bool((person.path.planted > 0.5).any()) for person in people)
+        reasons = [_unknown_world(person) for person in people]
+        if all(reasons):
+            still = np.zeros((len(people[0].tracked), 3))
+            return _World("camera", np.eye(3, 4), still, 0, planted, (reasons[0],))
+        number = reasons.index("")
+        lead = people[number]
+        start = lead.body.joints_at(lead.path.centre[:1])[0, 0]
+        axes = _world_from_first(lead.path.ground, start)
+        warnings = _world_warnings(lead, planted)
+        return _World("world", axes, lead.camera_path(), number, planted, warnings)
+
+    def joints_of(self, person: SolvedPerson) -> Float64:
+        """(N, 19, 3) joints in this world, with planted feet locked."""
+        body, path = person.body, person.path
+        joints = body.joints_at(person.centre_seen_from(self.camera))
+        if self.space == "camera":
+            return joints
+        joints = joints @ self.from_first[:, :3].T + self.from_first[:, 3]
+        if not (path.planted > 0.5).any():
+            return joints
+        return lock_contacts(joints, body, path.planted, path.flights)
+
+    def shift(self, joints: Sequence[Float64]) -> Float64:
+        """(3,) that moves these people to the origin, and to the ground if nobody touches it."""
+        if self.space == "camera":
+            return np.zeros(3)
+        start = joints[self.lead][0, 0]
+        rise = 0.0 if self.planted else -min(float(at[..., 1].min()) for at in joints)
+        return np.array([-start[0], rise, -start[2]])
+
     def spread(
-        self, tracked: Bool, sigma: Float64, rotation: Float64, notes: tuple[str, ...]
+        self,
+        solved: SolvedPerson,
+        person: Person,
+        joints: Float64,
+        shift: Float64,
+        notes: tuple[str, ...],
     ) -> Placement:
-        """All T frames, with NaN in those that are not tracked."""
-        joints = np.full((len(tracked), *self.joints.shape[1:]), np.nan)
-        joints[tracked] = self.joints
-        contacts = np.full((len(tracked), 2), np.nan)
-        contacts[tracked] = self.path.planted[:, :2]
-        frames = np.flatnonzero(tracked)
-        turn, shift = self.world_from_first[:, :3], self.world_from_first[:, 3]
-        frame = np.clip(np.searchsorted(frames, np.arange(len(tracked))), 0, len(frames) - 1)
-        shifts = (self.camera[frame] @ turn.T + shift)[..., None]
+        """A person of these joints (N, 19, 3), moved by `shift`, in all T frames."""
+        tracked, frames = person.tracked, np.flatnonzero(person.tracked)
+        turn = self.from_first[:, :3]
+        places = self.camera @ turn.T + self.from_first[:, 3] + shift
         return Placement(
-            joints=joints,
-            sigma=np.where(tracked[:, None], sigma, np.nan),
+            joints=_in_frames(joints + shift, tracked),
+            sigma=np.where(tracked[:, None], solved.sigma, np.nan),
             space=self.space,
-            contacts=contacts,
-            world_from_camera=np.concatenate((turn @ rotation, shifts), axis=-1),
+            contacts=_in_frames(solved.path.planted[:, :2], tracked),
+            world_from_camera=np.concatenate((turn @ person.rotation, places[..., None]), axis=-1),
             flights=tuple(
-                slice(int(frames[f.start]), int(frames[f.stop - 1]) + 1) for f in self.path.flights
+                slice(int(frames[f.start]), int(frames[f.stop - 1]) + 1)
+                for f in solved.path.flights
             ),
-            up_sigma=self.path.ground.up_sigma,
+            up_sigma=solved.path.ground.up_sigma,
             warnings=self.warnings,
             notes=notes,
         )
 
 
-def _standing(solved: _Solved) -> _Standing:
-    """Turn the path upright and lock the planted feet, if the vertical is known."""
-    body, path = solved.body, solved.path
-    planted = bool((path.planted > 0.5).any())
-    if text := _unknown_world(solved):
-        joints = body.joints_at(np.where(solved.walks[:, None], solved.seen, path.centre))
-        still = np.zeros_like(solved.camera)
-        return _Standing(joints, path, still, np.eye(3, 4), "camera", (text,))
-    joints = body.joints_at(path.centre)
-    world = _world_from_first(path.ground, joints[0, 0])
-    joints = joints @ world[:, :3].T + world[:, 3]
+def _in_frames(values: Float64, tracked: Bool) -> Float64:
+    """(T, ...) with NaN in frames that are not tracked."""
+    every = np.full((len(tracked), *values.shape[1:]), np.nan)
+    every[tracked] = values
+    return every
+
+
+def _height_note(solved: SolvedPerson) -> str:
+    height = solved.body.height
+    how = "estimated from free fall"
+    if height == DEFAULT_HEIGHT:
+        how = "assumed"
+    elif solved.path.ground.fixed:
+        how = "estimated from the ground that all share"
+    return f"height {how}: {height:.2f} m; --height sets it"
+
+
+def _world_warnings(lead: SolvedPerson, planted: bool) -> tuple[str, ...]:
     warnings: tuple[str, ...] = ()
-    if solved.walks.any():
+    if lead.walks.any():
         text = "the camera moves through the scene: the path is estimated from the steps and drifts"
         warnings = (text,)
-    if planted:
-        joints = lock_contacts(joints, body, path.planted, path.flights)
-    else:
+    if not planted:
         text = "no foot contact was found: the ground is at the lowest point of the person"
         warnings = (*warnings, text)
-    rise = 0.0 if planted else -float(joints[..., 1].min())
-    shift = np.array([-joints[0, 0, 0], rise, -joints[0, 0, 2]])
-    world[:, 3] += shift
-    if path.ground.up_sigma > _WARNING_UP_SIGMA:
-        degrees = math.degrees(path.ground.up_sigma)
+    if lead.path.ground.up_sigma > _WARNING_UP_SIGMA:
+        degrees = math.degrees(lead.path.ground.up_sigma)
         warnings = (*warnings, f"the vertical is uncertain by about {degrees:.0f} degrees")
-    return _Standing(joints + shift, path, solved.camera, world, "world", warnings)
+    return warnings
 
 
-def _unknown_world(solved: _Solved) -> str:
+def _unknown_world(solved: SolvedPerson) -> str:
     """Why the result stays in camera axes; empty if the world is known."""
     path = solved.path
     if solved.walks.any() and not _steps(solved):
@@ -237,8 +196,8 @@ def _unknown_world(solved: _Solved) -> str:
             "the camera moves through the scene, and the person does not step steadily: the world"
             " is unknown; output is in camera axes"
         )
-    planted = bool((path.planted > 0.5).any())
-    if path.ground.up_sigma > _LARGEST_UP_SIGMA or not (planted or path.flights):
+    planted = path.ground.fixed or bool((path.planted > 0.5).any())
+    if path.ground.up_sigma > LARGEST_UP_SIGMA or not (planted or path.flights):
         return (
             "could not determine the vertical or the ground: the person does not stand or fall"
             " long enough; output is in camera axes"
@@ -246,7 +205,7 @@ def _unknown_world(solved: _Solved) -> str:
     return ""
 
 
-def _steps(solved: _Solved) -> bool:
+def _steps(solved: SolvedPerson) -> bool:
     """Whether a foot is on the ground most of the time that the camera walks."""
     planted: Bool = np.asarray((solved.path.planted > 0.5).any(axis=1))
     times = solved.body.times
@@ -265,14 +224,14 @@ def _world_from_first(ground: Ground, start: Float64) -> Float64:
     return np.concatenate((turn, -(turn @ below)[:, None]), axis=1)
 
 
-def _nowhere(pose: Float64, sigma: Float64, contacts: Float64, rotation: Float64) -> Placement:
-    """The placement of a video without the person."""
+def _nowhere(person: Person) -> Placement:
+    """The placement of somebody who is in no frame."""
     return Placement(
-        joints=np.full(pose.shape, np.nan),
-        sigma=np.full(sigma.shape, np.nan),
+        joints=np.full(person.pose.shape, np.nan),
+        sigma=np.full(person.sigma.shape, np.nan),
         space="camera",
-        contacts=np.full(contacts.shape, np.nan),
-        world_from_camera=np.pad(rotation, ((0, 0), (0, 0), (0, 1))),
+        contacts=np.full(person.contacts.shape, np.nan),
+        world_from_camera=np.pad(person.rotation, ((0, 0), (0, 0), (0, 1))),
         flights=(),
         up_sigma=math.inf,
         warnings=("no person was found in any frame",),

@@ -1,5 +1,6 @@
 """Track: from a video to a Motion, the person placed in the world."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,8 @@ from mocap_cli.tracking.estimate import (
     estimate_all,
 )
 from mocap_cli.tracking.given_keypoints import GivenKeypoints
-from mocap_cli.tracking.place import Placement, place_in_world
+from mocap_cli.tracking.person import Person
+from mocap_cli.tracking.place import Placement, place_people
 from mocap_cli.video.probe import VideoInfo, probe
 from mocap_cli.weights import weight_hash
 
@@ -50,11 +52,11 @@ def track(
             f"no person was found in {path.name} ({len(found.times)} frames)",
             "say where the person is with --subject X,Y, or cut to where one is with --start",
         )
-    return _place(video, found, options)
+    return _placed(video, [found], options)[0]
 
 
 def track_all(path: Path, options: TrackOptions, on_frame: Count = no_progress) -> list[Motion]:
-    """Track everybody who stays for long enough through a video, in one pass."""
+    """Track everybody who stays for long enough through a video, in one pass and one world."""
     video = probe(path)
     found = estimate_all(video, options, on_frame)
     if not found:
@@ -62,20 +64,27 @@ def track_all(path: Path, options: TrackOptions, on_frame: Count = no_progress) 
             f"nobody stays long enough in {path.name} to be tracked",
             "cut to where people are with --start and --end, or track one with --subject X,Y",
         )
-    return [_place(video, person, options) for person in found]
+    return _placed(video, found, options)
 
 
-def _place(video: VideoInfo, found: Estimate, options: TrackOptions) -> Motion:
-    """Place a person in the world."""
-    steady, pose, keypoints = found.steady_keypoints, found.pose, found.keypoints
-    placed = place_in_world(
+def _placed(video: VideoInfo, people: Sequence[Estimate], options: TrackOptions) -> list[Motion]:
+    """The people in one world."""
+    placements = place_people([_person(found) for found in people], options.height)
+    networks = networks_used(options.model, options.keypoints)
+    motions = [
+        _motion(video, found, placed, networks)
+        for found, placed in zip(people, placements, strict=True)
+    ]
+    return [resample_motion(m, options.fps) if options.fps else m for m in motions]
+
+
+def _person(found: Estimate) -> Person:
+    steady, pose = found.steady_keypoints, found.pose
+    return Person.of(
         pose.joints, pose.sigma, pose.contacts,
         steady.xy.astype(np.float64), steady.score.astype(np.float64),
-        keypoints.times, found.camera, options.height,
-        camera_rotation=found.rotation, walks=found.walks, cut=keypoints.cut,
+        found.times, found.camera, found.rotation, found.keypoints.cut, found.walks,
     )  # fmt: skip
-    motion = _motion(video, found, placed, networks_used(options.model, options.keypoints))
-    return resample_motion(motion, options.fps) if options.fps else motion
 
 
 def networks_used(

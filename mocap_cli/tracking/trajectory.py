@@ -17,7 +17,7 @@ from mocap_cli.tracking.ground import (
     FEET,
     HANDS,
     Ground,
-    heights_of_contacts,
+    contact_points,
     vertical_estimates,
 )
 from mocap_cli.tracking.posed_body import PosedBody
@@ -51,14 +51,16 @@ class Trajectory:
         contacts: Float64,
         attempts: int,
         start: Float64 | None = None,
+        ground: Ground | None = None,
     ) -> "Trajectory":
         """The path that fits best, starting from the lifter's (T, 2) contact probabilities.
 
         Each attempt after the first refines contacts and flights by the path before. The first
-        starts from the path `start` (T, 3), or from the keypoints of each frame by themselves.
+        starts from the path `start` (T, 3), or from the keypoints of each frame by themselves, and
+        from a level `ground`.
         """
         centre = planes.initial_path(body) if start is None else start
-        ground = Ground(np.array([0.0, 1.0, 0.0]), -_CAMERA_HEIGHT)
+        ground = ground or Ground(np.array([0.0, 1.0, 0.0]), -_CAMERA_HEIGHT)
         planted = np.concatenate((contacts, np.zeros_like(contacts)), axis=1)
         weight = np.clip((planted - 0.3) / 0.4, 0, 1)
         flights: list[slice] = []
@@ -83,7 +85,8 @@ def _solve(
 ) -> tuple[Float64, Ground]:
     """Path and ground for given contacts and flights."""
     verticals = vertical_estimates(body, planted)
-    ground = _under_feet(body, centre, ground, planted)
+    if not ground.fixed:
+        ground = _under_feet(body, centre, ground, planted)
     for _ in range(_ITERATIONS):
         equations = TrajectoryEquations(len(centre), Ground.UNKNOWNS)
         planes.add_to(equations, body, centre)
@@ -96,10 +99,10 @@ def _solve(
 
 def _under_feet(body: PosedBody, centre: Float64, ground: Ground, planted: Float64) -> Ground:
     """The same plane, moved to the median height of planted feet and hands."""
-    heights = heights_of_contacts(body, centre, ground, planted)
-    if not len(heights):
+    points, clearance = contact_points(body, centre, planted)
+    if not len(points):
         return ground
-    return replace(ground, level=ground.level + float(np.median(heights)))
+    return replace(ground, level=float(np.median(points @ ground.up - clearance)))
 
 
 def _refine_contacts(

@@ -14,7 +14,7 @@ from mocap_cli.errors import MocapError
 from mocap_cli.io.damage import damage_at, read_json_object
 from mocap_cli.labels.labels import Labels, body_height
 from mocap_cli.tracking.estimate import Estimate, estimate_from_keypoints
-from mocap_cli.tracking.place import DEFAULT_HEIGHT
+from mocap_cli.tracking.person import DEFAULT_HEIGHT
 from mocap_cli.types import Float64
 
 _LABEL_SCORE = 0.9  # keypoint score of a label
