@@ -83,6 +83,18 @@ def test_check_draws_good_labels_and_bad_ones_with_what_is_wrong(mocap):
     assert Path("bad/a.check.png").exists()
 
 
+def test_images_of_others_in_the_folder_are_not_replaced_and_own_ones_are(mocap):
+    assert mocap("label-fit --labels a.npz --check -o here")[0] == 0
+    assert "replaced" in mocap("label-fit --labels a.npz --check -o here")[1]
+    for name, typed in (
+        ("here/a.check.png", "--labels a.npz --check"), ("here/a_000007.png", "a.mp4 --suggest 3"),
+    ):  # fmt: skip
+        Path(name).write_bytes(b"my picture")
+        code, err = mocap(f"label-fit {typed} -o here")
+        assert (code, f"{name} exists already, and is not a result of mocap" in err) == (1, True)
+        assert Path(name).read_bytes() == b"my picture"
+
+
 def test_check_draws_what_lies_in_the_video_where_most_labels_are_beyond_its_end(mocap):
     truth = seen_dancing()[1]
     np.savez("a.npz", joints=truth, frames=np.arange(len(truth)) + 60, joint_names=BODY.names,

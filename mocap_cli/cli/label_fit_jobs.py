@@ -1,5 +1,6 @@
 """The work of `mocap label-fit`: fit and evaluate, or check labels, or suggest frames."""
 
+import glob
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from rich.text import Text
 from mocap_cli.cli.display import Display, Line, Report, format_duration
 from mocap_cli.cli.report import OutputFiles
 from mocap_cli.errors import MocapError
-from mocap_cli.io.file_guard import refuse_overlaps
+from mocap_cli.io.file_guard import existing_outputs, refuse_overlaps
 from mocap_cli.io.inputs import find_inputs, find_videos
 from mocap_cli.labels.fitting.evaluation import Evaluation
 from mocap_cli.labels.fitting.fitted_model import FittedModel
@@ -113,7 +114,7 @@ class LabelFitRequest:
         cache = self.options.cache or self.destination.absolute().parent / "codes"
         options = replace(self.options, cache=cache)
         if self.check:
-            _check(self, options, display)
+            _check(self, options, files, display)
         elif self.suggest is not None:
             _suggest(self, options, self.suggest, display)
         elif self.is_fitted_model:
@@ -131,7 +132,21 @@ def _plan_outputs(asked: LabelFitRequest) -> OutputFiles:
         given.append(asked.options.calibration)
     read = (path for one in given for path in ((one, *one.rglob("*")) if one.is_dir() else (one,)))
     refuse_overlaps([(path, asked.destination) for path in outputs], read)
-    return OutputFiles.plan(outputs, overwrite=asked.overwrite)
+    planned = OutputFiles.plan(outputs, overwrite=asked.overwrite)
+    images = existing_outputs(_images(asked), asked.overwrite)
+    return replace(planned, existed=planned.existed | images)
+
+
+def _images(asked: LabelFitRequest) -> list[Path]:
+    """Images in the folder with names that --check or --suggest gives to its own."""
+    if asked.makes_model or asked.is_fitted_model:
+        return []
+    patterns = (
+        ("{}.check.png", "{}.*.check.png") if asked.check else ("{}_" + 6 * "[0-9]" + ".png",)
+    )
+    stems = {glob.escape(video.stem) for video in asked.all_videos()}
+    folder = asked.destination
+    return [path for stem in stems for p in patterns for path in folder.glob(p.format(stem))]
 
 
 def _fit(
@@ -212,7 +227,9 @@ def _show_scores(asked: LabelFitRequest, found: Evaluation, display: Display) ->
     return [("coverage", f"{share} (70 % is ideal)")]
 
 
-def _check(asked: LabelFitRequest, options: LabelFitOptions, display: Display) -> None:
+def _check(
+    asked: LabelFitRequest, options: LabelFitOptions, files: OutputFiles, display: Display
+) -> None:
     checked = check_labels(
         asked.all_videos(), asked.label_paths, asked.destination, options, bar=display.bar
     )
@@ -222,7 +239,8 @@ def _check(asked: LabelFitRequest, options: LabelFitOptions, display: Display) -
         if one.refused:
             lines.append(("warning", f"{one.labels.path.name}: {one.refused}"))
         if one.sheet is not None:
-            lines.append(("wrote", str(one.sheet)))
+            done = "replaced" if one.sheet in files.existed else "wrote"
+            lines.append((done, str(one.sheet)))
     good = sum(not one.refused for one in checked)
     data = {
         "usable": good,
