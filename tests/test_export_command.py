@@ -1,5 +1,6 @@
 """`mocap export` as a user types it."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,6 +105,16 @@ def test_a_motion_cannot_reach_for_a_video_in_another_folder(mocap):
     write_motion(named, Path("v.json"))
     assert mocap("export v.json -o .html")[0] == 0
     assert 'id="video-file"' not in Path("v.html").read_text()
+
+
+def test_a_video_with_a_name_that_no_folder_can_hold_is_one_line(mocap):
+    document = json.loads(Path("a.json").read_text())
+    document["source"]["file"] = "n" * 700
+    Path("a.json").write_text(json.dumps(document))
+    code, _, err = mocap("export a.json -o b.mp4")
+    assert (code, "Traceback" in err) == (1, False)
+    assert "File name too long" in err.splitlines()[0]
+    assert len(err.splitlines()[0]) < 300
 
 
 def test_a_folder_in_gives_a_folder_out_past_bad_files(mocap):

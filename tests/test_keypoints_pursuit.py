@@ -12,7 +12,7 @@ from mocap_cli.keypoints.crop import CROP_SIZE, Crop
 from mocap_cli.keypoints.detection import COCO_COUNT, detect, detect_fast
 from mocap_cli.keypoints.flow_tracker import FlowTracker
 from mocap_cli.keypoints.joined_tracks import Person
-from mocap_cli.keypoints.person_search import PersonSearch
+from mocap_cli.keypoints.person_search import PersonSearch, _search_crops
 from mocap_cli.keypoints.person_tracker import PersonTracker
 from mocap_cli.keypoints.pose_networks import NetworkOutput
 from mocap_cli.keypoints.tracked_people import Candidate
@@ -182,6 +182,16 @@ class Nobody:
     def people(self, image, views):
         self.looks += len(views)
         return []
+
+
+@pytest.mark.parametrize("size", [(1, 1080), (8192, 16), (16, 4000), (1920, 1080), (100, 100)])
+def test_a_thin_image_is_searched_all_over_with_few_crops(size):
+    crops = _search_crops(*size)[3:]  # the first three show the whole image
+    assert len(crops) <= 20
+    for axis, at in ((0, [c.x for c in crops]), (1, [c.y for c in crops])):
+        reach = crops[0].side / 2
+        assert min(at) - reach <= 0 < size[axis] <= max(at) + reach + 1e-9
+        assert np.diff(np.unique(at)).max(initial=0) <= crops[0].side
 
 
 def test_a_search_in_vain_slows_down_and_a_new_one_begins_at_once():

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import jsonschema
 import pytest
 from film import film
@@ -31,6 +32,8 @@ def act(path, options, on_frame=lambda done: None):
         time.sleep(600)
     if "memory" in path.name:
         raise MemoryError
+    if "opencv" in path.name:
+        raise cv2.error("(-4:Insufficient memory) Failed to allocate 1 bytes")
     return stand(path, options, on_frame)
 
 
@@ -56,7 +59,8 @@ def statuses(text: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("killed", "was killed"), ("memory", "ran out of memory")]
+    ("name", "said"),
+    [("killed", "was killed"), ("memory", "ran out of memory"), ("opencv", "ran out of memory")],
 )
 def test_a_worker_that_dies_fails_its_clip_alone_and_is_replaced(mocap, name, said):
     film(Path(f"in/{name}.mp4"))

@@ -15,6 +15,7 @@ from mocap_cli.body.motion import read_motion, write_motion
 from mocap_cli.errors import MocapError
 from mocap_cli.io.json_fields import JsonObject
 from mocap_cli.io.npz import checked_array, load_npy, load_npz, seal_of, without_seal
+from mocap_cli.labels.fitting.frozen_encoder import _trained_size
 from mocap_cli.learning.data.ingest import RunSources
 from mocap_cli.learning.loop.settings import PRESETS, Settings
 
@@ -114,6 +115,12 @@ def test_an_array_that_claims_more_than_its_file_holds_takes_no_memory(tmp_path)
     (tmp_path / "a.npy").write_bytes(data.replace(b"(4,), }        ", b"(4000000000,),}"))
     with pytest.raises(ValueError, match=r"mmap length|a.npy"):
         load_npy(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("size", [[64, "../../x"], [64, 0], [64, 1e4], [True, 64]])
+def test_a_model_that_names_an_odd_frame_size_is_refused(tmp_path, size):
+    with pytest.raises(MocapError, match="has a frame size of"):
+        _trained_size(tmp_path / "a.safetensors", {"size": size})
 
 
 def test_a_run_cannot_lead_out_of_its_store(tmp_path):

@@ -133,6 +133,16 @@ def test_the_filter_passes_what_is_slow_and_halves_what_is_at_the_cutoff(cutoff)
             np.testing.assert_allclose(out[middle], wave[middle], atol=0.01)
 
 
+@pytest.mark.parametrize("frames", [6, 2000])
+@pytest.mark.parametrize("fps", [240, 1000, 1e5])
+def test_frames_far_denser_than_the_cutoff_are_smoothed_as_much_as_can_be_computed(fps, frames):
+    times = np.arange(frames) / fps
+    noise = 0.1 * np.random.default_rng(1).standard_normal((frames, 3))
+    out = low_pass(3 + noise, times, np.ones(frames), 0.8)
+    assert np.abs(out - 3).max() < (0.25 if frames == 6 else 0.1)
+    assert out.std() < noise.std() or frames == 6
+
+
 def test_smoothing_turns_does_not_depend_on_where_zero_is():
     rng = np.random.default_rng(3)
     times = clock(1, 60)

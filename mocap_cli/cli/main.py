@@ -13,7 +13,7 @@ from mocap_cli.cli.export import export
 from mocap_cli.cli.label_fit import label_fit
 from mocap_cli.cli.pretrain import pretrain
 from mocap_cli.cli.track import track
-from mocap_cli.errors import MocapError
+from mocap_cli.errors import user_error
 
 app = typer.Typer(
     name="mocap",
@@ -53,17 +53,12 @@ def main() -> None:
         signal.signal(signal.SIGHUP, _exit)  # the terminal is gone; under nohup it is ignored
     try:
         app(prog_name="mocap")
-    except MocapError as error:
+    except Exception as error:
+        if (shown := user_error(error)) is None:
+            raise
         from mocap_cli.cli.display import show_error
 
-        show_error(error)
-        sys.exit(1)
-    except MemoryError:
-        from mocap_cli.cli.display import show_error
-
-        show_error(
-            MocapError("there is not enough memory", "end other programs, or take a smaller input")
-        )
+        show_error(shown)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

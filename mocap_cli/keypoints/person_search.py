@@ -23,6 +23,7 @@ _AGAIN_SECONDS = 0.2  # before a rejected place is tried again
 SPARING = 4.0
 """By how much searches are rarer where speed counts."""
 _TURNS = (math.pi, math.pi / 2, -math.pi / 2)
+_MOST_SIDES = 16  # of crops along an image: a thin one would have thousands
 _POINT_VIEWS = (1 / 3, 2 / 3, 1.2)  # sides of crops around a given point, in heights of the image
 
 
@@ -123,10 +124,10 @@ class PersonSearch:
 
 def _search_crops(width: int, height: int) -> list[Crop]:
     """More crops for people who are missed in the whole image: small or lying ones."""
-    side = min(width, height) * 2 / 3
+    side = max(min(width, height) * 2 / 3, max(width, height) / _MOST_SIDES)
     xs, ys = (
-        np.linspace(side / 2, length - side / 2, math.ceil(length / side * 1.25))
-        for length in (width, height)
+        np.linspace(min(side, length) / 2, length - min(side, length) / 2, count)
+        for length, count in ((n, math.ceil(n / side * 1.25)) for n in (width, height))
     )
     tiles = [Crop(float(x), float(y), side) for y in ys for x in xs]
     turned = [Crop(width / 2, height / 2, max(width, height), turn) for turn in _TURNS]

@@ -29,6 +29,9 @@ from mocap_cli.types import Float64
 
 _SPIKE = 0.15  # metres, or of a quaternion: nothing moves so far out and back in three frames
 _ORDER = 3  # of the derivative that is penalised; a third-order filter is flat where people move
+_MOST_STIFFNESS = 1e13
+"""Of the penalty to the data: beyond it, at 400 frames in a period of the cutoff, double precision
+is lost, so that denser frames are smoothed less."""
 _TRUNK = tuple(
     BODY.index(name)
     for name in ("right_hip", "left_hip", "spine", "thorax", "right_shoulder", "left_shoulder")
@@ -153,6 +156,8 @@ def low_pass(values: Float64, times: Float64, weights: Float64, cutoff: Float64 
     slopes = difference_coefficients(knots)
     middle = np.stack([stiff[k : T - order + k] for k in range(order + 1)]).mean(axis=0)
     rough = middle * (knots[-1] - knots[0]) / order
+    most = _MOST_STIFFNESS * bands[0].mean() / np.square(slopes).max(axis=0)
+    rough = np.minimum(rough, most)
     for a in range(order + 1):
         for b in range(a, order + 1):
             bands[b - a, a : T - order + a] += rough * slopes[a] * slopes[b]

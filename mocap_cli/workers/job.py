@@ -7,7 +7,7 @@ from pathlib import Path
 from traceback import format_exc
 from typing import Generic, Literal, Protocol, TypeVar
 
-from mocap_cli.errors import MocapError
+from mocap_cli.errors import is_out_of_memory, user_error
 from mocap_cli.progress import Progress, no_progress
 
 J = TypeVar("J", bound="Job", contravariant=True)
@@ -48,8 +48,8 @@ class Result(Generic[F]):
     @staticmethod
     def failed(error: Exception, traceback: str = "") -> "Result[F]":
         """The result of a job that stopped at an error."""
-        if isinstance(error, MocapError):
-            return Result(status="failed", error=error.message, hint=error.hint)
+        if (known := user_error(error)) is not None:
+            return Result(status="failed", error=known.message, hint=known.hint)
         message = f"stopped by a bug: {error!r}"
         return Result(status="failed", error=message, traceback=traceback)
 
@@ -69,7 +69,7 @@ def attempt(do: Do[J, F], job: J, progress: Progress = no_progress) -> Result[F]
     """Do a job; whatever goes wrong with it is its result."""
     try:
         return do(job, progress)
-    except MemoryError:
-        raise  # the process is not to be trusted with another job
     except Exception as error:  # a bug must not cost the other jobs
+        if is_out_of_memory(error):  # the process is not to be trusted with another job
+            raise MemoryError from error
         return Result.failed(error, traceback=format_exc())

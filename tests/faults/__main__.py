@@ -8,6 +8,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 from tests.faults.kinds import KINDS, Samples, load_heavy_modules
@@ -42,16 +43,17 @@ def _draw(kinds: list[str], options: argparse.Namespace, samples: Samples, work:
     counts: dict[str, Counter[str]] = {kind: Counter() for kind in kinds}
     failures: list[str] = []
     began = time.monotonic()
-    for number in range(options.cases):
-        kind, case = kinds[number % len(kinds)], number // len(kinds)
-        if time.monotonic() - began > 60 * options.minutes:
-            break
-        found = _one(kind, options.seed, case, samples, work)
-        counts[kind][found.verdict] += 1
-        if found.verdict == "wrong":
-            repeat = f"python -m tests.faults --seed {options.seed} --kind {kind} --case {case}"
-            failures.append(f"{found.why}\n  {repeat}")
-            print(f"wrong: {failures[-1]}", file=sys.stderr, flush=True)
+    with suppress(KeyboardInterrupt):
+        for number in range(options.cases):
+            kind, case = kinds[number % len(kinds)], number // len(kinds)
+            if time.monotonic() - began > 60 * options.minutes:
+                break
+            found = _one(kind, options.seed, case, samples, work)
+            counts[kind][found.verdict] += 1
+            if found.verdict == "wrong":
+                repeat = f"python -m tests.faults --seed {options.seed} --kind {kind} --case {case}"
+                failures.append(f"{found.why}\n  {repeat}")
+                print(f"wrong: {failures[-1]}", file=sys.stderr, flush=True)
     _print_table(counts, time.monotonic() - began)
     return len(failures)
 

@@ -11,13 +11,14 @@ from tests.faults.trial import Trial
 
 __all__ = ["KINDS", "Samples", "load_heavy_modules"]
 
-_MODULES = ("cli.background_jobs", "cli.export_jobs", "cli.label_fit_jobs", "cli.track_jobs",
+_MODULES = ("cli.background_jobs", "cli.export_jobs", "cli.label_fit_jobs", "cli.clip_run",
             "cli.pretrain_jobs", "tracking.track", "plates.builder", "export.registry")  # fmt: skip
 
 _Kind = Callable[[random.Random, Path, Samples], Trial]
 
 KINDS: Mapping[str, _Kind] = {
     "odd-video": lambda rng, folder, samples: media.odd_video(rng, folder),
+    "lying-video": lambda rng, folder, samples: media.lying_video(rng, folder),
     "damaged-video": lambda rng, folder, samples: media.damaged_video(rng, folder),
     "no-video": lambda rng, folder, samples: media.no_video(rng, folder),
     "result": documents.damaged_result,

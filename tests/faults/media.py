@@ -3,6 +3,7 @@
 import os
 import random
 import shlex
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def odd_video(rng: random.Random, folder: Path) -> Trial:
         if 0 < size[0] * size[1] < _MAX_PIXELS and min(size) > 0:
             break
     stamps = rng.choice(_STAMPS)
-    options = {"flags": "+ildct+ilme"} if rng.random() < 0.2 and codec == "mpeg2video" else None
+    interlaced = codec in ("mpeg2video", "libx264") and rng.random() < 0.3
+    options = {"flags": "+ildct+ilme"} if interlaced else None
     ratio = rng.choice((None, None, None, Fraction(1, 255), Fraction(255, 1), Fraction(4, 3)))
     path = _named(rng, folder, suffix)
     path = _film(path, stamps, (size[0], size[1]), codec, pixels, options, ratio)
@@ -71,24 +73,63 @@ def _film(path, stamps, size, codec, pixels, options=None, ratio=None):  # type:
     return path
 
 
-def _write_film(path, stamps, size, codec, pixels, options, ratio):  # type: ignore[no-untyped-def]
-    """As `film`, but in any pixel format and with stamps in any order."""
+def _write_film(path, stamps, size, codec, pixels, options, ratio, empty=()):  # type: ignore[no-untyped-def]
+    """As `film`, but in any pixel format, with stamps in any order and some frames of no bytes."""
     with av.open(os.fsencode(path).decode("utf-8", "surrogateescape"), "w") as container:
         stream = container.add_stream(codec, rate=30, options=options)
         stream.width, stream.height, stream.pix_fmt = *size, pixels
         stream.codec_context.time_base = Fraction(1, 30)
         if ratio is not None:
             stream.codec_context.sample_aspect_ratio = ratio
+        if "10le" in pixels:  # HDR: BT.2020 and the PQ curve
+            stream.codec_context.color_primaries = stream.codec_context.colorspace = 9
+            stream.codec_context.color_trc = 16
         stream.codec_context.max_b_frames = 0
         packets = []
         for number in range(len(stamps)):
             frame = av.VideoFrame.from_ndarray(picture_of(number, *size)).reformat(format=pixels)
             frame.pts, frame.time_base = number, Fraction(1, 30)
             packets += stream.encode(frame)
-        for packet, stamp in zip(packets + stream.encode(None), stamps, strict=False):
+        packets += stream.encode(None)
+        for number, stamp in enumerate(stamps[: len(packets)]):
+            packet = packets[number]
+            if number in empty:
+                packet = av.Packet(b"")
+                packet.stream = stream
             packet.pts = packet.dts = stamp * 512
             packet.time_base = Fraction(1, 15360)
             container.mux(packet)
+
+
+def lying_video(rng: random.Random, folder: Path) -> Trial:
+    """A video whose head names another size, none at all, or whose frames are empty or change."""
+    way = rng.randrange(4)
+    if way == 0:  # the size changes within the stream
+        sizes = rng.sample(((64, 48), (48, 64), (16, 16), (320, 32)), 2)
+        parts = [folder / f"{i}.ts" for i in range(2)]
+        for part, size in zip(parts, sizes, strict=True):
+            _write_film(part, range(6), size, "mpeg2video", "yuv420p", None, None)
+        path = folder / "a.ts"
+        path.write_bytes(b"".join(part.read_bytes() for part in parts))
+        for part in parts:
+            part.unlink()
+        return _command(rng, path)
+    suffix, codec, pixels = rng.choice(
+        (
+            (".mp4", "libx264", "yuv420p"), (".avi", "mjpeg", "yuvj420p"),
+            (".mov", "qtrle", "argb"), (".avi", "rawvideo", "bgr24"),
+        )
+    )  # fmt: skip
+    path = folder / f"a{suffix}"
+    empty = rng.sample(range(6), rng.choice((1, 2, 6))) if way == 1 else ()
+    _write_film(path, range(6), (64, 48), codec, pixels, None, None, empty)
+    if way > 1:
+        wrong = rng.choice((0, 1, 63, 65, 8192, 65535)), rng.choice((0, 48, 1, 65535))
+        data = path.read_bytes()
+        for form in (">2H", "<2i"):  # MP4 and MOV, AVI
+            data = data.replace(struct.pack(form, 64, 48), struct.pack(form, *wrong))
+        path.write_bytes(data)
+    return _command(rng, path)
 
 
 def damaged_video(rng: random.Random, folder: Path) -> Trial:
@@ -130,8 +171,14 @@ def no_video(rng: random.Random, folder: Path) -> Trial:
 
 
 def _named(rng: random.Random, folder: Path, suffix: str) -> Path:
-    name = rng.choice(_NAMES) if rng.random() < 0.4 else b"a"
+    way = rng.random()
+    name = rng.choice(_NAMES) if way < 0.3 else _any_name(rng) if way < 0.4 else b"a"
     return folder / os.fsdecode(name + suffix.encode())
+
+
+def _any_name(rng: random.Random) -> bytes:
+    name = rng.randbytes(rng.choice((1, 3, 12, 100))).replace(b"/", b"").replace(b"\0", b"")
+    return name or b"a"
 
 
 def _command(rng: random.Random, path: Path) -> Trial:

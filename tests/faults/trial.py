@@ -182,7 +182,9 @@ def _said_wrong(said: str, ends: list[tuple[int, int]]) -> str:
         where = at[-1].rpartition("/")[2].replace('", line ', ":") if at else ""
         return f"traceback: {lines[-1][:120]} at {where}"
     failed = any(os.waitstatus_to_exitcode(status) > 0 for status, _ in ends)
-    if failed and not any(word in said for word in ("error:", "Error", "failed", "--check")):
+    if failed and not any(
+        word in said for word in ("error:", "Error", "failed", "--check", "usable")
+    ):
         return f"no error line: {said[:80]!r}"
     if any(len(line) > _MAX_LINE for line in lines):
         return f"a line of {max(map(len, lines))} characters"

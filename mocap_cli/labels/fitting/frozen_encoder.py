@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mocap_cli.errors import MocapError
+from mocap_cli.io.json_fields import short_repr
 from mocap_cli.io.video_cache import cached
 from mocap_cli.keypoints.crop import Crop
 from mocap_cli.labels.fitting.degrade import VideoDegrader
@@ -186,10 +187,11 @@ def _trained_size(path: Path, meta: dict[str, object]) -> tuple[int, int]:
     """Width and height of the frames that a model was trained on."""
     stored = meta.get("size")
     if isinstance(stored, list) and len(stored) == 2:
-        width, height = int(stored[0]), int(stored[1])
-        if not 0 < min(width, height) <= max(width, height) <= _LARGEST:
-            raise MocapError(f"{path} has a frame size of {width}x{height}", "give another model")
-        return width, height
+        if not all(type(side) is int and 0 < side <= _LARGEST for side in stored):
+            raise MocapError(
+                f"{path} has a frame size of {short_repr(stored)}", "give another model"
+            )
+        return stored[0], stored[1]
     try:
         sources = RunSources.read(path.parent)
         _, height, width, _ = StoredClip.open(sources.store, sources.clips[0].address).frames.shape
