@@ -1,150 +1,176 @@
 """Evaluate pretrained models against the ground truth of rendered footage.
 
-    python benchmarks/pretrain.py FOOTAGE RUN/best.safetensors ...
+    python benchmarks/pretrain.py FOOTAGE RUN ... --cache CACHE [--labels 30 300]
 
-FOOTAGE is a folder made by examples/pretrain_footage.py. For each model: median intersection over
-union of its boxes and masks with the person, N-MPJPE of a linear layer from each code to the pose
-(on the last quarter of the clips, trained on the rest of them; and on each person, trained on the
-others' clips), and the accuracy of k-means on each code in separating the persons. Several methods
-are also ranked. The ridge of the linear layer is chosen on clips that are not scored.
+FOOTAGE is a folder made by examples/pretrain_footage.py, RUN a run of mocap pretrain on
+FOOTAGE/train, or imagenet. On each folder of test clips, FOOTAGE/clips (other motions of the same
+persons) and FOOTAGE/persons (the same of other persons): N-MPJPE of a linear layer from the codes
+to the pose, trained on a few labels of FOOTAGE/train and on all; its ridge is chosen on a fourth of
+the clips of FOOTAGE/train. Also median intersection over union of boxes and masks with the person
+in both folders, and the accuracy of k-means on the codes of FOOTAGE/train in telling its persons
+apart. Runs NAME-1, NAME-2, ... are the seeds of NAME: their means and spreads come last.
 """
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from probe_codes import RIDGES, TUNING, choose_ridge, linear_layer, n_error, person_accuracy
+from probe_codes import choose_ridge, linear_layer, n_error, person_accuracy
 
+from mocap_cli.labels.fitting.frozen_encoder import FrozenEncoder
+from mocap_cli.labels.fitting.gather import GatherOptions
 from mocap_cli.learning.model.model import Model
-from mocap_cli.learning.model.model_file import open_model
 from mocap_cli.learning.model.spatial_transformer import paste
-from mocap_cli.video.reader import open_video
+from mocap_cli.tracking.estimate import Estimate
 
 Floats = NDArray[np.floating]
-HELD_OUT = 0.25
+TRAIN, TESTS = "train", ("clips", "persons")
 BATCH = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
-    """Frames and their ground truth."""
+    """A clip and its ground truth, of every so many frames."""
 
-    frames: NDArray[np.uint8]  # (T, H, W, 3)
+    video: Path
+    frames: NDArray[np.int64]  # (T,) their numbers
     boxes: Floats  # (T, 4) left, top, right, bottom, 0..1 of the image
     masks: NDArray[np.bool_]  # (T, h, w)
-    joints: Floats  # (T, J, 3) metres, camera axes
+    joints: Floats  # (T, J, 3) metres about the pelvis, camera axes
     who: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Codes:
-    """The codes, boxes and masks of all frames of all clips."""
+    """The codes of all frames of some clips, and how well the person was found."""
 
-    tv: Floats  # (N, tv)
+    tv: Floats  # (N, tv), with the 2D keypoints that are read from it
     ti: Floats  # (N, ti), maybe nothing
-    boxes: Floats | None  # (N, 4) as the truth has them
-    overlap: Floats | None  # (N,) of masks with the truth
+    box: float | None  # median intersection over union; None without a detector
+    mask: float | None
 
 
 def main() -> None:
-    """Print one row a model."""
+    """Print one row a model, and the means over seeds."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("footage", type=Path)
-    parser.add_argument("models", type=Path, nargs="+")
-    parser.add_argument("--every", type=int, default=2, help="take one frame of so many")
+    parser.add_argument("models", nargs="+")
+    parser.add_argument("--cache", type=Path, required=True, help="of the default tracker")
+    parser.add_argument("--labels", type=int, nargs="+", default=[30, 300])
+    parser.add_argument("--every", type=int, default=3, help="take one frame of so many")
     options = parser.parse_args()
     torch.set_grad_enabled(False)
-    clips: Sequence[Clip] = ()
-    print("| model | step | box IoU | mask IoU | pose TV, others | pose TI, others | who TV, TI |")
-    print("|---|---|---|---|---|---|---|")
-    errors: dict[str, list[tuple[float, float]]] = {}
-    for path in options.models:
-        model, meta = open_model(path)
-        side = max(meta["size"])  # of the frames that it was trained on
-        clips = read_clips(options.footage, side, options.every)
-        method, (cells, both) = model.config.method, row(model, clips)
-        errors.setdefault(method, []).append(both)
-        name = f"{path.parent.name} ({method})"
-        print("|", " | ".join((name, str(meta.get("step", "")), *cells)), "|", flush=True)
-    every, each = 1000 * constant(clips), 1000 * constant(clips, each=True)
-    if len(errors) > 1:
-        print("\n" + order(errors))
-    print(f"\none pose for every frame: {every:.0f} mm; one for each clip: {each:.0f} mm")
+    how = GatherOptions(cache=options.cache)
+    parts = {name: read_clips(options.footage / name, options.every) for name in (TRAIN, *TESTS)}
+    total = len(poses(parts[TRAIN]))
+    counts = [*(n for n in options.labels if n < total), total]
+    heads = [*(f"{name}, {n} labels" for name in TESTS for n in counts), "TI, all", "box", "mask"]
+    heads += ["who from TV", "from TI"]
+    print(f"| model | {' | '.join(heads)} |\n{'|---' * (len(heads) + 1)}|")
+    rows: dict[str, list[list[float]]] = {}
+    for name in options.models:
+        found = row(FrozenEncoder.open(name), parts, counts, how)
+        rows.setdefault(re.sub(r"-\d+$", "", Path(name).name), []).append(found)
+        print(f"| {Path(name).name} | {' | '.join(map(number, found))} |", flush=True)
+    print("\n" + over_seeds(rows))
+    errors = {name: references(parts[TRAIN], parts[name], how) for name in TESTS}
+    print("\none pose for all frames, default tracker: ", end="")
+    print("; ".join(f"{name} {mean:.0f}, {ours:.0f} mm" for name, (mean, ours) in errors.items()))
 
 
-@cache
-def read_clips(footage: Path, side: int, every: int) -> Sequence[Clip]:
-    """All clips of that folder."""
-    return [read_clip(path, side, every) for path in sorted(footage.glob("*.mp4"))]
+def read_clips(folder: Path, every: int) -> Sequence[Clip]:
+    """The clips of a folder."""
+    return [read_clip(path, every) for path in sorted(folder.glob("*.mp4"))]
 
 
-def read_clip(video: Path, side: int, every: int) -> Clip:
-    """A clip of that folder, its frames resized to `side` pixels."""
+def read_clip(video: Path, every: int) -> Clip:
+    """A clip with the truth beside it."""
     truth = np.load(video.with_suffix(".truth.npz"))
     H, W = truth["masks"].shape[1:]
-    scale = min(1, side / max(H, W))
-    size = (round(W * scale), round(H * scale))
-    with open_video(video) as reader:
-        pictures = [cv2.resize(f.image, size, interpolation=cv2.INTER_AREA) for f in reader]
+    chosen = np.arange(0, len(truth["joints"]), every)
+    joints = truth["joints"][chosen].astype(np.float64)
     return Clip(
-        np.stack(pictures[::every]),
-        (truth["boxes"] / (W, H, W, H))[::every],
-        truth["masks"][::every],
-        truth["joints"][::every],
+        video,
+        chosen,
+        (truth["boxes"] / (W, H, W, H))[chosen],
+        truth["masks"][chosen],
+        joints - joints[:, :1],
         int(truth["who"]),
     )
 
 
-def order(errors: Mapping[str, Sequence[tuple[float, float]]]) -> str:
-    """The methods ranked by pose error, mean and standard deviation over seeds."""
-    lines = ["| method | seeds | pose | of others |", "|---|---|---|---|"]
-    for method, found in sorted(errors.items(), key=lambda item: np.mean(item[1], axis=0)[0]):
-        spread = np.std(found, axis=0, ddof=1 if len(found) > 1 else 0)
-        mean = np.mean(found, axis=0)
-        cells = [f"{m:.1f} ± {s:.1f}" for m, s in zip(mean, spread, strict=True)]
-        lines.append(f"| {method} | {len(found)} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+def row(
+    encoder: FrozenEncoder,
+    parts: Mapping[str, Sequence[Clip]],
+    counts: Sequence[int],
+    how: GatherOptions,
+) -> list[float]:
+    """The numbers of one model; NaN where it has no such part."""
+    codes = {name: encode(encoder, clips, how) for name, clips in parts.items()}
+    train, learnt = parts[TRAIN], codes[TRAIN]
+    found = [
+        pose_error(learnt.tv, train, codes[test].tv, parts[test], n)
+        for test in TESTS
+        for n in counts
+    ]
+    split = learnt.ti.shape[1] > 0
+    first = codes[TESTS[0]]
+    found.append(
+        pose_error(learnt.ti, train, first.ti, parts[TESTS[0]], counts[-1]) if split else np.nan
+    )
+    for values in ([codes[t].box for t in TESTS], [codes[t].mask for t in TESTS]):
+        found.append(float(np.mean([np.nan if v is None else v for v in values])))
+    who = np.repeat([clip.who for clip in train], [len(clip.frames) for clip in train])
+    found.append(person_accuracy(learnt.tv, who))
+    return [*found, person_accuracy(learnt.ti, who) if split else np.nan]
 
 
-def row(model: Model, clips: Sequence[Clip]) -> tuple[tuple[str, ...], tuple[float, float]]:
-    """The numbers of one model as text, and the pose errors of its first code, mm."""
-    codes = encode(model, clips)
-    boxes = np.concatenate([clip.boxes for clip in clips])
-    box = "" if codes.boxes is None else f"{np.nanmedian(intersection(codes.boxes, boxes)):.2f}"
-    mask = "" if codes.overlap is None else f"{np.nanmedian(codes.overlap):.2f}"
-    split = (codes.tv, codes.ti) if codes.ti.shape[1] else (codes.tv,)
-    errors = [(pose_error(c, clips), others_error(c, clips)) for c in split]
-    poses_read = [f"{own:.0f}, {others:.0f}" for own, others in errors] + [""] * (2 - len(split))
-    who = ", ".join(f"{person_accuracy(code, persons(clips)):.2f}" for code in split)
-    return (box, mask, *poses_read, who), errors[0]
-
-
-def encode(model: Model, clips: Sequence[Clip]) -> Codes:
+def encode(encoder: FrozenEncoder, clips: Sequence[Clip], how: GatherOptions) -> Codes:
     """Run the model over everything."""
+    model = encoder.model
     tv, ti, boxes, overlap = [], [], [], []
     for clip in clips:
-        for start in range(0, len(clip.frames), BATCH):
+        images, masks = torch.from_numpy(inputs(encoder, clip, how)), clip.masks
+        for start in range(0, len(images), BATCH):
             part = slice(start, start + BATCH)
-            frames = torch.from_numpy(clip.frames[part]).permute(0, 3, 1, 2)
-            v, a, found = model.encode(frames)
-            tv.append(v)
-            ti.append(a)
+            v, a, found = model.encode(images[part].permute(0, 3, 1, 2))
             if found is not None:
                 boxes.append(found)
-            if found is not None and model.decoder is not None:
-                overlap.append(mask_overlap(model, v, a, found, clip.masks[part]))
+                if model.decoder is not None:
+                    overlap.append(mask_overlap(model, v, a, found, masks[part]))
+            tv.append(v if model.pose is None else torch.cat((v, model.pose(v)), dim=-1))
+            ti.append(a)
+    truth = np.concatenate([clip.boxes for clip in clips])
     return Codes(
         torch.cat(tv).numpy(),
         torch.cat(ti).numpy(),
-        corners(torch.cat(boxes)) if boxes else None,
-        np.concatenate(overlap) if overlap else None,
+        float(np.nanmedian(intersection(corners(torch.cat(boxes)), truth))) if boxes else None,
+        float(np.nanmedian(np.concatenate(overlap))) if overlap else None,
     )
+
+
+def inputs(encoder: FrozenEncoder, clip: Clip, how: GatherOptions) -> NDArray[np.uint8]:
+    """(T, H, W, 3) what the model takes: the whole frame, or the default tracker's square."""
+    key = (encoder.cropped, encoder.size, clip.video)
+    if key not in _READ:
+        squares = tracked(clip.video, how).bounding_squares() if encoder.cropped else None
+        _READ[key] = encoder.images(clip.video, clip.frames, squares)
+    return _READ[key]
+
+
+_READ: dict[tuple[bool, tuple[int, int], Path], NDArray[np.uint8]] = {}
+
+
+@cache
+def tracked(video: Path, how: GatherOptions) -> Estimate:
+    """What the default tracker finds in a clip."""
+    return how.estimate(video)
 
 
 def mask_overlap(
@@ -171,68 +197,45 @@ def intersection(a: Floats, b: Floats) -> Floats:
     return both / (areas - both)
 
 
-def pose_error(codes: Floats, clips: Sequence[Clip]) -> float:
-    """N-MPJPE at the end of the clips, trained on the rest of them; some only choose the ridge."""
-    test, tuning = held_out(clips), tunes_ridge(clips)
+def pose_error(
+    codes: Floats, clips: Sequence[Clip], others: Floats, scored: Sequence[Clip], count: int
+) -> float:
+    """N-MPJPE, mm, on scored clips after so many labels of the clips, evenly spread."""
     joints = poses(clips)
-
-    def error(ridge: float, scored: NDArray[np.bool_]) -> float:
-        found = linear_layer(codes[~test], joints[~test], ridge)(codes[test & scored])
-        return n_error(found, joints[test & scored])
-
-    ridge = min(RIDGES, key=lambda ridge: error(ridge, tuning))
-    return 1000 * error(ridge, ~tuning)
-
-
-def others_error(codes: Floats, clips: Sequence[Clip]) -> float:
-    """N-MPJPE on each person, trained on the labels of the others.
-
-    The paper also keeps the test person out of pretraining; here only the labels are kept out.
-    """
-    joints, who, numbers = poses(clips), persons(clips), clip_numbers(clips)
-    errors = []
-    for test in (who == one for one in set(who)):
-        ridge = choose_ridge(codes[~test], joints[~test], numbers[~test], n_error)
-        found = linear_layer(codes[~test], joints[~test], ridge)(codes[test])
-        errors.append(n_error(found, joints[test]))
-    return 1000 * float(np.mean(errors))
-
-
-def constant(clips: Sequence[Clip], *, each: bool = False) -> float:
-    """N-MPJPE of predicting one mean pose for all frames, or one for each clip."""
-    joints, test = poses(clips), held_out(clips)
-    scored = test & ~tunes_ridge(clips)
-    clip = np.repeat(np.arange(len(clips)) * each, [len(c.frames) for c in clips])
-    means = np.stack([joints[~test & (clip == c)].mean(0) for c in range(clip.max() + 1)])
-    return n_error(means[clip[scored]], joints[scored])
+    numbers = np.repeat(np.arange(len(clips)), [len(clip.frames) for clip in clips])
+    at = np.unique(np.linspace(0, len(joints) - 1, count).round().astype(int))
+    ridge = choose_ridge(codes[at], joints[at], numbers[at], n_error)
+    return 1000 * n_error(linear_layer(codes[at], joints[at], ridge)(others), poses(scored))
 
 
 def poses(clips: Sequence[Clip]) -> Floats:
     """(N, J, 3) metres about the pelvis."""
-    joints = np.concatenate([clip.joints for clip in clips])
-    return joints - joints[:, :1]
+    return np.concatenate([clip.joints for clip in clips])
 
 
-def held_out(clips: Sequence[Clip]) -> NDArray[np.bool_]:
-    """(N,) the last stretch of every clip."""
-    lengths = [len(clip.frames) for clip in clips]
-    return np.concatenate([np.arange(n) >= (1 - HELD_OUT) * n for n in lengths])
+def references(
+    train: Sequence[Clip], scored: Sequence[Clip], how: GatherOptions
+) -> tuple[float, float]:
+    """N-MPJPE, mm, of the mean pose of the training clips and of the default tracker."""
+    truth = poses(scored)
+    mean = np.broadcast_to(poses(train).mean(0), truth.shape)
+    lifted = [tracked(clip.video, how).pose.joints[clip.frames] for clip in scored]
+    return 1000 * n_error(mean, truth), 1000 * n_error(np.concatenate(lifted), truth)
 
 
-def clip_numbers(clips: Sequence[Clip]) -> NDArray[np.int64]:
-    """(N,) the clip of each frame."""
-    return np.repeat(np.arange(len(clips)), [len(clip.frames) for clip in clips])
+def over_seeds(rows: Mapping[str, Sequence[Sequence[float]]]) -> str:
+    """Mean and standard deviation of every number over the seeds of each model."""
+    lines = []
+    for name, found in sorted(rows.items(), key=lambda item: np.mean(item[1], axis=0)[-6]):
+        mean, spread = np.mean(found, axis=0), np.std(found, axis=0, ddof=int(len(found) > 1))
+        cells = [f"{number(m)} ± {number(s)}" for m, s in zip(mean, spread, strict=True)]
+        lines.append(f"| {name}, {len(found)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
-def tunes_ridge(clips: Sequence[Clip]) -> NDArray[np.bool_]:
-    """(N,) frames of the clips that choose the ridge: a fourth, of every person."""
-    number = clip_numbers(clips)
-    return (number + number // TUNING) % TUNING == TUNING - 1
-
-
-def persons(clips: Sequence[Clip]) -> NDArray[np.int64]:
-    """(N,) the person in each frame."""
-    return np.repeat([clip.who for clip in clips], [len(clip.frames) for clip in clips])
+def number(value: float) -> str:
+    """Millimetres to a tenth, shares to a hundredth."""
+    return "" if np.isnan(value) else f"{value:.2f}" if value < 2 else f"{value:.1f}"
 
 
 if __name__ == "__main__":

@@ -1,16 +1,19 @@
 """Render footage to learn from, with its truth: python examples/pretrain_footage.py MOTION -o OUT.
 
-OUT/people gets sixteen clips of four persons, twelve before a camera that stands and four before
-one that pans; OUT/dives gets eight dives. Beside every CLIP.mp4 lies CLIP.truth.npz: times, boxes
-(left, top, right, bottom), masks, joints in camera axes, and who it is. With --cameras 2 all of
-OUT/people stands before two cameras at once, TAKE.cam0.mp4 and TAKE.cam1.mp4, and cameras.json
-says how they are turned. None of it is committed.
+OUT/train gets sixteen clips of four persons, twelve before a camera that stands and four before one
+that pans. OUT/clips gets eight other motions of the same persons and OUT/persons the same eight of
+two persons more, before one camera, for tests. All motion is of subjects that the shipped lifter
+never met, and no recording is both in OUT/train and in the tests. OUT/dives gets eight dives. Beside every CLIP.mp4 lies
+CLIP.truth.npz: times, boxes (left, top, right, bottom), masks, joints in camera axes, and who it
+is; `mocap label-fit` and `mocap pretrain --keypoints` read it as labels. With --cameras 2 OUT/train is
+filmed by two cameras at once, TAKE.cam0.mp4 and TAKE.cam1.mp4, and cameras.json says how they are
+turned. None of it is committed.
 """
 
 import argparse
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +32,9 @@ from training.synthesis.camera_view import CameraView, look_at_pose
 from training.synthesis.clip_sampling import sample_clip
 from training.synthesis.dive import make_dive
 from training.synthesis.environments import gym, meadow, room, stage, street, tower
-from training.synthesis.mocap_readers import read_amc, read_bvh
+from training.synthesis.mocap_clip import MocapClip
+from training.synthesis.mocap_dataset import is_held_out, read_mocap_folder
+from training.synthesis.mocap_readers import read_amc
 from training.synthesis.mp4 import write_mp4
 from training.synthesis.rendered_shots import place_on_ground
 from training.synthesis.renderer import BodySurface, render
@@ -38,17 +43,28 @@ from training.synthesis.virtual_scene import ScenePlate, VirtualScene
 Float32 = NDArray[np.float32]
 Floats = NDArray[np.floating]
 Random = np.random.Generator
+Size = tuple[int, int]  # width and height, pixels
 
-MOTIONS = ("13_36", "14_29", "14_28", "14_19", "09_12", "13_31", "14_32", "14_17", "13_26", "05_18",
-           "13_37", "14_18", "02_10", "13_15", "14_30", "13_16")  # fmt: skip
-"""Recordings of the CMU database that last twelve seconds or nearly so, near one place."""
+TRAIN = (
+    ("135_01", 0.5), ("135_01", 8.5), ("131_01", 0.2), ("90_05", 0.5), ("12_01", 0.1),
+    ("135_01", 16.5), ("90_02", 0.2), ("08_04", 0.1), ("135_01", 24.5), ("131_03", 0.2),
+    ("12_02", 0.1), ("08_11", 0.1), ("135_01", 32.5), ("90_02", 8.2), ("08_02", 0.1),
+    ("135_01", 40.5),
+)  # fmt: skip
+TEST = (
+    ("135_02", 0.5), ("131_02", 0.2), ("135_02", 8.5), ("12_03", 0.1), ("135_02", 16.5),
+    ("90_08", 0.2), ("135_02", 24.5), ("08_06", 0.1),
+)  # fmt: skip
+"""Recordings of held-out subjects of the CMU database, and the seconds that are left out."""
+PERSONS, OTHERS = 4, 2
+"""People in OUT/train, and those in OUT/persons alone."""
 PANNED = 12
 """From this clip on the camera pans."""
-SIZE, FPS, SECONDS = (192, 128), 15, 11.0
+SIDE, FPS, SECONDS = 192, 15, 8.0
 AROUND, DOWN = (-0.5, 0.5), 0.1  # radians by which two cameras are turned; the same in every take
 DIVE_SIZE, DIVE_FPS, DIVES = (112, 192), 30, 8
 PLATFORM = 5.0  # metres
-_STARTS = 0.2  # seconds of a recording that are left out
+_RIM = 1 / 32  # of the longer side, that nobody reaches
 _DRIFT, _PERIOD = 0.8, 9.0  # metres to either side, seconds
 
 
@@ -88,23 +104,48 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("motion", type=Path, help="folder with the recordings")
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--only", choices=("people", "dives"), help="one of the two folders")
+    parser.add_argument("--only", choices=("people", "dives"), help="one of the two kinds")
     parser.add_argument("--seed", type=int, default=20, help="other people, places and cameras")
-    parser.add_argument("--cameras", type=int, choices=(1, 2), default=1, help="of OUT/people")
+    parser.add_argument("--cameras", type=int, choices=(1, 2), default=1, help="of OUT/train")
+    parser.add_argument(
+        "--side", type=int, default=SIDE, help="longer side, pixels; of all but dives"
+    )
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
-    persons = [_person(i, rng) for i in range(4)]
+    persons = [_person(i, rng) for i in range(PERSONS + OTHERS)]
     if options.only != "dives":
-        for i, name in enumerate(MOTIONS):
-            recording = _found(options.motion, f"{name}.bvh")
-            for take in _takes(i, recording, persons[i % 4], options.cameras, rng):
-                _write(take, options.output / "people")
-        if options.cameras == 2:
-            _write_turns(options.output / "people" / "cameras.json")
+        clips = read_mocap_folder(options.motion, persons[0].body)
+        recordings = {clip.name: clip for clip in clips if is_held_out(clip)}
+        known, others = persons[:PERSONS], persons[PERSONS:]
+        sizes = options.cameras, options.side
+        _write_people(options.output / "train", TRAIN, known, recordings, sizes, rng)
+        for folder, cast in (("clips", known), ("persons", others)):
+            rng = np.random.default_rng([options.seed, len(folder)])
+            _write_people(options.output / folder, TEST, cast, recordings, (1, options.side), rng)
     if options.only != "people":
         for i in range(DIVES):
             random = np.random.default_rng([options.seed + 1, i])
             _write(_dive(i, options.motion, persons[i % 4], random), options.output / "dives")
+
+
+def _write_people(
+    folder: Path,
+    chosen: Sequence[tuple[str, float]],
+    cast: Sequence[Person],
+    recordings: Mapping[str, MocapClip],
+    sizes: tuple[int, int],
+    rng: Random,
+) -> None:
+    """A folder of clips: the people take turns in the chosen recordings."""
+    cameras, side = sizes
+    for i, (name, start) in enumerate(chosen):
+        if name not in recordings:
+            raise MocapError(f"no recording {name}", "docs/lifter.md says where it is from")
+        person = cast[i % len(cast)]
+        for take in _takes(i, recordings[name], start, person, cameras, side, rng):
+            _write(take, folder)
+    if cameras == 2:
+        _write_turns(folder / "cameras.json")
 
 
 def _person(number: int, rng: Random) -> Person:
@@ -117,22 +158,33 @@ def _person(number: int, rng: Random) -> Person:
 
 
 def _takes(
-    number: int, recording: Path, person: Person, cameras: int, rng: Random
+    number: int,
+    recording: MocapClip,
+    start: float,
+    person: Person,
+    cameras: int,
+    side: int,
+    rng: Random,
 ) -> Iterator[Take]:
     """Somebody in some place, turned at random, before cameras that show all that is done."""
-    clip = read_bvh(recording, recording.stem)
-    times = _STARTS + np.arange(int(SECONDS * FPS)) / FPS
-    moves = _centred(person.body.transforms(sample_clip(clip, times, FPS)), rng)
+    seconds = min(SECONDS, len(recording.root) / recording.fps - start)
+    times = start + np.arange(int(seconds * FPS)) / FPS
+    moves = _centred(person.body.transforms(sample_clip(recording, times, FPS)), rng)
     moves = place_on_ground(moves, person.body)
     joints = transform_anchors(person.body.joints, moves)
     scene = (gym, street, meadow, room, stage)[number % 5](rng)
+    size = (side, round(side / 24) * 16)
     if cameras == 2:
         for camera, around in enumerate(AROUND):
-            views = [_mounted(joints, around)] * len(moves)
+            views = [_mounted(joints, around, size)] * len(moves)
             yield Take(f"take-{number:02d}.cam{camera}", person, moves, scene, views, FPS)
         return
     kind = "pan" if number >= PANNED else "still"
-    views = _panning(joints, rng) if kind == "pan" else [_standing(joints, rng)] * len(moves)
+    views = (
+        _panning(joints, size, rng)
+        if kind == "pan"
+        else [_standing(joints, size, rng)] * len(moves)
+    )
     yield Take(f"{kind}-{number:02d}", person, moves, scene, views, FPS)
 
 
@@ -153,42 +205,42 @@ def _drift(count: int, rng: Random) -> Float32:
     return (_DRIFT * np.sin(2 * math.pi * (time / _PERIOD + rng.random()))).astype(np.float32)
 
 
-def _standing(joints: Float32, rng: Random) -> CameraView:
+def _standing(joints: Float32, size: Size, rng: Random) -> CameraView:
     """A camera that holds everything in the picture, from no nearer than it must."""
     around, up = rng.uniform(-0.5, 0.5), rng.uniform(0.8, 1.8)
     away = np.array([math.sin(around), 0, math.cos(around)])
-    return _near(joints, lambda middle, far: middle * (1, 0, 1) + far * away + (0, up, 0))
+    return _near(joints, size, lambda middle, far: middle * (1, 0, 1) + far * away + (0, up, 0))
 
 
-def _mounted(joints: Float32, around: float) -> CameraView:
+def _mounted(joints: Float32, around: float, size: Size) -> CameraView:
     """A camera on a mount that sets how it is turned, from no nearer than it must."""
     level = math.cos(DOWN)
     away = np.array([math.sin(around) * level, math.sin(DOWN), math.cos(around) * level])
-    return _near(joints, lambda middle, far: middle + far * away)
+    return _near(joints, size, lambda middle, far: middle + far * away)
 
 
-def _near(joints: Float32, position: Callable[[Floats, float], Floats]) -> CameraView:
+def _near(joints: Float32, size: Size, position: Callable[[Floats, float], Floats]) -> CameraView:
     """The view from the nearest of the positions, given what is aimed at and how far off."""
     middle = (joints.min(axis=(0, 1)) + joints.max(axis=(0, 1))) / 2
     for distance in np.linspace(3, 12, 40):
-        view = _view(middle, position(middle, distance))
-        if _inside(view, joints, rim=6):
+        view = _view(middle, position(middle, distance), size)
+        if _inside(view, joints, rim=_RIM * max(size)):
             return view
-    raise MocapError("the recording goes too far for one camera", "choose another in MOTIONS")
+    raise MocapError("the recording goes too far for one camera", "choose another in TRAIN or TEST")
 
 
-def _panning(joints: Float32, rng: Random) -> list[CameraView]:
+def _panning(joints: Float32, size: Size, rng: Random) -> list[CameraView]:
     """A camera that follows loosely: it turns, and stays where it is."""
     pelvis = joints[:, BODY.index("pelvis")]
     time = np.arange(len(pelvis)) / FPS
     sway = 0.7 * np.sin(2 * math.pi * (time / rng.uniform(4, 7) + rng.random()))
     aims = pelvis.mean(axis=0) + sway[:, None] * (1, 0, 0)
     position = pelvis.mean(axis=0) * (1, 0, 1) + (rng.uniform(-1, 1), 1.4, 4.6)
-    return [_view(aim, position) for aim in aims]
+    return [_view(aim, position, size) for aim in aims]
 
 
-def _view(aim: Floats, position: Floats) -> CameraView:
-    width, height = SIZE
+def _view(aim: Floats, position: Floats, size: Size) -> CameraView:
+    width, height = size
     pinhole = Pinhole(width / 2 / math.tan(0.45), (width / 2, height / 2))
     return CameraView(pinhole, look_at_pose(position, aim), width, height)
 
@@ -238,6 +290,7 @@ def _write(take: Take, folder: Path) -> None:
             boxes=np.stack([_box(s.mask) for s in seen]),
             joints=np.stack([s.joints for s in seen]),
             who=take.person.number,
+            space="camera",
         )
     print(movie, len(seen), "frames")
 

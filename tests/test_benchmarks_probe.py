@@ -98,17 +98,44 @@ def test_the_person_is_named_by_the_folder_or_by_a_pattern(probe):
     assert probe.person_in(video, re.compile(r"_(S\d+)_")) == "S11"
 
 
-def test_the_clips_that_choose_a_ridge_are_not_scored_and_are_of_several_people(scripts, people):
-    pose, _, joints, clips, who = people
-    footage = [
-        scripts.pretrain.Clip(np.zeros((20, 1, 1, 3)), None, None, joints[clips == i], i % 4)
-        for i in range(16)
+def footage(scripts, joints, clips):
+    """One clip of the pretraining benchmark for each of these clips."""
+    return [
+        scripts.pretrain.Clip(
+            Path(f"{i}.mp4"), np.arange(20), None, None, joints[clips == i], int(i % 4)
+        )
+        for i in np.unique(clips)
     ]
-    tuning = scripts.pretrain.tunes_ridge(footage)
-    assert tuning.mean() == 0.25
-    assert len(set(who[tuning])) == 4
-    assert scripts.pretrain.pose_error(pose, footage) < 50
-    assert scripts.pretrain.others_error(pose, footage) < 50
+
+
+def test_poses_of_test_clips_are_read_from_a_code_of_them_the_better_the_more_labels(
+    scripts, people
+):
+    pose, person, joints, clips, _ = people
+    test = clips >= 12
+    scored = footage(scripts, joints, clips)[12:]
+    train = footage(scripts, joints[~test], clips[~test])
+
+    def error(code, count):
+        return scripts.pretrain.pose_error(code[~test], train, code[test], scored, count)
+
+    assert error(pose, 240) < 50 < error(pose, 30) < error(person, 240)
+
+
+def test_test_clips_do_not_choose_the_ridge(scripts, people, monkeypatch):
+    pose, _, joints, clips, _ = people
+    train = footage(scripts, joints[clips < 12], clips[clips < 12])
+    scored = footage(scripts, joints, clips)[12:]
+    asked = []
+    choose = scripts.probe.choose_ridge
+    monkeypatch.setattr(
+        scripts.pretrain,
+        "choose_ridge",
+        lambda codes, wanted, *rest: asked.append(wanted) or choose(codes, wanted, *rest),
+    )
+    scripts.pretrain.pose_error(pose[clips < 12], train, pose[clips >= 12], scored, 30)
+    assert len(asked[0]) == 30
+    assert np.isin(asked[0], joints[clips < 12]).all()
 
 
 def test_the_papers_table_does_what_is_missing_one_system_at_a_time(
