@@ -2,12 +2,13 @@
 
 OUT/train gets sixteen clips of four persons, twelve before a camera that stands and four before one
 that pans. OUT/clips gets eight other motions of the same persons and OUT/persons the same eight of
-two persons more, before one camera, for tests. All motion is of subjects that the shipped lifter
-never met, and no recording is both in OUT/train and in the tests. OUT/dives gets eight dives. Beside every CLIP.mp4 lies
-CLIP.truth.npz: times, boxes (left, top, right, bottom), masks, joints in camera axes, and who it
-is; `mocap label-fit` and `mocap pretrain --keypoints` read it as labels. With --cameras 2 OUT/train is
-filmed by two cameras at once, TAKE.cam0.mp4 and TAKE.cam1.mp4, and cameras.json says how they are
-turned. None of it is committed.
+two other persons, all before one camera, for tests. The motion is of subjects that the shipped
+lifter never met, and no recording is both in OUT/train and in the tests. OUT/dives gets eight
+dives. With --cameras 2 OUT/train is filmed by two cameras at once, TAKE.cam0.mp4 and TAKE.cam1.mp4,
+and cameras.json says how they are turned.
+
+Beside every CLIP.mp4 lies CLIP.truth.npz: times, boxes (left, top, right, bottom), masks, joints in
+camera axes, and who it is; commands that take labels read it. None of it is committed.
 """
 
 import argparse

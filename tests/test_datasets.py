@@ -134,6 +134,11 @@ def remove_the_poses(root):
     return "S8/MyPoseFeatures/D3_Positions_mono is missing"
 
 
+def rename_a_subject_of_3dhp(root):
+    (root / "S6").rename(root / "S06")
+    return "S6 is missing"
+
+
 def remove_a_video(root):
     (root / "S1/Seq2/imageSequence/video_7.avi").unlink()
     return "S1/Seq2/imageSequence/video_7.avi is missing"
@@ -172,8 +177,8 @@ def test_a_folder_that_is_almost_human36m_is_refused_by_name(published, tmp_path
 
 @pytest.mark.parametrize(
     "damage",
-    [remove_a_video, truncate_a_mat, truncate_a_test_annotation, remove_an_image,
-     truncate_an_image],
+    [rename_a_subject_of_3dhp, remove_a_video, truncate_a_mat, truncate_a_test_annotation,
+     remove_an_image, truncate_an_image],
 )  # fmt: skip
 def test_a_folder_that_is_almost_mpi_inf_3dhp_is_refused_by_name(
     published, tmp_path, convert, damage
@@ -181,6 +186,11 @@ def test_a_folder_that_is_almost_mpi_inf_3dhp_is_refused_by_name(
     named = damage(published("mpi_inf_3dhp", tmp_path / "mpi-inf-3dhp"))
     result = convert("mpi-inf-3dhp", "--only", "S1", "S6", "TS1")
     assert_refused(result, named, tmp_path / "out")
+
+
+def test_a_subject_that_no_recipe_has_is_refused(published, tmp_path, convert):
+    published("human36m", tmp_path / "h36m")
+    assert_refused(convert("h36m", "--only", "S1", "S2"), "no subject S2", tmp_path / "out")
 
 
 def test_a_folder_that_is_in_use_is_not_overwritten(published, tmp_path, convert):

@@ -1,6 +1,7 @@
 """3DPW, Ski-PTZ and one's own dives: what `mocap` reads of them is what their files say."""
 
 import io
+import json
 import os
 import pickle
 
@@ -123,6 +124,11 @@ def remove_a_crop(root):
     return "seq_020/cam_01/image_000007.png is missing"
 
 
+def remove_a_camera(root):
+    (root / "train/seq_003/cam_01").rename(root / "train/seq_003/camera1")
+    return "seq_003/cam_01/image_000005.png is missing"
+
+
 def truncate_the_labels(root):
     path = root / "train/labels.h5"
     path.write_bytes(path.read_bytes()[:2000])
@@ -132,6 +138,25 @@ def truncate_the_labels(root):
 def remove_the_calibration(root):
     (root / "train/calibration.json").unlink()
     return "train/calibration.json is missing"
+
+
+def remove_a_calibrated_camera(root):
+    path = root / "train/calibration.json"
+    cameras = json.loads(path.read_text())
+    del cameras["cam1"]
+    path.write_text(json.dumps(cameras))
+    return "calibration.json lacks the camera of dive01.cam1.mp4"
+
+
+def remove_a_labelled_video(root):
+    (root / "train/dive01.cam1.mp4").unlink()
+    return "dive01.cam1.csv labels a video that is missing"
+
+
+def truncate_the_clicks(root):
+    path = root / "train/dive01.cam0.csv"
+    path.write_text(path.read_text()[:-40])
+    return "dive01.cam0.csv ends within row 3"
 
 
 def misname_a_camera(root):
@@ -147,8 +172,12 @@ def misname_a_camera(root):
         ("3dpw", "three_dpw", drop_a_field),
         ("3dpw", "three_dpw", remove_a_split),
         ("ski-ptz", "ski_ptz", remove_a_crop),
+        ("ski-ptz", "ski_ptz", remove_a_camera),
         ("ski-ptz", "ski_ptz", truncate_the_labels),
         ("diving", "diving", remove_the_calibration),
+        ("diving", "diving", remove_a_calibrated_camera),
+        ("diving", "diving", remove_a_labelled_video),
+        ("diving", "diving", truncate_the_clicks),
         ("diving", "diving", misname_a_camera),
     ],
 )
@@ -157,3 +186,18 @@ def test_a_folder_that_is_almost_a_data_set_is_refused_by_name(
 ):
     named = damage(published(name, tmp_path / dataset))
     assert_refused(convert(dataset), named, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "name", "only"),
+    [
+        ("3dpw", "three_dpw", "courtyard_golf_00"),
+        ("ski-ptz", "ski_ptz", "seq_003"),
+        ("diving", "diving", "dive01"),
+    ],
+)
+def test_a_name_that_a_data_set_does_not_have_is_refused(
+    published, tmp_path, convert, dataset, name, only
+):
+    published(name, tmp_path / dataset)
+    assert_refused(convert(dataset, "--only", only, "other"), "no other", tmp_path / "out")

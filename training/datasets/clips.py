@@ -92,6 +92,12 @@ def _folder(subject: str, places: Sequence[Path]) -> Path:
     )
 
 
+def refuse_unknown(choice: Choice, found: set[str], place: Path) -> None:
+    """Refuse names of --only that a data set without fixed subjects does not have."""
+    if missing := set(choice.only or ()) - found:
+        raise MocapError(f"{place} has no {min(missing)}", "check the names of --only")
+
+
 def in_our_axes(points: NDArray[np.floating], metres: float) -> Float64:
     """Points (..., 3) of X right, Y down, Z forward in a unit of so many metres, Y up in metres."""
     return np.asarray(points, np.float64) * metres * _TO_OUR_AXES

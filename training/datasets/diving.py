@@ -21,7 +21,7 @@ from mocap_cli.io.inputs import find_inputs
 from mocap_cli.labels.alignment.reconstruction import CalibratedCamera, triangulate_labels
 from mocap_cli.labels.labels import Labels
 from mocap_cli.labels.readers.dispatch import read_labels
-from training.datasets.clips import Choice, Clip, Split, require_file
+from training.datasets.clips import Choice, Clip, Split, refuse_unknown, require_file
 
 _RECIPE = tuple(Split(name, (), labels_every=1) for name in ("train", "validation", "test"))
 _SUFFIXES = (".csv", ".json", ".npz", ".xml")
@@ -29,15 +29,19 @@ _SUFFIXES = (".csv", ".json", ".npz", ".xml")
 
 def read_diving(root: Path, choice: Choice) -> Iterator[Clip]:
     """Clips of the folders train, validation and test, of which train must be there."""
+    found: set[str] = set()
     for split in _RECIPE:
         folder = root / split.name
         if not folder.is_dir():
             if split.name == "train":
                 raise MocapError(f"{folder} is missing", "sort the takes into train/ and test/")
             continue
-        for take, videos in sorted(_takes(folder).items()):
+        takes = _takes(folder)
+        found |= takes.keys()
+        for take, videos in sorted(takes.items()):
             if choice.only is None or take in choice.only:
                 yield from _clips(take, videos, split, choice)
+    refuse_unknown(choice, found, root)
 
 
 def _takes(folder: Path) -> Mapping[str, dict[int, Path]]:
@@ -50,6 +54,10 @@ def _takes(folder: Path) -> Mapping[str, dict[int, Path]]:
                 f"{video} names no camera", "name the videos of a take TAKE.cam0.mp4, TAKE.cam1.mp4"
             )
         takes[take][int(camera)] = video
+    there = {video.stem for videos in takes.values() for video in videos.values()}
+    for path in sorted(folder.iterdir()):
+        if path.suffix in _SUFFIXES and ".cam" in path.stem and path.stem not in there:
+            raise MocapError(f"{path} labels a video that is missing", f"add {path.stem}.mp4")
     return takes
 
 

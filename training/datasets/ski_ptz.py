@@ -18,7 +18,15 @@ from mocap_cli.body.joint_names import unnamed_skeleton
 from mocap_cli.io.damage import damage_at
 from mocap_cli.types import Float64
 from training.datasets.annotation_files import read_hdf5
-from training.datasets.clips import Choice, Clip, ImageSequence, Split, in_our_axes, require_file
+from training.datasets.clips import (
+    Choice,
+    Clip,
+    ImageSequence,
+    Split,
+    in_our_axes,
+    refuse_unknown,
+    require_file,
+)
 
 _RECIPE = tuple(Split(name, (), labels_every=1) for name in ("train", "test"))
 _FPS = 30  # no file states it
@@ -28,24 +36,27 @@ _JOINTS = {name: i for i, name in enumerate(unnamed_skeleton(17, 3)) if name}
 
 def read_ski_ptz(root: Path, choice: Choice) -> Iterator[Clip]:
     """A clip for each run and camera, in the owners' split: skiers 1 to 5 and skier 6."""
+    found: set[str] = set()
     for split in _RECIPE:
         path = require_file(root / split.name / "labels.h5", "it lies in each of train/ and test/")
         keys, joints = _read_labels(path)
         runs, of_run = np.unique(keys[:, :3], axis=0, return_inverse=True)
         for run, (sequence, camera, subject) in enumerate(runs.tolist()):
-            if choice.only is None or f"seq_{sequence:03d}" in choice.only:
+            name = f"seq_{sequence:03d}"
+            found.add(name)
+            if choice.only is None or name in choice.only:
                 rows = np.flatnonzero(of_run.ravel() == run)
                 rows = rows[np.argsort(keys[rows, 3], kind="stable")]
                 numbers = keys[rows, 3].tolist()
-                folder = path.parent / f"seq_{sequence:03d}" / f"cam_{camera:02d}"
+                folder = path.parent / name / f"cam_{camera:02d}"
                 images = [folder / f"image_{number:06d}.png" for number in numbers]
                 for image in images:
                     require_file(image, f"{path} labels it")
                 frames = np.arange(0, len(rows), choice.labels_of(split))
                 yield Clip(
                     split=split.name,
-                    group=f"seq_{sequence:03d}",
-                    take=f"seq_{sequence:03d}",
+                    group=name,
+                    take=name,
                     camera=camera,
                     subject=str(subject),
                     footage=ImageSequence(tuple(images), tuple(numbers), choice.fps or _FPS),
@@ -54,6 +65,7 @@ def read_ski_ptz(root: Path, choice: Choice) -> Iterator[Clip]:
                     joint_names=tuple(_JOINTS),
                     cameras_stand=False,
                 )
+    refuse_unknown(choice, found, root)
 
 
 def _read_labels(path: Path) -> tuple[NDArray[np.int64], Float64]:

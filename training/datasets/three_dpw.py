@@ -20,7 +20,15 @@ from mocap_cli.errors import MocapError
 from mocap_cli.io.damage import damage_at
 from mocap_cli.types import Float64
 from training.datasets.array_pickle import read_array_pickle
-from training.datasets.clips import Choice, Clip, ImageSequence, Split, in_our_axes, require_file
+from training.datasets.clips import (
+    Choice,
+    Clip,
+    ImageSequence,
+    Split,
+    in_our_axes,
+    refuse_unknown,
+    require_file,
+)
 
 _RECIPE = tuple(Split(name, (), labels_every=1) for name in ("train", "validation", "test"))
 _FPS = 30
@@ -38,10 +46,7 @@ def read_three_dpw(root: Path, choice: Choice) -> Iterator[Clip]:
             if choice.only is None or path.stem in choice.only:
                 found.add(path.stem)
                 yield from _clips(path, root / "imageFiles" / path.stem, split, choice)
-    if missing := set(choice.only or ()) - found:
-        raise MocapError(
-            f"{root / 'sequenceFiles'} has no {min(missing)}.pkl", "check the names of --only"
-        )
+    refuse_unknown(choice, found, root / "sequenceFiles")
 
 
 def _clips(path: Path, images: Path, split: Split, choice: Choice) -> Iterator[Clip]:

@@ -174,6 +174,8 @@ def _read_csv(path: Path) -> Labels:
         rows = [{(k or "").strip(): v for k, v in row.items()} for row in csv.DictReader(file)]
     if not rows:
         raise MocapError(f"{path} has no rows", "check that it was written to its end")
+    if None in rows[-1].values():  # the number before the end may be cut as well
+        raise MocapError(f"{path} ends within row {len(rows)}", "copy or write the file again")
     if {"joint", "x", "y"} <= rows[0].keys():
         return _long(path, rows)
     return _wide(path, rows)
