@@ -156,7 +156,7 @@ def remove_a_labelled_video(root):
 def truncate_the_clicks(root):
     path = root / "train/dive01.cam0.csv"
     path.write_text(path.read_text()[:-40])
-    return "dive01.cam0.csv ends within row 3"
+    return "dive01.cam0.csv breaks off within row 3"
 
 
 def misname_a_camera(root):

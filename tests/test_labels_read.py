@@ -222,3 +222,18 @@ def test_half_a_file_is_read_with_a_line_about_it_or_refused(tmp_path, motion, s
         (labels,) = read_labels(path)
         assert suffix == ".csv" or any("breaks off" in note for note in labels.notes)
         assert len(labels) < motion.tracked.sum()
+
+
+def test_calibrations_beside_videos_and_labels_are_no_labels(motion, tmp_path):
+    write(motion, tmp_path / "dance.csv", WriteOptions())
+    for name in ("cameras.json", "calibration.json"):
+        (tmp_path / name).write_text('{"0": [[1, 0, 0], [0, 1, 0], [0, 0, 1]]}')
+    assert [one.path.name for one in read_labels(tmp_path)] == ["dance.csv"]
+
+
+def test_a_table_that_breaks_off_within_a_row_is_read_to_the_row_before(motion, tmp_path):
+    write(motion, tmp_path / "dance.csv", WriteOptions())
+    text = (tmp_path / "dance.csv").read_text()
+    (tmp_path / "dance.csv").write_text(text[: text.rindex(",")])
+    (labels,) = read_labels(tmp_path)
+    assert any("breaks off within row" in note for note in labels.notes)

@@ -92,6 +92,9 @@ def _clicks(video: Path) -> Labels | None:
     labels = read_labels(path)[0]
     if not labels.has_2d.any() or (labels.frames < 0).any():
         raise MocapError(f"{path} has no 2D points by frame number", "docs/labels.md lists forms")
+    for note in labels.notes:
+        if "breaks off" in note:
+            raise MocapError(f"{path} {note}", "copy or write the file again")
     return replace(labels, video=video.name)
 
 

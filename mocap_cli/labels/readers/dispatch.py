@@ -14,6 +14,7 @@ from mocap_cli.labels.readers.tabular import TABLE_READERS
 _READERS = {**TABLE_READERS, **SESSION_READERS}
 _SUFFIXES = (".npz", *SESSION_READERS, ".csv", ".json", ".xml")
 _NOT_LABELS = (".angles.csv", ".background.npz")
+_OF_CAMERAS = ("cameras.json", "calibration.json")  # may lie beside videos and labels
 
 
 def read_labels(path: Path) -> list[Labels]:
@@ -39,8 +40,10 @@ def read_labels(path: Path) -> list[Labels]:
 
 
 def _is_labels(path: Path) -> bool:
-    known = path.suffix.lower() in _SUFFIXES and not path.name.lower().endswith(_NOT_LABELS)
-    return known and path.is_file() and not path.name.startswith(".")
+    name = path.name.lower()
+    known = path.suffix.lower() in _SUFFIXES and name not in _OF_CAMERAS
+    known = known and not name.endswith(_NOT_LABELS)
+    return known and path.is_file() and not name.startswith(".")
 
 
 def _read(path: Path, document: Mapping[str, Any] | None) -> list[Labels]:

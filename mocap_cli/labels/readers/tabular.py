@@ -172,13 +172,13 @@ def _read_csv(path: Path) -> Labels:
     """A table with a row a joint (time, joint, x, y, z), or a row a frame (pelvis_x, pelvis_y)."""
     with damage_at(path), path.open(newline="", encoding="utf-8-sig") as file:
         rows = [{(k or "").strip(): v for k, v in row.items()} for row in csv.DictReader(file)]
+    broken = bool(rows) and None in rows[-1].values()
+    if broken:
+        rows.pop()  # the number before the end may be cut as well
     if not rows:
         raise MocapError(f"{path} has no rows", "check that it was written to its end")
-    if None in rows[-1].values():  # the number before the end may be cut as well
-        raise MocapError(f"{path} ends within row {len(rows)}", "copy or write the file again")
-    if {"joint", "x", "y"} <= rows[0].keys():
-        return _long(path, rows)
-    return _wide(path, rows)
+    labels = _long(path, rows) if {"joint", "x", "y"} <= rows[0].keys() else _wide(path, rows)
+    return labels.with_notes(f"breaks off within row {len(rows) + 1}") if broken else labels
 
 
 def _long(path: Path, rows: Sequence[Mapping[str, Any]]) -> Labels:
