@@ -1,7 +1,7 @@
 """The paper's tables I and V on your footage: every system against the share of labels.
 
     python benchmarks/paper_table.py TRAIN TEST -o OUT [--methods ours css] [--preset full]
-                                     [--keypoints auto] [--boxes tracker]
+                                     [--keypoints auto] [--boxes tracker] [--seed 1]
 
 TRAIN and TEST are folders of videos with their labels, in any form of mocap label-fit, of different
 people. Each system is pretrained on the videos of TRAIN, its encoder is frozen, and a head is
@@ -57,6 +57,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int)
     parser.add_argument("--keypoints", nargs="+", default=(), help="2D labels, or auto")
     parser.add_argument("--boxes", choices=("detector", "tracker"), default="detector")
+    parser.add_argument("--seed", type=int, default=1, help="one OUT each")
     parser.add_argument("--head-steps", type=int, default=FitOptions().steps)
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
@@ -104,7 +105,7 @@ def row(
             mocap.pretrain(
                 train, run, resume=began, preset=options.preset, method=method,
                 steps=options.steps, batch=options.batch, device=options.device,
-                keypoints=options.keypoints, boxes=options.boxes,
+                keypoints=options.keypoints, boxes=options.boxes, seed=options.seed,
             )  # fmt: skip
     except MocapError as error:  # as where no two cameras filmed the same moment
         return {"none": error.message}

@@ -64,9 +64,10 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True, help="of the default tracker")
     parser.add_argument("--labels", type=int, nargs="+", default=[30, 300])
     parser.add_argument("--every", type=int, default=3, help="take one frame of so many")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     options = parser.parse_args()
     torch.set_grad_enabled(False)
-    how = GatherOptions(cache=options.cache)
+    how = GatherOptions(cache=options.cache, device=options.device)
     parts = {name: read_clips(options.footage / name, options.every) for name in (TRAIN, *TESTS)}
     total = len(poses(parts[TRAIN]))
     counts = [*(n for n in options.labels if n < total), total]
@@ -75,7 +76,7 @@ def main() -> None:
     print(f"| model | {' | '.join(heads)} |\n{'|---' * (len(heads) + 1)}|")
     rows: dict[str, list[list[float]]] = {}
     for name in options.models:
-        found = row(FrozenEncoder.open(name), parts, counts, how)
+        found = row(FrozenEncoder.open(name, options.device), parts, counts, how)
         rows.setdefault(re.sub(r"-\d+$", "", Path(name).name), []).append(found)
         print(f"| {Path(name).name} | {' | '.join(map(number, found))} |", flush=True)
     print("\n" + over_seeds(rows))
@@ -148,8 +149,8 @@ def encode(encoder: FrozenEncoder, clips: Sequence[Clip], how: GatherOptions) ->
             ti.append(a)
     truth = np.concatenate([clip.boxes for clip in clips])
     return Codes(
-        torch.cat(tv).numpy(),
-        torch.cat(ti).numpy(),
+        torch.cat(tv).cpu().numpy(),
+        torch.cat(ti).cpu().numpy(),
         float(np.nanmedian(intersection(corners(torch.cat(boxes)), truth))) if boxes else None,
         float(np.nanmedian(np.concatenate(overlap))) if overlap else None,
     )
@@ -178,7 +179,7 @@ def mask_overlap(
 ) -> Floats:
     """(N,) intersection over union of the mask above one half and the person."""
     _, masks = model.decode(tv, ti)
-    drawn = paste(masks, boxes, *truth.shape[1:], beyond="zeros")[:, 0].numpy() > 0.5
+    drawn = paste(masks, boxes, *truth.shape[1:], beyond="zeros")[:, 0].cpu().numpy() > 0.5
     both, either = (drawn & truth).sum((1, 2)), (drawn | truth).sum((1, 2))
     return np.where(truth.any((1, 2)), both / np.maximum(either, 1), np.nan)
 
@@ -186,7 +187,8 @@ def mask_overlap(
 def corners(boxes: torch.Tensor) -> Floats:
     """Boxes of the transformer as left, top, right, bottom, 0..1."""
     size, centre = boxes.split(2, dim=-1)
-    return ((torch.cat((centre - size, centre + size), dim=-1) + 1) / 2).clamp(0, 1).numpy()
+    found = (torch.cat((centre - size, centre + size), dim=-1) + 1) / 2
+    return found.clamp(0, 1).cpu().numpy()
 
 
 def intersection(a: Floats, b: Floats) -> Floats:

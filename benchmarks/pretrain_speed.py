@@ -1,6 +1,7 @@
 """Speed of `mocap pretrain` on this machine: steps a second, share of waiting for data, memory.
 
     python benchmarks/pretrain_speed.py [--preset small] [--device auto] [--batch N] [--steps 40]
+                                        [--compile] [--from-disk]
 
 The loop is the command's, on frames of noise at the preset's size, with boxes settled as in all but
 the first steps of a run. A step's time includes waiting for the GPU. The paper gives 250 000 steps
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from mocap_cli.learning.data import loader
 from mocap_cli.learning.data.dataset import Dataset, TrainingClip
 from mocap_cli.learning.data.store import StoredClip
 from mocap_cli.learning.loop.distributed import Distributed, resolve_device
@@ -48,7 +50,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--warm-up", type=int, default=10)
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--from-disk", action="store_true", help="keep no frames in GPU memory")
     options = parser.parse_args()
+    if options.from_disk:
+        loader._MAX_SHARE = 0.0
     device = resolve_device(options.device)
     name = (
         torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} threads"
