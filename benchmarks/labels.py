@@ -5,14 +5,16 @@
     python benchmarks/labels.py auto FOOTAGE MODEL --cache CODES [--clips 4] [--fine-tune]
     python benchmarks/labels.py time FOOTAGE MODEL --cache CODES
 
-FOOTAGE is a folder that examples/pretrain_footage.py made, MODEL a run of mocap pretrain on it.
+FOOTAGE is a folder that examples/pretrain_footage.py made, MODEL a run of mocap pretrain on
+FOOTAGE/train.
 
 curve: N-MPJPE on held-out labels, for the model's image features, for ImageNet features, for both
-with 2D keypoints and the lifted pose, and for the default tracker; with the last quarter of every
-clip held out, and with every fourth clip held out. tune: the same for image features alone, with
-the encoder frozen and fine-tuned, and the minutes of fine-tuning. auto: motion blur is added to
-two stretches of each clip, a model is fitted to pseudo-labels of the frames in which the default
-tracker is confident, and `mocap track` is measured on the blurred frames with and without it.
+with 2D keypoints and the lifted pose, and for the default tracker; fitted to labels of
+FOOTAGE/train, tested on FOOTAGE/clips and FOOTAGE/persons. tune: the same for image features alone,
+with the encoder frozen and fine-tuned, and the minutes of fine-tuning. auto: motion blur is added
+to two stretches of each clip of FOOTAGE/train, a model is fitted to pseudo-labels of the frames in
+which the default tracker is confident, and `mocap track` is measured on the blurred frames with and
+without it.
 time: seconds of a fit to 30 labels of one clip.
 """
 
@@ -41,8 +43,7 @@ from mocap_cli.types import Float64
 from mocap_cli.video.reader import open_video
 
 TUNED = (30, 300)  # labels, and all that there are
-TAUGHT = 0.75  # of every clip, in the split by stretches
-FOURTH = 4  # every so many clips one is held out, in the split by clips
+TRAIN, TESTS = "train", ("clips", "persons")  # folders of the footage
 BLURRED = ((0.25, 0.45), (0.7, 0.9))  # shares of a clip
 STREAK = 15  # pixels of blur at 192x128, along a turning direction
 
@@ -55,18 +56,18 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--picture", type=Path)
-    parser.add_argument("--clips", type=int, help="take only so many")
+    parser.add_argument("--clips", type=int, help="auto: take only so many")
     parser.add_argument("--streak", type=int, default=STREAK, help="pixels of blur")
     parser.add_argument("--head", choices=("A", "B"), default="B")
     parser.add_argument("--fine-tune", action="store_true", help="auto: also tune the model")
     options = parser.parse_args()
     how = GatherOptions(cache=options.cache)
-    videos = sorted(options.footage.glob("*.mp4"))[: options.clips]
+    videos = videos_of(options.footage / TRAIN)[: options.clips]
     encoder, fitting = FrozenEncoder.open(options.model), FitOptions(kind=options.head)
     if options.what == "curve":
-        compare(videos, encoder, how, fitting, options.picture)
+        compare(options.footage, encoder, how, fitting, options.picture)
     elif options.what == "tune":
-        compare_tuned(videos, encoder, how, fitting)
+        compare_tuned(options.footage, encoder, how, fitting)
     elif options.what == "auto":
         teach_by_tracker(videos, encoder, how, fitting, options.streak, tuned=options.fine_tune)
     else:
@@ -86,28 +87,23 @@ def clip_of(video: Path, frames: NDArray[np.int64], how: GatherOptions) -> Label
 
 
 def splits(
-    videos: Sequence[Path], how: GatherOptions
+    footage: Path, how: GatherOptions
 ) -> dict[str, tuple[list[LabelledClip], list[LabelledClip]]]:
-    """By name, clips to fit to and held-out clips."""
-    lengths = [len(truth_of(video)) for video in videos]
-    cuts = [int(TAUGHT * n) for n in lengths]
-    both = list(zip(videos, cuts, lengths, strict=True))
-    held = [i % FOURTH == FOURTH - 1 for i in range(len(videos))]
-    whole = [clip_of(v, np.arange(n), how) for v, _, n in both]
-    return {
-        "last quarter of every clip": (
-            [clip_of(v, np.arange(cut), how) for v, cut, _ in both],
-            [clip_of(v, np.arange(cut, n), how) for v, cut, n in both],
-        ),
-        "every fourth clip": (
-            [clip for clip, out in zip(whole, held, strict=True) if not out],
-            [clip for clip, out in zip(whole, held, strict=True) if out],
-        ),
+    """By the name of the test clips' folder, clips to fit to and test clips."""
+    parts = {
+        name: [clip_of(v, np.arange(len(truth_of(v))), how) for v in videos_of(footage / name)]
+        for name in (TRAIN, *TESTS)
     }
+    return {name: (parts[TRAIN], parts[name]) for name in TESTS}
+
+
+def videos_of(folder: Path) -> list[Path]:
+    """The clips of a folder."""
+    return sorted(folder.glob("*.mp4"))
 
 
 def compare(
-    videos: Sequence[Path],
+    footage: Path,
     encoder: FrozenEncoder,
     how: GatherOptions,
     options: FitOptions,
@@ -117,7 +113,7 @@ def compare(
     baseline = FrozenEncoder.open(FrozenEncoder.IMAGENET)
     rows = {"ours": (encoder, False), "imagenet": (baseline, False), "ours + 2D": (encoder, True),
             "imagenet + 2D": (baseline, True)}  # fmt: skip
-    for name, (labelled, held_out) in splits(videos, how).items():
+    for name, (labelled, held_out) in splits(footage, how).items():
         curves = {}
         print(f"\n{name}\n")
         for row, (own, points) in rows.items():
@@ -136,10 +132,10 @@ def compare(
 
 
 def compare_tuned(
-    videos: Sequence[Path], encoder: FrozenEncoder, how: GatherOptions, options: FitOptions
+    footage: Path, encoder: FrozenEncoder, how: GatherOptions, options: FitOptions
 ) -> None:
     """N-MPJPE by image features alone with frozen and fine-tuned encoders, by number of labels."""
-    for name, (labelled, held_out) in splits(videos, how).items():
+    for name, (labelled, held_out) in splits(footage, how).items():
         print(f"\n{name}\n\n| labels | frozen | fine-tuned | minutes |\n|---|---|---|---|")
         total = sum(len(clip.labels) for clip in labelled)
         for count in (*TUNED, total):
