@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mocap_cli.api import track_all as track_all
     from mocap_cli.body.motion import Motion as Motion
     from mocap_cli.body.motion import read_motion as read_motion
+    from mocap_cli.clips_api import track_clips as track_clips
     from mocap_cli.learning_api import fit_labels as fit_labels
     from mocap_cli.learning_api import pretrain as pretrain
     from mocap_cli.plates.background import Background as Background
@@ -37,9 +38,11 @@ __all__ = [
     "swap_appearance",
     "track",
     "track_all",
+    "track_clips",
 ]
 
 _MODULES = {
+    "track_clips": "mocap_cli.clips_api",
     "pretrain": "mocap_cli.learning_api",
     "fit_labels": "mocap_cli.learning_api",
     "Motion": "mocap_cli.body.motion",

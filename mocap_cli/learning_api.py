@@ -45,6 +45,7 @@ def pretrain(
     centred: bool = False,
     seed: int = 1,
     store: str | Path | None = None,
+    workers: int | None = 1,
     sheet_minutes: float = 5.0,
     device: "Device" = "auto",
     compiled: bool = False,
@@ -86,6 +87,8 @@ def pretrain(
         centred: Expect the person near the centre of the image.
         seed: Random seed.
         store: Folder of the decoded frames; by default frames/ beside the run.
+        workers: Videos decoded and tracked at the same time, each in a process; None is what cores
+            and memory allow. With more than one, a script needs `if __name__ == "__main__":`.
         sheet_minutes: Minutes between preview sheets.
         device: Device to train on.
         compiled: Compile the networks with torch.compile; takes minutes once.
@@ -101,7 +104,11 @@ def pretrain(
 
     folder, display = Path(output), pretraining.ProgressDisplay(progress)
     run = pretraining.RunOptions(
-        device=device, compiled=compiled, tensorboard=tensorboard, sheet_minutes=sheet_minutes
+        device=device,
+        compiled=compiled,
+        tensorboard=tensorboard,
+        sheet_minutes=sheet_minutes,
+        workers=workers,
     )
     if resume:
         pretraining.resume(folder, run, display, steps=steps, batch=batch, rate=rate)

@@ -53,6 +53,7 @@ def use_model(monkeypatch, model) -> None:
 def mocap(run_mocap, monkeypatch, clips):
     """As `run_mocap`, in a folder with videos/ and a tiny model."""
     use_model(monkeypatch, TINY)
+    monkeypatch.setattr("mocap_cli.learning.data.filling.worker_count", lambda videos: 1)
     Path("videos").symlink_to(clips)
     return run_mocap
 

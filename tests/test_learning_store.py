@@ -209,12 +209,31 @@ def test_a_folder_without_a_readable_video_is_one_error(tmp_path):
         probe_videos([tmp_path / "empty.mp4"])
 
 
-def gathered(infos, folder, **options):
-    @contextmanager
-    def watch(video, frames):
-        yield lambda done: None
+@contextmanager
+def nullbar(video, frames):
+    yield lambda done: None
 
-    return ingest(infos, folder / "store", RECIPE, "skip", watch, **options)
+
+def gathered(infos, folder, **options):
+    return ingest(infos, folder / "store", RECIPE, "skip", nullbar, **options)
+
+
+def test_several_workers_store_what_one_does_and_name_the_videos_that_fail(tmp_path, monkeypatch):
+    monkeypatch.undo()  # workers are other processes: they make backgrounds
+    videos = [film_blob(tmp_path / f"{n}.mp4", n, 1) for n in range(2)]
+    infos, _ = probe_videos([*videos, film(tmp_path / "short.mp4", range(3))])
+    (tmp_path / "short.mp4").write_bytes(b"no video any more")
+    recipe = StoreRecipe(width=64, height=48, fps=15, background="median")
+    made = {}
+    for workers in (2, 1):
+        store = tmp_path / f"store{workers}"
+        found = ingest(infos, store, recipe, "skip", nullbar, workers=workers)
+        assert [path.name for path in found.skipped] == ["short.mp4"]
+        assert "is not a video" in next(iter(found.skipped.values()))
+        files = (path for path in store.rglob("*.*") if path.name != "hashes.json")
+        made[workers] = {path.relative_to(store): path.read_bytes() for path in files}
+    assert made[1] == made[2]
+    assert len({path.parent for path in made[1]}) == 2
 
 
 def test_cameras_json_gives_the_rotations_of_views(tmp_path):

@@ -65,6 +65,7 @@ def mocap(run_mocap, monkeypatch, clips):
     monkeypatch.setattr(options_module, "PRESETS", {"small": small})
     monkeypatch.setattr(subject, "estimate", estimate_of)
     monkeypatch.setattr(gather, "estimate", estimate_of)
+    monkeypatch.setattr("mocap_cli.learning.data.filling.worker_count", lambda videos: 1)
     Path("videos").symlink_to(clips)
     usual = "--side 96 --batch 2 --preset small --device cpu --background median"
     return lambda typed: run_mocap(f"pretrain {typed} {usual} --store {clips / 'frames'}")

@@ -16,7 +16,7 @@ from mocap_cli.camera.lens import focal_pixels
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs" / "python.md"
-PUBLIC = ("track", "background", "pretrain", "fit_labels", "swap_appearance")
+PUBLIC = ("track", "track_clips", "background", "pretrain", "fit_labels", "swap_appearance")
 
 
 @pytest.fixture
@@ -40,6 +40,27 @@ def test_strings_and_paths_give_the_same(folder):
     mocap.track(Path("dive.mp4")).save(Path("b.json"))
     assert Path("a.json").read_bytes() == Path("b.json").read_bytes()
     assert mocap.read_motion("a.json").source == mocap.read_motion(Path("a.json")).source
+
+
+def test_many_clips_become_files_and_rows_and_are_skipped_once_they_are_done(folder):
+    Path("clips/sub").mkdir(parents=True)
+    film(Path("clips/sub/b.mp4"))
+    Path("clips/bad.mp4").write_text("no video")
+    calls = []
+    found = [
+        mocap.track_clips(
+            ["dive.mp4", Path("clips")], "out", recursive=True, suffixes=[".json"], height=1.6,
+            summary="all.csv", progress=lambda *call: calls.append(call),
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    assert [row["status"] for row in found[0]] == ["tracked", "failed", "tracked"]
+    assert [row["status"] for row in found[1]] == ["skipped", "failed", "skipped"]
+    assert "is not a video" in found[0][1]["error"]
+    assert found[0][2]["name"] == "sub/b"
+    assert calls[:3] == [("clips", n, 3) for n in (1, 2, 3)]
+    assert mocap.read_motion("out/sub/b.json").provenance.options["height"] == 1.6
+    assert len(Path("all.csv").read_text().splitlines()) == 4
 
 
 def test_the_repr_of_a_motion_is_one_line(folder):

@@ -141,10 +141,10 @@ def background(
     check_inputs(videos, manifest, engine, address)
     part = shard_of(shard)
     from mocap_cli.cli.background_jobs import background_report, background_request, background_row
-    from mocap_cli.cli.clip_plan import ClipPlan
     from mocap_cli.cli.clip_run import ClipRun, check_summary
     from mocap_cli.cli.display import Display
     from mocap_cli.clips.background_maker import BackgroundChoices
+    from mocap_cli.clips.plan import ClipPlan
 
     extra = {"film": video, "difference": difference, "sheet": sheet}
     choices = BackgroundChoices(
@@ -159,7 +159,8 @@ def background(
     with Display("background", quiet=quiet, as_json=json) as display:
         check_summary(summary, overwrite)
         plan = ClipPlan(
-            inputs=videos or [], manifest=manifest, request=background_request(output),
-            recursive=recursive, start=start, end=end, shard=part, written=choices.files,
+            inputs=videos or [], manifest=manifest, recursive=recursive,
+            request=background_request(output, videos or []),
+            start=start, end=end, shard=part, written=choices.files,
         )  # fmt: skip
-        run.run(plan.clips(display, summary=summary), display)
+        run.run(plan.clips(display.note, summary=summary), display)

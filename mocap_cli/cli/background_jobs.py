@@ -1,16 +1,17 @@
 """What `mocap background` asks for, and what it reports of each background."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from mocap_cli.cli.display import Report
-from mocap_cli.cli.output_request import OutputRequest
+from mocap_cli.cli.output_request import refuse_several
 from mocap_cli.cli.report import OutputFiles
 from mocap_cli.clips.background_maker import BackgroundFacts
 from mocap_cli.clips.clip import Clip
+from mocap_cli.clips.plan import OutputRequest
 from mocap_cli.workers.job import Result
 
 _IMAGE, _ARCHIVE = ".background.png", ".background.npz"
@@ -26,12 +27,14 @@ _CAMERAS = {
 }
 
 
-def background_request(output: Path | None) -> OutputRequest:
+def background_request(output: Path | None, inputs: Sequence[Path]) -> OutputRequest:
     """An image and an archive for each video, beside it unless a place is given."""
     if output is not None and output.suffix and not output.is_dir():
         if output.suffix.lower() not in (".png", ".npz"):
             raise typer.BadParameter("give a .png, or a folder (out/)", param_hint="-o")
-        return OutputRequest(files=(output.with_suffix(".png"), output.with_suffix(".npz")))
+        files = output.with_suffix(".png"), output.with_suffix(".npz")
+        refuse_several(files, inputs)
+        return OutputRequest(files=files)
     return OutputRequest(suffixes=(_IMAGE, _ARCHIVE), folder=output)
 
 

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -16,7 +15,7 @@ from mocap_cli.clips.clip import Clip
 from mocap_cli.clips.summary import write_summary
 from mocap_cli.clips.tables import check_table
 from mocap_cli.io.file_guard import existing_outputs, refuse_unwritable
-from mocap_cli.workers.job import Result, Work, attempt
+from mocap_cli.workers.job import Result, Work, run_here
 from mocap_cli.workers.processes import run_in_processes
 
 F = TypeVar("F")
@@ -79,8 +78,7 @@ class ClipRun(Generic[F]):
                 clips, self.work, address=self.address, workers=self.workers, timeout=self.timeout
             )
         if self.quick and self.workers is None and self.timeout is None:
-            do = self.work.open()
-            return ((n, attempt(do, clip, partial(board.show, n))) for n, clip in enumerate(clips))
+            return run_here(clips, self.work, board.show)
         return run_in_processes(
             clips, self.work, board.show, workers=self.workers, timeout=self.timeout
         )

@@ -117,12 +117,6 @@ class Display:
         if not self._quiet:
             self._console.print(Text(printable(text)))
 
-    def note_skipped(self, folders: Sequence[Path]) -> None:
-        """Name the sub-folders that only --recursive includes."""
-        if folders:
-            more = f" and {len(folders) - 1} more" if len(folders) > 1 else ""
-            self.note(f"skipped the sub-folder {folders[0]}{more}: --recursive includes them")
-
     def fail(self, source: Path, message: str, hint: str) -> None:
         """Keep a failure for the JSON."""
         self._failures.append({"input": str(source), "error": message, "hint": hint})

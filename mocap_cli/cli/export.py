@@ -222,11 +222,11 @@ def export(
     check_inputs(motions, manifest, engine, address)
     part = shard_of(shard)
     from mocap_cli.cli import export_jobs as jobs
-    from mocap_cli.cli.clip_plan import ClipPlan
     from mocap_cli.cli.clip_run import ClipRun, check_summary
     from mocap_cli.cli.display import Display
     from mocap_cli.cli.report import export_report
     from mocap_cli.clips.motion_exporter import MotionExport
+    from mocap_cli.clips.plan import ClipPlan
     from mocap_cli.clips.summary import motion_row
     from mocap_cli.clips.swapper import Swap
     from mocap_cli.export.edits import Edits
@@ -246,8 +246,9 @@ def export(
         check_summary(summary, overwrite)
         if appearance is not None:
             model = model or _DEFAULT_RUN
-            clips = plan(request=jobs.swap_request(output or [])).clips(
-                display, also_read=(appearance, model), summary=summary
+            request = jobs.swap_request(output or [], motions or [])
+            clips = plan(request=request).clips(
+                display.note, also_read=(appearance, model), summary=summary
             )
             swap = Swap(
                 appearance=appearance, model=model, panel=panel, video=video,
@@ -255,8 +256,8 @@ def export(
             )  # fmt: skip
             run(work=swap, report=jobs.swap_report, row=jobs.swap_row).run(clips, display)
             return
-        request = jobs.export_request(output or [], check=check)
-        clips = plan(request=request, kind=MOTIONS).clips(display, summary=summary)
+        request = jobs.export_request(output or [], motions or [], check=check)
+        clips = plan(request=request, kind=MOTIONS).clips(display.note, summary=summary)
         films = jobs.films_of(clips)
         if mirror:
             jobs.refuse_mirrored(films)

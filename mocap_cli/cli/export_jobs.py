@@ -8,23 +8,24 @@ from typing import Any
 import typer
 
 from mocap_cli.cli.display import Report
-from mocap_cli.cli.output_request import OutputRequest
+from mocap_cli.cli.output_request import parse_outputs
 from mocap_cli.cli.report import OutputFiles
 from mocap_cli.clips.clip import Clip
+from mocap_cli.clips.plan import OutputRequest
 from mocap_cli.export.registry import FORMATS
 from mocap_cli.export.swap_video import SwapResult
 from mocap_cli.io.inputs import SWAP
 from mocap_cli.workers.job import Result
 
 
-def export_request(output: Sequence[str], *, check: bool) -> OutputRequest:
+def export_request(output: Sequence[str], inputs: Sequence[Path], *, check: bool) -> OutputRequest:
     """The files to make from each motion; with --check none unless -o names some."""
-    return OutputRequest.parse(output, FORMATS, () if check else (".bvh",))
+    return parse_outputs(output, FORMATS, () if check else (".bvh",), inputs)
 
 
-def swap_request(output: Sequence[str]) -> OutputRequest:
+def swap_request(output: Sequence[str], inputs: Sequence[Path]) -> OutputRequest:
     """The video to make from each."""
-    request = OutputRequest.parse(output, (".mp4",), (".mp4",))
+    request = parse_outputs(output, (".mp4",), (".mp4",), inputs)
     endings = {path.suffix.lower() for path in request.files}
     if len(request.files) > 1 or endings - {".mp4"}:
         raise typer.BadParameter("give one .mp4, or a folder (out/)", param_hint="-o")

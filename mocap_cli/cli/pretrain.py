@@ -24,6 +24,7 @@ def pretrain(
     crowds: given.Crowds = "skip",
     keypoints: given.Keypoints = None,
     store: given.Store = None,
+    workers: given.Workers = None,
     method: given.Method = "ours",
     boxes: given.Boxes = "detector",
     encoder: given.Encoder = None,
@@ -62,7 +63,11 @@ def pretrain(
     from mocap_cli.learning.pretraining import RunOptions
 
     run = RunOptions(
-        device=device, compiled=compiled, tensorboard=tensorboard, sheet_minutes=sheet_minutes
+        device=device,
+        compiled=compiled,
+        tensorboard=tensorboard,
+        sheet_minutes=sheet_minutes,
+        workers=workers,
     )
     options = PretrainOptions(
         preset=preset, method=method, steps=steps, fall_steps=fall_steps, batch=batch, near=near,

@@ -109,6 +109,17 @@ Store = Annotated[
         rich_help_panel=_DATA,
     ),
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=1024,
+        metavar="N",
+        help="Videos decoded and tracked at the same time, each in a process.",
+        show_default="what cores and memory allow",
+        rich_help_panel=_DATA,
+    ),
+]
 Method = Annotated[
     str,
     typer.Option(help=f"Training method: {', '.join(METHODS)}.", rich_help_panel=_RESEARCH),

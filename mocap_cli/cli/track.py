@@ -143,12 +143,12 @@ def track(
     everybody = subject == [_EVERYBODY]
     _check_together(videos or [], manifest, everybody, keypoints, model)
     chosen, part = subject_of(None if everybody else subject), shard_of(shard)
-    from mocap_cli.cli.clip_plan import ClipPlan
     from mocap_cli.cli.clip_run import ClipRun, check_summary
     from mocap_cli.cli.display import Display
-    from mocap_cli.cli.output_request import OutputRequest
+    from mocap_cli.cli.output_request import parse_outputs
     from mocap_cli.cli.report import track_report
     from mocap_cli.clips.clip import ClipOptions
+    from mocap_cli.clips.plan import ClipPlan
     from mocap_cli.clips.summary import motion_row
     from mocap_cli.export.registry import FORMATS
 
@@ -163,14 +163,14 @@ def track(
     )  # fmt: skip
     with Display("track", quiet=quiet, as_json=json) as display:
         check_summary(summary, overwrite)
-        request = OutputRequest.parse(output or [], FORMATS, _SUFFIXES)
+        request = parse_outputs(output or [], FORMATS, _SUFFIXES, videos or [])
         plan = ClipPlan(
             inputs=videos or [], manifest=manifest, recursive=recursive,
             request=replace(request, overlay=overlay), subject=chosen, height=height,
             start=start, end=end, shard=part,
         )  # fmt: skip
         reads = [path for path in (keypoints, model) if path]
-        run.run(plan.clips(display, also_read=reads, summary=summary), display)
+        run.run(plan.clips(display.note, also_read=reads, summary=summary), display)
 
 
 def _check_together(

@@ -45,6 +45,7 @@ class RunOptions:
     compiled: bool = False  # with torch.compile
     tensorboard: bool = False
     sheet_minutes: float = 5.0  # between preview sheets
+    workers: int | None = 1  # that decode and track videos; None: what cores and memory allow
 
 
 class RunDisplay:
@@ -142,7 +143,10 @@ def pretrain(
                 labels=options.keypoints,
                 device=run.device,
             )
-            found = ingest(infos, store, recipe, options.crowds, shown.decoding, subject, images)
+            workers = run.workers if distributed.is_main else 1  # the others find all of it done
+            found = ingest(
+                infos, store, recipe, options.crowds, shown.decoding, subject, images, workers
+            )
             if distributed.is_main:
                 found.write(output)
                 display.ingested(found, {**skipped, **found.skipped})

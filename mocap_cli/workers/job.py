@@ -1,8 +1,9 @@
 """Job: one input, the files to make from it, and what became of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from traceback import format_exc
 from typing import Generic, Literal, Protocol, TypeVar
@@ -11,6 +12,7 @@ from mocap_cli.errors import is_out_of_memory, user_error
 from mocap_cli.progress import Progress, no_progress
 
 J = TypeVar("J", bound="Job", contravariant=True)
+I = TypeVar("I", bound="Job")  # noqa: E741 - as J, where it is no parameter of a protocol
 F = TypeVar("F")
 
 Status = Literal["tracked", "made", "stored", "exported", "skipped", "failed"]
@@ -54,6 +56,9 @@ class Result(Generic[F]):
         return Result(status="failed", error=message, traceback=traceback)
 
 
+ProgressOfJob = Callable[[int, str, int, int | None], None]
+"""Called with the number of a job, and as `Progress` is."""
+
 Do = Callable[[J, Progress], Result[F]]
 """Does one job."""
 
@@ -73,3 +78,12 @@ def attempt(do: Do[J, F], job: J, progress: Progress = no_progress) -> Result[F]
         if is_out_of_memory(error):  # the process is not to be trusted with another job
             raise MemoryError from error
         return Result.failed(error, traceback=format_exc())
+
+
+def run_here(
+    jobs: Sequence[I], work: Work[I, F], on_progress: ProgressOfJob
+) -> Generator[tuple[int, Result[F]], None, None]:
+    """Yield the number and the result of each job, done one after the other in this process."""
+    do = work.open()
+    for number, job in enumerate(jobs):
+        yield number, attempt(do, job, partial(on_progress, number))

@@ -14,11 +14,11 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from types import FrameType
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import remove_left_over
-from mocap_cli.workers.job import Job, Result, Work, attempt
+from mocap_cli.workers.job import Job, ProgressOfJob, Result, Work, attempt
 from mocap_cli.workers.resources import available_cores, worker_count
 
 _CONTEXT: BaseContext = get_context("spawn")  # a fork would share locks of threads
@@ -32,13 +32,6 @@ _MEMORY_HINT = "give fewer --workers, or cut the clip with --start and --end"
 
 J = TypeVar("J", bound=Job)
 F = TypeVar("F")
-
-
-class ProgressOfJob(Protocol):
-    """Called with the number of a job, and as `Progress` is."""
-
-    def __call__(self, number: int, stage: str, done: int, total: int | None) -> None:
-        """Take note of it."""
 
 
 def run_in_processes(

@@ -2,8 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,11 +12,11 @@ from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import write_atomically
 from mocap_cli.io.json_fields import JsonObject
 from mocap_cli.learning.data.dataset import Crowds, Dataset, TrainingClip
-from mocap_cli.learning.data.decoding import store_video
+from mocap_cli.learning.data.filling import STORING, TRACKING, OpenBar, StoreFilling, fill_store
 from mocap_cli.learning.data.random_backgrounds import RandomBackgrounds
 from mocap_cli.learning.data.store import StoredClip, StoreRecipe
 from mocap_cli.learning.data.subject import ClipSubject, SubjectSource
-from mocap_cli.progress import Count
+from mocap_cli.progress import no_progress
 from mocap_cli.types import Float32
 from mocap_cli.video.probe import VideoInfo, probe
 from mocap_cli.weights import Device
@@ -27,7 +26,6 @@ RUN = "run.json"
 _CAMERAS = "cameras.json"
 _CAMERA_NAME = re.compile(r"^(?P<take>.+?)[._-]cam(?P<view>\d+)$", re.IGNORECASE)
 
-_OpenBar = Callable[[Path, int | None], AbstractContextManager[Count]]
 """Opens a progress bar for a video of so many frames; the bar takes the frames done."""
 
 
@@ -151,7 +149,7 @@ class SubjectOptions:
     """What a run takes of the subject, and who finds it."""
 
     source: SubjectSource
-    open_bar: _OpenBar
+    open_bar: OpenBar
     boxes: bool = False
     labels: bool = False
     device: Device = "auto"
@@ -184,18 +182,30 @@ def ingest(
     store: Path,
     recipe: StoreRecipe,
     crowds: Crowds,
-    open_bar: _OpenBar,
+    open_bar: OpenBar,
     subject: SubjectOptions | None = None,
     backgrounds: RandomBackgrounds | None = None,
+    workers: int | None = 1,
 ) -> Ingested:
-    """Decode what the store lacks and open all of it; videos that fail are reported, not used."""
+    """Decode what the store lacks and open all of it; videos that fail are reported, not used.
+
+    `workers` processes share the decoding and the tracking; None is what cores and memory allow.
+    """
+    filling = StoreFilling(
+        store=store,
+        recipe=recipe,
+        subject=subject.source if subject and subject.used else None,
+        device=subject.device if subject else "auto",
+    )
+    bars = {STORING: open_bar, TRACKING: subject.open_bar if subject else open_bar}
+    stored = fill_store(infos, filling, bars, workers)
     sources, subjects, skipped = [], [], {}
     for video, info in infos.items():
         try:
-            with open_bar(video, info.frames) as on_frame:
-                address = store_video(video, store, recipe, on_frame)
-            stored = StoredClip.open(store, address)
-            subjects.append(_find_subject(info, stored, store, subject))
+            if isinstance(address := stored[video], MocapError):
+                raise address
+            clip = StoredClip.open(store, address)
+            subjects.append(_find_subject(info, clip, store, subject))
             sources.append(_ClipSource(video=str(video.absolute()), address=address))
         except Exception as error:  # whatever is wrong with one video, the others are used
             skipped[video] = _reason(error)
@@ -221,8 +231,7 @@ def _find_subject(
 ) -> ClipSubject:
     if options is None or not options.used:
         return ClipSubject.UNKNOWN
-    with options.open_bar(video.path, video.frames) as on_frame:
-        found = options.source(video.path, store, options.device, on_frame)
+    found = options.source(video.path, store, options.device, no_progress)  # kept in the store
     subject = found.at(stored, boxes=options.boxes, labels=options.labels)
     if subject.boxes is not None and not np.isfinite(subject.boxes).any():
         raise MocapError("the default tracker finds nobody in it", "leave --boxes tracker out")

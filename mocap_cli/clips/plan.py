@@ -1,26 +1,45 @@
-"""Clip plan: which clips a command works on, and where their files go."""
+"""Plan: which clips there are in videos, folders and lists, and where their files go."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import typer
-
-from mocap_cli.cli.display import Display
-from mocap_cli.cli.output_request import OutputRequest
 from mocap_cli.clips.clip import Clip
 from mocap_cli.clips.manifest import ManifestRow, read_manifest
 from mocap_cli.clips.shard import Shard
 from mocap_cli.errors import MocapError
 from mocap_cli.export.registry import with_companions
 from mocap_cli.io.file_guard import refuse_overlaps
-from mocap_cli.io.inputs import VIDEOS, InputKind, find_inputs
+from mocap_cli.io.inputs import OVERLAY, VIDEOS, InputKind, find_inputs
 from mocap_cli.keypoints.subject import Subject
 
 
 def files_of(outputs: Sequence[Path]) -> tuple[Path, ...]:
     """The outputs, and the files that their formats write beside them."""
     return tuple(file for path in outputs for file in with_companions(path))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputRequest:
+    """The files to make from each input: some by name, others by their suffix in a folder."""
+
+    files: tuple[Path, ...] = ()
+    suffixes: tuple[str, ...] = ()
+    folder: Path | None = Path()  # None: that of each input
+    video_ending: str = OVERLAY  # of .mp4 files that are named after a video
+    overlay: bool = False  # with such a file beside the first of the others
+
+    def outputs(self, source: Path, name: Path) -> tuple[Path, ...]:
+        """The files to make from an input; `name` is their place in the folder, and their name."""
+        place = (source.parent if self.folder is None else self.folder) / name
+        made = [*self.files, *(place.with_name(self._name(place.name, s)) for s in self.suffixes)]
+        if self.overlay and not any(path.suffix.lower() == ".mp4" for path in made):
+            made.append(made[0].with_name(self._name(made[0].stem, ".mp4")))
+        return tuple(dict.fromkeys(made))
+
+    def _name(self, stem: str, suffix: str) -> str:
+        """A video that we make is named so that it is not taken for an input."""
+        return stem + (self.video_ending if suffix == ".mp4" else suffix)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,33 +59,35 @@ class ClipPlan:
     written: Callable[[tuple[Path, ...]], Iterable[Path]] = files_of  # for these outputs
 
     def clips(
-        self, display: Display, *, also_read: Iterable[Path] = (), summary: Path | None = None
+        self,
+        note: Callable[[str], None] = lambda text: None,
+        *,
+        also_read: Iterable[Path] = (),
+        summary: Path | None = None,
     ) -> Sequence[Clip]:
-        """The clips of all inputs, or those of one shard; no two write the same file."""
-        clips = [*self._of_inputs(display), *self._of_manifest()]
+        """The clips of all inputs, or those of one shard; no two write the same file.
+
+        `note` takes remarks about what is left out.
+        """
+        clips = [*self._of_inputs(note), *self._of_manifest()]
         manifest = () if self.manifest is None else (self.manifest,)
         tables = () if summary is None else ((summary, Path("--summary")),)
         writes = ((file, clip.source) for clip in clips for file in self.written(clip.outputs))
         refuse_overlaps(
             (*writes, *tables), (*(clip.source for clip in clips), *manifest, *also_read)
         )
-        return self._sharded(clips, display)
+        return self._sharded(clips, note)
 
-    def _of_inputs(self, display: Display) -> list[Clip]:
-        inputs, files = self.inputs, self.request.files
+    def _of_inputs(self, note: Callable[[str], None]) -> list[Clip]:
+        inputs = self.inputs
         found = {
             path: path.parent.relative_to(source) if source.is_dir() else Path()
             for source in inputs
             for path in find_inputs(source, self.kind, recursive=self.recursive)
         }
-        if files and (len(found) > 1 or any(source.is_dir() for source in inputs)):
-            raise typer.BadParameter(
-                f"{files[0]} is one file, but there may be several {self.kind.plural};"
-                " give a folder (out/), suffixes (.bvh), or both",
-                param_hint="-o",
-            )
-        if not self.recursive:
-            display.note_skipped(self.kind.skipped_folders(inputs))
+        if not self.recursive and (folders := self.kind.skipped_folders(inputs)):
+            more = f" and {len(folders) - 1} more" if len(folders) > 1 else ""
+            note(f"skipped the sub-folder {folders[0]}{more}: --recursive includes them")
         return [
             Clip(
                 source=path, name=(sub / path.stem).as_posix(),
@@ -98,7 +119,7 @@ class ClipPlan:
             end=row.end if spans else self.end,
         )
 
-    def _sharded(self, clips: Sequence[Clip], display: Display) -> Sequence[Clip]:
+    def _sharded(self, clips: Sequence[Clip], note: Callable[[str], None]) -> Sequence[Clip]:
         """One shard of the clips; single inputs are not left out because of a job array."""
         shard, source = self.shard, "--shard"
         if shard is None and (self.manifest or any(path.is_dir() for path in self.inputs)):
@@ -106,6 +127,5 @@ class ClipPlan:
         if shard is None or shard.count == 1:
             return clips
         chosen = shard.of(clips)
-        text = f"shard {shard.index}/{shard.count}: {len(chosen)} of {len(clips)} clips ({source})"
-        display.note(text)
+        note(f"shard {shard.index}/{shard.count}: {len(chosen)} of {len(clips)} clips ({source})")
         return chosen

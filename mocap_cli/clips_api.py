@@ -1,0 +1,123 @@
+"""The Python API of many clips; see api.py."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from mocap_cli.progress import Progress, no_progress
+
+if TYPE_CHECKING:  # heavy: `import mocap_cli` must not wait for them
+    from mocap_cli.clips.clip import Clip, ClipFacts, ClipOptions
+    from mocap_cli.keypoints.subject import SubjectLike
+    from mocap_cli.keypoints.thinned_frames import Quality
+    from mocap_cli.weights import Device
+    from mocap_cli.workers.job import Result
+
+
+def track_clips(
+    videos: str | Path | Sequence[str | Path],
+    output: str | Path,
+    *,
+    suffixes: Sequence[str] = (".bvh", ".json"),
+    manifest: str | Path | None = None,
+    recursive: bool = False,
+    subject: "SubjectLike" = "auto",
+    height: float | None = None,
+    start: float | None = None,
+    end: float | None = None,
+    fps: float | None = None,
+    focal: float | str | None = None,
+    fov: float | None = None,
+    units: Literal["cm", "m"] = "cm",
+    quality: "Quality" = "balanced",
+    model: str | Path | None = None,
+    device: "Device" = "auto",
+    summary: str | Path | None = None,
+    workers: int | None = 1,
+    clip_timeout: float | None = None,
+    overwrite: bool | None = None,
+    progress: Progress = no_progress,
+) -> list[dict[str, Any]]:
+    """Track many clips into files; those that are done are skipped, as by `mocap track`.
+
+    Returns the rows of the summary, one for each clip: what failed is in `status` and `error`, and
+    stops no other clip. The columns are those of docs/library.md.
+
+    Args:
+        videos: Videos, or folders of videos.
+        output: Folder of the files.
+        suffixes: Endings of the files to write of each clip.
+        manifest: List of further clips, as the command's `--from`.
+        recursive: Include sub-folders of the given folders.
+        subject: As in `track`, or "all" for everybody.
+        height: As in `track`; a row of the list may have its own, as well as subject and span.
+        start: Start time in each video, in seconds.
+        end: End time in each video, in seconds.
+        fps: Frames per second of the results; by default those of the videos.
+        focal: Focal length in pixels, or its 35 mm equivalent such as "26mm".
+        fov: Field of view across the longer side of the image in degrees, instead of `focal`.
+        units: Length unit of .bvh.
+        quality: As in `track`.
+        model: A .mocap file of `fit_labels`; blended with the default tracker.
+        device: Device that runs the networks.
+        summary: Table of all clips to write, .csv, .jsonl or .parquet.
+        workers: Clips tracked at the same time, each in a process; None is what cores and memory
+            allow, 1 tracks them in this process. With more than one, a script needs
+            `if __name__ == "__main__":`.
+        clip_timeout: Seconds after which a clip is stopped and counted as failed; needs workers.
+        overwrite: Track clips that are done again (True), or replace no file (False).
+        progress: Called with "clips", how many are done, and how many there are.
+    """
+    from mocap_cli.clips.clip import ClipOptions
+    from mocap_cli.clips.plan import ClipPlan, OutputRequest
+    from mocap_cli.clips.shard import Shard
+    from mocap_cli.clips.summary import motion_row, summary_row, write_summary
+    from mocap_cli.clips.tables import check_table
+    from mocap_cli.keypoints.subject import parse_subject
+
+    everybody = subject == "all"
+    options = ClipOptions(
+        focal=focal, fov=fov, fps=fps, units=units, quality=quality, device=device,
+        model=None if model is None else Path(model), everybody=everybody, overwrite=overwrite,
+    )  # fmt: skip
+    given = [videos] if isinstance(videos, str | Path) else videos
+    plan = ClipPlan(
+        inputs=[Path(video) for video in given],
+        manifest=None if manifest is None else Path(manifest),
+        request=OutputRequest(suffixes=tuple(suffixes), folder=Path(output)),
+        recursive=recursive, subject=parse_subject("auto" if everybody else subject),
+        height=height, start=start, end=end, shard=Shard(1, 1),
+    )  # fmt: skip
+    table = None if summary is None else Path(summary)
+    if table is not None:
+        check_table(table)
+    clips = plan.clips(summary=table, also_read=[options.model] if options.model else ())
+    results: dict[int, Result[ClipFacts]] = {}
+    try:
+        _track(clips, options, results, workers, clip_timeout, progress)
+    finally:
+        if table is not None:
+            write_summary(table, clips, results, motion_row)
+    return [summary_row(clip, results[n], motion_row) for n, clip in enumerate(clips)]
+
+
+def _track(
+    clips: "Sequence[Clip]",
+    options: "ClipOptions",
+    results: "dict[int, Result[ClipFacts]]",
+    workers: int | None,
+    timeout: float | None,
+    progress: Progress,
+) -> None:
+    from mocap_cli.workers.job import run_here
+    from mocap_cli.workers.processes import run_in_processes
+
+    if workers == 1 and timeout is None:
+        done = run_here(clips, options, no_progress)
+    else:
+        done = run_in_processes(clips, options, no_progress, workers=workers, timeout=timeout)
+    with closing(done):  # an interrupt ends the workers too
+        for number, result in done:
+            results[number] = result
+            progress("clips", len(results), len(clips))
