@@ -1,6 +1,5 @@
 """A library of videos: workers that crash or hang, runs that stop, and runs that go on."""
 
-import contextlib
 import csv
 import hashlib
 import json
@@ -16,6 +15,7 @@ import cv2
 import jsonschema
 import pytest
 from film import film
+from kills import BACKGROUND, TRACK, kill_at_random, start, wait_for_end
 from person import fork_workers, stand
 
 from mocap_cli import __version__
@@ -427,52 +427,14 @@ def test_motions_are_exported_by_workers_with_a_table(mocap):
     assert "shard 2/2: 2 of 4 clips" in mocap(f"{command.format('out')} --shard 2/2")[2]
 
 
-_SLOW = """
-import sys, time, types
-sys.path.insert(0, {tests!r})
-from multiprocessing import get_context
-from person import stand
-tracking = types.ModuleType("mocap_cli.tracking.track")  # the true one takes seconds to import
-tracking.TrackOptions, tracking.networks_used = types.SimpleNamespace, lambda *model: {{}}
-def track(path, options, on_frame):
-    time.sleep({seconds})
-    return stand(path, options, on_frame)
-tracking.track = track
-sys.modules[tracking.__name__] = tracking
-import mocap_cli.clips.clip_tracker  # once, not in every fork
-from mocap_cli.workers import processes
-processes._CONTEXT, processes._limit_threads = get_context("fork"), lambda count: None
-from mocap_cli.cli import main
-sys.argv = "mocap track in -o out/ -o .json -o .csv --workers 2".split()
-main.main()
-"""
-
-
-def start(seconds: float) -> subprocess.Popen:
-    script = _SLOW.format(tests=str(Path(__file__).parent), seconds=seconds)
-    return subprocess.Popen(
-        [sys.executable, "-c", script], stderr=subprocess.PIPE, start_new_session=True
-    )
-
-
 def wait_for(pattern: str, child: subprocess.Popen) -> None:
     while not list(Path().glob(pattern)) and child.poll() is None:
         time.sleep(0.01)
 
 
-def wait_for_end(group: int) -> None:
-    """Workers end with their parent."""
-    deadline = time.monotonic() + 20
-    with contextlib.suppress(ProcessLookupError):
-        while time.monotonic() < deadline:
-            os.killpg(group, 0)
-            time.sleep(0.02)
-        pytest.fail("a worker outlives its parent")
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
 def test_ctrl_c_ends_all_workers_and_leaves_nothing_half_written(mocap):
-    child = start(seconds=0.5)
+    child = start(TRACK, seconds=0.5)
     wait_for("out/*.json", child)
     os.killpg(child.pid, signal.SIGINT)  # as a terminal does: parent and workers
     _, err = child.communicate(timeout=30)
@@ -485,17 +447,6 @@ def test_ctrl_c_ends_all_workers_and_leaves_nothing_half_written(mocap):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
-def test_a_run_that_was_killed_twice_goes_on_to_the_files_of_an_unbroken_run(mocap):
-    for kill, written in ((os.killpg, "out/*.csv"), (os.kill, "out/*.json")):
-        child = start(seconds=0.3)
-        wait_for(written, child)
-        kill(child.pid, signal.SIGKILL)
-        child.wait()
-        wait_for_end(child.pid)
-    assert start(seconds=0).wait(60) == 0
-    again = contents()
-    assert sorted(again) == ["a.csv", "a.json", "b.csv", "b.json", "c.csv", "c.json"]
-    for path in Path("out").iterdir():
-        path.unlink()
-    assert start(seconds=0).wait(60) == 0
-    assert contents() == again
+@pytest.mark.parametrize("command", [TRACK, BACKGROUND])
+def test_a_run_that_was_killed_goes_on_to_the_files_of_an_unbroken_run(command, tmp_path):
+    assert kill_at_random(command, tmp_path, kills=2 if command == TRACK else 1, seed=1) in (8, 12)
