@@ -8,6 +8,7 @@ import pytest
 from people import clock, diver, jumper, stander, walker
 
 from mocap_cli.body.anatomy import centre_of_mass
+from mocap_cli.body.rotation import unit
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.tracking.contact_locking import lock_contacts
 from mocap_cli.tracking.equations import _FARTHEST, TrajectoryEquations
@@ -200,3 +201,18 @@ def test_hands_on_one_club_have_one_depth_and_hanging_hands_stay_apart():
         else:
             assert np.median(found) < expected
             assert np.median(before) > 0.24
+
+
+def test_bent_arms_from_the_side_are_not_joined():
+    times = clock(2, 30)
+    joints = stander(times).joints @ np.array([[0.0, 0, -1], [0, 1, 0], [1, 0, 0]]).T
+    ahead = unit(np.cross(joints[0, BODY.index("left_hip")] - joints[0, 0], (0, 1, 0)))
+    for side in ("left", "right"):  # both hands ahead of the chest, one behind the other
+        shoulder = joints[:, BODY.index(f"{side}_shoulder")]
+        joints[:, BODY.index(f"{side}_elbow")] = shoulder - (0, 0.28, 0)
+        joints[:, BODY.index(f"{side}_wrist")] = shoulder + 0.26 * ahead - (0, 0.28, 0)
+        joints[:, BODY.index(f"{side}_wrist"), 2] *= 0.6
+    body = replace(scene_of(stander(times)), pose=joints - centre_of_mass(joints)[:, None])
+    path = np.tile((0.0, 0.0, -6.0), (len(times), 1)) + centre_of_mass(joints)
+    assert np.median(wrist_distance(joints)) < 0.35
+    np.testing.assert_allclose(wrist_distance(join_hands(body, path).pose), wrist_distance(joints))
