@@ -1,6 +1,6 @@
 """Motion: the result of tracking, input of all exports, and its JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -104,6 +104,7 @@ class Motion:
         trail: bool = False,
         panel: bool = False,
         link_video: bool = False,
+        others: "Sequence[Motion]" = (),
         progress: Progress = no_progress,
     ) -> Path:
         """Write one file in the format of its suffix, and return its path.
@@ -118,6 +119,8 @@ class Motion:
             trail: Draw the path of the centre of mass into .mp4.
             panel: Add a panel to .mp4: side view, top view and joint angles.
             link_video: Link the video from .html instead of embedding it.
+            others: Further people of `track_all`, for the same .glb, .fbx, .usda, .blend.py, .mp4
+                or .html.
             progress: Progress callback.
         """
         from mocap_cli.export import registry
@@ -131,7 +134,8 @@ class Motion:
             video=video, link_video=link_video, overlay=OverlayOptions(trail=trail, panel=panel),
             units=units, rig=rig, fps=fps,
         )  # fmt: skip
-        registry.write(self, path, options, count_stage(progress, f"writing {path.name}", frames))
+        count = count_stage(progress, f"writing {path.name}", frames)
+        registry.MotionWriter(self, options, others).write(path, count)
         return path
 
     def edit(

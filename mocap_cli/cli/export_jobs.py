@@ -20,7 +20,7 @@ from mocap_cli.workers.job import Result
 
 def export_request(output: Sequence[str], inputs: Sequence[Path], *, check: bool) -> OutputRequest:
     """The files to make from each motion; with --check none unless -o names some."""
-    return parse_outputs(output, FORMATS, () if check else (".bvh",), inputs)
+    return parse_outputs(output, FORMATS, () if check else (".bvh",), inputs, motions=True)
 
 
 def swap_request(output: Sequence[str], inputs: Sequence[Path]) -> OutputRequest:

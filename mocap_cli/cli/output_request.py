@@ -6,11 +6,16 @@ from pathlib import Path
 
 import typer
 
-from mocap_cli.clips.plan import OutputRequest
+from mocap_cli.clips.plan import OutputRequest, share_files
 
 
 def parse_outputs(
-    values: Sequence[str], known: Iterable[str], default: Sequence[str], inputs: Sequence[Path]
+    values: Sequence[str],
+    known: Iterable[str],
+    default: Sequence[str],
+    inputs: Sequence[Path],
+    *,
+    motions: bool = False,  # they may share a file
 ) -> OutputRequest:
     """Tell files (dive.bvh), bare suffixes (.bvh) and a folder (out/) apart."""
     known = set(known)
@@ -22,7 +27,8 @@ def parse_outputs(
         raise typer.BadParameter("give at most one folder", param_hint="-o")
     if not suffixes and (folders or not files):
         suffixes = list(default)
-    refuse_several(files, inputs)
+    if not (motions and share_files(files, inputs)):
+        refuse_several(files, inputs)
     return OutputRequest(
         files=tuple(dict.fromkeys(files)),
         suffixes=tuple(dict.fromkeys(suffixes)),

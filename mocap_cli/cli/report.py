@@ -134,11 +134,14 @@ def export_report(clip: Clip, result: Result[ClipFacts], facts: ClipFacts, units
     """The quality of a motion, and what was written from it."""
     summary = facts.summary
     outputs = OutputFiles.of(clip.outputs, result.replaced)
-    head = (
-        f"{clip.source}: {summary.frames} frames, {summary.seconds:.2f} s at {summary.fps:.2f} fps"
-    )
+    names = ", ".join(map(str, (clip.source, *clip.others)))
+    head = f"{names}: {summary.frames} frames, {summary.seconds:.2f} s at {summary.fps:.2f} fps"
+    verdicts = [
+        (f"person {number}", person.facts.verdict)
+        for number, person in enumerate(facts.people, start=1)
+    ]
     lines = [
-        ("verdict", _verdict_with_numbers(facts.quality)),
+        *(verdicts or [("verdict", _verdict_with_numbers(facts.quality))]),
         *_output_lines(outputs, units),
         *(("note", note) for note in facts.notes),
     ]
@@ -148,6 +151,9 @@ def export_report(clip: Clip, result: Result[ClipFacts], facts: ClipFacts, units
         "quality": facts.quality.block(),
         "problems": list(facts.faults),
     }
+    for source, person in zip(clip.others, facts.people[1:], strict=True):
+        one = {"quality": person.facts.quality.block(), "problems": list(person.facts.faults)}
+        data.setdefault("others", []).append({"input": str(source), **one})
     return Report(head, lines, {"input": str(clip.source), **data}, _brief(head, facts))
 
 

@@ -25,6 +25,7 @@ class Clip(Job):
     height: float | None = None  # metres
     start: float | None = None  # seconds of the video
     end: float | None = None
+    others: tuple[Path, ...] = ()  # motions of further people, for the same files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ class ClipFacts:
     summary: Summary
     quality: Quality
     version: str  # of mocap
-    people: tuple["PersonResult", ...] = ()  # where everybody was tracked
+    people: tuple["PersonResult", ...] = ()  # where there are several
 
     @staticmethod
     def of(motion: Motion) -> "ClipFacts":

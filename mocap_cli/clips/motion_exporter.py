@@ -1,11 +1,12 @@
 """Motion exporter: other files from one motion after the other."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mocap_cli.body.motion import Motion, read_motion
-from mocap_cli.clips.clip import Clip, ClipFacts
+from mocap_cli.clips.clip import Clip, ClipFacts, PersonResult
 from mocap_cli.errors import MocapError
 from mocap_cli.export.edits import Edits, apply_edits
 from mocap_cli.export.registry import (
@@ -13,6 +14,7 @@ from mocap_cli.export.registry import (
     WriteOptions,
     check_output,
     check_rig,
+    check_several,
     format_of,
     with_companions,
 )
@@ -44,13 +46,13 @@ class MotionExport:
         existed = self._check(clip, original, video)
         edits = replace(self.edits, start=clip.start, end=clip.end, height=clip.height)
         # Planted feet slide under a body that is kept in place: that is no fault.
-        judged = apply_edits(original, replace(edits, in_place=False))
-        facts = replace(ClipFacts.of(judged), notes=self._notes(clip, judged, video))
-        if self.check and facts.faults:
-            raise _unfit(clip.source, facts)
-        motion = apply_edits(original, edits) if edits.in_place else judged
+        people = {clip.source: original, **{path: _read(path) for path in clip.others}}
+        judged = {p: apply_edits(m, replace(edits, in_place=False)) for p, m in people.items()}
+        facts = replace(self._facts(judged), notes=self._notes(clip, original, video))
+        placed = [apply_edits(m, edits) for m in people.values()] if edits.in_place else None
+        motion, *others = placed or judged.values()
         shown = None if edits.mirror else video  # no video shows a mirrored motion
-        writer = MotionWriter(motion, replace(self.options, video=shown, fps=edits.fps))
+        writer = MotionWriter(motion, replace(self.options, video=shown, fps=edits.fps), others)
         for path in clip.outputs:
             writer.write(path, count_stage(progress, f"writing {path.name}", len(motion.times)))
         return Result(
@@ -60,6 +62,14 @@ class MotionExport:
             replaced=existed,
             seconds=time.perf_counter() - began,
         )
+
+    def _facts(self, judged: Mapping[Path, Motion]) -> ClipFacts:
+        """What is known of the motions; with --check all must be good."""
+        people = [PersonResult(outputs=(), facts=ClipFacts.of(m)) for m in judged.values()]
+        for source, person in zip(judged, people, strict=True):
+            if self.check and person.facts.faults:
+                raise _unfit(source, person.facts)
+        return replace(people[0].facts, people=tuple(people) if len(people) > 1 else ())
 
     def _video(self, clip: Clip, motion: Motion) -> Path | None:
         """The video, if a format of the outputs needs it, or shows it where it is found."""
@@ -77,6 +87,8 @@ class MotionExport:
             refuse_overlaps(((film, film) for film in self.films), [video])
         for path in clip.outputs:
             check_rig(path, self.options.rig)
+            if clip.others:
+                check_several(path, self.options.rig)
             check_output(path, inputs, len(motion.times))
         files = [file for path in clip.outputs for file in with_companions(path)]
         return existing_outputs(files, self.overwrite)

@@ -1,22 +1,27 @@
 """Plan: which clips there are in videos, folders and lists, and where their files go."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mocap_cli.clips.clip import Clip
 from mocap_cli.clips.manifest import ManifestRow, read_manifest
 from mocap_cli.clips.shard import Shard
 from mocap_cli.errors import MocapError
-from mocap_cli.export.registry import with_companions
+from mocap_cli.export.registry import holds_several, with_companions
 from mocap_cli.io.file_guard import refuse_overlaps
-from mocap_cli.io.inputs import OVERLAY, VIDEOS, InputKind, find_inputs
+from mocap_cli.io.inputs import MOTIONS, OVERLAY, VIDEOS, InputKind, find_inputs
 from mocap_cli.keypoints.subject import Subject
 
 
 def files_of(outputs: Sequence[Path]) -> tuple[Path, ...]:
     """The outputs, and the files that their formats write beside them."""
     return tuple(file for path in outputs for file in with_companions(path))
+
+
+def share_files(files: Sequence[Path], motions: Sequence[Path]) -> bool:
+    """Whether these files are for all motions together, of which a format can hold several."""
+    return any(map(holds_several, files)) and not any(path.is_dir() for path in motions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +78,14 @@ class ClipPlan:
         manifest = () if self.manifest is None else (self.manifest,)
         tables = () if summary is None else ((summary, Path("--summary")),)
         writes = ((file, clip.source) for clip in clips for file in self.written(clip.outputs))
-        refuse_overlaps(
-            (*writes, *tables), (*(clip.source for clip in clips), *manifest, *also_read)
-        )
+        reads = (path for clip in clips for path in (clip.source, *clip.others))
+        refuse_overlaps((*writes, *tables), (*reads, *manifest, *also_read))
         return self._sharded(clips, note)
 
     def _of_inputs(self, note: Callable[[str], None]) -> list[Clip]:
         inputs = self.inputs
+        if self.kind is MOTIONS and len(inputs) > 1 and share_files(self.request.files, inputs):
+            return self._together(note)
         found = {
             path: path.parent.relative_to(source) if source.is_dir() else Path()
             for source in inputs
@@ -96,6 +102,15 @@ class ClipPlan:
             )
             for path, sub in found.items()
         ]  # fmt: skip
+
+    def _together(self, note: Callable[[str], None]) -> list[Clip]:
+        """One clip for the files of all inputs, and one of each for what suffixes ask for."""
+        request = self.request
+        first = replace(self, inputs=self.inputs[:1], request=replace(request, suffixes=()))
+        each = replace(self, request=replace(request, files=()))
+        (clip,) = first._of_inputs(note)
+        rest = each._of_inputs(note) if request.suffixes else []
+        return [replace(clip, others=tuple(self.inputs[1:])), *rest]
 
     def _of_manifest(self) -> list[Clip]:
         rows = [] if self.manifest is None else read_manifest(self.manifest)

@@ -2,11 +2,13 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
+
+import numpy as np
 
 from mocap_cli.body.motion import Motion, write_motion
 from mocap_cli.errors import MocapError
@@ -31,6 +33,7 @@ from mocap_cli.progress import Count, no_progress
 from mocap_cli.quality.measures import measure_quality
 
 _PROBE_BYTES = 64 << 10
+_SAME_PLACE = 1e-3  # metres, and of a rotation: cameras of one world differ by less
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +56,22 @@ class WriteOptions:
 
 
 class MotionWriter:
-    """Writes one motion to any number of files; what they share is computed once."""
+    """Writes one motion to any number of files; what they share is computed once.
 
-    def __init__(self, motion: Motion, options: WriteOptions | None = None) -> None:
+    `others` are further people in the same world, for formats that hold several.
+    """
+
+    def __init__(
+        self,
+        motion: Motion,
+        options: WriteOptions | None = None,
+        others: Sequence[Motion] = (),
+    ) -> None:
         self.motion = motion
         self.options = options or WriteOptions()
+        self.others = [MotionWriter(other, options) for other in others]
+        for other in others:
+            _refuse_other_world(motion, other)
 
     @cached_property
     def animation(self) -> Animation:
@@ -69,12 +83,24 @@ class MotionWriter:
         """The motion as rotations of the rig of the options."""
         return retarget(self.animation, self.options.rig)
 
+    @property
+    def other_motions(self) -> list[Motion]:
+        """Those of the others."""
+        return [other.motion for other in self.others]
+
+    @property
+    def other_animations(self) -> list[Animation]:
+        """The others on the rig of the options; those who are in no frame are left out."""
+        return [other.retargeted for other in self.others if other.motion.tracked.any()]
+
     def write(self, path: Path, on_frame: Count = no_progress) -> None:
         """Write the motion in the format of the suffix.
 
         `on_frame` is called with the number of video frames done, by formats that show the video.
         """
         check_rig(path, self.options.rig)
+        if self.others:
+            check_several(path, self.options.rig)
         format_of(path).write(self, path, on_frame)
 
 
@@ -95,6 +121,7 @@ class _Format:
     write: Callable[[MotionWriter, Path, Count], None]
     bytes_per_frame: int  # about; 0 where the size of the video is the estimate
     video: Literal["unused", "welcome", "needed"] = "unused"
+    several: bool = False  # one file may hold several people
     beside: tuple[str, ...] = ()  # endings of further files, after the name without the suffix
 
 
@@ -103,19 +130,21 @@ def _bvh(writer: MotionWriter, path: Path, on_frame: Count) -> None:
 
 
 def _glb(writer: MotionWriter, path: Path, on_frame: Count) -> None:
-    write_glb(writer.retargeted, path, humanoid=writer.options.rig == "vrm")
+    humanoid = writer.options.rig == "vrm"
+    write_glb(writer.retargeted, path, writer.other_animations, humanoid=humanoid)
 
 
 def _fbx(writer: MotionWriter, path: Path, on_frame: Count) -> None:
-    write_fbx(writer.retargeted, path)
+    write_fbx(writer.retargeted, path, writer.other_animations)
 
 
 def _usda(writer: MotionWriter, path: Path, on_frame: Count) -> None:
-    write_usd(writer.retargeted, path)
+    write_usd(writer.retargeted, path, writer.other_animations)
 
 
 def _blend(writer: MotionWriter, path: Path, on_frame: Count) -> None:
-    write_blender(writer.retargeted, writer.motion, path, writer.options.video)
+    video = writer.options.video
+    write_blender(writer.retargeted, writer.motion, path, video, writer.other_animations)
 
 
 def _json(writer: MotionWriter, path: Path, on_frame: Count) -> None:
@@ -126,7 +155,7 @@ def _mp4(writer: MotionWriter, path: Path, on_frame: Count) -> None:
     motion, video = writer.motion, writer.options.video
     if video is None:
         raise MocapError(f"{path} needs the video {motion.source.file}", "give it with --video")
-    write_overlay(motion, video, path, writer.options.overlay, on_frame)
+    write_overlay(motion, video, path, writer.options.overlay, on_frame, writer.other_motions)
 
 
 def _html(writer: MotionWriter, path: Path, on_frame: Count) -> None:
@@ -155,10 +184,10 @@ def _without_options(
 
 FORMATS = {
     ".bvh": _Format(_bvh, 800),
-    ".glb": _Format(_glb, 600),
-    ".fbx": _Format(_fbx, 800),
-    ".usda": _Format(_usda, 3500),
-    ".blend.py": _Format(_blend, 900, "welcome"),
+    ".glb": _Format(_glb, 600, several=True),
+    ".fbx": _Format(_fbx, 800, several=True),
+    ".usda": _Format(_usda, 3500, several=True),
+    ".blend.py": _Format(_blend, 900, "welcome", several=True),
     ".json": _Format(_json, 2000),
     ".csv": _Format(_without_options(write_csv), 1400),
     ".angles.csv": _Format(_without_options(write_angles), 200),
@@ -167,7 +196,7 @@ FORMATS = {
     ".mot": _Format(_without_options(write_mot), 1300, beside=BESIDE),
     ".c3d": _Format(_without_options(write_c3d), 310),
     ".coco.json": _Format(_without_options(write_coco), 1100),
-    ".mp4": _Format(_mp4, 0, "needed"),
+    ".mp4": _Format(_mp4, 0, "needed", several=True),
     ".html": _Format(_html, 0, "welcome"),
     ".png": _Format(_png, 0, "welcome"),
 }
@@ -208,6 +237,39 @@ def check_rig(path: Path, rig: RigName) -> None:
     table, suffix = RIG_TABLES.get(rig), _suffix_of(path)
     if table and suffix in RIGGED and suffix not in table.formats:
         raise MocapError(f"cannot write {path} with --rig {rig}", f"write {table.instead}")
+
+
+def holds_several(path: Path) -> bool:
+    """Whether a file of that suffix may hold several people."""
+    known = FORMATS.get(_suffix_of(path))
+    return known is not None and known.several
+
+
+def check_several(path: Path, rig: RigName) -> None:
+    """Raise when a file of that suffix, with that rig, holds one person only."""
+    if not holds_several(path):
+        several = [suffix for suffix, known in FORMATS.items() if known.several]
+        raise MocapError(
+            f"cannot write several people to {path}: its format holds one",
+            f"write a file for each, or one of {', '.join(several)}",
+        )
+    if rig == "vrm":
+        raise MocapError(
+            f"cannot write several people to {path}: a VRM avatar is one person",
+            "write a file for each, or leave out --rig vrm",
+        )
+
+
+def _refuse_other_world(motion: Motion, other: Motion) -> None:
+    """Raise when two motions are not of the same frames before the same camera."""
+    same = motion.space == other.space and np.array_equal(motion.times, other.times)
+    poses = [np.nan_to_num(one.camera.world_from_camera) for one in (motion, other)]
+    if not same or np.abs(poses[0] - poses[1]).max() > _SAME_PLACE:
+        raise MocapError(
+            f"{motion.source.file} and {other.source.file}: the people are not in one world",
+            "track them with mocap track --subject all; --height, --floor and --in-place move each"
+            " one alone",
+        )
 
 
 def check_output(path: Path, inputs: Mapping[str, Path], frames: int) -> None:

@@ -2,7 +2,7 @@
 
 import base64
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,14 @@ _CODE = Path(__file__).with_name("blender_scene.py")
 _WIDTH = 96  # characters of a line of the embedded GLB
 
 
-def write_blender(animation: Animation, motion: Motion, path: Path, video: Path | None) -> None:
-    """Write one Python file with the body, the camera and the place of the video."""
+def write_blender(
+    animation: Animation,
+    motion: Motion,
+    path: Path,
+    video: Path | None,
+    others: Sequence[Animation] = (),
+) -> None:
+    """Write one Python file with the bodies, the camera and the place of the video."""
     about: dict[str, Any] = {
         "name": animation.name,
         "frames": len(animation.path),
@@ -31,7 +37,7 @@ def write_blender(animation: Animation, motion: Motion, path: Path, video: Path 
         file.write(f"# {MARK}; run it with: blender --python {path.name!a}\n")
         file.write(_CODE.read_text(encoding="utf-8"))
         file.write(f"\n\nbuild_scene(\n    {about!a},\n    (\n")
-        file.writelines(f"        {line!r}\n" for line in _lines(glb_bytes(animation)))
+        file.writelines(f"        {line!r}\n" for line in _lines(glb_bytes(animation, others)))
         file.write(f"    ),\n    {place!a},\n)\n")
 
 

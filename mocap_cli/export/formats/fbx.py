@@ -21,24 +21,31 @@ _INCH_MM = 25.4
 _NEAR_CM, _FAR_CM = 10.0, 100_000.0  # what the camera sees
 
 
-def write_fbx(animation: Animation, path: Path) -> None:
-    """Write a skinned body whose joints carry the animation; centimetres, Y up."""
+def write_fbx(animation: Animation, path: Path, others: Sequence[Animation] = ()) -> None:
+    """Write a skinned body whose joints carry the animation; centimetres, Y up.
+
+    `others` are further people in the same world, at the same times.
+    """
     scene = FbxScene(animation.name, 1 / animation.period, len(animation.path))
-    joints = _add_rig(scene, animation.rig)
-    _add_body(scene, animation.rig, joints)
-    _add_animation(scene, animation, joints)
+    for number, person in enumerate((animation, *others), start=1):
+        # A namespace, since most readers know bones by their names.
+        space = f"Person{number}:" if others else ""
+        joints = _add_rig(scene, person.rig, space)
+        _add_body(scene, person.rig, joints, f"{space}Body")
+        _add_animation(scene, person, joints)
     if animation.camera is not None:
         _add_camera(scene, animation.camera)
     with write_atomically(path) as aside:
         aside.write_bytes(scene.to_bytes())
 
 
-def _add_rig(scene: FbxScene, rig: Rig) -> list[Long]:
-    """One bone for each joint, in the rest pose on the ground."""
+def _add_rig(scene: FbxScene, rig: Rig, space: str) -> list[Long]:
+    """One bone for each joint, in the rest pose on the ground; `space` precedes their names."""
     rest = rig.local_matrices
     angles = np.degrees(continuous_xyz(rest[None, :, :3, :3]))[0]
     joints: list[Long] = []
-    for i, (name, parent) in enumerate(zip(rig.names, rig.parents, strict=True)):
+    for i, (bone, parent) in enumerate(zip(rig.names, rig.parents, strict=True)):
+        name = space + bone
         above = joints[parent] if parent >= 0 else 0
         place = _vector("Lcl Translation", rest[i, :3, 3] * _CM)
         turn = _vector("Lcl Rotation", angles[i])
@@ -49,15 +56,15 @@ def _add_rig(scene: FbxScene, rig: Rig) -> list[Long]:
     return joints
 
 
-def _add_body(scene: FbxScene, rig: Rig, joints: Sequence[Long]) -> None:
+def _add_body(scene: FbxScene, rig: Rig, joints: Sequence[Long], name: str) -> None:
     """One skinned mesh in three colours next to the rig; the rest pose is its bind pose."""
-    body, meshes = scene.add_model("Body", "Mesh", 0), capsule_meshes(rig)
+    body, meshes = scene.add_model(name, "Mesh", 0), capsule_meshes(rig)
     for side, mesh in meshes.items():
         colour = properties(prop("DiffuseColor", "Color", *mesh.colour))
         matt = (node("Version", 102), node("ShadingModel", "lambert"), colour)
         scene.add("Material", "Material", side, "", *matt, under=body)
     parts = _geometry(list(meshes.values()))
-    geometry = scene.add("Geometry", "Geometry", "Body", "Mesh", *parts, under=body)
+    geometry = scene.add("Geometry", "Geometry", name, "Mesh", *parts, under=body)
     bind = rig.bind_matrices
     bind[:, :3, 3] *= _CM
     joint_of = np.concatenate([mesh.joints for mesh in meshes.values()])

@@ -1,6 +1,6 @@
 """GLB: the rig, a skinned body and the camera, for Blender, Unity, Unreal and the web."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,24 +25,33 @@ _NEAR, _FAR = 0.1, 1000.0  # metres that the camera sees
 _KINDS = {"float32": gltf.FLOAT, "uint16": gltf.UNSIGNED_SHORT, "uint8": gltf.UNSIGNED_BYTE}
 
 
-def write_glb(animation: Animation, path: Path, *, humanoid: bool = False) -> None:
+def write_glb(
+    animation: Animation,
+    path: Path,
+    others: Sequence[Animation] = (),
+    *,
+    humanoid: bool = False,
+) -> None:
     """Write a skinned body whose joints carry the animation; metres, Y up.
 
-    `humanoid` adds the extensions of VRM to a rig with its bones.
+    `others` are further people in the same world, at the same times. `humanoid` adds the extensions
+    of VRM to a rig with its bones.
     """
-    data = glb_bytes(animation, humanoid=humanoid)
+    data = glb_bytes(animation, others, humanoid=humanoid)
     with write_atomically(path) as aside:
         aside.write_bytes(data)
 
 
-def glb_bytes(animation: Animation, *, humanoid: bool = False) -> bytes:
+def glb_bytes(
+    animation: Animation, others: Sequence[Animation] = (), *, humanoid: bool = False
+) -> bytes:
     """The file that `write_glb` writes."""
     document = _Document()
-    document.add_rig(animation.rig)
+    tracks = []
+    for number, person in enumerate((animation, *others), start=1):
+        tracks += document.add_person(person, f" {number}" if others else "")
     if humanoid:
         document.add_extensions(vrm_extensions(animation))
-    document.add_body(animation.rig)
-    tracks = _joint_tracks(animation)
     if animation.camera is not None:
         tracks += document.add_camera(animation.camera)
     document.add_animation(animation, tracks)
@@ -58,36 +67,48 @@ class _Document:
         )
         self._bytes = bytearray()
 
-    def add_rig(self, rig: Rig) -> None:
-        """One node for each joint, in the rest pose on the ground; nodes of joints come first."""
+    def add_person(self, person: Animation, mark: str) -> list[_Track]:
+        """The rig and body of a person; `mark` tells them from others. Returns their tracks."""
+        first = len(self._gltf.nodes)
+        skin = self._add_rig(person.rig, first)
+        body = self._add_body(person.rig, f"Body{mark}", skin)
+        if mark:  # a rig of its own for each person in Blender
+            self._gltf.nodes.append(gltf.Node(name=f"Person{mark}", children=[first]))
+        self._gltf.scenes[0].nodes += [len(self._gltf.nodes) - 1 if mark else first, body]
+        return _joint_tracks(person, first)
+
+    def _add_rig(self, rig: Rig, first: int) -> int:
+        """One node for each joint, in the rest pose on the ground; returns the skin."""
         rest = rig.local_matrices
         turns = _quaternions(rest[None, :, :3, :3])[0]
         for joint, name in enumerate(rig.names):
             place, turn = rest[joint, :3, 3].tolist(), turns[joint].tolist()
             turn = None if turn == [0, 0, 0, 1] else turn
             node = gltf.Node(name=name, translation=place, rotation=turn)
-            node.children = list(rig.children(joint))
+            node.children = [first + child for child in rig.children(joint)]
             self._gltf.nodes.append(node)
         bind = np.linalg.inv(rig.bind_matrices).transpose(0, 2, 1)  # glTF stores columns
         matrices = self._add(bind.reshape(len(rig), 16).astype(np.float32))
-        joints = list(range(len(rig)))
+        joints = list(range(first, first + len(rig)))
         self._gltf.skins.append(gltf.Skin(joints=joints, inverseBindMatrices=matrices))
+        return len(self._gltf.skins) - 1
 
     def add_extensions(self, extensions: dict[str, Any]) -> None:
         """Extensions of the whole file, by name."""
         self._gltf.extensions = extensions
         self._gltf.extensionsUsed = list(extensions)
 
-    def add_body(self, rig: Rig) -> None:
-        """One skinned mesh in three colours next to the rig."""
-        mesh = gltf.Mesh(name="Body")
+    def _add_body(self, rig: Rig, name: str, skin: int) -> int:
+        """One skinned mesh in three colours next to the rig; returns its node."""
+        mesh = gltf.Mesh(name=name)
         for side, part in capsule_meshes(rig).items():
             mesh.primitives.append(self._primitive(part))
             mesh.primitives[-1].material = len(self._gltf.materials)
             self._gltf.materials.append(_material(side, part))
         self._gltf.meshes.append(mesh)
-        self._gltf.nodes.append(gltf.Node(name="Body", mesh=0, skin=0))
-        self._gltf.scenes[0].nodes = [0, len(rig)]
+        node = gltf.Node(name=name, mesh=len(self._gltf.meshes) - 1, skin=skin)
+        self._gltf.nodes.append(node)
+        return len(self._gltf.nodes) - 1
 
     def _primitive(self, part: CapsuleMesh) -> gltf.Primitive:
         joints = np.zeros((len(part.points), 4), np.uint8)
@@ -158,12 +179,12 @@ class _Document:
         return b"".join(self._gltf.save_to_bytes())
 
 
-def _joint_tracks(animation: Animation) -> list[_Track]:
-    """The path of the mover, and rotations of all joints with children."""
+def _joint_tracks(animation: Animation, first: int) -> list[_Track]:
+    """The path of the mover, and rotations of all joints with children; `first` is the root."""
     quaternions = _quaternions(animation.local_rotations)
     moving = [joint for joint in range(len(animation.rig)) if animation.rig.children(joint)]
-    rotations = [(joint, "rotation", quaternions[:, joint]) for joint in moving]
-    return [(animation.rig.mover, "translation", animation.local_path), *rotations]
+    rotations = [(first + joint, "rotation", quaternions[:, joint]) for joint in moving]
+    return [(first + animation.rig.mover, "translation", animation.local_path), *rotations]
 
 
 def _quaternions(rotations: Float64) -> Float64:

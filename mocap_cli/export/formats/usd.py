@@ -1,7 +1,7 @@
 """USD: the rig, a skinned body and the camera as text, for Omniverse, Houdini, Maya and Blender."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,18 +21,21 @@ _MM = 0.01  # a millimetre of film or lens, in tenths of the scene's unit
 _CLIPPING = (0.1, 1000)  # metres that the camera sees
 
 
-def write_usd(animation: Animation, path: Path) -> None:
-    """Write a skinned body whose joints carry the animation; metres, Y up."""
+def write_usd(animation: Animation, path: Path, others: Sequence[Animation] = ()) -> None:
+    """Write a skinned body whose joints carry the animation; metres, Y up.
+
+    `others` are further people in the same world, at the same times.
+    """
     with write_atomically(path) as aside, aside.open("w", encoding="ascii", newline="\n") as file:
-        file.writelines(f"{line}\n" for line in _lines(animation))
+        file.writelines(f"{line}\n" for line in _lines(animation, others))
 
 
-def _lines(animation: Animation) -> Iterator[str]:
+def _lines(animation: Animation, others: Sequence[Animation]) -> Iterator[str]:
     rate = 1 / animation.period
     yield "#usda 1.0"
     yield "("
     yield f'    "{MARK}"'
-    yield '    defaultPrim = "Person"'
+    yield f'    defaultPrim = "{"People" if others else "Person"}"'
     yield '    upAxis = "Y"'
     yield "    metersPerUnit = 1"
     yield "    startTimeCode = 0"
@@ -41,15 +44,26 @@ def _lines(animation: Animation) -> Iterator[str]:
     yield f"    framesPerSecond = {rate:.9g}"
     yield ")"
     yield ""
-    yield 'def SkelRoot "Person"'
-    yield "{"
-    yield from _indented(_rig(animation))
-    for side, mesh in capsule_meshes(animation.rig).items():
-        yield from _indented(_material(side.title(), mesh))
-        yield from _indented(_mesh(side.title(), mesh))
-    yield "}"
+    if others:
+        yield 'def Xform "People"'
+        yield "{"
+        for number, person in enumerate((animation, *others), start=1):
+            yield from _indented(_person(person, f"/People/Person{number}"))
+        yield "}"
+    else:
+        yield from _person(animation, "/Person")
     if animation.camera is not None:
         yield from _camera(animation.camera)
+
+
+def _person(animation: Animation, path: str) -> Iterator[str]:
+    yield f'def SkelRoot "{path.rpartition("/")[2]}"'
+    yield "{"
+    yield from _indented(_rig(animation, path))
+    for side, mesh in capsule_meshes(animation.rig).items():
+        yield from _indented(_material(side.title(), mesh, path))
+        yield from _indented(_mesh(side.title(), mesh, path))
+    yield "}"
 
 
 def _camera(camera: CameraTrack) -> Iterator[str]:
@@ -77,14 +91,14 @@ def _camera(camera: CameraTrack) -> Iterator[str]:
     yield "}"
 
 
-def _rig(animation: Animation) -> Iterator[str]:
+def _rig(animation: Animation, path: str) -> Iterator[str]:
     rig = animation.rig
     yield 'def Skeleton "Rig" (prepend apiSchemas = ["SkelBindingAPI"])'
     yield "{"
     yield f"    uniform token[] joints = {_paths(rig)}"
     yield f"    uniform matrix4d[] bindTransforms = {_matrices(rig.bind_matrices)}"
     yield f"    uniform matrix4d[] restTransforms = {_matrices(rig.local_matrices)}"
-    yield "    rel skel:animationSource = </Person/Rig/Motion>"
+    yield f"    rel skel:animationSource = <{path}/Rig/Motion>"
     yield '    def SkelAnimation "Motion"'
     yield "    {"
     yield from _indented(_indented(_motion(animation)))
@@ -107,7 +121,7 @@ def _motion(animation: Animation) -> Iterator[str]:
         yield "}"
 
 
-def _mesh(name: str, mesh: CapsuleMesh) -> Iterator[str]:
+def _mesh(name: str, mesh: CapsuleMesh, path: str) -> Iterator[str]:
     weights = _numbers(np.ones_like(mesh.joints))  # capsules are rigid
     each = '(elementSize = 1\n        interpolation = "vertex")'
     yield f'def Mesh "{name}" (prepend apiSchemas = ["SkelBindingAPI", "MaterialBindingAPI"])'
@@ -119,15 +133,15 @@ def _mesh(name: str, mesh: CapsuleMesh) -> Iterator[str]:
     yield f'    normal3f[] normals = {_tuples(mesh.normals)} (interpolation = "vertex")'
     yield f"    int[] primvars:skel:jointIndices = {_numbers(mesh.joints)} {each}"
     yield f"    float[] primvars:skel:jointWeights = {weights} {each}"
-    yield "    rel skel:skeleton = </Person/Rig>"
-    yield f"    rel material:binding = </Person/{name}Matt>"
+    yield f"    rel skel:skeleton = <{path}/Rig>"
+    yield f"    rel material:binding = <{path}/{name}Matt>"
     yield "}"
 
 
-def _material(name: str, mesh: CapsuleMesh) -> Iterator[str]:
+def _material(name: str, mesh: CapsuleMesh, path: str) -> Iterator[str]:
     yield f'def Material "{name}Matt"'
     yield "{"
-    yield f"    token outputs:surface.connect = </Person/{name}Matt/Surface.outputs:surface>"
+    yield f"    token outputs:surface.connect = <{path}/{name}Matt/Surface.outputs:surface>"
     yield '    def Shader "Surface"'
     yield "    {"
     yield '        uniform token info:id = "UsdPreviewSurface"'

@@ -1,5 +1,6 @@
 """Overlay: the video with the tracked person drawn into every frame."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,14 +42,16 @@ def write_overlay(
     path: Path,
     options: OverlayOptions | None = None,
     on_frame: Count = no_progress,
+    others: Sequence[Motion] = (),
 ) -> None:
     """Write the tracked span of the video as MP4, with its sound and the person drawn in.
 
-    `on_frame` is called after each frame with the number of frames done.
+    `others` are further people at the same times; then each has a number. `on_frame` is called
+    after each frame with the number of frames done.
     """
     options = options or OverlayOptions()
     start, last = float(motion.times[0]), float(motion.times[-1])
-    joints = project_joints(motion)
+    people = [(person, project_joints(person)) for person in (motion, *others)]
     with open_source_video(video, motion) as frames:
         info = frames.info
         panel = Panel(motion, info.height) if options.panel else None
@@ -57,9 +60,13 @@ def write_overlay(
             for frame in frames:
                 image = frame.image.copy()
                 t = int(np.abs(motion.times - frame.time).argmin())
-                if options.trail:
-                    _draw_trail(image, motion, t)
-                _draw_frame(image, motion, joints, t, frame.time)
+                for number, (person, joints) in enumerate(people, start=1):
+                    if options.trail:
+                        _draw_trail(image, person, t)
+                    _draw_person(image, person, joints[t], t)
+                    if others:
+                        _number(image, joints[t], number)
+                _write_time(image, motion, t, frame.time, alone=not others)
                 if panel:
                     image = np.concatenate((image, panel.draw(t)), axis=1)
                 writer.write(image, frame.time)
@@ -90,24 +97,35 @@ def _draw_trail(image: UInt8, motion: Motion, t: int) -> None:
     layer.blend()
 
 
-def _draw_frame(image: UInt8, motion: Motion, joints: Float64, t: int, time: float) -> None:
-    """Draw the person in frame `t`, and the time of the video frame."""
+def _draw_person(image: UInt8, motion: Motion, joints: Float64, t: int) -> None:
+    """Draw the person in frame `t`, whose projected joints are (J, 2)."""
     detected = bool(motion.detected[t])
-    draw_figure(
-        image,
-        Figure(motion.xy[t], motion.score[t], joints[t], motion.contacts[t], detected),
-    )
-    state = "" if detected else ("  interpolated" if motion.tracked[t] else "  no person")
-    _write(image, f"{time:.2f} s{state}")
+    draw_figure(image, Figure(motion.xy[t], motion.score[t], joints, motion.contacts[t], detected))
 
 
-def _write(image: UInt8, text: str) -> None:
-    """Small text in the lower left corner, white with a dark outline."""
-    height, width = image.shape[:2]
-    size = min(height, width) / 900
-    x, y, rim = round(24 * size), height - round(24 * size), max(1, round(2 * size))
+def _number(image: UInt8, joints: Float64, number: int) -> None:
+    """Write the number of a person above their highest joint."""
+    if np.isfinite(joints).all():
+        size = min(image.shape[:2]) / 900
+        highest = joints[joints[:, 1].argmin()]
+        inside = np.clip(highest - 34 * size, 0, np.array(image.shape[1::-1]) - 1)
+        _write(image, str(number), inside)
+
+
+def _write_time(image: UInt8, motion: Motion, t: int, time: float, *, alone: bool) -> None:
+    """The time of the video frame in the lower left corner; of one person alone also its state."""
+    state = "" if motion.detected[t] else ("  interpolated" if motion.tracked[t] else "  no person")
+    margin = 24 * min(image.shape[:2]) / 900
+    at = np.array((margin, image.shape[0] - margin))
+    _write(image, f"{time:.2f} s{state if alone else ''}", at)
+
+
+def _write(image: UInt8, text: str, at: Float64) -> None:
+    """Small text from `at` (2,) on, white with a dark outline."""
+    size = min(image.shape[:2]) / 900
+    (x, y), rim = at.round().astype(int).tolist(), max(1, round(2 * size))
     around = [(i, j) for i in (-rim, 0, rim) for j in (-rim, 0, rim) if i or j]
     # Not a thicker stroke, which OpenCV 5 draws as bold letters that the white ones hide.
     for i, j in (*around, (0, 0)):
-        at, colour = (x + i, y + j), OUTLINE_COLOUR if i or j else SIDE_COLOURS["middle"]
-        cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, colour, rim, cv2.LINE_AA)
+        place, colour = (x + i, y + j), OUTLINE_COLOUR if i or j else SIDE_COLOURS["middle"]
+        cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, colour, rim, cv2.LINE_AA)
