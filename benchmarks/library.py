@@ -1,8 +1,8 @@
-"""A library of 40 short clips: throughput by workers, and runs that are killed.
+"""A library of 200 short clips: throughput by workers, and runs that are killed.
 
-    python benchmarks/library.py clips/ [--workers 1 2] [--kills 20]
+    python benchmarks/library.py clips/ [--workers 1 2] [--clips 200] [--kills 20]
 
-Cuts the clips from examples/ on the first run: mixed lengths, four that are broken, one whose
+Cuts the clips from examples/ on the first run: mixed lengths, five that are broken, one whose
 tracking hangs. Each run must write the same files and the same summary but for its times. With
 `--kills` a run is killed by SIGKILL at random moments, each time with all its processes or
 alone, and then runs to its end. Prints a table for docs/library.md.
@@ -30,8 +30,7 @@ from mocap_cli.tracking import track as tracking
 from mocap_cli.video.reader import open_video
 
 EXAMPLES = ("walk", "dive", "ski")
-LENGTHS = (0.4, 0.7, 1.0, 1.4, 2.0)  # seconds
-GOOD = 35
+LENGTHS = (0.15, 0.2, 0.3, 0.4, 0.6)  # seconds
 HANGS = "hangs.mp4"  # in a sub-folder, which the runs that are timed leave out
 TIMEOUT = 600  # seconds for a clip, by default
 TIMES = ("status", "seconds", "finished")  # columns that differ from run to run
@@ -49,16 +48,17 @@ def _track_or_hang(path: Path, *values: Any) -> Any:
 tracking.track = _track_or_hang
 
 
-def make(folder: Path) -> None:
+def make(folder: Path, clips: int) -> None:
     """Cut the clips."""
     folder.mkdir(parents=True)
-    for number in range(GOOD):
+    for number in range(clips - 6):
         source = Path("examples") / f"{EXAMPLES[number % 3]}.mp4"
-        start = 0.15 * (number // 3 % 6)
-        cut(source, folder / f"{number:02d}.mp4", start, LENGTHS[number % 5])
-    whole = (folder / "00.mp4").read_bytes()
+        start = 0.07 * (number // 3)
+        cut(source, folder / f"{number:03d}.mp4", start % 1.5, LENGTHS[number % 5])
+    whole = (folder / "000.mp4").read_bytes()
     (folder / "sub").mkdir()
-    shutil.copy(folder / "03.mp4", folder / "sub" / HANGS)
+    shutil.copy(folder / "003.mp4", folder / "sub" / HANGS)
+    (folder / "broken-head.mp4").write_bytes(bytes(2000) + whole[2000:])
     (folder / "broken-half.mp4").write_bytes(whole[: len(whole) // 2])
     (folder / "broken-empty.mp4").touch()
     (folder / "broken-text.mp4").write_text("no video")
@@ -139,15 +139,16 @@ def kill_at_random(
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("clips", type=Path)
+    parser.add_argument("folder", type=Path, metavar="clips")
     parser.add_argument("--workers", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--clips", type=int, default=200, help="clips to cut on the first run")
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--timeout", type=float, default=TIMEOUT, help="seconds for a clip")
     parser.add_argument("--longest", type=float, default=25, help="seconds until a kill")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    if not options.clips.exists():
-        make(options.clips)
+    if not options.folder.exists():
+        make(options.folder, options.clips)
     with tempfile.TemporaryDirectory() as folder:
         run(options, Path(folder))
 
@@ -159,11 +160,11 @@ def run(options: argparse.Namespace, folder: Path) -> None:
     outs: list[Path] = []
     for workers in options.workers:
         outs.append(folder / f"workers-{workers}")
-        print(measure(options.clips, outs[-1], workers, options.timeout), flush=True)
+        print(measure(options.folder, outs[-1], workers, options.timeout), flush=True)
     if options.kills:
         outs.append(folder / "killed")
         killed = kill_at_random(
-            options.clips, outs[-1], options.kills, options.longest, options.seed, options.timeout
+            options.folder, outs[-1], options.kills, options.longest, options.seed, options.timeout
         )
         print(f"\n{killed} runs killed, then one to the end")
     compare(outs)
