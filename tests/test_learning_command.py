@@ -18,7 +18,7 @@ from mocap_cli.io.lock import only_process
 from mocap_cli.learning import options as options_module
 from mocap_cli.learning import pretraining
 from mocap_cli.learning.loop import pose_distances
-from mocap_cli.learning.loop.checkpoint import read_checkpoint_state
+from mocap_cli.learning.loop.checkpoint import RunState, read_checkpoint_state
 from mocap_cli.learning.loop.losses import LossWeights
 from mocap_cli.learning.loop.metrics_log import MetricsLog
 from mocap_cli.learning.loop.settings import PRESETS
@@ -137,6 +137,28 @@ def test_a_folder_with_foreign_files_is_not_written_into(mocap, tinily):
         code, _, err = mocap(f"pretrain videos -o {folder} --steps 1 {tinily}")
         assert (code, (folder / name).read_text()) == (1, "mine"), err
         assert len(list(folder.iterdir())) == 1
+
+
+def test_a_run_that_was_killed_at_its_first_checkpoint_is_resumed_from_its_start(
+    mocap, tinily, monkeypatch
+):
+    assert mocap(f"pretrain videos -o runs/whole --steps 2 {tinily}")[0] == 0
+    save, saved = RunState.save, []
+
+    def killed(state, *rest) -> None:
+        if state.step:
+            raise KeyboardInterrupt  # after best.safetensors, before last.safetensors
+        saved.append(save(state, *rest))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunState, "save", killed)
+        assert mocap(f"pretrain videos -o runs/cut --steps 2 {tinily}")[0] == 130
+    assert Path("runs/cut/best.safetensors").exists()
+    assert mocap("pretrain -o runs/cut --resume --device cpu")[0] == 0
+    for name in ("last", "best"):
+        one, other = (load_file(f"runs/{run}/{name}.safetensors") for run in ("whole", "cut"))
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[key], other[key]) for key in one)
 
 
 def test_two_processes_never_write_to_one_run(mocap, tinily):

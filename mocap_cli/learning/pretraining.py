@@ -211,16 +211,20 @@ def _with_measured_prior(settings: Settings, dataset: Dataset) -> Settings:
 
 
 def _refuse_used_folder(folder: Path) -> None:
-    """Refuse a folder that holds a run, or other files that a run would overwrite."""
-    for name in (LAST, BEST):
-        if (folder / name).exists():
+    """Refuse a folder that holds a run, or other files that a run would overwrite.
+
+    A run that ended before its first step may start again.
+    """
+    for name in (BEST, LAST):
+        path = folder / name
+        if path.exists() and (name == BEST or read_checkpoint_state(path)[1].step):
             raise MocapError(
                 f"{folder} already holds a run: {name}",
                 "continue it with --resume, or choose another -o",
             )
     started = (folder / RUN).exists()
     if started:
-        RunSources.read(folder)  # a run that ended before its first checkpoint may start again
+        RunSources.read(folder)
     if not started and (folder / MetricsLog.NAME).exists():
         raise MocapError(f"{folder / MetricsLog.NAME} is not part of a run", "choose another -o")
     refuse_unwritable(folder / LAST)

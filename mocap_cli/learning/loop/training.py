@@ -61,6 +61,8 @@ def train(
         _compile_networks(model)
     if resume:
         state = RunState.load(folder / LAST, model, optimizer, average)
+    elif distributed.is_main:  # a kill at any moment, be it before the first step, can be resumed
+        state.save(folder / LAST, model, optimizer, settings, average)
     # The free-fall stage uses neither a critic nor codes that are not decoded.
     parallel = distributed.wrap(model, all_used=settings.fall_steps == 0)
     reads_every = 1 if distributed.device == "cpu" else _GPU_READS_EVERY
