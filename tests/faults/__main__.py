@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.faults.kinds import KINDS, Samples, load_heavy_modules
 from tests.faults.trial import Outcome, carry_out
 
-_VERDICTS = ("refused", "answered", "wrong")
+_VERDICTS = ("refused", "answered", "killed", "wrong")
 
 
 def main() -> None:
@@ -71,11 +71,11 @@ def _one(kind: str, seed: int, case: int, samples: Samples, work: Path) -> Outco
 
 
 def _print_table(counts: dict[str, Counter[str]], seconds: float) -> None:
-    print(f"{'kind':18} {'tried':>7} {'refused':>8} {'answered':>9} {'wrong':>6}")
+    print(f"{'kind':18} {'tried':>7} {'refused':>8} {'answered':>9} {'killed':>7} {'wrong':>6}")
     total: Counter[str] = sum(counts.values(), Counter())
     for kind, found in [*counts.items(), ("all", total)]:
         row = [found[verdict] for verdict in _VERDICTS]
-        print(f"{kind:18} {sum(row):7} {row[0]:8} {row[1]:9} {row[2]:6}")
+        print(f"{kind:18} {sum(row):7} {row[0]:8} {row[1]:9} {row[2]:7} {row[3]:6}")
     print(f"in {seconds / 60:.1f} minutes")
 
 

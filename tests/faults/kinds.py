@@ -5,14 +5,15 @@ import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.faults import documents, machine, media
+from tests.faults import documents, kills, machine, media
 from tests.faults.samples import Samples
 from tests.faults.trial import Trial
 
 __all__ = ["KINDS", "Samples", "load_heavy_modules"]
 
 _MODULES = ("cli.background_jobs", "cli.export_jobs", "cli.label_fit_jobs", "cli.clip_run",
-            "cli.pretrain_jobs", "tracking.track", "plates.builder", "export.registry")  # fmt: skip
+            "cli.pretrain_jobs", "tracking.track", "clips.clip_tracker", "plates.builder",
+            "export.registry")  # fmt: skip
 
 _Kind = Callable[[random.Random, Path, Samples], Trial]
 
@@ -30,6 +31,9 @@ KINDS: Mapping[str, _Kind] = {
     "paths": machine.aliased_paths,
     "options": machine.wild_options,
     "killed": machine.killed,
+    "killed-pretrain": kills.killed_pretrain,
+    "killed-track": kills.killed_track,
+    "killed-background": kills.killed_background,
     "full-disk": machine.full_disk,
     "two-at-once": machine.two_at_once,
 }
@@ -40,7 +44,9 @@ def load_heavy_modules() -> None:
     for name in _MODULES:
         importlib.import_module(f"mocap_cli.{name}")
     import cv2
+    import matplotlib.pyplot  # noqa: F401
     import torch
+    import torch._dynamo  # the optimizers import it, which takes longer than a trial
 
     cv2.setNumThreads(0)
     torch.set_num_threads(1)

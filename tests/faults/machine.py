@@ -37,7 +37,7 @@ def killed(rng: random.Random, folder: Path, samples: Samples) -> Trial:
         again: Outcome = carry_out(Trial(typed=typed), _copy(folder, whole))
         return f"the next one: {again.why}" if again.verdict != "answered" else ""
 
-    after = rng.uniform(0.0, 1.5 * first.seconds)
+    after = rng.uniform(0.0, 1.1 * first.processor)
     return Trial(typed=typed, kill_after=after, check=check)
 
 

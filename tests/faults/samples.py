@@ -52,6 +52,7 @@ class Samples:
 
 
 def _make_in_child(folder: Path) -> None:
+    from blob import film_blob
     from person import stand
 
     from mocap_cli import api
@@ -62,6 +63,9 @@ def _make_in_child(folder: Path) -> None:
     write_motion(stand(video, TrackOptions()), folder / "a.json")
     background = api.background(video, kind="median", samples=3, people=False)
     background.write(folder / "a.background.npz")
+    blob = film_blob(folder / "blob.mp4", seconds=1.0)
+    scene = api.background(blob, kind="median", samples=3, people=False)
+    scene.write(folder / "blob.background.npz")
     _make_run(folder)
     _make_fitted(folder / "a.mocap")
 

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 import traceback
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,9 +25,10 @@ MAX_GROWTH = 1200 << 20  # bytes of memory beyond what the imports take
 _ROOM = 6 << 30  # bytes of addresses: an allocation beyond ends in a MemoryError
 _MAX_LINE = 1200  # characters of an error
 _ENDS = (0, 1, 2)
+_TURNS_TEXT = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _ASIDE = re.compile(r"\..*-[0-9a-f]{8}-\d+-[0-9a-f]{8}")  # temporary names: host, process
 
-Verdict = Literal["refused", "answered", "wrong"]
+Verdict = Literal["refused", "answered", "killed", "wrong"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,8 @@ class Trial:
     call: Callable[[], object] | None = None  # instead of a command
     tracker: bool = False  # with the real networks, not with a made-up person
     file_bytes: int | None = None  # a disk that is full after so many bytes of a file
-    kill_after: float | None = None  # seconds
+    kill_after: float | None = None  # seconds of a processor
+    setup: Callable[[], None] = lambda: None  # in the process, before the command
     twice: bool = False  # two of it at once
     check: Callable[[], str] = lambda: ""  # what is wrong with the files after it
     must: Verdict | None = None  # the only right end, where it is known
@@ -51,7 +54,7 @@ class Outcome:
     verdict: Verdict
     why: str = ""  # of a wrong one
     said: str = ""  # on stderr
-    seconds: float = 0.0
+    processor: float = 0.0  # seconds
 
 
 @dataclass(slots=True)
@@ -68,14 +71,14 @@ def carry_out(trial: Trial, folder: Path) -> Outcome:
     children = [_start(trial, folder) for _ in range(1 + trial.twice)]
     ends = [_wait(trial, child) for child in children]
     said = "".join(_said(child) for child in children)
-    why = next(filter(None, (_fault(trial, status, growth) for status, growth in ends)), "")
+    why = next(filter(None, (_fault(trial, end) for end in ends)), "")
     why = why or _said_wrong(said, ends) or _changed(trial, before, _contents(folder))
     why = why or _leftovers(trial, folder) or trial.check()
-    code = max(os.waitstatus_to_exitcode(status) for status, _ in ends)
-    verdict: Verdict = "wrong" if why else "answered" if code <= 0 else "refused"
+    code = max(end.code for end in ends)
+    verdict: Verdict = "killed" if code < 0 else "refused" if code else "answered"
     if not why and trial.must not in (None, verdict):
-        verdict, why = "wrong", f"{verdict}, not {trial.must}"
-    return Outcome(verdict, why, said, time.monotonic() - children[0].began)
+        why = f"{verdict}, not {trial.must}"
+    return Outcome("wrong" if why else verdict, why, said, sum(end.processor for end in ends))
 
 
 def _start(trial: Trial, folder: Path) -> _Child:
@@ -118,6 +121,7 @@ def _child(trial: Trial) -> int:
     sys.stdout, sys.stderr = open(1, **how), open(2, **how)  # noqa: SIM115
     faulthandler.dump_traceback_later(WALL_SECONDS - 10)  # says where a command hangs
     try:
+        trial.setup()
         if trial.call is not None:
             trial.call()
         else:
@@ -148,48 +152,72 @@ def _command(trial: Trial) -> None:
     main()
 
 
-def _wait(trial: Trial, child: _Child) -> tuple[int, int]:
-    """Exit status, and bytes of memory beyond those at the start."""
-    limit = trial.kill_after if trial.kill_after is not None else WALL_SECONDS
+@dataclass(frozen=True, slots=True)
+class _End:
+    code: int  # below zero: the signal
+    growth: int  # bytes of memory beyond those at the start
+    processor: float  # seconds
+
+
+def _wait(trial: Trial, child: _Child) -> _End:
+    """How the process ends, with a kill when its time has come."""
+    killed = False
     while True:
         done, status, usage = os.wait4(child.number, os.WNOHANG)
         if done:
             own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            return status, (usage.ru_maxrss - own) * 1024
-        if time.monotonic() - child.began > limit:
+            growth, spent = (usage.ru_maxrss - own) * 1024, usage.ru_utime + usage.ru_stime
+            return _End(os.waitstatus_to_exitcode(status), growth, spent)
+        late = time.monotonic() - child.began > WALL_SECONDS
+        due = trial.kill_after is not None and _spent(child) >= trial.kill_after
+        if (late or due) and not killed:
             os.kill(child.number, signal.SIGKILL)
-            limit = float("inf")
-        time.sleep(0.005)
+            killed = True
+        time.sleep(0.002 if trial.kill_after is not None else 0.005)
 
 
-def _fault(trial: Trial, status: int, growth: int) -> str:
-    code = os.waitstatus_to_exitcode(status)
+def _spent(child: _Child) -> float:
+    """Seconds of a processor so far, as a busy machine delays the rest; of the clock elsewhere."""
+    try:
+        return int(Path(f"/proc/{child.number}/schedstat").read_text().split()[0]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return time.monotonic() - child.began
+
+
+def _fault(trial: Trial, end: _End) -> str:
+    code = end.code
     if code == -signal.SIGKILL and trial.kill_after is not None:
         return ""
     if code in (-signal.SIGXCPU, -signal.SIGKILL):
         return f"took more than {CPU_SECONDS} s of a processor, or {WALL_SECONDS:.0f} s"
     if code < 0:
         return f"ended by {signal.Signals(-code).name}"
-    if growth > MAX_GROWTH:
-        return f"took {growth >> 20} MB"
+    if end.growth > MAX_GROWTH:
+        return f"took {end.growth >> 20} MB"
     return "" if code in _ENDS or code == 70 else f"exit status {code}"
 
 
-def _said_wrong(said: str, ends: list[tuple[int, int]]) -> str:
+def _said_wrong(said: str, ends: list[_End]) -> str:
     lines = said.strip().splitlines()
     if "Traceback" in said or "stopped by a bug" in said:
         at = [line.strip() for line in lines if "mocap_cli/" in line and line.strip()[:4] == "File"]
         where = at[-1].rpartition("/")[2].replace('", line ', ":") if at else ""
         return f"traceback: {lines[-1][:120]} at {where}"
-    failed = any(os.waitstatus_to_exitcode(status) > 0 for status, _ in ends)
+    failed = any(end.code > 0 for end in ends)
     if failed and not any(
         word in said for word in ("error:", "Error", "failed", "--check", "usable")
     ):
         return f"no error line: {said[:80]!r}"
     if any(len(line) > _MAX_LINE for line in lines):
         return f"a line of {max(map(len, lines))} characters"
-    odd = [c for c in said if not (c.isprintable() or c in "\n\t\r\x1b")]
+    odd = [c for c in said if _steers_terminal(c)]
     return f"control characters: {odd[:3]!r}" if odd else ""
+
+
+def _steers_terminal(character: str) -> bool:
+    if character in "\n\t\r\x1b":
+        return False
+    return unicodedata.category(character) == "Cc" or character in _TURNS_TEXT
 
 
 def _contents(folder: Path) -> Mapping[str, str]:
@@ -212,8 +240,13 @@ def _changed(trial: Trial, before: Mapping[str, str], after: Mapping[str, str]) 
 
 
 def _leftovers(trial: Trial, folder: Path) -> str:
-    if trial.kill_after is not None:
-        return ""  # `check` looks after the next command
-    hidden = [p.name for p in folder.rglob(".*") if _ASIDE.match(p.name)]
-    left = hidden + [p.name for p in (folder / "tmp").iterdir()]
+    # `check` looks after the next command
+    return left_aside(folder) if trial.kill_after is None else ""
+
+
+def left_aside(folder: Path) -> str:
+    """Which temporary file or lock a command has left; nothing where there is none."""
+    hidden = [p.name for p in folder.rglob(".*") if _ASIDE.match(p.name) or p.suffix == ".lock"]
+    own = [p.name for p in (folder / "tmp").iterdir() if not p.name.startswith("torchinductor")]
+    left = hidden + own
     return f"left {left[0]!r}" if left else ""
