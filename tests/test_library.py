@@ -13,12 +13,14 @@ from types import SimpleNamespace
 
 import cv2
 import jsonschema
+import numpy as np
 import pytest
 from film import film
 from kills import BACKGROUND, TRACK, kill_at_random, start, wait_for_end
 from person import fork_workers, stand
+from threadpoolctl import threadpool_limits
 
-from mocap_cli import __version__
+from mocap_cli import __version__, api
 from mocap_cli.body.motion import read_motion
 
 SCHEMA = Path(__file__).parents[1] / "docs" / "motion.schema.json"
@@ -79,6 +81,15 @@ def test_a_clip_that_hangs_is_stopped_after_its_time_and_named(mocap):
     found = statuses(out)
     assert "stopped after 0.7 s" in found.pop("hangs")
     assert set(found.values()) == {"tracked"}
+
+
+def test_a_motion_does_not_depend_on_the_number_of_threads():
+    example = Path(__file__).parents[1] / "examples" / "walk.mp4"
+    motions = []
+    for threads in (1, 2):
+        with threadpool_limits(limits=threads, user_api="blas"):
+            motions.append(api.track(example, end=0.14))
+    np.testing.assert_array_equal(motions[0].joints, motions[1].joints)
 
 
 def test_results_are_the_same_whatever_the_number_of_workers(mocap):

@@ -27,6 +27,7 @@ from mocap_cli.video.probe import probe
 from mocap_cli.video.reader import open_video
 from mocap_cli.video.shots import CutDetector
 from mocap_cli.weights import Device
+from mocap_cli.workers.resources import with_one_blas_thread
 
 _STILL_SAMPLES, _PANNED_SAMPLES = 60, 90
 _PART_SAMPLES = 5  # of a part at least
@@ -53,6 +54,7 @@ class BackgroundOptions:
     device: Device = "auto"
 
 
+@with_one_blas_thread
 def make_background(
     video: Path,
     options: BackgroundOptions = BackgroundOptions(),

@@ -27,6 +27,7 @@ from mocap_cli.tracking.observe import Frames, Observation, observe
 from mocap_cli.types import Bool, Float64
 from mocap_cli.video.probe import VideoInfo
 from mocap_cli.weights import Device, weight_path
+from mocap_cli.workers.resources import with_one_blas_thread
 
 _RELIABLE_SIGMA = 0.13  # metres, the mean of the joints; tumbling divers have more
 _OBSERVING = ("keypoints", "camera", "video")  # packages whose source an observation depends on
@@ -119,6 +120,7 @@ class Estimate:
         return self.keypoints.bounding_squares()
 
 
+@with_one_blas_thread
 def estimate(
     video: VideoInfo,
     options: EstimateOptions,
@@ -149,6 +151,7 @@ def estimate(
     return _estimate(video, options, observed, on_model)
 
 
+@with_one_blas_thread
 def estimate_all(
     video: VideoInfo, options: EstimateOptions, on_frame: Count = no_progress
 ) -> list[Estimate]:

@@ -28,6 +28,7 @@ from mocap_cli.tracking.person import Person
 from mocap_cli.tracking.place import Placement, place_people
 from mocap_cli.video.probe import VideoInfo, probe
 from mocap_cli.weights import weight_hash
+from mocap_cli.workers.resources import with_one_blas_thread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class TrackOptions(EstimateOptions):
     fps: float | None = None  # frames a second of the result; None keeps the video's own times
 
 
+@with_one_blas_thread
 def track(
     path: Path,
     options: TrackOptions,
@@ -55,6 +57,7 @@ def track(
     return _placed(video, [found], options)[0]
 
 
+@with_one_blas_thread
 def track_all(path: Path, options: TrackOptions, on_frame: Count = no_progress) -> list[Motion]:
     """Track everybody who stays for long enough through a video, in one pass and one world."""
     video = probe(path)

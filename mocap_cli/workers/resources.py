@@ -1,12 +1,33 @@
 """Resources: the processor cores and the memory that this process may use."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import wraps
 from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from threadpoolctl import threadpool_limits
 
 _WORKER_BYTES = 1_200_000_000  # of a worker at 1080p, with a margin: docs/library.md
 _CGROUPS = Path("/sys/fs/cgroup")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def with_one_blas_thread(function: Callable[P, T]) -> Callable[P, T]:
+    """The same function with matrix products on one thread: their last bits depend on how many.
+
+    So results are the same whatever the number of cores and workers.
+    """
+
+    @wraps(function)
+    def limited(*args: P.args, **options: P.kwargs) -> T:
+        with threadpool_limits(limits=1, user_api="blas"):
+            return function(*args, **options)
+
+    return limited
 
 
 def worker_count(jobs: int) -> int:

@@ -20,6 +20,7 @@ from mocap_cli.progress import Count, no_progress
 from mocap_cli.types import Bool, UInt8
 from mocap_cli.video.letterbox import Letterbox
 from mocap_cli.video.reader import Frame, VideoReader, open_video
+from mocap_cli.workers.resources import with_one_blas_thread
 
 _ARCHIVE_SUFFIX = ".background.npz"  # of what `mocap background` made, next to the video
 _FPS_TOLERANCE = 0.01  # 29.97 frames a second count as thirty
@@ -30,6 +31,7 @@ _MIN_SCORE = 0.35  # of a person detection; people in the background score lower
 _MIN_RELATIVE_SIZE = 0.5  # of the largest person; smaller ones are passers-by far away
 
 
+@with_one_blas_thread
 def store_video(video: Path, store: Path, recipe: StoreRecipe, on_frame: Count) -> str:
     """Decode a video unless the store has it already; returns its address.
 
