@@ -25,7 +25,9 @@ def test_whoever_stands_straight_with_hanging_arms_has_no_angles():
     found = angles_of({})
     assert tuple(found) == _ANGLES
     for name, angle in found.items():
-        if "plane" not in name:  # a hanging arm is raised in no plane
+        if name == "neck_left_turn":  # nobody knows where the face is
+            assert np.isnan(angle)
+        elif "plane" not in name:  # a hanging arm is raised in no plane
             assert angle == pytest.approx(0, abs=6 if name.endswith("dorsiflexion") else 1e-3), name
 
 
@@ -95,7 +97,7 @@ def test_in_a_mirror_left_and_right_change_places():
     for name, swapped in zip(
         _ANGLES, np.array(_ANGLES)[list(mirror_indices(_ANGLES))], strict=True
     ):
-        sign = -1 if name.startswith("trunk_left") else 1
+        sign = -1 if name.startswith(("trunk_left", "neck_left")) else 1
         np.testing.assert_allclose(found[name], sign * other[swapped], atol=0.01, err_msg=name)
 
 
@@ -118,7 +120,7 @@ def test_frames_without_a_person_have_no_angles_and_disturb_no_others():
     whole = joint_angles(motion_of(joints, TIMES))
     joints[3:5] = np.nan
     parted = joint_angles(motion_of(joints, TIMES))
-    for name in _ANGLES:
+    for name in set(_ANGLES) - {"neck_left_turn"}:  # without a face it is unknown everywhere
         assert np.isnan(parted[name]).tolist() == [t in (3, 4) for t in range(12)]
         assert np.nanmax(np.abs(parted[name] - whole[name])) < 2
 

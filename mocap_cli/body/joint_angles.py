@@ -9,15 +9,17 @@ import math
 
 import numpy as np
 
+from mocap_cli.body.facing import facing_rotations
 from mocap_cli.body.initial_rotations import HINGE_AXES, initial_rotations
 from mocap_cli.body.motion import Motion
 from mocap_cli.body.rig import Rig, fit_rig
 from mocap_cli.body.rotation import frame_from_axes, inverse, unit
 from mocap_cli.body.skeleton import BODY
-from mocap_cli.types import Float64
+from mocap_cli.types import Float32, Float64
 
 _ANGLES = (
     "trunk_inclination", "trunk_flexion", "trunk_left_bend", "trunk_left_turn", "neck_flexion",
+    "neck_left_turn",
     *(
         f"{side}_{angle}"
         for side in ("left", "right")
@@ -42,25 +44,32 @@ def joint_angles(motion: Motion) -> dict[str, Float64]:
     tracked = motion.tracked
     if tracked.any():
         joints = motion.joints[tracked].astype(np.float64)
-        for name, angle in _measured(joints, motion.times[tracked]).items():
+        facing = motion.facing
+        direction = (
+            np.full((len(joints), 3), np.nan) if facing is None else facing.direction[tracked]
+        )
+        for name, angle in _measured(joints, direction, motion.times[tracked]).items():
             made[name][tracked] = np.degrees(angle)
     return made
 
 
-def _measured(joints: Float64, times: Float64) -> dict[str, Float64]:
-    """Radians of every angle, from (T, J, 3) joints without NaN."""
+def _measured(joints: Float64, facing: Float32 | Float64, times: Float64) -> dict[str, Float64]:
+    """Radians of every angle, from (T, J, 3) joints without NaN and directions (T, 3) of faces."""
     rig = fit_rig(joints)
     rotations = initial_rotations(rig, joints, times)
     world = {name: rotations[:, rig.index(name)] for name in rig.names}
     pelvis, thorax, right, left = (joints[:, BODY.index(name)] for name in _TRUNK)
     trunk = frame_from_axes(left - right, thorax - pelvis)
     flexion, right_bend, left_turn = _xzy_angles(inverse(world["Hips"]) @ world["Spine1"])
+    head = facing_rotations(world["Head"], facing)
+    head_turn = _xzy_angles(inverse(world["Spine1"]) @ head)[2]
     made = {
         "trunk_inclination": np.arccos(np.clip(unit(thorax - pelvis)[:, 1], -1, 1)),
         "trunk_flexion": flexion,
         "trunk_left_bend": -right_bend,
         "trunk_left_turn": left_turn,
         "neck_flexion": _bend(world["Spine1"], world["Head"], _Y, _X),
+        "neck_left_turn": np.where(np.isfinite(facing[:, 0]), head_turn, np.nan),
     }
     for side, sign in (("Left", 1.0), ("Right", -1.0)):
         limbs = {**_arm(world, side, sign), **_leg(world, trunk, rig, side, sign)}

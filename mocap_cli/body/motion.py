@@ -9,6 +9,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from mocap_cli.body.facing import Facing
 from mocap_cli.body.provenance import Provenance
 from mocap_cli.body.recording import LARGEST, Camera, Source
 from mocap_cli.body.skeleton import BODY, KEYPOINTS, Skeleton
@@ -44,6 +45,7 @@ class Motion:
     model: Mapping[str, str] = field(default_factory=dict)  # the networks: names and hashes
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # what was assumed, such as the person's height
+    facing: Facing | None = None  # where the head faces; None: unknown
     switches: tuple[float, ...] = ()  # seconds: from then on it may be another person
     provenance: Provenance | None = None  # None: it was edited, or comes from elsewhere
 
@@ -56,6 +58,8 @@ class Motion:
         for name, shape in wanted.items():
             if getattr(self, name).shape != shape:
                 raise ValueError(f"{name} is {getattr(self, name).shape}, wanted {shape}")
+        if self.facing is not None and self.facing.direction.shape != (T, 3):
+            raise ValueError(f"facing is {self.facing.direction.shape}, wanted {(T, 3)}")
         if self.camera.world_from_camera.shape != (T, 3, 4):
             raise ValueError("give the camera one 3x4 pose a frame")
         if T == 0 or not (np.isfinite(self.times).all() and (np.diff(self.times) > 0).all()):
@@ -79,6 +83,7 @@ class Motion:
             xy=self.xy[chosen],
             score=self.score[chosen],
             camera=replace(self.camera, world_from_camera=pose),
+            facing=None if self.facing is None else self.facing.frames(chosen),
             switches=tuple(t for t in self.switches if times[0] < t <= times[-1]),
         )
 
@@ -203,6 +208,7 @@ def write_motion(motion: Motion, path: Path, quality: Mapping[str, Any] | None =
         "model": dict(motion.model),
         "warnings": motion.warnings,
         "notes": motion.notes,
+        **({} if motion.facing is None else {"facing": motion.facing}),
         **({"switches": motion.switches} if motion.switches else {}),
         **({} if motion.provenance is None else {"provenance": motion.provenance}),
         **({} if quality is None else {"quality": quality}),
@@ -275,9 +281,15 @@ def _motion(document: JsonObject) -> Motion:
         model={key: document.child("model").text(key) for key in document.child("model").values},
         warnings=document.texts("warnings"),
         notes=document.texts("notes") if "notes" in document.values else (),
+        facing=_facing(document, T),
         switches=_switches(document),
         provenance=_provenance(document),
     )
+
+
+def _facing(document: JsonObject, frames: int) -> Facing | None:
+    known = "facing" in document.values
+    return Facing.of_json(document.child("facing"), frames) if known else None
 
 
 def _switches(document: JsonObject) -> tuple[float, ...]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mocap_cli.body.facing import Facing
 from mocap_cli.body.motion import Motion
 from mocap_cli.body.rotation import matrix_from_quaternion, quaternion_from_matrix, slerp, unit
 from mocap_cli.errors import MocapError
@@ -77,6 +78,7 @@ def resample_motion(motion: Motion, fps: float) -> Motion:
         each = [np.interp(times, old, column) for column in flat.T]
         return np.stack(each, 1).reshape(len(times), *values.shape[1:]).astype(values.dtype)
 
+    facing = motion.facing
     return replace(
         motion,
         source=replace(motion.source, fps=fps),
@@ -87,6 +89,11 @@ def resample_motion(motion: Motion, fps: float) -> Motion:
         contacts=straight(motion.contacts),
         xy=straight(motion.xy),
         score=straight(motion.score),
+        facing=facing
+        and Facing(
+            direction=unit(straight(facing.direction)).astype(np.float32),
+            sigma=straight(facing.sigma),
+        ),
         camera=replace(motion.camera, world_from_camera=motion.camera.world_from_camera[nearest]),
     )
 

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli.body.anatomy import centre_of_mass, standing_height
+from mocap_cli.body.facing import Facing
 from mocap_cli.body.motion import Motion
 from mocap_cli.body.resample import resample_motion
 from mocap_cli.body.rig import bone_lengths
+from mocap_cli.body.rotation import unit
 from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirror_indices
 from mocap_cli.errors import MocapError
 from mocap_cli.export.looping import make_loop
@@ -100,11 +102,23 @@ def _smooth(motion: Motion, hertz: float) -> Motion:
     cutoffs = SmoothingCutoffs(turn=hertz, still=hertz, speed=0.0, most=hertz)
     lengths = bone_lengths(pose, sigma)
     pose = with_bone_lengths(smooth_pose(pose, sigma, motion.times, how=cutoffs), lengths)
-    path = centre_of_mass(joints)
+    path, facing = centre_of_mass(joints), motion.facing
     for run in unbroken_runs(motion.tracked, motion.times):
         weights = np.ones(run.stop - run.start)
         path[run] = low_pass(path[run], motion.times[run], weights, hertz)
-    return _with_joints(motion, pose + (path - centre_of_mass(pose))[:, None])
+    if facing is not None:
+        facing = _smooth_facing(facing, motion, hertz)
+    joints = pose + (path - centre_of_mass(pose))[:, None]
+    return replace(_with_joints(motion, joints), facing=facing)
+
+
+def _smooth_facing(facing: Facing, motion: Motion, hertz: float) -> Facing:
+    direction = facing.direction.astype(np.float64)
+    known = motion.tracked & np.isfinite(direction).all(axis=1)
+    for run in unbroken_runs(known, motion.times):
+        weights = np.ones(run.stop - run.start)
+        direction[run] = unit(low_pass(direction[run], motion.times[run], weights, hertz))
+    return replace(facing, direction=direction.astype(np.float32))
 
 
 def _scale_to(motion: Motion, height: float) -> Motion:
@@ -166,11 +180,13 @@ def _mirror(motion: Motion) -> Motion:
     )
     xy = motion.xy[:, points].copy()
     xy[..., 0] = width - xy[..., 0]
+    facing = motion.facing
     return replace(
         motion,
         joints=motion.joints[:, joints] @ _MIRROR,
         sigma=motion.sigma[:, joints],
         contacts=motion.contacts[:, ::-1],
+        facing=facing and replace(facing, direction=facing.direction @ _MIRROR),
         xy=xy,
         score=motion.score[:, points],
         camera=replace(motion.camera, centre=(width - x, y), world_from_camera=mirrored_pose),

@@ -10,7 +10,7 @@ import numpy as np
 
 from mocap_cli.body.motion import Motion
 from mocap_cli.body.rig import bone_lengths
-from mocap_cli.body.rotation import inverse, matrix_from_vector, vector_from_matrix
+from mocap_cli.body.rotation import inverse, matrix_from_vector, unit, vector_from_matrix
 from mocap_cli.errors import MocapError
 from mocap_cli.tracking.bone_lengths import with_bone_lengths
 from mocap_cli.tracking.smoothing import trunk_rotations
@@ -32,15 +32,29 @@ def make_loop(motion: Motion) -> Motion:
     joints, times = motion.joints[tracked].astype(np.float64), motion.times[tracked]
     pose = joints - joints[:, :1]
     rotations = trunk_rotations(pose)
-    local = _closed(pose @ rotations, times, 1.0)
+    points = np.concatenate((pose, _faces(motion)[tracked, None]), axis=1)
+    local = _closed(points @ rotations, times, 1.0)
     rotations = _closed_rotations(rotations, times, motion.source.file)
     lengths = bone_lengths(pose, motion.sigma[tracked].astype(np.float64))
-    pose = with_bone_lengths(local @ inverse(rotations), lengths)
+    points = local @ inverse(rotations)
+    pose = with_bone_lengths(points[:, :-1], lengths)
     root = _closed(joints[:, 0], times, _VERTICAL)
     made = np.full(motion.joints.shape, np.nan, np.float32)
     made[tracked] = root[:, None] + pose
+    facing = motion.facing
+    if facing is not None:
+        direction = facing.direction.copy()
+        direction[tracked] = unit(points[:, -1])
+        facing = replace(facing, direction=direction)
     source = replace(motion.source, frames=len(motion.times))
-    return replace(motion, joints=made, source=source)
+    return replace(motion, joints=made, facing=facing, source=source)
+
+
+def _faces(motion: Motion) -> Float64:
+    """(T, 3) where the head faces; zero if unknown."""
+    if motion.facing is None:
+        return np.zeros((len(motion.times), 3))
+    return motion.facing.direction.astype(np.float64)
 
 
 def _closed(values: Float64, times: Float64, back: Float64 | float) -> Float64:

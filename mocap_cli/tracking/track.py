@@ -24,6 +24,7 @@ from mocap_cli.tracking.estimate import (
     estimate_all,
 )
 from mocap_cli.tracking.given_keypoints import GivenKeypoints
+from mocap_cli.tracking.head_facing import head_facing
 from mocap_cli.tracking.person import Person
 from mocap_cli.tracking.place import Placement, place_people
 from mocap_cli.video.probe import VideoInfo, probe
@@ -131,5 +132,8 @@ def _motion(
         model=networks,
         warnings=(*found.warnings, *placed.warnings),
         notes=(*found.notes, *placed.notes),
+        facing=head_facing(
+            placed.joints, placed.world_from_camera, found.camera, found.steady_keypoints
+        ),
         switches=keypoints.switches,
     )

@@ -30,7 +30,7 @@ _FLOATS = -1.0  # a negative scale marks floats
 _ANGLES = {
     "TrunkAngles": ("trunk_flexion", "trunk_left_bend", "trunk_left_turn"),
     "TrunkInclination": ("trunk_inclination",),
-    "NeckAngles": ("neck_flexion",),
+    "NeckAngles": ("neck_flexion", "neck_left_turn"),
     **{
         f"{side[0].upper()}{label}": tuple(
             f"{'-' * name.startswith('-')}{side}_{name.removeprefix('-')}" for name in names

@@ -23,6 +23,8 @@ _RADIUS = {  # of the bone that ends in this joint, as a share of the body's hei
     "UpLeg": 0.050, "Leg": 0.044, "Foot": 0.031, "ToeBase": 0.023, "ToeBaseEnd": 0.018,
 }  # fmt: skip
 _DEFAULT_RADIUS = 0.02
+_NOSE = (0.4, 0.065, 0.011)
+"""Place of the nose along the head's bone; its length and radius as shares of the height."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,8 @@ def _capsules(rig: Rig) -> list[_Capsule]:
     height = float(np.ptp(rig.rest_positions[:, 1]))
     long = np.linalg.norm(rig.offsets, axis=-1) >= _MIN_LENGTH
     chosen = [i for i, part in enumerate(rig.parts) if long[i] and _has_capsule(part)]
-    return [_capsule(rig, joint, height) for joint in chosen]
+    noses = [_nose(rig, joint, height) for joint in chosen if rig.parts[joint] == "HeadEnd"]
+    return [_capsule(rig, joint, height) for joint in chosen] + noses
 
 
 def _has_capsule(part: str) -> bool:
@@ -89,19 +92,32 @@ def _has_capsule(part: str) -> bool:
 
 
 def _capsule(rig: Rig, joint: int, height: float) -> _Capsule:
-    import trimesh  # 0.3 s: only the formats with a body wait for it
-
     side, part = _side(rig.parts[joint])
     start, bone = rig.rest_positions[rig.parents[joint]], rig.offsets[joint]
     length = float(np.linalg.norm(bone))
     radius = min(_RADIUS.get(part, _DEFAULT_RADIUS) * height, length)
     if not rig.children(joint):  # at the crown and the tips the capsule ends, not its axis
         length = max(length - radius, _MIN_LENGTH / 2)
+    return _between(start, unit(bone) * length, radius, rig.parents[joint], side)
+
+
+def _nose(rig: Rig, crown: int, height: float) -> _Capsule:
+    """What shows where the head faces."""
+    along, length, radius = _NOSE
+    start = rig.rest_positions[rig.parents[crown]] + along * rig.offsets[crown]
+    ahead = np.array((0.0, 0.0, length * height))
+    return _between(start, ahead, radius * height, rig.parents[crown], "middle")
+
+
+def _between(start: Float64, bone: Float64, radius: float, joint: int, side: Side) -> _Capsule:
+    import trimesh  # 0.3 s: only the formats with a body wait for it
+
+    length = float(np.linalg.norm(bone))
     capsule = trimesh.creation.capsule(height=length, radius=radius, count=list(_RESOLUTION))
     rotation = rotation_between((0.0, 0.0, 1.0), unit(bone))
-    middle = start + unit(bone) * length / 2
+    middle = start + bone / 2
     return _Capsule(
-        rig.parents[joint],
+        joint,
         side,
         capsule.vertices @ rotation.T + middle,
         unit(capsule.vertex_normals @ rotation.T),

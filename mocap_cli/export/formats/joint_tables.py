@@ -62,5 +62,7 @@ def write_npz(motion: Motion, path: Path) -> None:
         "space": np.array(motion.space),
         "source": np.array(motion.source.file),
     }
+    if motion.facing is not None:
+        arrays |= {"facing": motion.facing.direction, "facing_sigma": motion.facing.sigma}
     with write_atomically(path) as aside, aside.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)

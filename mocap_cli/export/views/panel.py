@@ -22,6 +22,7 @@ from mocap_cli.types import Float64, UInt8
 
 _WIDTH = 0.45  # of the height of the video
 _SIDE_VIEW_END, _TOP_VIEW_END = 0.44, 0.74  # of the height; the angles are below
+_NOSE = 0.08  # of the standing height, from the middle of the head in the direction it faces
 _VIEW_HEIGHTS = 1.3  # width of a view in standing heights of the person
 _FOLLOW_HZ = 0.7  # cutoff of the path that the views follow
 TRAIL_SECONDS = 1.5  # of the path of the centre of mass before the current frame
@@ -46,6 +47,7 @@ class Panel:
         self._mass = centre_of_mass(self._joints)
         self._angles = joint_angles(motion)
         self._height = _standing_height(motion)
+        self._noses = _noses(motion, _NOSE * self._height)
         self._centre = _followed(motion, self._height)
         self._line = max(1, round(height / 270))
         self._blank: UInt8 = np.full((height, self.width, 3), _BACKGROUND, np.uint8)
@@ -77,6 +79,8 @@ class Panel:
             self._draw_person(
                 part, on_screen(self._joints[t]), view.project(self._joints[t])[:, 2], t
             )
+            if np.isfinite(self._noses[t]).all():
+                draw_line(part, on_screen(self._noses[t]), SIDE_COLOURS["middle"], self._line)
         cv2.line(part, (0, 0), (right - left, 0), _GRID, 1)
         _write(part, _NAMES[view], (2 * self._line, round(0.04 * self.width)), _GREY)
 
@@ -158,6 +162,16 @@ def _standing_height(motion: Motion) -> float:
     if not tracked.any():
         return 1.7
     return max(0.1, standing_height(bone_lengths(motion.joints[tracked].astype(np.float64))))
+
+
+def _noses(motion: Motion, length: float) -> Float64:
+    """(T, 2, 3) lines from the middle of the head in the direction it faces; NaN if unknown."""
+    ends = np.full((len(motion.times), 2, 3), np.nan)
+    if motion.facing is not None:
+        neck, crown = (motion.joints[:, BODY.index(name)] for name in ("neck", "head"))
+        ends[:] = ((neck + crown) / 2)[:, None]
+        ends[:, 1] += length * motion.facing.direction
+    return ends
 
 
 def _followed(motion: Motion, height: float) -> Float64:
