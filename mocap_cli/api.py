@@ -16,8 +16,8 @@ if TYPE_CHECKING:  # heavy: `import mocap_cli` must not wait for them
     from mocap_cli.export.swap_video import SwapResult
     from mocap_cli.keypoints.subject import SubjectLike
     from mocap_cli.keypoints.thinned_frames import Quality
-    from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
     from mocap_cli.plates.background import Background, BackgroundKind
+    from mocap_cli.tracking.estimate import PoseModel
     from mocap_cli.tracking.given_keypoints import GivenKeypoints
     from mocap_cli.weights import Device
 
@@ -34,7 +34,7 @@ def track(
     fov: float | None = None,
     quality: "Quality" = "balanced",
     keypoints: "str | Path | GivenKeypoints | None" = None,
-    model: "str | Path | FittedTracker | None" = None,
+    model: "str | Path | PoseModel | None" = None,
     device: "Device" = "auto",
     progress: Progress = no_progress,
 ) -> "Motion":
@@ -55,7 +55,7 @@ def track(
         quality: "balanced" detects the person in every frame, "fast" in every third to fifth.
         keypoints: File or folder of 2D keypoints of this video from another detector, used instead
             of the bundled networks.
-        model: A .mocap file of `fit_labels`; blended with the default tracker.
+        model: A .mocap file of `fit_labels` or `tune_keypoints`.
         device: Device that runs the networks.
         progress: Progress callback.
     """
@@ -84,15 +84,13 @@ def track(
     return replace(motion, provenance=Provenance.of(info.path, given))
 
 
-def _open_model(
-    model: "str | Path | FittedTracker | None", device: "Device"
-) -> "FittedTracker | None":
+def _open_model(model: "str | Path | PoseModel | None", device: "Device") -> "PoseModel | None":
     """Open a .mocap file, unless it is open or there is none."""
     if not isinstance(model, str | Path):
         return model
-    from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
+    from mocap_cli.labels.pose_models import open_pose_model
 
-    return FittedTracker.open(Path(model), device)
+    return open_pose_model(Path(model), device)
 
 
 def track_all(

@@ -27,7 +27,7 @@ _REINSTALL = "install mocap-cli again, or get the weights/ folder of this versio
 class _Network:
     """One ONNX network: arrays in, arrays out, in the order of its inputs and outputs."""
 
-    def __init__(self, path: Path, providers: list[str], threads: int = _THREADS) -> None:
+    def __init__(self, source: str | bytes, providers: list[str], threads: int) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -35,7 +35,7 @@ class _Network:
         # Waiting threads must not spin: the core belongs to the video decoder meanwhile.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session: Any = onnxruntime.InferenceSession(
-            str(path), options, providers=[*providers, "CPUExecutionProvider"]
+            source, options, providers=[*providers, "CPUExecutionProvider"]
         )
         self._names = [node.name for node in self._session.get_inputs()]
 
@@ -49,7 +49,12 @@ class _Network:
 @functools.cache
 def open_network(name: str, device: Device = "auto", threads: int = _THREADS) -> _Network:
     """Open `weights/NAME.onnx`, verified, on the requested device; once a process."""
-    return _Network(weight_path(f"{name}.onnx"), _providers(device), threads)
+    return _Network(str(weight_path(f"{name}.onnx")), _providers(device), threads)
+
+
+def network_of(data: bytes, device: Device = "auto", threads: int = _THREADS) -> _Network:
+    """Open a network from the bytes of its file."""
+    return _Network(data, _providers(device), threads)
 
 
 def weight_path(name: str) -> Path:

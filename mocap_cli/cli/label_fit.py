@@ -74,6 +74,14 @@ _FineTune = Annotated[
         "--fine-tune", help="Also fine-tune the encoder, not only the heads; takes minutes."
     ),
 ]
+_Tune = Annotated[
+    bool,
+    typer.Option(
+        "--tune",
+        help="Tune the tracker's 2D network to the labels instead of fitting a model beside it: for"
+        " frames in which it fails; takes minutes. auto adds confident frames of all videos.",
+    ),
+]
 _Head = Annotated[
     Literal["A", "B"],
     typer.Option(
@@ -171,6 +179,7 @@ def label_fit(
     check: _Check = False,
     suggest: _Suggest = None,
     fine_tune: _FineTune = False,
+    tune: _Tune = False,
     recursive: Recursive = False,
     evaluate: _Evaluate = None,
     scores: _Scores = None,
@@ -202,7 +211,7 @@ def label_fit(
     request = LabelFitRequest(
         videos=tuple(videos or ()), labels=tuple(labels or ()), output=output, check=check,
         suggest=suggest, evaluate=tuple(evaluate or ()), scores=scores, curve=curve,
-        recursive=recursive, overwrite=overwrite,
+        recursive=recursive, overwrite=overwrite, tune=tune,
         options=LabelFitOptions(
             model=model, head=head, fine_tune=fine_tune, subject=subject_of(subject),
             height=height, offset=offset, rate=rate, calibration=calibration, focal=focal,

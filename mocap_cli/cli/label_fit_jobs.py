@@ -10,6 +10,7 @@ from rich.text import Text
 
 from mocap_cli.cli.display import Display, Line, Report, format_duration
 from mocap_cli.cli.report import OutputFiles
+from mocap_cli.cli.tune_jobs import tune_network
 from mocap_cli.errors import MocapError
 from mocap_cli.io.file_guard import existing_outputs, refuse_overlaps
 from mocap_cli.io.inputs import find_inputs, find_videos
@@ -39,6 +40,7 @@ class LabelFitRequest:
     curve: Path | None
     check: bool
     suggest: int | None
+    tune: bool
     recursive: bool
     overwrite: bool | None
     options: LabelFitOptions
@@ -47,6 +49,13 @@ class LabelFitRequest:
         """Refuse, before the long work, options that do not go together."""
         if self.check and self.suggest is not None:
             raise typer.BadParameter("give one of --check and --suggest")
+        if self.tune and not (self.makes_model and self.label_paths):
+            raise typer.BadParameter("needs labels made by hand", param_hint="--tune")
+        if self.tune and (self.evaluate or self.options.fine_tune):
+            raise typer.BadParameter(
+                "evaluates and tunes by itself: first tune, then --model FILE.mocap --evaluate",
+                param_hint="--tune",
+            )
         if self.check and self.labels and not self.label_paths:
             raise typer.BadParameter(
                 "auto makes pseudo-labels: there is no label file to check", param_hint="--labels"
@@ -119,6 +128,9 @@ class LabelFitRequest:
             _suggest(self, options, self.suggest, display)
         elif self.is_fitted_model:
             _evaluate_only(self, options, files, display)
+        elif self.tune:
+            videos = self.all_videos()
+            tune_network(videos, self.labels, self.destination, options, files, display)
         else:
             _fit(self, options, files, display)
 

@@ -33,9 +33,9 @@ class ClipTracker:
         if options.keypoints is not None:
             self._keypoints = GivenKeypoints.open(options.keypoints)
         if options.model is not None:
-            from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
+            from mocap_cli.labels.pose_models import open_pose_model
 
-            self._model = FittedTracker.open(options.model, options.device)
+            self._model = open_pose_model(options.model, options.device)
 
     def track(self, clip: Clip, progress: Progress = no_progress) -> Result[ClipFacts]:
         """Track a clip and write its files, the JSON last: once it is there, all are."""

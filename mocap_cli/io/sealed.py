@@ -46,6 +46,13 @@ class FileKind:
             raise MocapError(f"{path} is damaged or was changed: its SHA-256 differs", self.hint)
         return metadata, tensors
 
+    def matches(self, path: Path) -> bool:
+        """Whether the file says that it is of this format."""
+        try:
+            return bool(_read(path, self, with_tensors=False))
+        except MocapError:
+            return False
+
     def read_metadata(self, path: Path) -> dict[str, str]:
         """The metadata alone; fast, and without the check of the seal."""
         return _read(path, self, with_tensors=False)[0]

@@ -29,14 +29,16 @@ def follow(
     device: Device = "auto",
     *,
     sparing: bool = False,
+    tuned: bytes | None = None,
 ) -> Keypoints:
     """Find the subject and track it to the end; `video.shots.with_cuts` gives the frames.
 
-    `sparing` searches less often where the subject is lost or uncertain.
+    `sparing` searches less often where the subject is lost or uncertain; `tuned` is MoveNet's file
+    with other weights.
     """
     if isinstance(subject, tuple) and (len(subject) > 1 or subject[0].time is not None):
-        return follow_points(frames, subject, device, sparing=sparing)
-    follower = _Follower(subject, device, sparing=sparing)
+        return follow_points(frames, subject, device, sparing=sparing, tuned=tuned)
+    follower = _Follower(subject, device, sparing=sparing, tuned=tuned)
     for frame, cut in frames:
         follower.add(frame.image, frame.time, cut)
     return follower.keypoints()
@@ -50,12 +52,11 @@ class _Follower:
     """
 
     def __init__(
-        self, subject: Subject = "auto", device: Device = "auto", *, sparing: bool = False
+        self, subject: Subject, device: Device, *, sparing: bool, tuned: bytes | None
     ) -> None:
         self._subject = subject
-        self._people = People(
-            device, subject if isinstance(subject, tuple) else (), sparing=sparing
-        )
+        points = subject if isinstance(subject, tuple) else ()
+        self._people = People(device, points, sparing=sparing, tuned=tuned)
         self._choose_at = self._search_at = self._detected_at = 0.0  # seconds
         self._neighbours: list[Crop] = []  # of the subject, at the last search for rivals
 

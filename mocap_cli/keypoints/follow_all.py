@@ -43,9 +43,10 @@ def follow_points(
     device: Device = "auto",
     *,
     sparing: bool = False,
+    tuned: bytes | None = None,
 ) -> Keypoints:
     """The keypoints of the person nearest to each point at its time."""
-    everybody = _Everybody(device, points, sparing=sparing)
+    everybody = _Everybody(device, points, sparing=sparing, tuned=tuned)
     for frame, cut in frames:
         everybody.add(frame, cut)
     return everybody.person_at_points().keypoints(everybody.people)
@@ -55,9 +56,14 @@ class _Everybody:
     """Tracks everybody, frame by frame."""
 
     def __init__(
-        self, device: Device, points: Sequence[SubjectPoint] = (), *, sparing: bool = False
+        self,
+        device: Device,
+        points: Sequence[SubjectPoint] = (),
+        *,
+        sparing: bool = False,
+        tuned: bytes | None = None,
     ) -> None:
-        self.people = People(device, sparing=sparing)
+        self.people = People(device, sparing=sparing, tuned=tuned)
         self._pending = sorted(points, key=_seconds)
         self._found: list[tuple[int, SubjectPoint]] = []  # with the frame of each point
         self._search_at = -math.inf  # seconds

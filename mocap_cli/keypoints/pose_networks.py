@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from mocap_cli.keypoints.crop import CROP_SIZE
 from mocap_cli.types import Float32, Image
-from mocap_cli.weights import Device, open_network, weight_hash
+from mocap_cli.weights import Device, network_of, open_network, weight_hash
 
-_NETWORKS = ("movenet_thunder.onnx", "blazepose_full.onnx", "movenet_multipose.onnx")
+MOVENET = "movenet_thunder"
+_NETWORKS = (f"{MOVENET}.onnx", "blazepose_full.onnx", "movenet_multipose.onnx")
 """The 2D networks in weights/."""
 
 _MOVENET_SHIFT = np.float32(0.33)  # pixels, measured on mirrored images
@@ -33,11 +34,15 @@ class NetworkOutput:
 
 
 class PoseNetworks:
-    """MoveNet Thunder and BlazePose, side by side."""
+    """MoveNet Thunder and BlazePose, side by side; MoveNet as `tuned` where a file is given."""
 
-    def __init__(self, device: Device = "auto") -> None:
+    def __init__(self, device: Device = "auto", tuned: bytes | None = None) -> None:
         self._thread = ThreadPoolExecutor(1, "mocap-blazepose")
-        self._movenet = open_network("movenet_thunder", device, threads=1)
+        self._movenet = (
+            open_network(MOVENET, device, threads=1)
+            if tuned is None
+            else network_of(tuned, device, threads=1)
+        )
         self._blazepose = open_network("blazepose_full", device, threads=1)
 
     def run(self, crop: Image) -> NetworkOutput:

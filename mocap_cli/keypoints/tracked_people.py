@@ -86,10 +86,15 @@ class People:
     """The candidates of all frames so far, and the networks that detect them."""
 
     def __init__(
-        self, device: Device, points: Sequence[SubjectPoint] = (), *, sparing: bool = False
+        self,
+        device: Device,
+        points: Sequence[SubjectPoint] = (),
+        *,
+        sparing: bool = False,
+        tuned: bytes | None = None,
     ) -> None:
         self._sparing = sparing  # search for people less often
-        self.networks, self.detector = PoseNetworks(device), PersonDetector(device)
+        self.networks, self.detector = PoseNetworks(device, tuned), PersonDetector(device)
         self.search = PersonSearch(self.networks, self.detector, points, sparing=sparing)
         self.candidates: list[Candidate] = []
         self.times: list[float] = []

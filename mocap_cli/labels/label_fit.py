@@ -10,7 +10,7 @@ from mocap_cli.keypoints.subject import Subject
 from mocap_cli.labels.alignment.reconstruction import CalibratedCamera
 from mocap_cli.labels.alignment.time_alignment import TimeBase
 from mocap_cli.labels.check_sheet import CheckedLabels, draw_check_sheets
-from mocap_cli.labels.fitting.evaluation import Evaluation, evaluate
+from mocap_cli.labels.fitting.evaluation import Evaluation, evaluate, evaluate_tracker
 from mocap_cli.labels.fitting.fine_tuning import FineTuneOptions, fine_tune
 from mocap_cli.labels.fitting.fit_heads import FitOptions, fit_heads
 from mocap_cli.labels.fitting.fitted_model import FittedModel
@@ -29,6 +29,7 @@ from mocap_cli.labels.fitting.regression_head import HeadKind
 from mocap_cli.labels.fitting.suggest import suggest_frames
 from mocap_cli.labels.labels import Labels
 from mocap_cli.labels.readers.dispatch import read_labels
+from mocap_cli.labels.tuning.tuned_tracker import TunedTracker
 from mocap_cli.progress import Count, no_progress
 from mocap_cli.weights import Device
 
@@ -158,8 +159,12 @@ def evaluate_labels(
     *,
     bar: Bar = no_bar,
 ) -> tuple[Evaluation, GatheredLabels]:
-    """Compare a fitted model and the default tracker with labels."""
+    """Compare a fitted model or a tuned network and the default tracker with labels."""
     how = options.gathering(bar)
+    if TunedTracker.KIND.matches(model):
+        tuned = TunedTracker.open(model)
+        found = gather(_read(labels), videos, how)
+        return evaluate_tracker(tuned, found.clips, how), found
     fitted = FittedModel.open(model, options.device)
     found = gather(_read(labels), videos, how)
     return evaluate(fitted, found.clips, how), found

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from mocap_cli.camera.pinhole import Pinhole
+from mocap_cli.errors import MocapError
 from mocap_cli.io.video_cache import cached, source_hash
 from mocap_cli.keypoints.follow import follow
 from mocap_cli.keypoints.follow_all import follow_all
@@ -45,7 +46,7 @@ class _PoseRefinement(Protocol):
 
 
 class PoseModel(Protocol):
-    """A model fitted to labels, used beside the lifter; `FittedTracker` implements it."""
+    """A model made of labels; `FittedTracker` and `TunedTracker` implement it."""
 
     @property
     def name(self) -> str:
@@ -54,6 +55,10 @@ class PoseModel(Protocol):
     @property
     def digest(self) -> str:
         """SHA-256 of the file."""
+
+    @property
+    def movenet(self) -> bytes | None:
+        """The ONNX file that replaces the bundled MoveNet, if any."""
 
     def analyse(
         self,
@@ -133,17 +138,27 @@ def estimate(
     `cache` is a folder where the slow part is kept and found again: keypoints and camera motion.
     """
 
+    tuned = options.model.movenet if options.model else None
+    if tuned and options.keypoints:
+        raise MocapError(
+            "the model is a 2D network, and the keypoints are of another",
+            "give --model or --keypoints",
+        )
+
     def only_subject(frames: Frames) -> list[Keypoints]:
         if options.keypoints is not None:
             return [options.keypoints.follow(frames, video, options.subject, options.start)]
         if options.quality == "fast":
             some = ThinnedFrames(frames)
-            return [some.restore(follow(some, options.subject, options.device, sparing=True))]
-        return [follow(frames, options.subject, options.device)]
+            found = follow(some, options.subject, options.device, sparing=True, tuned=tuned)
+            return [some.restore(found)]
+        return [follow(frames, options.subject, options.device, tuned=tuned)]
 
     span = options.start, options.end
     detectors = options.keypoints.digest if options.keypoints else network_hashes()
     key = [*span, repr(options.subject), options.focal, options.quality, detectors]
+    if options.model and tuned:
+        key.append(options.model.digest)
     observed = cached(
         Observation, video.path, cache, [*key, source_hash(*_OBSERVING)],
         lambda: observe(video, span, options.focal, on_frame, only_subject)[0],

@@ -15,6 +15,7 @@ from mocap_cli.labels.fitting.ensemble import fuse_poses
 from mocap_cli.labels.fitting.fitted_model import FittedModel
 from mocap_cli.labels.fitting.gather import GatherOptions, LabelledClip
 from mocap_cli.lifting.metrics import mpjpe, n_mpjpe, p_mpjpe
+from mocap_cli.tracking.estimate import PoseModel
 from mocap_cli.types import Bool, Float64, Int64
 
 # Keys of the JSON that --scores writes, and names in the tables.
@@ -140,9 +141,32 @@ class _Predictions:
 
 def evaluate(model: FittedModel, clips: Sequence[LabelledClip], how: GatherOptions) -> Evaluation:
     """Compare the model, its two ensembles and the default tracker with the labels of clips."""
-    found = [_predictions_for(model, clip, how) for clip in clips]
+    return _compared([_predictions_for(model, clip, how) for clip in clips])
+
+
+def evaluate_tracker(
+    model: PoseModel, clips: Sequence[LabelledClip], how: GatherOptions
+) -> Evaluation:
+    """Compare the tracker with a model and the default tracker with the labels of clips."""
+    found = []
+    for clip in clips:
+        at, pose = clip.labels.frames, how.estimate(clip.video, model).pose
+        found.append(
+            _Predictions(
+                clip=clip.video.name,
+                truth=clip.labels.joints - clip.labels.joints[:, :1],
+                times=clip.labels.times,
+                joints={_FUSED: pose.joints[at], _DEFAULT: clip.estimate.pose.joints[at]},
+                sigma=pose.sigma[at],
+            )
+        )
+    return _compared(found)
+
+
+def _compared(found: Sequence[_Predictions]) -> Evaluation:
+    """The scores of every predictor."""
     scores = {}
-    for name in (_FUSED, _FULL, _IMAGE, _DEFAULT):
+    for name in found[0].joints:
         own = {one.clip: s for one in found if (s := _scores([one], name)) is not None}
         whole = _scores(found, name)
         if whole is not None:

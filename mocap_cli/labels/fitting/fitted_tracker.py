@@ -57,6 +57,11 @@ class FittedTracker:
     name: str  # of its file
     digest: str  # SHA-256 of its file
 
+    @property
+    def movenet(self) -> None:
+        """It detects with the bundled 2D networks."""
+        return None
+
     @staticmethod
     def open(path: Path, device: Device = "auto") -> "FittedTracker":
         """The tracker of a `.mocap` file; its encoder runs on `device`."""

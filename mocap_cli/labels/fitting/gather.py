@@ -23,7 +23,7 @@ from mocap_cli.labels.fitting.examples import Examples
 from mocap_cli.labels.fitting.frozen_encoder import EncodedVideo, FrozenEncoder
 from mocap_cli.labels.labels import Labels, make_labels
 from mocap_cli.progress import Count, no_progress
-from mocap_cli.tracking.estimate import Estimate, EstimateOptions, estimate
+from mocap_cli.tracking.estimate import Estimate, EstimateOptions, PoseModel, estimate
 from mocap_cli.video.probe import probe
 from mocap_cli.weights import Device
 
@@ -67,11 +67,13 @@ class GatherOptions:
     device: Device = "auto"
     bar: Bar = no_bar
 
-    def estimate(self, video: Path) -> Estimate:
-        """What the default tracker gives of a video."""
+    def estimate(self, video: Path, model: PoseModel | None = None) -> Estimate:
+        """What the default tracker gives of a video, or the tracker with a model."""
         info = probe(video)
         focal = focal_pixels(self.focal, self.fov, (info.width, info.height))
-        options = EstimateOptions(subject=self.subject, focal=focal, device=self.device)
+        options = EstimateOptions(
+            subject=self.subject, focal=focal, device=self.device, model=model
+        )
         with self.bar(f"tracking {video.name}", info.frames) as bar:
             return estimate(info, options, bar, cache=self.cache)
 

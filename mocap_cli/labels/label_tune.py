@@ -1,0 +1,80 @@
+"""`mocap label-fit --tune` as a library call: tune the 2D network to labelled frames."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mocap_cli import __version__
+from mocap_cli.labels.fitting.gather import Bar, GatheredLabels, GatherOptions, gather, no_bar
+from mocap_cli.labels.label_fit import AUTO, LabelFitOptions
+from mocap_cli.labels.readers.dispatch import read_labels
+from mocap_cli.labels.tuning.keypoint_images import (
+    KeypointImage,
+    confident_images,
+    labelled_images,
+)
+from mocap_cli.labels.tuning.tune import TuneOptions, Tuning, tune
+from mocap_cli.labels.tuning.tuned_tracker import TunedTracker
+
+_CONFIDENT = 3000  # frames of all videos together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TuneResult:
+    """A tuned network, and what it was tuned to."""
+
+    tuning: Tuning
+    labels: GatheredLabels
+    confident: int  # frames in which the tracker is confident
+    seconds: float  # without tracking
+
+
+def tune_labels(
+    videos: Sequence[Path],
+    labels: Sequence[Path | str],
+    output: Path,
+    options: LabelFitOptions,
+    tuning: TuneOptions | None = None,
+    *,
+    bar: Bar = no_bar,
+) -> TuneResult:
+    """Tune the 2D network to labels of videos and write it to `output`.
+
+    Frames in which the tracker is confident are learnt as well, so that they stay as good: those of
+    the labelled videos, with "auto" those of all.
+    """
+    how = options.gathering(bar)
+    files = [path for path in labels if str(path) != AUTO]
+    found = gather([one for path in files for one in read_labels(Path(path))], videos, how)
+    labelled = [image for clip in found.clips for image in labelled_images(clip)]
+    confident = _confident(found, videos if len(files) < len(labels) else (), how)
+    began = time.perf_counter()
+    tuning = tuning or TuneOptions()
+    with bar("tuning", tuning.steps) as on_step:
+        tuned = tune(labelled, confident, tuning, on_step)
+    about = {
+        "mocap": __version__,
+        "frames": tuned.labelled,
+        "videos": sorted({clip.video.name for clip in found.clips}),
+        "held_out": [tuned.before, tuned.after],
+    }
+    TunedTracker.save(tuned.network, about, output)
+    seconds = time.perf_counter() - began
+    return TuneResult(tuning=tuned, labels=found, confident=len(confident), seconds=seconds)
+
+
+def _confident(
+    found: GatheredLabels, videos: Sequence[Path], how: GatherOptions
+) -> list[KeypointImage]:
+    """Frames of the labelled videos and of the others given, evenly drawn."""
+    estimates = {clip.video: clip.estimate for clip in found.clips}
+    for video in videos:
+        if video not in estimates:
+            estimates[video] = how.estimate(video)
+    count = max(1, _CONFIDENT // len(estimates))
+    return [
+        image
+        for video, estimate in estimates.items()
+        for image in confident_images(video, estimate, count)
+    ]

@@ -1,0 +1,178 @@
+"""Images of people with known keypoints, cut from the video as it is, and varied ones of them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mocap_cli.body.skeleton import KEYPOINTS, mirror_indices
+from mocap_cli.keypoints.crop import CROP_SIZE, Crop
+from mocap_cli.labels.alignment.projection import labelled_keypoints
+from mocap_cli.labels.fitting.degrade import Degradation
+from mocap_cli.labels.fitting.gather import LabelledClip
+from mocap_cli.labels.tuning.movenet import COUNT
+from mocap_cli.progress import Count, no_progress
+from mocap_cli.tracking.estimate import Estimate
+from mocap_cli.types import Float32, Float64, UInt8
+from mocap_cli.video.reader import open_video
+
+_MARGIN = 1.5  # sides of the crop that are kept, so that it can be turned and shifted
+_SIDE = round(_MARGIN * CROP_SIZE)
+_JPEG_QUALITY = 92
+_TRUSTED = 0.5  # score of a keypoint that is nearly always right
+_TORSO = [KEYPOINTS.index(f"{side}_{part}") for part in ("shoulder", "hip")
+          for side in ("left", "right")]  # fmt: skip
+_MIRRORED = list(mirror_indices(KEYPOINTS)[:COUNT])
+_TALL = 0.5  # height of the person, in sides of the crop
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeypointImage:
+    """A person, upright in the middle."""
+
+    packed: UInt8  # JPEG
+    xy: Float32  # (17, 2) pixels of the image
+    weight: Float32  # (17,) 0 where unknown
+
+    def crop(self) -> tuple[UInt8, Float32]:
+        """The network's input (256, 256, 3) as it is, and the keypoints in it."""
+        rim = (_SIDE - CROP_SIZE) // 2
+        inside = slice(rim, rim + CROP_SIZE)
+        return self._image()[inside, inside], self.xy - np.float32(rim)
+
+    def varied(self, rng: np.random.Generator) -> tuple[UInt8, Float32, Float32]:
+        """An input turned, shifted, scaled, mirrored and degraded; keypoints and weights."""
+        turn = rng.normal(0, 0.35) if rng.random() < 0.9 else rng.uniform(-np.pi, np.pi)
+        scale, shift = np.exp(rng.normal(0, 0.12)), rng.normal(0, 0.04 * CROP_SIZE, 2)
+        linear = _rotation(turn) * scale
+        corner = _SIDE / 2 + shift - linear @ np.full(2, CROP_SIZE / 2)
+        image = _warped(self._image(), linear, corner, CROP_SIZE)
+        xy = (self.xy - corner) @ np.linalg.inv(linear).T
+        weight = self.weight
+        image = _recoloured(_covered(_degraded(image, rng), rng), rng)
+        if rng.random() < 0.5:
+            image = image[:, ::-1]
+            xy, weight = xy[_MIRRORED] * (-1, 1) + (CROP_SIZE, 0), weight[_MIRRORED]
+        inside = ((xy > 0) & (xy < CROP_SIZE)).all(axis=-1)
+        return np.ascontiguousarray(image), xy.astype(np.float32), weight * inside
+
+    def _image(self) -> UInt8:
+        return np.asarray(cv2.imdecode(self.packed, cv2.IMREAD_COLOR), np.uint8)
+
+
+def labelled_images(clip: LabelledClip, on_frame: Count = no_progress) -> list[KeypointImage]:
+    """The labelled frames, cut out around the labels."""
+    xy = labelled_keypoints(clip.labels, clip.estimate)
+    known = np.isfinite(xy).all(axis=-1)
+    at = enumerate(clip.labels.frames.tolist())
+    labels = {frame: (xy[i], known[i].astype(np.float64)) for i, frame in at}
+    return _cut(clip.video, labels, on_frame)
+
+
+def confident_images(
+    video: Path, found: Estimate, count: int, on_frame: Count = no_progress
+) -> list[KeypointImage]:
+    """At most that many frames in which the tracker is confident, with the keypoints it trusts."""
+    keypoints = found.keypoints
+    trusted = np.where(keypoints.score >= _TRUSTED, keypoints.score, 0)
+    usable = np.flatnonzero(keypoints.detected & keypoints.confident & trusted.any(axis=1))
+    some = usable[np.unique(np.linspace(0, len(usable) - 1, min(count, len(usable))).astype(int))]
+    known = {frame: (keypoints.xy[frame], trusted[frame]) for frame in some.tolist()}
+    return _cut(video, known, on_frame)
+
+
+def _cut(
+    video: Path, known: Mapping[int, tuple[Float64, Float64]], on_frame: Count
+) -> list[KeypointImage]:
+    """The frames whose keypoints (21, 2) and weights (21,) tell where the body is."""
+    crops = dict(_crops(known))
+    images = []
+    with open_video(video) as reader:
+        for frame in reader:
+            on_frame(frame.index + 1)
+            if frame.index in crops:
+                xy, weight = known[frame.index]
+                images.append(_image(frame.image, crops[frame.index], xy[:COUNT], weight[:COUNT]))
+    return images
+
+
+def _crops(known: Mapping[int, tuple[Float64, Float64]]) -> Iterator[tuple[int, Crop]]:
+    for frame, (xy, weight) in known.items():
+        if np.isfinite(xy[_TORSO]).all() and weight[:COUNT].any():
+            body = np.where(weight[:COUNT, None] > 0, xy[:COUNT], xy[_TORSO].mean(axis=0))
+            body[_TORSO] = xy[_TORSO]
+            yield frame, Crop.around_body(body.astype(np.float64), np.ones(COUNT))
+
+
+def _image(
+    image: UInt8, crop: Crop, xy: NDArray[np.floating], weight: NDArray[np.floating]
+) -> KeypointImage:
+    linear = crop.axes * crop.scale
+    corner = np.array((crop.x, crop.y)) - linear @ np.full(2, _SIDE / 2)
+    cut = _warped(image, linear, corner, _SIDE)
+    own = (np.nan_to_num(xy) - corner) @ np.linalg.inv(linear).T
+    quality = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
+    packed = np.asarray(cv2.imencode(".jpg", cut, quality)[1], np.uint8)
+    return KeypointImage(packed, own.astype(np.float32), weight.astype(np.float32))
+
+
+def _warped(image: UInt8, linear: Float64, corner: Float64, side: int) -> UInt8:
+    """(side, side, 3) of an image: its pixels by `linear`, its first corner at `corner`."""
+    times = int(np.linalg.norm(linear[0]))
+    if times > 1:  # a bilinear warp would skip pixels
+        height, width = image.shape[:2]
+        size = max(1, width // times), max(1, height // times)
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        share = np.array(size) / (width, height)
+        linear, corner = linear * share[:, None], corner * share
+    shift = corner + linear @ np.full(2, 0.5) - 0.5  # cv2 counts from the middle of a pixel
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    matrix = np.column_stack((linear, shift))
+    return np.asarray(cv2.warpAffine(image, matrix, (side, side), flags=flags), np.uint8)
+
+
+def _rotation(angle: float) -> Float64:
+    c, s = np.cos(angle), np.sin(angle)
+    return np.array([[c, -s], [s, c]])
+
+
+def _degraded(image: UInt8, rng: np.random.Generator) -> UInt8:
+    """Half of the images blurred, dark, noisy or compressed, a quarter as if far away."""
+    if rng.random() < 0.5:
+        image = Degradation.random(rng).apply(image, _TALL * CROP_SIZE, 0.0, rng)
+    if rng.random() < 0.25:
+        small = round(CROP_SIZE / rng.uniform(1.5, 5))
+        image = np.asarray(cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA))
+        image = np.asarray(cv2.resize(image, (CROP_SIZE, CROP_SIZE)), np.uint8)
+    return image
+
+
+def _covered(image: UInt8, rng: np.random.Generator) -> UInt8:
+    """A quarter of the images with something in front."""
+    if rng.random() < 0.25:
+        for _ in range(rng.integers(1, 3)):
+            axes = rng.uniform(0.04, 0.15, 2) * CROP_SIZE
+            x, y = rng.integers(0, CROP_SIZE, 2)
+            colour = image[tuple(rng.integers(0, CROP_SIZE, 2))].tolist()
+            middle, half = (int(x), int(y)), (int(axes[0]), int(axes[1]))
+            image = np.ascontiguousarray(image)
+            cv2.ellipse(image, middle, half, rng.uniform(0, 180), 0, 360, colour, -1)
+    return image
+
+
+def _recoloured(image: UInt8, rng: np.random.Generator) -> UInt8:
+    """Half of the images brighter, darker or tinted."""
+    if rng.random() < 0.5:
+        image = np.clip(image * rng.uniform(0.7, 1.3, 3), 0, 255).astype(np.uint8)
+    return image
+
+
+def stack(
+    images: Sequence[KeypointImage], rng: np.random.Generator
+) -> tuple[UInt8, Float32, Float32]:
+    """A batch of varied inputs, with keypoints and weights."""
+    pictures, xy, weight = zip(*(image.varied(rng) for image in images), strict=True)
+    return np.stack(pictures), np.stack(xy), np.stack(weight)

@@ -1,0 +1,165 @@
+"""Tuning: MoveNet learns labelled frames, and keeps what it knows of frames it is sure in."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mocap_cli.errors import MocapError
+from mocap_cli.keypoints.crop import CROP_SIZE
+from mocap_cli.labels.tuning.keypoint_images import KeypointImage, stack
+from mocap_cli.labels.tuning.movenet import CELLS, MoveNet
+from mocap_cli.progress import Count, no_progress
+
+_CELL = CROP_SIZE / CELLS  # pixels
+_SPREAD = 1.5  # cells: standard deviation of a keypoint's heat
+_OFFSET_SHARE = 0.3  # of the loss
+_SUM_OF_HEAT = 2 * math.pi * _SPREAD**2
+_LONGEST_STEP = 20.0  # of the gradient's norm
+_EVERY = 5  # labelled frames, of which one is held out
+_VALIDATED = 16  # images at a time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuneOptions:
+    """How the network is tuned."""
+
+    steps: int = 150
+    batch: int = 16  # half of it labelled frames
+    rate: float = 1e-4  # at most; decays to nearly zero
+    begin: int = 10  # warm-up steps
+    frozen: int = 24  # of the first convolutions
+    average: int = 30  # steps over which the weights are averaged
+    fewest: int = 12  # labelled frames
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning:
+    """The tuned network, and its errors on labelled frames that were held out."""
+
+    network: MoveNet
+    labelled: int
+    held_out: int
+    before: float  # mean distance of keypoints from labels, as a share of the body's size
+    after: float
+
+    @property
+    def better(self) -> bool:
+        """Whether the labels were learnt."""
+        return self.after < self.before
+
+
+def tune(
+    labelled: Sequence[KeypointImage],
+    confident: Sequence[KeypointImage],
+    options: TuneOptions = TuneOptions(),
+    on_step: Count = no_progress,
+) -> Tuning:
+    """Tune the bundled network; every fifth labelled frame is held out."""
+    if len(labelled) < options.fewest:
+        raise MocapError(
+            f"{len(labelled)} labelled frames are too few to tune the 2D network",
+            f"label {options.fewest} and more, best those of --suggest",
+        )
+    held, learnt = labelled[_EVERY - 1 :: _EVERY], list(labelled)
+    del learnt[_EVERY - 1 :: _EVERY]
+    torch.manual_seed(options.seed)
+    network = MoveNet.bundled()
+    before = keypoint_error(network, held)
+    _train(network, learnt, confident or learnt, options, on_step)
+    after = keypoint_error(network, held)
+    return Tuning(
+        network=network, labelled=len(learnt), held_out=len(held), before=before, after=after
+    )
+
+
+def _train(
+    network: MoveNet,
+    learnt: Sequence[KeypointImage],
+    confident: Sequence[KeypointImage],
+    options: TuneOptions,
+    on_step: Count,
+) -> None:
+    """Train the network in place; it ends with the average of its latest weights."""
+    rng = np.random.default_rng(options.seed)
+    network.freeze(options.frozen)
+    moving = [p for p in network.parameters() if p.requires_grad]
+    averages = [p.detach().clone() for p in moving]
+    optimizer = torch.optim.AdamW(moving, options.rate, weight_decay=0.0)
+    for step in range(options.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = options.rate * _rate_factor(options, step)
+        images = [_drawn(learnt if i % 2 else confident, rng) for i in range(options.batch)]
+        pictures, xy, weight = (torch.from_numpy(part) for part in stack(images, rng))
+        heat, offsets = network(pictures.float())
+        loss = _loss(heat, offsets, xy / _CELL, weight)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(moving, _LONGEST_STEP)
+        optimizer.step()
+        share = 1 / min(step + 2, options.average)
+        for average, parameter in zip(averages, moving, strict=True):
+            average.lerp_(parameter.detach(), share)
+        on_step(step + 1)
+    for average, parameter in zip(averages, moving, strict=True):
+        parameter.data.copy_(average)
+
+
+def _drawn(images: Sequence[KeypointImage], rng: np.random.Generator) -> KeypointImage:
+    return images[int(rng.integers(len(images)))]
+
+
+def _rate_factor(options: TuneOptions, step: int) -> float:
+    """Linear warm-up, then cosine decay."""
+    decayed = 0.05 + 0.475 * (1 + math.cos(math.pi * step / options.steps))
+    return min(1.0, (step + 1) / options.begin) * decayed
+
+
+def _loss(heat: Tensor, offsets: Tensor, cells: Tensor, weight: Tensor) -> Tensor:
+    """Focal loss of the heat and distance of the offsets, for keypoints (N, 17, 2) in cells."""
+    place = torch.arange(CELLS, device=heat.device) + 0.5
+    x, y = cells[..., 0, None, None], cells[..., 1, None, None]
+    wanted = torch.exp(-((place - x) ** 2 + (place[:, None] - y) ** 2) / (2 * _SPREAD**2))
+    heat = heat.clamp(1e-5, 1 - 1e-5)
+    found = wanted * (1 - heat) ** 2 * -heat.log()
+    false = (1 - wanted) ** 4 * heat**2 * -(1 - heat).log()
+    total = weight.sum().clamp(min=1e-6)
+    heat_loss = (weight[..., None, None] * (found + false)).sum() / (_SUM_OF_HEAT * total)
+    cell = cells.floor().clamp(0, CELLS - 1)
+    difference = _offsets_at(offsets, cell.long()) - (cells - cell).flip(-1)
+    offset_loss = (weight[..., None] * difference.abs()).sum() / total
+    return heat_loss + _OFFSET_SHARE * offset_loss
+
+
+def _offsets_at(offsets: Tensor, cell: Tensor) -> Tensor:
+    """(N, 17, 2) offsets, down and right, in one cell for each keypoint."""
+    N, K = cell.shape[:2]
+    image, keypoint = torch.arange(N)[:, None], torch.arange(K)[None]
+    return offsets[image, keypoint, :, cell[..., 1], cell[..., 0]]
+
+
+def _located(heat: Tensor, offsets: Tensor) -> Tensor:
+    """(N, 17, 2) pixels of the crop at which the heat is greatest."""
+    best = heat.flatten(2).argmax(dim=-1)
+    cell = torch.stack((best % CELLS, best // CELLS), dim=-1)
+    return (cell + _offsets_at(offsets, cell).flip(-1)) * _CELL
+
+
+@torch.no_grad()
+def keypoint_error(network: MoveNet, images: Sequence[KeypointImage]) -> float:
+    """Mean distance of keypoints, as a share of the diagonal of the labelled body."""
+    errors = []
+    for start in range(0, len(images), _VALIDATED):
+        part = images[start : start + _VALIDATED]
+        crops = [image.crop() for image in part]
+        pictures = torch.from_numpy(np.stack([picture for picture, _ in crops])).float()
+        found = _located(*network(pictures)).numpy()
+        for image, (_, xy), own in zip(part, crops, found, strict=True):
+            known = image.weight > 0
+            size = float(np.linalg.norm(np.ptp(xy[known], axis=0))) or 1.0
+            errors.append(float(np.linalg.norm(own - xy, axis=-1)[known].mean()) / size)
+    return float(np.mean(errors))

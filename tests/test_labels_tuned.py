@@ -1,0 +1,234 @@
+"""A tuned 2D network: read, taught labelled frames, kept in a .mocap file, used by track."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from film import film
+from witnesses import TIMES, seen_dancing
+
+from mocap_cli.body.skeleton import BODY, KEYPOINTS
+from mocap_cli.errors import MocapError
+from mocap_cli.io.onnx_file import OnnxFile
+from mocap_cli.keypoints.crop import CROP_SIZE
+from mocap_cli.keypoints.pose_networks import PoseNetworks
+from mocap_cli.labels import label_tune
+from mocap_cli.labels.fitting import gather
+from mocap_cli.labels.pose_models import open_pose_model
+from mocap_cli.labels.tuning import keypoint_images
+from mocap_cli.labels.tuning import tune as tuning
+from mocap_cli.labels.tuning.keypoint_images import KeypointImage
+from mocap_cli.labels.tuning.movenet import COUNT, MoveNet
+from mocap_cli.labels.tuning.tune import TuneOptions, Tuning
+from mocap_cli.labels.tuning.tuned_tracker import TunedTracker
+from mocap_cli.tracking.estimate import EstimateOptions, estimate
+from mocap_cli.video.probe import probe
+from mocap_cli.video.reader import open_video
+from mocap_cli.weights import weight_path
+
+WALK = Path(__file__).parents[1] / "examples" / "walk.mp4"
+SHORT = TuneOptions(steps=2, batch=2, rate=3e-4, begin=1, frozen=50, average=1, fewest=4)
+
+
+@pytest.fixture(scope="module")
+def file():
+    return OnnxFile.parse(weight_path("movenet_thunder.onnx").read_bytes())
+
+
+@pytest.fixture(scope="module")
+def walker():
+    """A frame of the walk, cut out around the person, and what the bundled networks find."""
+    with open_video(WALK) as reader:
+        image = next(iter(reader)).image
+    xy = np.array([(640.0, 360.0)] * COUNT)
+    found = PoseNetworks("cpu").run(cv2.resize(image, (CROP_SIZE, CROP_SIZE)))
+    assert len(found.movenet) == len(xy)
+    picture = cv2.copyMakeBorder(cv2.resize(image, (CROP_SIZE,) * 2), *[64] * 4, cv2.BORDER_REFLECT)
+    packed = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 98])[1]
+    return KeypointImage(packed, found.movenet + 64, np.ones(COUNT, np.float32)), found
+
+
+def test_constants_are_written_where_they_were_read(file):
+    assert len(file.nodes) == 406
+    assert file.with_constants({}) == file._data
+    name = "w14_quantized"
+    other = file.constants[name][::-1].copy()
+    again = OnnxFile.parse(file.with_constants({name: other}))
+    assert (again.constants[name] == other).all()
+    with pytest.raises(ValueError, match=name):
+        file.with_constants({name: other[1:]})
+    zeros = file.constants["w14_zero_point"]
+    with pytest.raises(ValueError, match="not kept as a row"):
+        file.with_constants({"w14_zero_point": zeros})
+
+
+def test_the_torch_network_finds_what_the_bundled_one_finds_also_after_a_round_trip(file, walker):
+    network, (image, found) = MoveNet.bundled(), walker
+    crop, _ = image.crop()
+    with torch.no_grad():
+        own = tuning._located(*network(torch.from_numpy(crop[None]).float()))[0].numpy()
+    assert np.median(np.linalg.norm(own - found.movenet, axis=1)) < 4
+    same = PoseNetworks("cpu", file.with_constants(network.constants())).run(crop)
+    assert np.median(np.linalg.norm(same.movenet - found.movenet, axis=1)) < 4
+    assert np.abs(same.movenet_score - found.movenet_score).mean() < 0.1
+
+
+def test_keypoints_move_with_the_varied_image(monkeypatch):
+    for part in ("_degraded", "_covered", "_recoloured"):
+        monkeypatch.setattr(keypoint_images, part, lambda image, rng: image)
+    side = keypoint_images._SIDE
+    left, right = KEYPOINTS.index("left_wrist"), KEYPOINTS.index("right_wrist")
+    xy = np.full((COUNT, 2), side / 2, np.float32)
+    xy[left], xy[right] = (150, 170), (230, 200)
+    picture = np.zeros((side, side, 3), np.uint8)
+    cv2.circle(picture, (150, 170), 6, (255, 0, 0), -1)
+    cv2.circle(picture, (230, 200), 6, (0, 255, 0), -1)
+    packed = cv2.imencode(".jpg", picture)[1]
+    image = KeypointImage(packed, xy, np.ones(COUNT, np.float32))
+    mirrored = set()
+    for seed in range(12):
+        varied, points, weight = image.varied(np.random.default_rng(seed))
+        column, row = points[[left, right]].T.astype(int)
+        red, green = varied[row[0], column[0]], varied[row[1], column[1]]
+        swapped = red[1] > red[0]  # the mirror image of a left wrist is a right one
+        assert max(red) > 150
+        assert max(green) > 150
+        assert (green[0] > green[1]) == swapped
+        assert weight.all()
+        mirrored.add(bool(swapped))
+    assert mirrored == {True, False}
+
+
+def test_labelled_frames_are_learnt_and_every_fifth_is_only_compared(walker, monkeypatch):
+    monkeypatch.setattr(KeypointImage, "varied", lambda image, _: (*image.crop(), image.weight))
+    shifted = replace(walker[0], xy=walker[0].xy + np.float32((0, 25)))
+    steps = []
+    found = tuning.tune([shifted] * 6, [], SHORT, steps.append)
+    assert (found.labelled, found.held_out, steps) == (5, 1, [1, 2])
+    assert found.better == (found.after < found.before)
+    image, labels = shifted.crop()
+    wanted, weight = torch.from_numpy(labels[None]) / 4, torch.ones(1, COUNT)
+    with torch.no_grad():
+        before, after = (
+            tuning._loss(*network(torch.from_numpy(image[None]).float()), wanted, weight)
+            for network in (MoveNet.bundled(), found.network)
+        )
+    assert after < before
+    with pytest.raises(MocapError, match="3 labelled frames are too few"):
+        tuning.tune([shifted] * 3, [], SHORT)
+
+
+def test_the_loss_is_least_where_the_labels_are():
+    cells = torch.full((1, COUNT, 2), 20.3)
+    place = torch.arange(64) + 0.5
+    heats = [
+        torch.exp(-((place - x) ** 2 + (place[:, None] - 20.3) ** 2) / 4.5).expand(1, COUNT, 64, 64)
+        for x in (20.3, 24.3)
+    ]
+    offsets = torch.zeros(1, COUNT, 2, 64, 64)
+    weight = torch.ones(1, COUNT)
+    right, wrong = (tuning._loss(heat, offsets + 0.3, cells, weight) for heat in heats)
+    assert right < wrong
+    assert right < tuning._loss(heats[0], offsets + 0.9, cells, weight)
+    assert tuning._loss(heats[1], offsets, cells, 0 * weight) == 0
+    located = tuning._located(heats[0], offsets + 0.3) / 4
+    assert torch.allclose(located, cells, atol=1e-4)
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """A network with a bias of its own, in a file."""
+    network = MoveNet.bundled()
+    with torch.no_grad():
+        for name in network.convolutions[-1].inputs[2:]:
+            network._values[name] += 0.5
+    TunedTracker.save(network, {"frames": 3}, tmp_path / "x.mocap")
+    return network, tmp_path / "x.mocap"
+
+
+def test_a_tuned_network_is_kept_and_tracks(file, kept, monkeypatch):
+    network, path = kept
+    model = open_pose_model(path)
+    assert model.movenet == file.with_constants(network.constants())
+    assert model.name == "x.mocap"
+    seen = []
+
+    def follow(frames, subject, device, tuned=None):
+        seen.append(tuned)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mocap_cli.tracking.estimate.follow", follow)
+    for chosen in (model, None):
+        with pytest.raises(KeyboardInterrupt):
+            estimate(probe(WALK), EstimateOptions(model=chosen))
+    assert seen == [model.movenet, None]
+    with pytest.raises(MocapError, match="keypoints are of another"):
+        estimate(probe(WALK), EstimateOptions(model=model, keypoints=object()))
+
+
+def test_what_is_no_tuned_network_is_refused(kept, tmp_path, monkeypatch):
+    (tmp_path / "bad.mocap").write_bytes(kept[1].read_bytes()[:-100])
+    with pytest.raises(MocapError, match=r"bad\.mocap"):
+        open_pose_model(tmp_path / "bad.mocap")
+    kind, odd = TunedTracker.KIND, tmp_path / "odd.mocap"
+    metadata, tensors = kind.read(kept[1])
+    name = next(iter(tensors))
+    for changed, why in (
+        ({"a": tensors[name]}, "a is not of this network"),
+        ({name: tensors[name].reshape(-1)[:1]}, "is not of this network"),
+    ):
+        kind.write(odd, metadata, changed)
+        with pytest.raises(MocapError, match=why):
+            TunedTracker.open(odd)
+    kind.write(odd, {**metadata, "network": "0"}, tensors)
+    with pytest.raises(MocapError, match="another 2D network"):
+        TunedTracker.open(odd)
+
+
+@pytest.fixture
+def mocap(run_mocap, monkeypatch):
+    """`run_mocap` in a folder with a.mp4 and labels of it; tuning is as told."""
+    seen, truth = seen_dancing()
+    monkeypatch.setattr(gather, "estimate", lambda *_, **__: seen)
+    film(Path("a.mp4"), range(len(TIMES)))
+    np.savez(
+        "a.npz", joints=truth, frames=np.arange(len(truth)), joint_names=BODY.names,
+        source="a.mp4", space="camera",
+    )  # fmt: skip
+    return run_mocap
+
+
+@pytest.mark.parametrize(("after", "says"), [(0.05, "track VIDEO"), (0.2, "no better")])
+def test_label_fit_tunes_and_says_whether_it_helps(mocap, monkeypatch, after, says):
+    taken = []
+
+    def tune(labelled, confident, options, on_step):
+        taken.append((len(labelled), len(confident)))
+        network = MoveNet.bundled()
+        return Tuning(network=network, labelled=72, held_out=18, before=0.1, after=after)
+
+    monkeypatch.setattr(label_tune, "tune", tune)
+    code, _, err = mocap("label-fit --labels a.npz --tune -o x.mocap")
+    assert code == 0
+    assert taken == [(90, 90)]
+    assert "2D network tuned to 72 labelled frames" in err
+    assert "10.0 % before" in err
+    assert says in err
+    code, _, err = mocap("label-fit --model x.mocap --evaluate a.npz")
+    assert code == 0
+    assert "default" in err
+
+
+def test_label_fit_refuses_to_tune_without_labels_made_by_hand(mocap):
+    for typed in (
+        "label-fit a.mp4 --labels auto --tune",
+        "label-fit --labels a.npz --tune --check",
+        "label-fit --labels a.npz --tune --fine-tune",
+        "label-fit --labels a.npz --tune --evaluate a.npz",
+    ):
+        code, _, err = mocap(typed)
+        assert code == 2
+        assert "--tune" in err
