@@ -66,7 +66,7 @@ class KeypointImage:
 def labelled_images(clip: LabelledClip, on_frame: Count = no_progress) -> list[KeypointImage]:
     """The labelled frames, cut out around the labels."""
     xy = labelled_keypoints(clip.labels, clip.estimate)
-    known = np.isfinite(xy).all(axis=-1)
+    known = np.asarray(np.isfinite(xy).all(axis=-1))
     at = enumerate(clip.labels.frames.tolist())
     labels = {frame: (xy[i], known[i].astype(np.float64)) for i, frame in at}
     return _cut(clip.video, labels, on_frame)
