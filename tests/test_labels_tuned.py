@@ -30,7 +30,7 @@ from mocap_cli.video.reader import open_video
 from mocap_cli.weights import weight_path
 
 WALK = Path(__file__).parents[1] / "examples" / "walk.mp4"
-SHORT = TuneOptions(steps=2, batch=2, rate=3e-4, begin=1, frozen=50, average=1, fewest=4)
+SHORT = TuneOptions(steps=2, batch=2, rate=3e-5, begin=1, frozen=50, average=1, fewest=4)
 
 
 @pytest.fixture(scope="module")
