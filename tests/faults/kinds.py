@@ -12,7 +12,8 @@ from tests.faults.trial import Trial
 __all__ = ["KINDS", "Samples", "load_heavy_modules"]
 
 _MODULES = ("cli.background_jobs", "cli.export_jobs", "cli.label_fit_jobs", "cli.clip_run",
-            "cli.pretrain_jobs", "tracking.track", "clips.clip_tracker", "plates.builder",
+            "cli.pretrain_jobs", "clips.background_maker", "clips.clip_tracker",
+            "clips.motion_exporter", "tracking.track", "plates.builder",
             "export.registry")  # fmt: skip
 
 _Kind = Callable[[random.Random, Path, Samples], Trial]
