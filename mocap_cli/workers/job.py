@@ -11,8 +11,8 @@ from typing import Generic, Literal, Protocol, TypeVar
 from mocap_cli.errors import is_out_of_memory, user_error
 from mocap_cli.progress import Progress, no_progress
 
-J = TypeVar("J", bound="Job", contravariant=True)
-I = TypeVar("I", bound="Job")  # noqa: E741 - as J, where it is no parameter of a protocol
+J = TypeVar("J", bound="Job")
+J_contra = TypeVar("J_contra", bound="Job", contravariant=True)
 F = TypeVar("F")
 
 Status = Literal["tracked", "made", "stored", "exported", "skipped", "failed"]
@@ -63,10 +63,10 @@ Do = Callable[[J, Progress], Result[F]]
 """Does one job."""
 
 
-class Work(Protocol[J, F]):
+class Work(Protocol[J_contra, F]):
     """What is done with each job; it is sent to processes and other machines."""
 
-    def open(self) -> Do[J, F]:
+    def open(self) -> Do[J_contra, F]:
         """Open what all jobs need, such as networks, once a process."""
 
 
@@ -81,7 +81,7 @@ def attempt(do: Do[J, F], job: J, progress: Progress = no_progress) -> Result[F]
 
 
 def run_here(
-    jobs: Sequence[I], work: Work[I, F], on_progress: ProgressOfJob
+    jobs: Sequence[J], work: Work[J, F], on_progress: ProgressOfJob
 ) -> Generator[tuple[int, Result[F]], None, None]:
     """Yield the number and the result of each job, done one after the other in this process."""
     do = work.open()
