@@ -373,3 +373,36 @@ def test_nobody_and_a_single_frame_make_a_page_too(tmp_path, frames):
     seen = visit(tmp_path / "a.html", "return tab.locator('#time').textContent()")
     assert f"frame 1 of {frames}" in seen.value
     assert seen.said == []
+
+
+def test_a_page_of_two_people_shows_both_their_faults_at_their_times_and_their_key_poses(
+    tmp_path, filmed
+):
+    motion, video = filmed
+    beside = replace(motion, joints=motion.joints + np.float32(0.7), switches=(0.5, 1.0))
+    write_page(motion, tmp_path / "a.html", video, [beside], link=True)
+    video.rename(tmp_path / "moved.mp4")
+    moved = json.dumps(str(tmp_path / "moved.mp4"))
+    seen = visit(tmp_path / "a.html", f"""
+        await tab.waitForSelector('#find:not([hidden])');
+        await tab.setInputFiles('#found', {moved});
+        await tab.waitForFunction(() => window.mocap.clock.video);
+        const before = await tab.textContent('#verdict');
+        await tab.keyboard.press('p');
+        const [box, spots] = await tab.evaluate(() => [
+          document.getElementById('timeline').getBoundingClientRect().toJSON(),
+          window.mocap.timeline.marks.map(({{ time }}) => window.mocap.timeline.x(time)),
+        ]);
+        await tab.mouse.click(box.x + spots[1] + 3, box.y + 4);
+        return tab.evaluate((before) => ({{
+          verdicts: [before, document.getElementById('verdict').textContent],
+          time: window.mocap.motion.times[window.mocap.clock.frame],
+          stills: document.querySelectorAll('#stills canvas').length,
+          saved: [...document.querySelectorAll('#downloads button')].map((b) => b.title),
+          drawn: window.mocap.film.motions.length,
+        }}), before);""")  # fmt: skip
+    assert seen.value["verdicts"] == ["good", "needs review"]
+    assert seen.value["time"] == pytest.approx(1.0, abs=0.01)
+    assert seen.value["stills"] == 7
+    assert "Save v.2.json" in seen.value["saved"]
+    assert seen.value["drawn"] == 2

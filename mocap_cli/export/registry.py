@@ -165,6 +165,7 @@ def _html(writer: MotionWriter, path: Path, on_frame: Count) -> None:
         motion,
         path,
         options.video,
+        writer.other_motions,
         animation=animation,
         link=options.link_video,
         on_frame=on_frame,
@@ -197,7 +198,7 @@ FORMATS = {
     ".c3d": _Format(_without_options(write_c3d), 310),
     ".coco.json": _Format(_without_options(write_coco), 1100),
     ".mp4": _Format(_mp4, 0, "needed", several=True),
-    ".html": _Format(_html, 0, "welcome"),
+    ".html": _Format(_html, 0, "welcome", several=True),
     ".png": _Format(_png, 0, "welcome"),
 }
 

@@ -52,6 +52,7 @@ class Quality:
     crouch: float | None  # degrees by which knees are bent where the person is at their tallest
     limbs: dict[str, float]  # share of the tracked frames in which each arm and leg was seen
     switches: tuple[float, ...]  # seconds at which the person may have been exchanged
+    worst: dict[str, float]  # seconds at which top_speed and off_ground are what they are
 
     def block(self) -> dict[str, Any]:
         """The measures as plain data for the JSON."""
@@ -67,6 +68,8 @@ def measure_quality(motion: Motion) -> Quality:
     )
     known = max(summary.detected + summary.filled, 1) / summary.fps
     world = motion.space == "world"
+    extremes = {"top_speed": top_speed(motion), "off_ground": off_ground(motion) if world else None}
+    found = {name: extreme for name, extreme in extremes.items() if extreme is not None}
     return Quality(
         frames=summary.frames,
         seconds=summary.seconds,
@@ -83,11 +86,12 @@ def measure_quality(motion: Motion) -> Quality:
         bone_drift=_bone_drift(joints),
         below_floor=_below_floor(joints, motion.contacts) if world else None,
         ground_drift=ground_drift(motion) if world else None,
-        off_ground=off_ground(motion) if world else None,
-        top_speed=top_speed(motion),
+        off_ground=found["off_ground"][0] if "off_ground" in found else None,
+        top_speed=found["top_speed"][0] if "top_speed" in found else None,
         crouch=crouch(motion) if world else None,
         limbs=limbs_seen(motion),
         switches=motion.switches,
+        worst={name: time for name, (_, time) in found.items()},
     )
 
 

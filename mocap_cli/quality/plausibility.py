@@ -42,8 +42,11 @@ def limbs_seen(motion: Motion) -> dict[str, float]:
     }
 
 
-def top_speed(motion: Motion) -> float | None:
-    """Largest speed of the centre of mass in metres per second, over a thirtieth of a second."""
+def top_speed(motion: Motion) -> tuple[float, float] | None:
+    """Largest speed of the centre of mass in metres per second, and when.
+
+    It is measured over a thirtieth of a second.
+    """
     times, centre = motion.times, centre_of_mass(motion.joints)
     after = np.searchsorted(times, times + _SHORTEST_STEP - 1e-6)
     first = np.flatnonzero(after < len(times))
@@ -54,7 +57,9 @@ def top_speed(motion: Motion) -> float | None:
     if not near.any():
         return None
     way = np.linalg.norm(centre[last[near]] - centre[first[near]], axis=1)
-    return float((way / (times[last[near]] - times[first[near]])).max())
+    speeds = way / (times[last[near]] - times[first[near]])
+    fastest = int(speeds.argmax())
+    return float(speeds[fastest]), float(times[first[near][fastest]])
 
 
 def crouch(motion: Motion) -> float | None:
@@ -109,8 +114,11 @@ def ground_drift(motion: Motion) -> float | None:
     return float(high - low)
 
 
-def off_ground(motion: Motion) -> float | None:
-    """Longest time in seconds above or below the ground, neither planted nor in free fall."""
+def off_ground(motion: Motion) -> tuple[float, float] | None:
+    """Longest time in seconds above or below the ground, and when it begins.
+
+    Then the person is neither planted nor in free fall.
+    """
     tracked = motion.tracked
     if not tracked.any():
         return None
@@ -118,11 +126,11 @@ def off_ground(motion: Motion) -> float | None:
     away = tracked & ~_planted(motion) & (np.abs(np.nan_to_num(lowest)) > _OFF_GROUND)
     height = centre_of_mass(motion.joints)[:, 1]
     spans = [
-        float(motion.times[run][-1] - motion.times[run][0])
+        (float(motion.times[run][-1] - motion.times[run][0]), float(motion.times[run][0]))
         for run in true_runs(away)
         if not _falls(height[run], motion.times[run])
     ]
-    return max(spans, default=0.0)
+    return max(spans, default=(0.0, float(motion.times[0])))
 
 
 def _falls(height: Float64, times: Float64) -> bool:

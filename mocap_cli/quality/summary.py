@@ -13,7 +13,7 @@ _UNCERTAIN_SIGMA = 0.14
 _SHORTEST_SPAN = 0.1
 """Seconds; shorter spans are smoothed over and not reported."""
 
-_NOBODY, _FILLED, UNCERTAIN = "nobody found", "filled in", "unsure"
+NOBODY, FILLED, UNCERTAIN = "nobody found", "filled in", "unsure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,8 @@ def _uncertain_spans(motion: Motion, interval: float) -> tuple[UncertainSpan, ..
     median = np.full(len(motion.times), np.inf)
     median[tracked] = np.median(motion.sigma[tracked], axis=1)
     reasons[median > _UNCERTAIN_SIGMA] = UNCERTAIN
-    reasons[tracked & ~motion.detected] = _FILLED
-    reasons[~tracked] = _NOBODY
+    reasons[tracked & ~motion.detected] = FILLED
+    reasons[~tracked] = NOBODY
     spans = [
         UncertainSpan(float(motion.times[first]), float(motion.times[last]), str(reasons[first]))
         for first, last in _runs(reasons)

@@ -3,10 +3,12 @@
 `mocap track`, `mocap export`, the page and the report all say what is said here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from mocap_cli.quality.measures import Quality
+from mocap_cli.quality.summary import FILLED, NOBODY, UNCERTAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,7 @@ class _Limit:
     bound: float
     at_least: bool = False  # else at most
     detail: Callable[[Quality], str] = lambda _: ""  # where or what, in brackets
+    times: Callable[[Quality], Iterable[float]] = lambda _: ()  # seconds at which it shows
 
     def passes(self, value: float | None) -> bool:
         """Whether the value is within the bound; an unknown value is."""
@@ -55,12 +58,35 @@ def _switch_times(quality: Quality) -> str:
     return "at " + ", ".join(f"{time:.2f} s" for time in quality.switches)
 
 
+def _starts(quality: Quality, reasons: Collection[str]) -> list[float]:
+    """When the longest stretches to review for these reasons begin."""
+    return [span.start for span in quality.doubtful if span.reason in reasons][:_MOST_TIMES]
+
+
+_MOST_TIMES = 5
 _LEAST_SEEN = 0.25
 _LIMITS = (
-    _Limit("coverage", lambda q: q.coverage, _share, 0.70, at_least=True),
-    _Limit("filled in", lambda q: q.filled, _share, 0.25),
-    _Limit("longest gap", lambda q: q.longest_gap, _seconds, 1.0),
-    _Limit("unsure", lambda q: q.unsure, _share, 0.60),
+    _Limit(
+        "coverage",
+        lambda q: q.coverage,
+        _share,
+        0.70,
+        at_least=True,
+        times=partial(_starts, reasons=(NOBODY,)),
+    ),
+    _Limit(
+        "filled in", lambda q: q.filled, _share, 0.25, times=partial(_starts, reasons=(FILLED,))
+    ),
+    _Limit(
+        "longest gap",
+        lambda q: q.longest_gap,
+        _seconds,
+        1.0,
+        times=lambda q: _starts(q, (NOBODY, FILLED))[:1],
+    ),
+    _Limit(
+        "unsure", lambda q: q.unsure, _share, 0.60, times=partial(_starts, reasons=(UNCERTAIN,))
+    ),
     _Limit(
         "limbs seen",
         lambda q: min(q.limbs.values(), default=None),
@@ -75,15 +101,24 @@ _LIMITS = (
         lambda v: f"{v:.0f}",
         0,
         detail=_switch_times,
+        times=lambda q: q.switches,
     ),
-    _Limit("top speed", lambda q: q.top_speed, lambda v: f"{v:.0f} m/s", 25.0),
+    _Limit(
+        "top speed",
+        lambda q: q.top_speed,
+        lambda v: f"{v:.0f} m/s",
+        25.0,
+        times=lambda q: [q.worst["top_speed"]],
+    ),
     _Limit("jitter", lambda q: q.jitter, _millimetres, 0.015),
     _Limit("crouch", lambda q: q.crouch, lambda v: f"{v:.0f} degrees", 25.0),
     _Limit("foot slide", lambda q: q.foot_slide, lambda v: f"{100 * v:.0f} cm/s", 0.15),
     _Limit("bone drift", lambda q: q.bone_drift, _millimetres, 0.030),
     _Limit("below floor", lambda q: q.below_floor, _millimetres, 0.050),
     _Limit("ground drift", lambda q: q.ground_drift, lambda v: f"{v:.1f} m", 1.5),
-    _Limit("off ground", lambda q: q.off_ground, _seconds, 1.5),
+    _Limit(
+        "off ground", lambda q: q.off_ground, _seconds, 1.5, times=lambda q: [q.worst["off_ground"]]
+    ),
 )
 """The limits of `mocap export --check`; docs/formats.md explains them."""
 
@@ -100,12 +135,17 @@ def quality_readings(quality: Quality) -> list[tuple[str, str, bool]]:
 
 def quality_faults(quality: Quality) -> tuple[str, ...]:
     """One line for each limit that the motion exceeds; none for a good motion."""
+    return tuple(fault_times(quality))
+
+
+def fault_times(quality: Quality) -> dict[str, list[float]]:
+    """The same lines with the times, in seconds, at which each shows; none if it shows always."""
     found = [(limit, limit.read(quality)) for limit in _LIMITS]
-    return tuple(
-        limit.reason(value, quality)
+    return {
+        limit.reason(value, quality): list(limit.times(quality))
         for limit, value in found
         if value is not None and not limit.passes(value)
-    )
+    }
 
 
 def verdict(quality: Quality) -> str:

@@ -8,9 +8,13 @@ import base64
 import gzip
 import html
 import tempfile
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import cv2
+import numpy as np
 
 from mocap_cli.body.anatomy import JOINT_MASSES
 from mocap_cli.body.motion import Motion, write_motion
@@ -19,15 +23,18 @@ from mocap_cli.export.formats.bvh import write_bvh
 from mocap_cli.export.formats.joint_tables import write_angles
 from mocap_cli.export.views.browser_video import BrowserVideo, browser_video
 from mocap_cli.export.views.html_page import as_script, build_html, embedded
+from mocap_cli.export.views.key_poses import KeyPoses
+from mocap_cli.export.views.projection import OrthographicView
 from mocap_cli.io.atomic import write_atomically
 from mocap_cli.progress import Count, no_progress
 from mocap_cli.quality.measures import measure_quality
-from mocap_cli.quality.verdict import quality_faults, quality_readings
+from mocap_cli.quality.verdict import fault_times, quality_faults, quality_readings
 
 _SUFFIXES = {"json-file": ".json", "bvh-file": ".bvh", "angles-file": ".angles.csv"}
 """Of the embedded files, by the ids of their elements."""
 
 _LABELS = {"json-file": "JSON", "bvh-file": "BVH", "angles-file": "Angles"}
+_STILLS, _STILL_SIZE, _STILL_QUALITY = 7, (150, 190), 80
 _VIEWER = Path(__file__).parent / "viewer"
 _STYLES = ("theme.css", "viewer.css")
 _SCRIPTS = (
@@ -40,6 +47,7 @@ def write_page(
     motion: Motion,
     path: Path,
     video: Path | None = None,
+    others: Sequence[Motion] = (),
     *,
     animation: Animation | None = None,  # of the motion, where it is known already
     link: bool = False,
@@ -47,23 +55,92 @@ def write_page(
 ) -> None:
     """Write the page with the video embedded, linked with `link`, or without a video.
 
-    `on_frame` is called with the number of frames done while a video is encoded again.
+    `others` are further people in the same world, at the same times. `on_frame` is called with the
+    number of frames done while a video is encoded again.
     """
-    if animation is None and motion.tracked.any():
-        animation = animate(motion)
     film = (
         None if video is None else browser_video(motion, video, path, link=link, on_frame=on_frame)
     )
+    people = [
+        _Person.of(one, animation if one is motion else None, video, number if others else None)
+        for number, one in enumerate((motion, *others), start=1)
+    ]
     with write_atomically(path) as aside:
-        aside.write_text(_page(motion, animation, film), encoding="utf-8")
+        aside.write_text(_page(motion, people, film), encoding="utf-8")
 
 
-def _page(motion: Motion, animation: Animation | None, film: BrowserVideo | None) -> str:
-    files = _files(motion, animation)
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """One person's files in the page, by the ids of their elements, and their settings."""
+
+    files: dict[str, bytes]
+    stills: str  # a strip of key poses as JPEG in base64; empty without any
+    settings: dict[str, Any]
+
+    @staticmethod
+    def of(
+        motion: Motion, animation: Animation | None, video: Path | None, number: int | None
+    ) -> "_Person":
+        """Of a motion; its animation where it is known, and its number among several people."""
+        if animation is None and motion.tracked.any():
+            animation = animate(motion)
+        files, mark = _files(motion, animation), "" if number in (None, 1) else f"-{number}"
+        quality, poses = measure_quality(motion), KeyPoses.choose(motion, _STILLS)
+        stem = Path(motion.source.file).stem + ("" if number is None else f".{number}")
+        settings = {
+            "stem": stem,
+            "mark": mark,
+            "fit": not quality_faults(quality),
+            "faults": [{"reason": r, "times": times} for r, times in fault_times(quality).items()],
+            "readings": [
+                {"label": label, "value": value, "kept": kept}
+                for label, value, kept in quality_readings(quality)
+            ],
+            "stills": {
+                "size": _STILL_SIZE,
+                "times": [float(motion.times[t]) for t in poses.frames],
+            },
+            "files": [
+                {"id": name + mark, "label": _LABELS[name], "name": stem + _SUFFIXES[name]}
+                for name in files
+            ],
+        }
+        return _Person(
+            {name + mark: f for name, f in files.items()}, _strip(poses, video), settings
+        )
+
+    def elements(self) -> Iterator[str]:
+        """The elements that carry the files."""
+        yield from map(_packed, self.files, self.files.values())
+        if self.stills:
+            yield embedded(f"stills-file{self.settings['mark']}", self.stills)
+
+
+def _strip(poses: KeyPoses, video: Path | None) -> str:
+    """The key poses side by side, from the video where it is there, else drawn."""
+    if not poses.frames:
+        return ""
+    images = (
+        poses.drawings(OrthographicView.CAMERA, _STILL_SIZE)
+        if video is None
+        else poses.crops(video, _STILL_SIZE)
+    )
+    strip = cv2.cvtColor(np.concatenate(images, axis=1), cv2.COLOR_RGB2BGR)
+    coded = cv2.imencode(".jpg", strip, (cv2.IMWRITE_JPEG_QUALITY, _STILL_QUALITY))[1]
+    return base64.b64encode(coded.tobytes()).decode("ascii")
+
+
+def _page(motion: Motion, people: Sequence[_Person], film: BrowserVideo | None) -> str:
+    elements = [element for person in people for element in person.elements()]
+    settings = {
+        "mass": JOINT_MASSES.tolist(),
+        "people": [person.settings for person in people],
+        "video": film and {"type": film.media_type, "zero": film.offset, "link": film.link},
+    }
     parts = {
         "title": html.escape(motion.source.file),
-        "settings": as_script(_settings(motion, film, list(files))),
-        "carried": "\n".join([*map(_packed, files, files.values()), _embedded_video(film)]),
+        "settings": as_script(settings),
+        "carried": "\n".join([*elements, _embedded_video(film)]),
     }
     linked = film is not None and film.link is not None
     return build_html(
@@ -101,24 +178,6 @@ def _rounded(motion: Motion) -> Motion:
         score=motion.score.round(2),
         camera=replace(motion.camera, world_from_camera=pose.round(6)),
     )
-
-
-def _settings(motion: Motion, film: BrowserVideo | None, files: list[str]) -> dict[str, Any]:
-    """What the script needs besides the files."""
-    quality, stem = measure_quality(motion), Path(motion.source.file).stem
-    return {
-        "stem": stem,
-        "mass": JOINT_MASSES.tolist(),
-        "fit": not quality_faults(quality),
-        "readings": [
-            {"label": label, "value": value, "kept": kept}
-            for label, value, kept in quality_readings(quality)
-        ],
-        "files": [
-            {"id": name, "label": _LABELS[name], "name": stem + _SUFFIXES[name]} for name in files
-        ],
-        "video": film and {"type": film.media_type, "zero": film.offset, "link": film.link},
-    }
 
 
 def _packed(name: str, file: bytes) -> str:

@@ -1,9 +1,9 @@
-/* The video with the skeleton drawn over it, projected with the camera of the frame. */
+/* The video with the skeletons drawn over it, projected with the camera of the frame. */
 
 class Film {
-  constructor(canvas, motion, colours) {
+  constructor(canvas, motions, colours) {
     this.canvas = canvas;
-    this.motion = motion;
+    this.motions = motions;
     this.colours = colours;
     this.frame = 0;
     this.shown = true;
@@ -17,8 +17,13 @@ class Film {
   draw() {
     const { pen, width, height } = sized(this.canvas);
     pen.clearRect(0, 0, width, height);
-    const { motion, frame } = this;
-    if (!this.shown || !motion.tracked[frame]) return;
+    if (!this.shown) return;
+    this.motions.forEach((motion, index) => this.drawPerson(pen, width, height, motion, index + 1));
+  }
+
+  drawPerson(pen, width, height, motion, number) {
+    const { frame } = this;
+    if (!motion.tracked[frame]) return;
     const scale = Math.min(width / motion.source.width, height / motion.source.height);
     const left = (width - scale * motion.source.width) / 2;
     const top = (height - scale * motion.source.height) / 2;
@@ -29,6 +34,7 @@ class Film {
     pen.lineCap = "round";
     const thick = Math.max(2, Math.min(4, Math.min(width, height) / 130));
     const alpha = motion.seen[frame] ? 0.95 : 0.5;
+    if (this.motions.length > 1) this.drawNumber(pen, points[motion.joint.head], number);
     for (const rim of [true, false]) {
       motion.parents.forEach((parent, joint) => {
         if (parent < 0 || !points[parent] || !points[joint]) return;
@@ -42,6 +48,18 @@ class Film {
         pen.stroke();
       });
     }
+  }
+
+  drawNumber(pen, place, number) {
+    if (!place) return;
+    pen.globalAlpha = 1;
+    pen.font = "600 15px system-ui, sans-serif";
+    pen.textAlign = "center";
+    pen.lineWidth = 3;
+    pen.strokeStyle = "#0c0c14";
+    pen.fillStyle = FILM_COLOURS.middle;
+    pen.strokeText(number, place[0], place[1] - 12);
+    pen.fillText(number, place[0], place[1] - 12);
   }
 }
 

@@ -1,7 +1,7 @@
 /* The page: reads the embedded files and connects buttons, keys and mouse to the clock. */
 
 const $ = (id) => document.getElementById(id);
-const COLOURS = ["text", "dim", "line", "panel", "left", "right", "middle", "planted", "uncertain", "grid"];
+const COLOURS = ["text", "dim", "line", "panel", "left", "right", "middle", "planted", "uncertain", "bad", "grid"];
 const RATES = [0.1, 0.25, 0.5, 1, 2];
 const FIRST_PLOTS = ["knee flexion", "hip flexion", "elbow flexion", "shoulder elevation", "trunk inclination"];
 
@@ -38,75 +38,141 @@ function heightChoice(motion, centres) {
   };
 }
 
+/* A text in a list, after buttons for the times that it is about. */
+function addTimed(list, text, times, go, kind = "") {
+  const row = list.appendChild(document.createElement("li"));
+  row.className = kind;
+  for (const { label, time } of times) {
+    const button = row.appendChild(document.createElement("button"));
+    button.textContent = label;
+    button.addEventListener("click", () => go(time));
+  }
+  row.append(text);
+}
+
 class Page {
-  constructor(settings, motion, table) {
+  /* `people` are [{settings, motion, table, stills}], in one world and at the same times. */
+  constructor(settings, people) {
     this.settings = settings;
-    this.motion = motion;
+    this.people = people;
     this.colours = readColours({});
-    const centres = centresOfMass(motion, settings.mass);
-    this.clock = new Clock(motion.times, (frame) => this.show(frame), () => this.state());
-    const go = (time) => this.clock.show(this.clock.nearest(time));
-    this.scene = new Scene($("scene"), motion, centres, this.colours);
-    this.film = new Film($("overlay"), motion, this.colours);
-    const angles = angleChoices(table);
-    const plot = (choices, chosen) => new Plot($("plots"), motion, this.colours, choices, chosen, go);
-    const chosen = FIRST_PLOTS.map((title) => angles.findIndex((angle) => angle.title === title));
-    this.views = [
-      this.scene,
-      new Timeline($("timeline"), motion, this.colours, go),
-      plot([heightChoice(motion, centres)], 0),
-      ...chosen.filter((index) => index >= 0).map((index) => plot(angles, index)),
-    ];
-    this.describe(go);
+    const motions = people.map(({ motion }) => motion);
+    const centres = motions.map((motion) => centresOfMass(motion, settings.mass));
+    people.forEach((person, index) => (person.centres = centres[index]));
+    this.clock = new Clock(motions[0].times, (frame) => this.show(frame), () => this.state());
+    this.go = (time) => this.clock.show(this.clock.nearest(time));
+    this.scene = new Scene($("scene"), motions, centres, this.colours);
+    this.film = new Film($("overlay"), motions, this.colours);
+    this.timeline = new Timeline($("timeline"), this.colours, this.go);
+    this.offerPeople();
+    this.choose(0);
     this.listen();
     this.openVideo();
     this.clock.show(0);
   }
 
-  describe(go) {
-    const { motion, settings } = this;
+  offerPeople() {
+    $("people").hidden = this.people.length < 2;
+    this.people.forEach((_, index) => {
+      const button = $("people").appendChild(document.createElement("button"));
+      button.textContent = `Person ${index + 1}`;
+      button.title = "Show this person's plots and quality (P: next)";
+      button.addEventListener("click", () => this.choose(index));
+    });
+  }
+
+  /* Show the plots, quality, key poses and files of a person. */
+  choose(index) {
+    this.chosen = index;
+    this.person = this.people[index];
+    const { motion, table, centres, settings } = this.person;
+    this.motion = motion;
+    for (const id of ["plots", "quality", "spans", "warnings", "stills", "downloads"]) $(id).replaceChildren();
+    [...$("people").children].forEach((button, at) => button.setAttribute("aria-pressed", at === index));
+    this.scene.choose(index);
+    this.timeline.choose(motion, settings.faults);
+    const angles = angleChoices(table);
+    const plot = (choices, chosen) => new Plot($("plots"), motion, this.colours, choices, chosen, this.go);
+    const chosen = FIRST_PLOTS.map((title) => angles.findIndex((angle) => angle.title === title));
+    const plots = [plot([heightChoice(motion, centres)], 0), ...chosen.filter((at) => at >= 0).map((at) => plot(angles, at))];
+    this.views = [this.scene, this.film, this.timeline, ...plots];
+    this.describe();
+    offerDownloads(settings, motion);
+    this.showStills();
+    this.show(this.clock.frame);
+  }
+
+  describe() {
+    const { motion } = this;
+    const { fit, readings, faults } = this.person.settings;
     const seconds = motion.times[motion.frames - 1] - motion.times[0] + 1 / motion.fps;
     const { width, height } = motion.source;
     $("facts").textContent = `${motion.frames} frames, ${seconds.toFixed(2)} s at ${motion.fps.toFixed(2)} fps, ${width} \u00d7 ${height}`;
     $("verdict").hidden = false;
-    $("verdict").textContent = settings.fit ? "good" : "needs review";
-    $("verdict").className = `pill ${settings.fit ? "fit" : "unfit"}`;
+    $("verdict").textContent = fit ? "good" : "needs review";
+    $("verdict").className = `pill ${fit ? "fit" : "unfit"}`;
     $("scrub").max = motion.frames - 1;
-    for (const { label, value, kept } of settings.readings) {
+    for (const { label, value, kept } of readings) {
       $("quality").appendChild(document.createElement("dt")).textContent = label;
       const number = $("quality").appendChild(document.createElement("dd"));
       number.textContent = value || "unknown";
       number.classList.toggle("bad", !kept);
     }
+    const at = (time) => ({ label: `${time.toFixed(2)} s`, time });
+    for (const { reason, times } of faults) addTimed($("spans"), reason, times.map(at), this.go, "fault");
     for (const { start, end, reason } of motion.uncertain) {
-      const row = $("spans").appendChild(document.createElement("li"));
-      const button = row.appendChild(document.createElement("button"));
-      button.textContent = `${start.toFixed(2)} to ${end.toFixed(2)} s`;
-      button.addEventListener("click", () => go(start));
-      row.append(reason);
+      addTimed($("spans"), reason, [{ label: `${start.toFixed(2)} to ${end.toFixed(2)} s`, time: start }], this.go);
     }
-    if (!motion.uncertain.length) $("spans").appendChild(document.createElement("li")).textContent = "nothing";
-    for (const warning of [...motion.warnings, ...motion.notes]) $("warnings").appendChild(document.createElement("li")).textContent = warning;
+    if (!faults.length && !motion.uncertain.length) addTimed($("spans"), "nothing", [], this.go);
+    for (const text of [...motion.warnings, ...motion.notes]) addTimed($("warnings"), text, [], this.go);
     $("warned").hidden = !motion.warnings.length && !motion.notes.length;
+  }
+
+  /* The key poses, each a button that goes to its time. */
+  showStills() {
+    const { strip, settings } = this.person;
+    const [width, height] = settings.stills.size;
+    settings.stills.times.forEach((time, index) => {
+      const button = $("stills").appendChild(document.createElement("button"));
+      button.addEventListener("click", () => this.go(time));
+      const still = button.appendChild(document.createElement("canvas"));
+      [still.width, still.height] = [width, height];
+      still.getContext("2d").drawImage(strip, index * width, 0, width, height, 0, 0, width, height);
+      button.append(`${time.toFixed(2)} s`);
+    });
   }
 
   openVideo() {
     const { video } = this.settings;
-    if (!video) return;
     const { width, height } = this.motion.source;
     $("film").style.setProperty("--aspect", width / height);
-    $("film").hidden = false;
     const player = $("video");
-    player.addEventListener("loadeddata", () => this.clock.lead(player, video.zero), { once: true });
-    player.addEventListener("error", () => this.loseVideo(video));
-    player.src = video.link ?? URL.createObjectURL(new Blob([carriedBytes("video-file")], { type: video.type }));
-    this.views.push(this.film);
+    player.addEventListener("loadeddata", () => {
+      this.clock.lead(player, video?.zero ?? 0);
+      $("find").hidden = $("note").hidden = true;
+    });
+    player.addEventListener("error", () => this.loseVideo());
+    $("found").addEventListener("change", () => {
+      if ($("found").files.length) this.play(URL.createObjectURL($("found").files[0]));
+    });
+    $("find").hidden = Boolean(video);
+    if (!video) return;
+    this.play(video.link ?? URL.createObjectURL(new Blob([carriedBytes("video-file")], { type: video.type })));
   }
 
-  loseVideo(video) {
+  play(address) {
+    $("film").hidden = false;
+    $("video").src = address;
+    this.redraw();
+  }
+
+  /* Without its video the page still shows the motion, and asks where the video is. */
+  loseVideo() {
+    const { video } = this.settings;
     $("film").hidden = true;
-    $("note").hidden = false;
-    $("note").textContent = video.link ? `cannot play ${decodeURIComponent(video.link)}` : "this browser cannot play the video";
+    $("note").hidden = $("find").hidden = false;
+    const chosen = $("found").files[0]?.name ?? (video?.link && decodeURIComponent(video.link));
+    $("note").textContent = chosen ? `cannot play ${chosen}` : "this browser cannot play the video";
     this.clock.leave();
     this.redraw();
   }
@@ -194,6 +260,7 @@ class Page {
       " ": () => clock.toggle(), ArrowLeft: () => clock.step(-far), ArrowRight: () => clock.step(far),
       Home: () => clock.show(0), End: () => clock.show(clock.last), "[": () => this.setRate(-1), "]": () => this.setRate(1),
       1: () => this.look("camera"), 2: () => this.look("front"), 3: () => this.look("side"), 4: () => this.look("top"),
+      p: () => this.choose((this.chosen + 1) % this.people.length),
       f: () => $("follow").click(), o: () => $("show-overlay").click(), m: () => $("mute").click(),
       l: () => $("loop").click(), t: () => $("theme").click(), "?": () => $("help").click(),
     };
@@ -219,10 +286,15 @@ async function open() {
   const light = window.matchMedia("(prefers-color-scheme: light)");
   document.documentElement.dataset.theme = light.matches ? "light" : "dark";
   const settings = JSON.parse($("settings").textContent);
-  const motion = motionOf(JSON.parse(await carriedText("json-file")));
-  const table = tableOf(await carriedText("angles-file"));
-  offerDownloads(settings, motion);
-  return new Page(settings, motion, table);
+  return new Page(settings, await Promise.all(settings.people.map(openPerson)));
+}
+
+async function openPerson(settings) {
+  const motion = motionOf(JSON.parse(await carriedText(`json-file${settings.mark}`)));
+  const table = tableOf(await carriedText(`angles-file${settings.mark}`));
+  if (!settings.stills.times.length) return { settings, motion, table };
+  const strip = await createImageBitmap(new Blob([carriedBytes(`stills-file${settings.mark}`)], { type: "image/jpeg" }));
+  return { settings, motion, table, strip };
 }
 
 open().then(

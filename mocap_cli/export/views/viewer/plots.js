@@ -3,6 +3,7 @@
 const TOP = 8;
 const BOTTOM = 18; // pixels below a plot, for its times
 const STEPS = [1, 2, 5, 10];
+const LEGEND = "Grey: person detected. Yellow: uncertain. Orange and blue: left and right foot planted. Red: a reason of the verdict.";
 
 /* About `count` round values between two bounds. */
 function ticks(low, high, count) {
@@ -60,6 +61,7 @@ class Strip {
 
   draw() {
     const { pen, width, height } = sized(this.canvas);
+    if (!width || !height) return;
     if (this.paper.width !== this.canvas.width || this.paper.height !== this.canvas.height) {
       this.paper.width = this.canvas.width;
       this.paper.height = this.canvas.height;
@@ -208,10 +210,28 @@ class Plot extends Strip {
   }
 }
 
-/* The whole clip as a band: detections, foot contacts, uncertain spans. */
+/* The whole clip as a band: detections, foot contacts, uncertain spans, marks of faults. */
 class Timeline extends Strip {
-  constructor(canvas, motion, colours, go) {
-    super(canvas, motion, colours, 6, 6, go);
+  constructor(canvas, colours, go) {
+    super(canvas, null, colours, 6, 6, (time) => go(this.markAt(time)?.time ?? time));
+    canvas.addEventListener("pointermove", (event) => {
+      const mark = this.markAt(this.timeAt(event.clientX - canvas.getBoundingClientRect().left));
+      canvas.title = mark ? mark.reason : LEGEND;
+    });
+  }
+
+  /* Show another person: a motion, and what its verdict names. */
+  choose(motion, faults) {
+    this.motion = motion;
+    this.marks = faults.flatMap(({ reason, times }) => times.map((time) => ({ reason, time })));
+    this.forget();
+  }
+
+  /* The mark under a time, a few pixels wide; a drag past it is not held. */
+  markAt(time) {
+    const off = ({ time: at }) => Math.abs(this.x(at) - this.x(time));
+    const near = this.marks.filter((mark) => off(mark) < 5);
+    return near.sort((one, other) => off(one) - off(other))[0];
   }
 
   drawPaper(pen) {
@@ -224,6 +244,15 @@ class Timeline extends Strip {
     pen.fillStyle = colours.uncertain;
     for (const { start, end } of motion.uncertain) {
       pen.fillRect(this.x(start), 4, Math.max(2, this.x(end) - this.x(start)), 3);
+    }
+    pen.fillStyle = colours.bad;
+    for (const { time } of this.marks) {
+      const x = this.x(time);
+      pen.beginPath();
+      pen.moveTo(x - 5, 0);
+      pen.lineTo(x + 5, 0);
+      pen.lineTo(x, 9);
+      pen.fill();
     }
   }
 

@@ -1,4 +1,4 @@
-/* The 3D view: the person on a grid of one-metre squares, with an orbiting camera. */
+/* The 3D view: the people on a grid of one-metre squares, with an orbiting camera. */
 
 const THICKNESS = {
   knee: 0.062, ankle: 0.046, toe: 0.036, hip: 0.05, spine: 0.07, thorax: 0.07, neck: 0.05,
@@ -8,12 +8,15 @@ const TRAIL = 6; // seconds of the path of the centre of mass, before and after 
 const GRID = 7; // metres of floor shown around the middle
 
 class Scene {
-  constructor(canvas, motion, centres, colours) {
+  /* `centres` are the centres of mass of each person; one person is chosen. */
+  constructor(canvas, motions, centres, colours) {
     this.canvas = canvas;
-    this.motion = motion;
-    this.centres = centres;
+    this.motions = motions;
+    this.allCentres = centres;
     this.colours = colours;
     this.frame = 0;
+    this.choose(0);
+    const { motion } = this;
     this.bones = motion.parents.flatMap((parent, joint) => {
       const part = motion.names[joint].replace(/^(left|right)_/, "");
       return parent < 0 ? [] : [{ parent, joint, side: sideOf(motion.names[joint]), width: THICKNESS[part] ?? 0.04 }];
@@ -22,7 +25,13 @@ class Scene {
     this.reset();
   }
 
-  /* The whole motion in view, a little from the side and from above. */
+  /* The person that is followed, and whose heading the views take. */
+  choose(index) {
+    this.motion = this.motions[index];
+    this.centres = this.allCentres[index];
+  }
+
+  /* All motions in view, a little from the side and from above. */
   reset() {
     const [low, high] = this.reach();
     const middle = low.map((value, axis) => (value + high[axis]) / 2);
@@ -42,11 +51,13 @@ class Scene {
   reach() {
     const low = [Infinity, Infinity, Infinity];
     const high = [-Infinity, -Infinity, -Infinity];
-    this.motion.joints.forEach((value, index) => {
-      if (Number.isNaN(value)) return;
-      low[index % 3] = Math.min(low[index % 3], value);
-      high[index % 3] = Math.max(high[index % 3], value);
-    });
+    for (const { joints } of this.motions) {
+      joints.forEach((value, index) => {
+        if (Number.isNaN(value)) return;
+        low[index % 3] = Math.min(low[index % 3], value);
+        high[index % 3] = Math.max(high[index % 3], value);
+      });
+    }
     return Number.isFinite(low[0]) ? [low, high] : [[-1, 0, -1], [1, 2, 1]];
   }
 
@@ -88,15 +99,16 @@ class Scene {
     if (this.motion.space === "world") this.drawFloor(pen, lens);
     this.drawTrail(pen, lens);
     pen.globalAlpha = 1;
-    if (!this.motion.tracked[this.frame]) {
+    const there = this.motions.filter((motion) => motion.tracked[this.frame]);
+    if (!there.length) {
       pen.font = "13px system-ui, sans-serif";
       pen.fillStyle = this.colours.dim;
       pen.textAlign = "center";
       pen.fillText("no person", width / 2, height / 2);
       return;
     }
-    if (this.motion.space === "world") this.drawShadow(pen, lens);
-    this.drawBody(pen, lens);
+    if (this.motion.space === "world") for (const motion of there) this.drawShadow(pen, lens, motion);
+    this.drawBodies(pen, lens, there);
     pen.globalAlpha = 1;
   }
 
@@ -135,12 +147,12 @@ class Scene {
     }
   }
 
-  drawShadow(pen, lens) {
+  drawShadow(pen, lens, motion) {
     pen.strokeStyle = "#000";
     pen.globalAlpha = 0.22;
     pen.beginPath();
     for (const { parent, joint, width } of this.bones) {
-      const [a, b] = [parent, joint].map((index) => placeOf(this.motion, this.frame, index));
+      const [a, b] = [parent, joint].map((index) => placeOf(motion, this.frame, index));
       const [start, end] = [lens([a[0], 0, a[2]]), lens([b[0], 0, b[2]])];
       if (Math.min(start[2], end[2]) < NEAR) continue;
       pen.lineWidth = (this.orbit.scale * width * 1.2) / start[2];
@@ -148,18 +160,18 @@ class Scene {
       pen.lineTo(end[0], end[1]);
     }
     pen.stroke();
-    this.drawStance(pen, lens);
+    this.drawStance(pen, lens, motion);
   }
 
   /* A ring on the floor around each planted foot. */
-  drawStance(pen, lens) {
+  drawStance(pen, lens, motion) {
     pen.strokeStyle = this.colours.planted;
     pen.lineWidth = 2;
     ["left", "right"].forEach((side, index) => {
-      const contact = this.motion.contacts[this.frame * 2 + index];
+      const contact = motion.contacts[this.frame * 2 + index];
       if (!(contact > 0.5)) return;
       const [ankle, toe] = ["ankle", "toe"].map((part) =>
-        placeOf(this.motion, this.frame, this.motion.joint[`${side}_${part}`]));
+        placeOf(motion, this.frame, motion.joint[`${side}_${part}`]));
       const height = Math.max(0, Math.min(ankle[1] - 0.07, toe[1] - 0.03));
       pen.globalAlpha = contact;
       pen.beginPath();
@@ -174,19 +186,24 @@ class Scene {
   }
 
   /* Limbs as rounded strokes, the far ones first; uncertain ones are faint. */
-  drawBody(pen, lens) {
-    const points = this.motion.names.map((_, joint) => lens(placeOf(this.motion, this.frame, joint)));
-    const fade = this.motion.seen[this.frame] ? 1 : 0.55;
+  drawBodies(pen, lens, motions) {
+    const parts = motions.flatMap((motion) => this.partsOf(pen, lens, motion));
+    parts.sort((one, other) => other.depth - one.depth);
+    for (const { depth, paint } of parts) if (depth > NEAR) paint();
+  }
+
+  partsOf(pen, lens, motion) {
+    const points = motion.names.map((_, joint) => lens(placeOf(motion, this.frame, joint)));
+    const fade = motion.seen[this.frame] ? 1 : 0.55;
     const parts = this.bones.map((bone) => {
       const [a, b] = [points[bone.parent], points[bone.joint]];
-      const sigma = this.motion.sigma[this.frame * this.motion.J + bone.joint];
+      const sigma = motion.sigma[this.frame * motion.J + bone.joint];
       const opacity = Math.max(0.4, Math.min(1, 1.25 - sigma * 3)) * fade;
       return { depth: (a[2] + b[2]) / 2, paint: () => this.drawLimb(pen, a, b, bone, opacity) };
     });
-    const corners = ["left_shoulder", "right_shoulder", "right_hip", "left_hip"].map((name) => points[this.motion.joint[name]]);
+    const corners = ["left_shoulder", "right_shoulder", "right_hip", "left_hip"].map((name) => points[motion.joint[name]]);
     parts.push({ depth: corners.reduce((sum, point) => sum + point[2], 0) / 4, paint: () => this.drawTrunk(pen, corners, fade) });
-    parts.sort((one, other) => other.depth - one.depth);
-    for (const { depth, paint } of parts) if (depth > NEAR) paint();
+    return parts;
   }
 
   drawTrunk(pen, corners, fade) {
