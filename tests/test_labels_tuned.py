@@ -69,7 +69,8 @@ def test_the_torch_network_finds_what_the_bundled_one_finds_also_after_a_round_t
     network, (image, found) = MoveNet.bundled(), walker
     crop, _ = image.crop()
     with torch.no_grad():
-        own = tuning._located(*network(torch.from_numpy(crop[None]).float()))[0].numpy()
+        heat, offsets, _ = network(torch.from_numpy(crop[None]).float())
+    own = tuning._located(heat, offsets)[0].numpy()
     assert np.median(np.linalg.norm(own - found.movenet, axis=1)) < 4
     same = PoseNetworks("cpu", file.with_constants(network.constants())).run(crop)
     assert np.median(np.linalg.norm(same.movenet - found.movenet, axis=1)) < 4
@@ -113,7 +114,7 @@ def test_labelled_frames_are_learnt_and_every_fifth_is_only_compared(walker, mon
     wanted, weight = torch.from_numpy(labels[None]) / 4, torch.ones(1, COUNT)
     with torch.no_grad():
         before, after = (
-            tuning._loss(*network(torch.from_numpy(image[None]).float()), wanted, weight)
+            tuning._loss(network(torch.from_numpy(image[None]).float()), wanted, weight)
             for network in (MoveNet.bundled(), found.network)
         )
     assert after < before
@@ -130,10 +131,11 @@ def test_the_loss_is_least_where_the_labels_are():
     ]
     offsets = torch.zeros(1, COUNT, 2, 64, 64)
     weight = torch.ones(1, COUNT)
-    right, wrong = (tuning._loss(heat, offsets + 0.3, cells, weight) for heat in heats)
-    assert right < wrong
-    assert right < tuning._loss(heats[0], offsets + 0.9, cells, weight)
-    assert tuning._loss(heats[1], offsets, cells, 0 * weight) == 0
+    place, reach = offsets + 0.3, offsets + 0.3
+    right = tuning._loss((heats[0], place, reach), cells, weight)
+    for maps in ((heats[1], place, reach), (heats[0], place + 1, reach), (heats[0], place, -place)):
+        assert right < tuning._loss(maps, cells, weight)
+    assert tuning._loss((heats[1], place, reach), cells, 0 * weight) == 0
     located = tuning._located(heats[0], offsets + 0.3) / 4
     assert torch.allclose(located, cells, atol=1e-4)
 

@@ -1,6 +1,6 @@
 """Images of people with known keypoints, cut from the video as it is, and varied ones of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,9 +29,13 @@ _MIRRORED = list(mirror_indices(KEYPOINTS)[:COUNT])
 _TALL = 0.5  # height of the person, in sides of the crop
 
 
+_Known = dict[int, tuple[Crop, Float64, Float64]]
+"""Of frames: where to cut, keypoints (21, 2) in pixels of the video, and weights (21,)."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class KeypointImage:
-    """A person, upright in the middle."""
+    """A person, where the tracker looks for them."""
 
     packed: UInt8  # JPEG
     xy: Float32  # (17, 2) pixels of the image
@@ -64,12 +68,20 @@ class KeypointImage:
 
 
 def labelled_images(clip: LabelledClip, on_frame: Count = no_progress) -> list[KeypointImage]:
-    """The labelled frames, cut out around the labels."""
+    """The labelled frames, cut out where the tracker looked, or around the labels if it did not.
+
+    Where it fails, its crop is turned and shifted: the network must find the body from there.
+    """
     xy = labelled_keypoints(clip.labels, clip.estimate)
-    known = np.asarray(np.isfinite(xy).all(axis=-1))
-    at = enumerate(clip.labels.frames.tolist())
-    labels = {frame: (xy[i], known[i].astype(np.float64)) for i, frame in at}
-    return _cut(clip.video, labels, on_frame)
+    found = clip.estimate.keypoints
+    known: _Known = {}
+    for frame, points in zip(clip.labels.frames.tolist(), xy, strict=True):
+        weight = np.asarray(np.isfinite(points).all(axis=-1), np.float64)
+        own, seen = _crop(points, weight), _crop(found.xy[frame], found.score[frame])
+        crop = seen if seen and (own is None or seen.overlaps(own)) else own
+        if crop is not None:
+            known[frame] = crop, points, weight
+    return _cut(clip.video, known, on_frame)
 
 
 def confident_images(
@@ -77,34 +89,34 @@ def confident_images(
 ) -> list[KeypointImage]:
     """At most that many frames in which the tracker is confident, with the keypoints it trusts."""
     keypoints = found.keypoints
-    trusted = np.where(keypoints.score >= _TRUSTED, keypoints.score, 0)
+    trusted = np.where(keypoints.score >= _TRUSTED, keypoints.score, 0).astype(np.float64)
     usable = np.flatnonzero(keypoints.detected & keypoints.confident & trusted.any(axis=1))
     some = usable[np.unique(np.linspace(0, len(usable) - 1, min(count, len(usable))).astype(int))]
-    known = {frame: (keypoints.xy[frame], trusted[frame]) for frame in some.tolist()}
+    known: _Known = {}
+    for frame in some.tolist():
+        xy = keypoints.xy[frame].astype(np.float64)
+        if (crop := _crop(xy, keypoints.score[frame])) is not None:
+            known[frame] = crop, xy, trusted[frame]
     return _cut(video, known, on_frame)
 
 
-def _cut(
-    video: Path, known: Mapping[int, tuple[Float64, Float64]], on_frame: Count
-) -> list[KeypointImage]:
-    """The frames whose keypoints (21, 2) and weights (21,) tell where the body is."""
-    crops = dict(_crops(known))
+def _crop(xy: NDArray[np.floating], score: NDArray[np.floating]) -> Crop | None:
+    """The crop around keypoints; None where the torso is unknown. Other unknown points are left."""
+    if not np.isfinite(xy[_TORSO]).all():
+        return None
+    body, middle = xy[:COUNT].astype(np.float64), xy[_TORSO].mean(axis=0)
+    return Crop.around_body(np.where(np.isfinite(body), body, middle), score[:COUNT])
+
+
+def _cut(video: Path, known: _Known, on_frame: Count) -> list[KeypointImage]:
     images = []
     with open_video(video) as reader:
         for frame in reader:
             on_frame(frame.index + 1)
-            if frame.index in crops:
-                xy, weight = known[frame.index]
-                images.append(_image(frame.image, crops[frame.index], xy[:COUNT], weight[:COUNT]))
+            if frame.index in known:
+                crop, xy, weight = known[frame.index]
+                images.append(_image(frame.image, crop, xy[:COUNT], weight[:COUNT]))
     return images
-
-
-def _crops(known: Mapping[int, tuple[Float64, Float64]]) -> Iterator[tuple[int, Crop]]:
-    for frame, (xy, weight) in known.items():
-        if np.isfinite(xy[_TORSO]).all() and weight[:COUNT].any():
-            body = np.where(weight[:COUNT, None] > 0, xy[:COUNT], xy[_TORSO].mean(axis=0))
-            body[_TORSO] = xy[_TORSO]
-            yield frame, Crop.around_body(body.astype(np.float64), np.ones(COUNT))
 
 
 def _image(

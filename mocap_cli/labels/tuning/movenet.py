@@ -17,7 +17,8 @@ CELLS = 64
 """Cells of its maps along a side of the crop."""
 COUNT = 17
 """Keypoints that it predicts, the first of `KEYPOINTS`."""
-_HEAT, _OFFSETS = "t296", "t348"  # of each keypoint: where it is, and its place in the cell
+_OUTPUTS = ("t296", "t348", "t313")
+"""Of each keypoint: heat, its place in the cell, and its way from the cell of the body's middle."""
 _QUANTISED, _WIDENED = "DequantizeLinear", "Cast"
 _LEVELS = 63  # seven bits: see weights/convert/eighths.py
 _LIMITS = (0, 255)  # of an activation
@@ -38,7 +39,7 @@ class MoveNet(nn.Module):
             if node.kind in (_QUANTISED, _WIDENED) and node.inputs[0] in file.constants
         }
         self._plan = [self._prepared(node) for node in file.nodes if self._runs(node)]
-        self._plan = _needed(self._plan, {_HEAT, _OFFSETS})
+        self._plan = _needed(self._plan, set(_OUTPUTS))
         self.convolutions = [node for node in self._plan if node.kind == "Conv"]
         self._values = nn.ParameterDict(
             {
@@ -59,13 +60,18 @@ class MoveNet(nn.Module):
             for name in node.inputs[1:]:
                 self._values[name].requires_grad_(requires_grad=False)
 
-    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 17, 64, 64) heat in 0..1, and (N, 17, 2, 64, 64) offsets (down, right) in cells."""
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(N, 17, 64, 64) heat in 0..1, and two times (N, 17, 2, 64, 64): down and right in cells.
+
+        These are a keypoint's place in its cell, and its way from the cell of the body's middle.
+        """
         values = {node.inputs[0]: crops for node in self._plan[:1]}
         for node in self._plan:
             parts = [values[name] if name in values else self._value(name) for name in node.inputs]
             values[node.outputs[0]] = _OPERATIONS[node.kind](node, *parts)
-        return values[_HEAT], values[_OFFSETS].unflatten(1, (COUNT, 2))
+        heat, *ways = (values[name] for name in _OUTPUTS)
+        offsets, reach = (way.unflatten(1, (COUNT, 2)) for way in ways)
+        return heat, offsets, reach
 
     def constants(self) -> dict[str, NDArray[Any]]:
         """The file's constants with the present weights."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.crop import CROP_SIZE
@@ -16,7 +17,8 @@ from mocap_cli.progress import Count, no_progress
 
 _CELL = CROP_SIZE / CELLS  # pixels
 _SPREAD = 1.5  # cells: standard deviation of a keypoint's heat
-_OFFSET_SHARE = 0.3  # of the loss
+_OFFSET_SHARE, _REACH_SHARE = 0.3, 0.03  # of the loss
+_TORSO = [5, 6, 11, 12]
 _SUM_OF_HEAT = 2 * math.pi * _SPREAD**2
 _LONGEST_STEP = 20.0  # of the gradient's norm
 _EVERY = 5  # labelled frames, of which one is held out
@@ -95,8 +97,7 @@ def _train(
             group["lr"] = options.rate * _rate_factor(options, step)
         images = [_drawn(learnt if i % 2 else confident, rng) for i in range(options.batch)]
         pictures, xy, weight = (torch.from_numpy(part) for part in stack(images, rng))
-        heat, offsets = network(pictures.float())
-        loss = _loss(heat, offsets, xy / _CELL, weight)
+        loss = _loss(network(pictures.float()), xy / _CELL, weight)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(moving, _LONGEST_STEP)
@@ -119,8 +120,9 @@ def _rate_factor(options: TuneOptions, step: int) -> float:
     return min(1.0, (step + 1) / options.begin) * decayed
 
 
-def _loss(heat: Tensor, offsets: Tensor, cells: Tensor, weight: Tensor) -> Tensor:
-    """Focal loss of the heat and distance of the offsets, for keypoints (N, 17, 2) in cells."""
+def _loss(maps: tuple[Tensor, Tensor, Tensor], cells: Tensor, weight: Tensor) -> Tensor:
+    """Focal loss of the heat and distance of the ways, for keypoints (N, 17, 2) in cells."""
+    heat, offsets, reach = maps
     place = torch.arange(CELLS, device=heat.device) + 0.5
     x, y = cells[..., 0, None, None], cells[..., 1, None, None]
     wanted = torch.exp(-((place - x) ** 2 + (place[:, None] - y) ** 2) / (2 * _SPREAD**2))
@@ -130,14 +132,18 @@ def _loss(heat: Tensor, offsets: Tensor, cells: Tensor, weight: Tensor) -> Tenso
     total = weight.sum().clamp(min=1e-6)
     heat_loss = (weight[..., None, None] * (found + false)).sum() / (_SUM_OF_HEAT * total)
     cell = cells.floor().clamp(0, CELLS - 1)
-    difference = _offsets_at(offsets, cell.long()) - (cells - cell).flip(-1)
-    offset_loss = (weight[..., None] * difference.abs()).sum() / total
-    return heat_loss + _OFFSET_SHARE * offset_loss
+    place_loss = F.l1_loss(_at(offsets, cell), (cells - cell).flip(-1), reduction="none")
+    middle = cells[:, _TORSO].mean(dim=1, keepdim=True).floor().clamp(0, CELLS - 1)
+    middle = middle.expand_as(cells)
+    wanted = (cells - middle).flip(-1)
+    reach_loss = F.smooth_l1_loss(_at(reach, middle), wanted, reduction="none")
+    both = _OFFSET_SHARE * place_loss + _REACH_SHARE * reach_loss
+    return heat_loss + (weight[..., None] * both).sum() / total
 
 
-def _offsets_at(offsets: Tensor, cell: Tensor) -> Tensor:
-    """(N, 17, 2) offsets, down and right, in one cell for each keypoint."""
-    N, K = cell.shape[:2]
+def _at(offsets: Tensor, cell: Tensor) -> Tensor:
+    """(N, 17, 2) of a map, down and right, in one cell for each keypoint."""
+    cell, (N, K) = cell.long(), cell.shape[:2]
     image, keypoint = torch.arange(N)[:, None], torch.arange(K)[None]
     return offsets[image, keypoint, :, cell[..., 1], cell[..., 0]]
 
@@ -146,7 +152,7 @@ def _located(heat: Tensor, offsets: Tensor) -> Tensor:
     """(N, 17, 2) pixels of the crop at which the heat is greatest."""
     best = heat.flatten(2).argmax(dim=-1)
     cell = torch.stack((best % CELLS, best // CELLS), dim=-1)
-    return (cell + _offsets_at(offsets, cell).flip(-1)) * _CELL
+    return (cell + _at(offsets, cell).flip(-1)) * _CELL
 
 
 @torch.no_grad()
@@ -157,7 +163,8 @@ def keypoint_error(network: MoveNet, images: Sequence[KeypointImage]) -> float:
         part = images[start : start + _VALIDATED]
         crops = [image.crop() for image in part]
         pictures = torch.from_numpy(np.stack([picture for picture, _ in crops])).float()
-        found = _located(*network(pictures)).numpy()
+        heat, offsets, _ = network(pictures)
+        found = _located(heat, offsets).numpy()
         for image, (_, xy), own in zip(part, crops, found, strict=True):
             known = image.weight > 0
             size = float(np.linalg.norm(np.ptp(xy[known], axis=0))) or 1.0
