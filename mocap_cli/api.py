@@ -55,7 +55,7 @@ def track(
         quality: "balanced" detects the person in every frame, "fast" in every third to fifth.
         keypoints: File or folder of 2D keypoints of this video from another detector, used instead
             of the bundled networks.
-        model: A .mocap file of `fit_labels` or `tune_keypoints`.
+        model: A .mocap file of `mocap label-fit`.
         device: Device that runs the networks.
         progress: Progress callback.
     """
