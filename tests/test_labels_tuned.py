@@ -13,6 +13,7 @@ from witnesses import TIMES, seen_dancing
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.errors import MocapError
 from mocap_cli.io.onnx_file import OnnxFile
+from mocap_cli.io.video_cache import file_sha256
 from mocap_cli.keypoints.crop import CROP_SIZE
 from mocap_cli.keypoints.pose_networks import PoseNetworks
 from mocap_cli.labels import label_tune
@@ -23,7 +24,7 @@ from mocap_cli.labels.tuning import tune as tuning
 from mocap_cli.labels.tuning.keypoint_images import KeypointImage
 from mocap_cli.labels.tuning.movenet import COUNT, MoveNet
 from mocap_cli.labels.tuning.tune import TuneOptions, Tuning
-from mocap_cli.labels.tuning.tuned_tracker import TunedTracker
+from mocap_cli.labels.tuning.tuned_tracker import LabelledVideo, TunedTracker
 from mocap_cli.tracking.estimate import EstimateOptions, estimate
 from mocap_cli.video.probe import probe
 from mocap_cli.video.reader import open_video
@@ -147,7 +148,10 @@ def kept(tmp_path):
     with torch.no_grad():
         for name in network.convolutions[-1].inputs[2:]:
             network._values[name] += 0.5
-    TunedTracker.save(network, {"frames": 3}, tmp_path / "x.mocap")
+    xy = np.full((1, len(KEYPOINTS), 2), np.nan)
+    xy[0, :COUNT] = (30, 40)
+    labels = {file_sha256(WALK): LabelledVideo(np.array([0.1]), xy)}
+    TunedTracker.save(network, labels, {"frames": 3}, tmp_path / "x.mocap")
     return network, tmp_path / "x.mocap"
 
 
@@ -171,16 +175,39 @@ def test_a_tuned_network_is_kept_and_tracks(file, kept, monkeypatch):
         estimate(probe(WALK), EstimateOptions(model=model, keypoints=object()))
 
 
+def test_labels_replace_what_is_found_in_their_video(kept):
+    model, keypoints = open_pose_model(kept[1]), seen_dancing()[0].keypoints
+    lost = np.arange(len(TIMES)) < 5
+    xy, score = keypoints.xy.copy(), keypoints.score.copy()
+    xy[lost], score[lost] = np.nan, 0
+    keypoints = replace(keypoints, xy=xy, score=score, detected=~lost)
+    seen = model.analyse(WALK, keypoints, (None, None), "cpu").keypoints
+    frame = int(np.abs(TIMES - 0.1).argmin())
+    assert lost[frame]
+    assert seen.tracked[frame]
+    assert seen.detected[frame]
+    assert (seen.xy[frame, :COUNT] == (30, 40)).all()
+    assert (seen.score[frame, :COUNT] > 0.8).all()
+    assert (seen.score[frame, COUNT:] == 0).all()
+    rest = np.arange(len(TIMES)) != frame
+    np.testing.assert_array_equal(seen.xy[rest], keypoints.xy[rest])
+    other = WALK.with_name("dive.mp4")
+    assert model.analyse(other, keypoints, (None, None), "cpu").keypoints is keypoints
+    labels = LabelledVideo(np.array([1.0, 99.0]), np.full((2, len(KEYPOINTS), 2), 7.0))
+    assert (labels.inserted(keypoints).xy == 7).all(axis=(1, 2)).sum() == 1
+
+
 def test_what_is_no_tuned_network_is_refused(kept, tmp_path, monkeypatch):
     (tmp_path / "bad.mocap").write_bytes(kept[1].read_bytes()[:-100])
     with pytest.raises(MocapError, match=r"bad\.mocap"):
         open_pose_model(tmp_path / "bad.mocap")
     kind, odd = TunedTracker.KIND, tmp_path / "odd.mocap"
     metadata, tensors = kind.read(kept[1])
-    name = next(iter(tensors))
+    name = "w14_quantized"
     for changed, why in (
         ({"a": tensors[name]}, "a is not of this network"),
         ({name: tensors[name].reshape(-1)[:1]}, "is not of this network"),
+        ({"labels.0": tensors[name]}, "labels.0 is not of labels"),
     ):
         kind.write(odd, metadata, changed)
         with pytest.raises(MocapError, match=why):

@@ -54,6 +54,12 @@ def _write(path: Path, computed: _T) -> _T:
     return computed
 
 
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def video_sha256(video: Path, store: Path) -> str:
     """The SHA-256 of a video, remembered in the store while size and time of change stay."""
     try:
@@ -61,8 +67,7 @@ def video_sha256(video: Path, store: Path) -> str:
         key = f"{video.resolve()}|{state.st_size}|{state.st_mtime_ns}"
         remembered = _remembered(store / _HASHES)
         if key not in remembered:
-            with video.open("rb") as file:
-                remembered[key] = hashlib.file_digest(file, "sha256").hexdigest()
+            remembered[key] = file_sha256(video)
             with write_atomically(store / _HASHES) as aside:
                 aside.write_text(json.dumps(remembered, indent=0))
     except OSError as error:

@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from mocap_cli import __version__
+from mocap_cli.io.video_cache import file_sha256
 from mocap_cli.labels.fitting.gather import Bar, GatheredLabels, GatherOptions, gather, no_bar
 from mocap_cli.labels.label_fit import AUTO, LabelFitOptions
 from mocap_cli.labels.readers.dispatch import read_labels
@@ -15,7 +18,7 @@ from mocap_cli.labels.tuning.keypoint_images import (
     labelled_images,
 )
 from mocap_cli.labels.tuning.tune import TuneOptions, Tuning, tune
-from mocap_cli.labels.tuning.tuned_tracker import TunedTracker
+from mocap_cli.labels.tuning.tuned_tracker import LabelledVideo, TunedTracker
 
 _CONFIDENT = 3000  # frames of all videos together
 
@@ -39,7 +42,7 @@ def tune_labels(
     *,
     bar: Bar = no_bar,
 ) -> TuneResult:
-    """Tune the 2D network to labels of videos and write it to `output`.
+    """Tune the 2D network to labels of videos and write it to `output`, with the 2D labels.
 
     Frames in which the tracker is confident are learnt as well, so that they stay as good: those of
     the labelled videos, with "auto" those of all.
@@ -59,9 +62,23 @@ def tune_labels(
         "videos": sorted({clip.video.name for clip in found.clips}),
         "held_out": [tuned.before, tuned.after],
     }
-    TunedTracker.save(tuned.network, about, output)
+    TunedTracker.save(tuned.network, _by_video(found), about, output)
     seconds = time.perf_counter() - began
     return TuneResult(tuning=tuned, labels=found, confident=len(confident), seconds=seconds)
+
+
+def _by_video(found: GatheredLabels) -> dict[str, LabelledVideo]:
+    """The 2D labels of every video, by the SHA-256 of the video."""
+    labels: dict[str, LabelledVideo] = {}
+    for clip in found.clips:
+        labelled = clip.labels.has_2d.any(axis=1)
+        times, xy = clip.estimate.times[clip.labels.frames[labelled]], clip.labels.xy[labelled]
+        video = file_sha256(clip.video)
+        if video in labels:
+            times = np.concatenate((labels[video].times, times))
+            xy = np.concatenate((labels[video].xy, xy))
+        labels[video] = LabelledVideo(times, xy)
+    return {video: label for video, label in labels.items() if len(label.times)}
 
 
 def _confident(

@@ -1,12 +1,13 @@
 """Tuned tracker: the default tracker with a tuned 2D network, for `mocap track --model`.
 
-Its .mocap file holds the constants of the network that differ from the bundled one: tensors and
-JSON, no code.
+In the videos that were labelled the labels themselves replace what the network finds; the frames
+around them gain from that as well. The .mocap file holds the constants of the network that differ
+from the bundled one, and the labels: tensors and JSON, no code.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,23 +16,54 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.errors import MocapError
 from mocap_cli.io.onnx_file import OnnxFile
 from mocap_cli.io.sealed import FileKind
+from mocap_cli.io.video_cache import file_sha256
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.pose_networks import MOVENET
 from mocap_cli.labels.tuning.movenet import MoveNet
 from mocap_cli.lifting.lift import LiftedPose
 from mocap_cli.progress import Count, no_progress
+from mocap_cli.types import Float64
 from mocap_cli.weights import Device, weight_hash, weight_path
 
+_LABEL_SCORE, _OTHER_SCORE = 0.9, 0.3  # of labelled keypoints, and of the others in such a frame
+_LABELS = "labels."
 _HINT = "give a file that `mocap label-fit --tune` of this version wrote, or tune again"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledVideo:
+    """Keypoints that somebody labelled in a video."""
+
+    times: Float64  # (M,) seconds
+    xy: Float64  # (M, 21, 2) displayed pixels; NaN where unlabelled
+
+    def inserted(self, keypoints: Keypoints) -> Keypoints:
+        """The keypoints with the labels in place of what was found in their frames."""
+        xy, score, detected = (
+            value.copy() for value in (keypoints.xy, keypoints.score, keypoints.detected)
+        )
+        gap = float(np.median(np.diff(keypoints.times))) if len(keypoints) > 1 else 1.0
+        for time, points in zip(self.times, self.xy, strict=True):
+            frame = int(np.abs(keypoints.times - time).argmin())
+            known = np.isfinite(points).all(axis=-1)
+            if abs(keypoints.times[frame] - time) > gap / 2 or not known.any():
+                continue
+            if not keypoints.tracked[frame]:  # points that nobody knows, with a score of 0
+                xy[frame] = points[known].mean(axis=0)
+            xy[frame, known], score[frame, known] = points[known], _LABEL_SCORE
+            score[frame, ~known] = np.minimum(score[frame, ~known], _OTHER_SCORE)
+            detected[frame] = True
+        return replace(keypoints, xy=xy, score=score, detected=detected)
 
 
 @dataclass(frozen=True, slots=True)
 class _DefaultPose:
-    """The keypoints and the pose as they are: all that was learnt is in the 2D network."""
+    """Keypoints, and the pose as it is lifted from them."""
 
     keypoints: Keypoints
 
@@ -51,6 +83,7 @@ class TunedTracker:
     movenet: bytes  # its ONNX file
     name: str  # of the .mocap file
     digest: str  # SHA-256 of the .mocap file
+    labels: Mapping[str, LabelledVideo]  # by SHA-256 of the video
 
     @staticmethod
     def open(path: Path) -> "TunedTracker":
@@ -59,15 +92,26 @@ class TunedTracker:
         if metadata.get("network") != weight_hash(f"{MOVENET}.onnx"):
             raise MocapError(f"{path} was tuned from another 2D network", _HINT)
         file = OnnxFile.parse(weight_path(f"{MOVENET}.onnx").read_bytes())
-        changed = {name: value.numpy() for name, value in tensors.items()}
+        arrays = {name: value.numpy() for name, value in tensors.items()}
+        changed = {name: a for name, a in arrays.items() if not name.startswith(_LABELS)}
         _check(path, file, changed)
         digest = sha256(path.read_bytes()).hexdigest()
-        return TunedTracker(file.with_constants(changed), path.name, digest)
+        return TunedTracker(
+            file.with_constants(changed), path.name, digest, _labels_of(path, arrays)
+        )
 
     @staticmethod
-    def save(network: MoveNet, about: Mapping[str, Any], path: Path) -> None:
-        """Write the tuned network to a .mocap file; `about` is for people."""
+    def save(
+        network: MoveNet,
+        labels: Mapping[str, LabelledVideo],
+        about: Mapping[str, Any],
+        path: Path,
+    ) -> None:
+        """Write the tuned network and the labels to a .mocap file; `about` is for people."""
         constants = {k: torch.from_numpy(v) for k, v in network.constants().items()}
+        for video, label in labels.items():
+            rows = np.concatenate((label.times[:, None], label.xy.reshape(len(label.xy), -1)), 1)
+            constants[f"{_LABELS}{video}"] = torch.from_numpy(rows)
         metadata = {"network": weight_hash(f"{MOVENET}.onnx"), "about": json.dumps(dict(about))}
         TunedTracker.KIND.write(path, metadata, constants)
 
@@ -79,8 +123,21 @@ class TunedTracker:
         device: Device,
         on_frame: Count = no_progress,
     ) -> _DefaultPose:
-        """Nothing is added to what the network found."""
-        return _DefaultPose(keypoints)
+        """Put the labels of this video in place of what the network found."""
+        labels = self.labels.get(file_sha256(video)) if self.labels else None
+        return _DefaultPose(labels.inserted(keypoints) if labels else keypoints)
+
+
+def _labels_of(path: Path, arrays: Mapping[str, NDArray[Any]]) -> dict[str, LabelledVideo]:
+    """The labels in a file."""
+    found = {}
+    for name, rows in arrays.items():
+        if name.startswith(_LABELS):
+            if rows.dtype != np.float64 or rows.shape[1:] != (1 + 2 * len(KEYPOINTS),):
+                raise MocapError(f"{path} is damaged: {name[:40]} is not of labels", _HINT)
+            xy = rows[:, 1:].reshape(-1, len(KEYPOINTS), 2)
+            found[name.removeprefix(_LABELS)] = LabelledVideo(rows[:, 0], xy)
+    return found
 
 
 def _alike(values: NDArray[Any], old: NDArray[Any]) -> bool:
