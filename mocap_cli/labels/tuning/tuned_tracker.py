@@ -44,9 +44,8 @@ class LabelledVideo:
 
     def inserted(self, keypoints: Keypoints) -> Keypoints:
         """The keypoints with the labels in place of what was found in their frames."""
-        xy, score, detected = (
-            value.copy() for value in (keypoints.xy, keypoints.score, keypoints.detected)
-        )
+        xy, score = keypoints.xy.copy(), keypoints.score.copy()
+        detected = keypoints.detected.copy()
         gap = float(np.median(np.diff(keypoints.times))) if len(keypoints) > 1 else 1.0
         for time, points in zip(self.times, self.xy, strict=True):
             frame = int(np.abs(keypoints.times - time).argmin())
