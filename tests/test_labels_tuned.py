@@ -31,7 +31,8 @@ from mocap_cli.video.reader import open_video
 from mocap_cli.weights import weight_path
 
 WALK = Path(__file__).parents[1] / "examples" / "walk.mp4"
-SHORT = TuneOptions(steps=2, batch=2, rate=3e-5, begin=1, frozen=50, average=1, fewest=4)
+DIVE = WALK.with_name("dive.mp4")
+SHORT = TuneOptions(steps=2, batch=2, rate=3e-5, begin=1, frozen=50, average=1, fewest=8)
 
 
 @pytest.fixture(scope="module")
@@ -108,9 +109,11 @@ def test_labelled_frames_are_learnt_and_every_fifth_is_only_compared(walker, mon
     monkeypatch.setattr(KeypointImage, "varied", lambda image, _: (*image.crop(), image.weight))
     shifted = replace(walker[0], xy=walker[0].xy + np.float32((0, 25)))
     steps = []
-    found = tuning.tune([shifted] * 6, [], SHORT, steps.append)
-    assert (found.labelled, found.held_out, steps) == (5, 1, [1, 2])
-    assert found.better == (found.after < found.before)
+    found = tuning.tune([shifted] * 10, [], SHORT, steps.append)
+    assert (found.labelled, found.held_out, steps) == (8, 2, [1, 2])
+    assert found.doubt == 0  # both are the same image
+    assert found.verdict == ("better" if found.after < found.before else "worse")
+    assert replace(found, doubt=1.0).verdict == "unclear"
     image, labels = shifted.crop()
     wanted, weight = torch.from_numpy(labels[None]) / 4, torch.ones(1, COUNT)
     with torch.no_grad():
@@ -158,7 +161,7 @@ def kept(tmp_path):
 def test_a_tuned_network_is_kept_and_tracks(file, kept, monkeypatch):
     network, path = kept
     model = open_pose_model(path)
-    assert model.movenet == file.with_constants(network.constants())
+    assert model.network == file.with_constants(network.constants())
     assert model.name == "x.mocap"
     seen = []
 
@@ -167,10 +170,10 @@ def test_a_tuned_network_is_kept_and_tracks(file, kept, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("mocap_cli.tracking.estimate.follow", follow)
-    for chosen in (model, None):
+    for video, chosen in ((WALK, model), (WALK, None), (DIVE, model)):
         with pytest.raises(KeyboardInterrupt):
-            estimate(probe(WALK), EstimateOptions(model=chosen))
-    assert seen == [model.movenet, None]
+            estimate(probe(video), EstimateOptions(model=chosen))
+    assert seen == [model.network, None, None]
     with pytest.raises(MocapError, match="keypoints are of another"):
         estimate(probe(WALK), EstimateOptions(model=model, keypoints=object()))
 
@@ -191,8 +194,12 @@ def test_labels_replace_what_is_found_in_their_video(kept):
     assert (seen.score[frame, COUNT:] == 0).all()
     rest = np.arange(len(TIMES)) != frame
     np.testing.assert_array_equal(seen.xy[rest], keypoints.xy[rest])
-    other = WALK.with_name("dive.mp4")
-    assert model.analyse(other, keypoints, (None, None), "cpu").keypoints is keypoints
+    other = model.analyse(DIVE, keypoints, (None, None), "cpu")
+    assert other.keypoints is keypoints
+    assert "tuned to other videos" in other.notes[0]
+    seen = model.without_labels().analyse(WALK, keypoints, (None, None), "cpu")
+    np.testing.assert_array_equal(seen.keypoints.xy, keypoints.xy)
+    assert not seen.notes
     labels = LabelledVideo(np.array([1.0, 99.0]), np.full((2, len(KEYPOINTS), 2), 7.0))
     assert (labels.inserted(keypoints).xy == 7).all(axis=(1, 2)).sum() == 1
 
@@ -230,14 +237,18 @@ def mocap(run_mocap, monkeypatch):
     return run_mocap
 
 
-@pytest.mark.parametrize(("after", "says"), [(0.05, "track VIDEO"), (0.2, "no better")])
+@pytest.mark.parametrize(
+    ("after", "says"), [(0.05, "track VIDEO"), (0.2, "worse in these"), (0.101, "do not tell")]
+)
 def test_label_fit_tunes_and_says_whether_it_helps(mocap, monkeypatch, after, says):
     taken = []
 
     def tune(labelled, confident, options, on_step):
         taken.append((len(labelled), len(confident)))
         network = MoveNet.bundled()
-        return Tuning(network=network, labelled=72, held_out=18, before=0.1, after=after)
+        return Tuning(
+            network=network, labelled=72, held_out=18, before=0.1, after=after, doubt=0.01
+        )
 
     monkeypatch.setattr(label_tune, "tune", tune)
     code, _, err = mocap("label-fit --labels a.npz --tune -o x.mocap")

@@ -8,6 +8,11 @@ from mocap_cli.cli.report import OutputFiles
 from mocap_cli.labels.label_fit import LabelFitOptions
 from mocap_cli.labels.label_tune import TuneResult, tune_labels
 
+_ADVICE = {
+    "worse": "the network is worse in these: label frames that are more like them, or more frames",
+    "unclear": "so few frames do not tell whether the network is better: compare the results",
+}
+
 
 def tune_network(
     videos: Sequence[Path],
@@ -32,6 +37,7 @@ def tune_network(
         "held_out": tuning.held_out,
         "error_before": tuning.before,
         "error_after": tuning.after,
+        "verdict": tuning.verdict,
         "left_out": {str(path): why for path, why in left_out.items()},
         "outputs": files.data(),
     }
@@ -47,8 +53,8 @@ def _verdict(output: Path, found: TuneResult) -> list[Line]:
         f"keypoints are off by {100 * tuning.after:.1f} % of the body's size in "
         f"{tuning.held_out} held-out frames, {100 * tuning.before:.1f} % before"
     )
-    if not tuning.better:
-        advice = "label other frames: the network is no better than the bundled one"
-        return [("held out", errors), ("warning", advice)]
+    lines: list[Line] = [("held out", errors)]
+    if tuning.verdict != "better":
+        lines.append(("warning", _ADVICE[tuning.verdict]))
     next_step = f"mocap track VIDEO --model {output} -o VIDEO.bvh, for the labelled videos"
-    return [("held out", errors), ("next", next_step)]
+    return [*lines, ("next", next_step)]

@@ -162,7 +162,7 @@ def evaluate_labels(
     """Compare a fitted model or a tuned network and the default tracker with labels."""
     how = options.gathering(bar)
     if TunedTracker.KIND.matches(model):
-        tuned = replace(TunedTracker.open(model), labels={})  # it may not look them up
+        tuned = TunedTracker.open(model).without_labels()
         found = gather(_read(labels), videos, how)
         return evaluate_tracker(tuned, found.clips, how), found
     fitted = FittedModel.open(model, options.device)

@@ -68,7 +68,7 @@ def tune_labels(
 
 
 def _by_video(found: GatheredLabels) -> dict[str, LabelledVideo]:
-    """The 2D labels of every video, by the SHA-256 of the video."""
+    """The 2D labels of every labelled video, by the SHA-256 of the video."""
     labels: dict[str, LabelledVideo] = {}
     for clip in found.clips:
         labelled = clip.labels.has_2d.any(axis=1)
@@ -78,7 +78,7 @@ def _by_video(found: GatheredLabels) -> dict[str, LabelledVideo]:
             times = np.concatenate((labels[video].times, times))
             xy = np.concatenate((labels[video].xy, xy))
         labels[video] = LabelledVideo(times, xy)
-    return {video: label for video, label in labels.items() if len(label.times)}
+    return labels
 
 
 def _confident(

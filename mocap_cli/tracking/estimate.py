@@ -41,6 +41,10 @@ class _PoseRefinement(Protocol):
     def keypoints(self) -> Keypoints:
         """The keypoints, with the frames that were found in a second pass."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What should be known about the model and this video."""
+
     def pose(self, keypoints: Keypoints, camera: Pinhole, lifted: LiftedPose) -> LiftedPose:
         """The lifted pose fused with the model's own."""
 
@@ -56,9 +60,8 @@ class PoseModel(Protocol):
     def digest(self) -> str:
         """SHA-256 of the file."""
 
-    @property
-    def movenet(self) -> bytes | None:
-        """The ONNX file that replaces the bundled MoveNet, if any."""
+    def movenet(self, video: Path) -> bytes | None:
+        """The ONNX file that replaces the bundled MoveNet in that video, if any."""
 
     def analyse(
         self,
@@ -138,7 +141,7 @@ def estimate(
     `cache` is a folder where the slow part is kept and found again: keypoints and camera motion.
     """
 
-    tuned = options.model.movenet if options.model else None
+    tuned = options.model.movenet(video.path) if options.model else None
     if tuned and options.keypoints:
         raise MocapError(
             "the model is a 2D network, and the keypoints are of another",
@@ -213,6 +216,7 @@ def _estimate(
         ),
         notes=(
             *(options.keypoints.notes if options.keypoints else ()),
+            *(refinement.notes if refinement else ()),
             *_cuts(keypoints),
             *observed.lens_notes.tolist(),
         ),

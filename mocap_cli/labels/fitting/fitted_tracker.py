@@ -38,6 +38,7 @@ class _FittedTrack:
     keypoints: Keypoints  # with those that were detected in the model's boxes
     _model: FittedModel
     _encoded: EncodedVideo
+    notes: tuple[str, ...] = ()
 
     def pose(self, keypoints: Keypoints, camera: Pinhole, lifted: LiftedPose) -> LiftedPose:
         """The lifted pose fused with the model's, by their uncertainty."""
@@ -57,10 +58,8 @@ class FittedTracker:
     name: str  # of its file
     digest: str  # SHA-256 of its file
 
-    @property
-    def movenet(self) -> None:
+    def movenet(self, video: Path) -> None:
         """It detects with the bundled 2D networks."""
-        return None
 
     @staticmethod
     def open(path: Path, device: Device = "auto") -> "FittedTracker":

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from mocap_cli.keypoints.crop import CROP_SIZE
 from mocap_cli.labels.tuning.keypoint_images import KeypointImage, stack
 from mocap_cli.labels.tuning.movenet import CELLS, MoveNet
 from mocap_cli.progress import Count, no_progress
+from mocap_cli.types import Float64
 
 _CELL = CROP_SIZE / CELLS  # pixels
 _SPREAD = 1.5  # cells: standard deviation of a keypoint's heat
@@ -48,11 +50,14 @@ class Tuning:
     held_out: int
     before: float  # mean distance of keypoints from labels, as a share of the body's size
     after: float
+    doubt: float  # standard error of the difference of the two
 
     @property
-    def better(self) -> bool:
-        """Whether the labels were learnt."""
-        return self.after < self.before
+    def verdict(self) -> Literal["better", "worse", "unclear"]:
+        """What the held-out frames say: few of them may say nothing."""
+        if abs(self.after - self.before) < self.doubt:
+            return "unclear"
+        return "better" if self.after < self.before else "worse"
 
 
 def tune(
@@ -71,11 +76,16 @@ def tune(
     del learnt[_EVERY - 1 :: _EVERY]
     torch.manual_seed(options.seed)
     network = MoveNet.bundled()
-    before = keypoint_error(network, held)
+    before = keypoint_errors(network, held)
     _train(network, learnt, confident or learnt, options, on_step)
-    after = keypoint_error(network, held)
+    after = keypoint_errors(network, held)
     return Tuning(
-        network=network, labelled=len(learnt), held_out=len(held), before=before, after=after
+        network=network,
+        labelled=len(learnt),
+        held_out=len(held),
+        before=float(before.mean()),
+        after=float(after.mean()),
+        doubt=float((after - before).std(ddof=1) / math.sqrt(len(held))),
     )
 
 
@@ -156,8 +166,8 @@ def _located(heat: Tensor, offsets: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def keypoint_error(network: MoveNet, images: Sequence[KeypointImage]) -> float:
-    """Mean distance of keypoints, as a share of the diagonal of the labelled body."""
+def keypoint_errors(network: MoveNet, images: Sequence[KeypointImage]) -> Float64:
+    """(N,) mean distance of keypoints, as a share of the diagonal of the labelled body."""
     errors = []
     for start in range(0, len(images), _VALIDATED):
         part = images[start : start + _VALIDATED]
@@ -169,4 +179,4 @@ def keypoint_error(network: MoveNet, images: Sequence[KeypointImage]) -> float:
             known = image.weight > 0
             size = float(np.linalg.norm(np.ptp(xy[known], axis=0))) or 1.0
             errors.append(float(np.linalg.norm(own - xy, axis=-1)[known].mean()) / size)
-    return float(np.mean(errors))
+    return np.array(errors)

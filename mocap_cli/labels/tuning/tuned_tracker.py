@@ -1,8 +1,9 @@
 """Tuned tracker: the default tracker with a tuned 2D network, for `mocap track --model`.
 
-In the videos that were labelled the labels themselves replace what the network finds; the frames
-around them gain from that as well. The .mocap file holds the constants of the network that differ
-from the bundled one, and the labels: tensors and JSON, no code.
+It is used in the videos that were labelled: in others it is worse. There the labels themselves
+replace what the network finds, and the frames around them gain from that as well. The .mocap file
+holds the constants of the network that differ from the bundled one, and the labels: tensors and
+JSON, no code.
 """
 
 import json
@@ -32,6 +33,7 @@ from mocap_cli.weights import Device, weight_hash, weight_path
 
 _LABEL_SCORE, _OTHER_SCORE = 0.9, 0.3  # of labelled keypoints, and of the others in such a frame
 _LABELS = "labels."
+_UNUSED = "{name} was tuned to other videos and is not used here: label frames of this one too"
 _HINT = "give a file that `mocap label-fit --tune` of this version wrote, or tune again"
 
 
@@ -65,6 +67,7 @@ class _DefaultPose:
     """Keypoints, and the pose as it is lifted from them."""
 
     keypoints: Keypoints
+    notes: tuple[str, ...] = ()
 
     def pose(self, keypoints: Keypoints, camera: Pinhole, lifted: LiftedPose) -> LiftedPose:
         """The lifted pose."""
@@ -79,10 +82,10 @@ class TunedTracker:
         format="mocap-tuned-1", noun="a tuned 2D network", hint=_HINT
     )
 
-    movenet: bytes  # its ONNX file
+    network: bytes  # its ONNX file
     name: str  # of the .mocap file
     digest: str  # SHA-256 of the .mocap file
-    labels: Mapping[str, LabelledVideo]  # by SHA-256 of the video
+    labels: Mapping[str, LabelledVideo]  # by SHA-256 of each video that was labelled
 
     @staticmethod
     def open(path: Path) -> "TunedTracker":
@@ -109,7 +112,8 @@ class TunedTracker:
         """Write the tuned network and the labels to a .mocap file; `about` is for people."""
         constants = {k: torch.from_numpy(v) for k, v in network.constants().items()}
         for video, label in labels.items():
-            rows = np.concatenate((label.times[:, None], label.xy.reshape(len(label.xy), -1)), 1)
+            xy = label.xy.reshape(len(label.xy), 2 * len(KEYPOINTS))
+            rows = np.concatenate((label.times[:, None], xy), axis=1)
             constants[f"{_LABELS}{video}"] = torch.from_numpy(rows)
         metadata = {"network": weight_hash(f"{MOVENET}.onnx"), "about": json.dumps(dict(about))}
         TunedTracker.KIND.write(path, metadata, constants)
@@ -123,8 +127,19 @@ class TunedTracker:
         on_frame: Count = no_progress,
     ) -> _DefaultPose:
         """Put the labels of this video in place of what the network found."""
-        labels = self.labels.get(file_sha256(video)) if self.labels else None
-        return _DefaultPose(labels.inserted(keypoints) if labels else keypoints)
+        labels = self.labels.get(file_sha256(video))
+        if labels is None:
+            return _DefaultPose(keypoints, (_UNUSED.format(name=self.name),))
+        return _DefaultPose(labels.inserted(keypoints))
+
+    def movenet(self, video: Path) -> bytes | None:
+        """The tuned network, for a video that was labelled."""
+        return self.network if file_sha256(video) in self.labels else None
+
+    def without_labels(self) -> "TunedTracker":
+        """The network alone, to measure what it has learnt."""
+        none = LabelledVideo(np.zeros(0), np.zeros((0, len(KEYPOINTS), 2)))
+        return replace(self, labels=dict.fromkeys(self.labels, none))
 
 
 def _labels_of(path: Path, arrays: Mapping[str, NDArray[Any]]) -> dict[str, LabelledVideo]:
