@@ -22,6 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from mocap_cli import __version__, api
 from mocap_cli.body.motion import read_motion
+from mocap_cli.io.atomic import _HOST
 
 SCHEMA = Path(__file__).parents[1] / "docs" / "motion.schema.json"
 
@@ -360,6 +361,16 @@ def test_without_ray_the_engine_says_what_to_install(mocap, monkeypatch):
     code, _, err = mocap("track in -o out/ --engine ray")
     assert (code, "pip install 'mocap-cli[ray]'" in err) == (1, True)
     assert mocap("track in -o out/ --address here:1")[0] == 2
+
+
+def test_what_a_killed_command_left_goes_even_where_all_clips_are_done(mocap):
+    assert mocap("track in -o out/ -o .json")[0] == 0
+    with subprocess.Popen(["true"]) as dead:
+        pass
+    left = Path(f"out/.a-{_HOST}-{dead.pid}-00000000.json")
+    left.touch()
+    assert mocap("track in -o out/ -o .json")[0] == 0
+    assert not left.exists()
 
 
 def test_backgrounds_are_made_by_workers_and_those_that_are_done_are_skipped(mocap):

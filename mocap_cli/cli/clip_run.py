@@ -14,6 +14,7 @@ from mocap_cli.cli.display import Display, Report
 from mocap_cli.clips.clip import Clip
 from mocap_cli.clips.summary import write_summary
 from mocap_cli.clips.tables import check_table
+from mocap_cli.io.atomic import remove_left_over
 from mocap_cli.io.file_guard import existing_outputs, refuse_unwritable
 from mocap_cli.workers.job import Result, Work, run_here
 from mocap_cli.workers.processes import run_in_processes
@@ -41,6 +42,8 @@ class ClipRun(Generic[F]):
     def run(self, clips: Sequence[Clip], display: Display) -> None:
         """Work on every clip; one alone raises its error, of several the failed are listed."""
         results: dict[int, Result[F]] = {}
+        for folder in {path.parent for clip in clips for path in clip.outputs}:
+            remove_left_over(folder)  # also where all clips are found done
         try:
             if len(clips) == 1 and self.timeout is None and self.engine == "local":
                 self._do_alone(clips[0], results, display)

@@ -8,18 +8,19 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 from blob import TINY
-from film import film
 from safetensors.numpy import load_file
 
+from mocap_cli.video.reader import open_video
 from tests.faults.samples import Samples
 from tests.faults.trial import Trial, carry_out, left_aside
 
 _COMPARED = (".json", ".bvh", ".glb", ".png", ".npz", ".mp4")
 _STEPS, _SAVES = 4, 2
 _PRETRAIN = "--preset small --side 96 --batch 2 --device cpu --store frames"
-_BACKGROUND = "a.mp4 -o y.png --median --no-people --samples 3 --video --sheet"
+_BACKGROUND = "longer.mp4 -o y.png --median --no-people --samples 3 --video --sheet"
 
 
 def killed_pretrain(rng: random.Random, folder: Path, samples: Samples) -> Trial:
@@ -36,14 +37,14 @@ def killed_pretrain(rng: random.Random, folder: Path, samples: Samples) -> Trial
 
 def killed_track(rng: random.Random, folder: Path, samples: Samples) -> Trial:
     """Tracking to several files: each is whole or not there, and the same command does the rest."""
-    film(folder / "a.mp4", range(10))
+    samples.copy("a.mp4", folder)
     typed = "track a.mp4 -o b.json -o b.bvh -o b.glb -o b.html --overlay"
     return _killed(rng, folder, samples, typed, lambda: typed)
 
 
 def killed_background(rng: random.Random, folder: Path, samples: Samples) -> Trial:
     """The scene without the person, with its video and its sheet."""
-    film(folder / "a.mp4", range(20))
+    samples.copy("longer.mp4", folder)
     typed = f"background {_BACKGROUND}"
     return _killed(rng, folder, samples, typed, lambda: typed)
 
@@ -131,11 +132,21 @@ def _same(path: Path, twin: Path) -> bool:
     if path.suffix == ".npz":
         with np.load(path) as one, np.load(twin) as other:
             return one.keys() == other.keys() and all((one[k] == other[k]).all() for k in one)
+    if path.suffix == ".mp4":
+        return _alike(path, twin)
     if path.name == "metrics.jsonl":
         return _losses(path) == _losses(twin)
     if path.name in ("run.json", "hashes.json", "curves.png") or path.parent.name == "sheets":
         return True  # they name folders and times
     return path.read_bytes() == twin.read_bytes()
+
+
+def _alike(path: Path, twin: Path) -> bool:
+    """The same frames at the same times; x264 on a busy machine differs by a few bytes."""
+    one, other = ([(f.time, f.image) for f in open_video(p)] for p in (path, twin))
+    return [time for time, _ in one] == [time for time, _ in other] and all(
+        cv2.absdiff(a, b).mean() < 3 for (_, a), (_, b) in zip(one, other, strict=True)
+    )
 
 
 def _losses(path: Path) -> list[dict[str, float]]:

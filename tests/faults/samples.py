@@ -60,6 +60,7 @@ def _make_in_child(folder: Path) -> None:
     from mocap_cli.tracking.track import TrackOptions
 
     video = film(folder / "a.mp4", range(8))
+    film(folder / "longer.mp4", range(20))
     write_motion(stand(video, TrackOptions()), folder / "a.json")
     background = api.background(video, kind="median", samples=3, people=False)
     background.write(folder / "a.background.npz")

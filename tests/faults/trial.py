@@ -111,6 +111,9 @@ def _child(trial: Trial) -> int:
     """What the process of a command does, and its exit status."""
     import tempfile
 
+    from mocap_cli.io import atomic
+
+    atomic._clean_once.cache_clear()  # a process of its own looks into the folder again
     tempfile.tempdir = None  # TMPDIR is another
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 5))

@@ -95,10 +95,10 @@ def train(
             if validates:
                 state, held_out = _validate(average, dataset, settings, state, folder, distributed)
                 hooks.on_validation(done, held_out)
+            hooks.on_preview(done, average)  # before the save: a kill in between makes it again
             if (saves or stops) and distributed.is_main:
                 _refuse_broken_weights(model, done)
                 state.save(folder / LAST, model, optimizer, settings, average)
-            hooks.on_preview(done, average)
             pending.restart_clock()
             if stops:
                 break
