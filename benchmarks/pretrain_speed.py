@@ -60,11 +60,12 @@ def main() -> None:
     )
     print(f"torch {torch.__version__}, {device}: {name}")
     print("preset  batch  steps/s  of the paper's  waiting  GPU memory")
-    if not Backbone.weights_available("resnet50"):
+    presets = options.preset or list(PRESETS)
+    if "full" in presets and not Backbone.weights_available("resnet50"):
         print("ImageNet's ResNets cannot be fetched: full uses random weights, which are as fast")
         resnet = backbones._torchvision_resnet
         backbones._torchvision_resnet = lambda name, *, pretrained: resnet(name, pretrained=False)
-    for preset in options.preset or list(PRESETS):
+    for preset in presets:
         batch = options.batch or PRESETS[preset].batch
         speed = measure(preset, device, batch, options.steps, options.warm_up, options.compile)
         memory = "-" if speed.gigabytes is None else f"{speed.gigabytes:.1f} GB"
