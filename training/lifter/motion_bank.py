@@ -25,13 +25,13 @@ _DRAW_WEIGHTS = {
 """Sampling weight by name prefix: people upside down, sitting or squatting are rare."""
 
 STRETCH = {
-    "pelvis": (1.08, 0.07, ""), "spine": (1.0, 0.06, ""), "chest": (1.0, 0.06, ""),
-    "collar": (1.05, 0.07, ""), "upperarm": (1.05, 0.045, "arm"), "forearm": (1.05, 0.045, "arm"),
+    "pelvis": (1.12, 0.07, ""), "spine": (1.0, 0.06, ""), "chest": (1.0, 0.06, ""),
+    "collar": (1.05, 0.07, ""), "upperarm": (1.10, 0.045, "arm"), "forearm": (1.05, 0.045, "arm"),
     "thigh": (1.01, 0.045, "leg"), "shank": (0.99, 0.045, "leg"),
 }  # fmt: skip
 """Mean and deviation of each part's length relative to anny's, and the group that it scales with.
-The means give hips, shoulders and arms the proportions of OpenSim's models
-(docs/conventions.md)."""
+The means give hips, shoulders and arms the proportions of people measured with
+markers in OpenSim's models (docs/conventions.md)."""
 
 
 @dataclass(frozen=True, slots=True)
