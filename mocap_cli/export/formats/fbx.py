@@ -30,7 +30,8 @@ def write_fbx(animation: Animation, path: Path, others: Sequence[Animation] = ()
     for number, person in enumerate((animation, *others), start=1):
         # A namespace, since most readers know bones by their names.
         space = f"Person{number}:" if others else ""
-        joints = _add_rig(scene, person.rig, space)
+        group = _add_group(scene, f"Person{number}") if others else 0
+        joints = _add_rig(scene, person.rig, space, group)
         _add_body(scene, person.rig, joints, f"{space}Body")
         _add_animation(scene, person, joints)
     if animation.camera is not None:
@@ -39,14 +40,23 @@ def write_fbx(animation: Animation, path: Path, others: Sequence[Animation] = ()
         aside.write_bytes(scene.to_bytes())
 
 
-def _add_rig(scene: FbxScene, rig: Rig, space: str) -> list[Long]:
+def _add_group(scene: FbxScene, name: str) -> Long:
+    """A node above a rig, by which Blender tells rigs apart."""
+    group = scene.add_model(name, "Null", 0)
+    scene.add(
+        "NodeAttribute", "NodeAttribute", name, "Null", node("TypeFlags", "Null"), under=group
+    )
+    return group
+
+
+def _add_rig(scene: FbxScene, rig: Rig, space: str, group: int) -> list[Long]:
     """One bone for each joint, in the rest pose on the ground; `space` precedes their names."""
     rest = rig.local_matrices
     angles = np.degrees(continuous_xyz(rest[None, :, :3, :3]))[0]
     joints: list[Long] = []
     for i, (bone, parent) in enumerate(zip(rig.names, rig.parents, strict=True)):
         name = space + bone
-        above = joints[parent] if parent >= 0 else 0
+        above = joints[parent] if parent >= 0 else group
         place = _vector("Lcl Translation", rest[i, :3, 3] * _CM)
         turn = _vector("Lcl Rotation", angles[i])
         joint = scene.add_model(name, "LimbNode", above, place, turn)
