@@ -196,7 +196,7 @@ def test_labels_replace_what_is_found_in_their_video(kept):
     np.testing.assert_array_equal(seen.xy[rest], keypoints.xy[rest])
     other = model.analyse(DIVE, keypoints, (None, None), "cpu")
     assert other.keypoints is keypoints
-    assert "tuned to other videos" in other.notes[0]
+    assert "for other videos" in other.notes[0]
     seen = model.without_labels().analyse(WALK, keypoints, (None, None), "cpu")
     np.testing.assert_array_equal(seen.keypoints.xy, keypoints.xy)
     assert not seen.notes
@@ -251,7 +251,7 @@ def test_label_fit_tunes_and_says_whether_it_helps(mocap, monkeypatch, after, sa
         )
 
     monkeypatch.setattr(label_tune, "tune", tune)
-    code, _, err = mocap("label-fit --labels a.npz --tune -o x.mocap")
+    code, _, err = mocap("label-fit --labels a.npz --tune 9 -o x.mocap")
     assert code == 0
     assert taken == [(90, 90)]
     assert "2D network tuned to 72 labelled frames" in err
@@ -262,12 +262,25 @@ def test_label_fit_tunes_and_says_whether_it_helps(mocap, monkeypatch, after, sa
     assert "default" in err
 
 
+def test_labels_can_be_kept_alone(mocap):
+    code, _, err = mocap("label-fit --labels a.npz --tune 0 -o x.mocap")
+    assert (code, "only 2D ones can be kept" in err) == (1, True)
+    xy = seen_dancing()[0].keypoints.xy[:20]
+    np.savez("a.npz", xy=xy, frames=np.arange(20), joint_names=KEYPOINTS, source="a.mp4")
+    code, _, err = mocap("label-fit --labels a.npz --tune 0 -o x.mocap")
+    assert (code, "20 labelled frames kept" in err) == (0, True)
+    model = open_pose_model(Path("x.mocap"))
+    assert model.network is None
+    assert model.movenet(Path("a.mp4")) is None
+    np.testing.assert_allclose(model.labels[file_sha256(Path("a.mp4"))].xy, xy)
+
+
 def test_label_fit_refuses_to_tune_without_labels_made_by_hand(mocap):
     for typed in (
-        "label-fit a.mp4 --labels auto --tune",
-        "label-fit --labels a.npz --tune --check",
-        "label-fit --labels a.npz --tune --fine-tune",
-        "label-fit --labels a.npz --tune --evaluate a.npz",
+        "label-fit a.mp4 --labels auto --tune 9",
+        "label-fit --labels a.npz --tune 0 --check",
+        "label-fit --labels a.npz --tune 0 --fine-tune",
+        "label-fit --labels a.npz --tune 9 --evaluate a.npz",
     ):
         code, _, err = mocap(typed)
         assert code == 2

@@ -75,11 +75,14 @@ _FineTune = Annotated[
     ),
 ]
 _Tune = Annotated[
-    bool,
+    int | None,
     typer.Option(
-        "--tune",
-        help="Tune the tracker's 2D network to the labels instead of fitting a model beside it: for"
-        " frames in which it fails; takes minutes. auto adds confident frames of all videos.",
+        min=0,
+        max=100_000,
+        metavar="STEPS",
+        help="Correct the labelled videos instead of fitting a model beside the tracker: 0 puts the"
+        " labels in place of what it found, 150 also tunes its 2D network to them, which takes"
+        " minutes; auto then adds confident frames of all videos.",
     ),
 ]
 _Head = Annotated[
@@ -179,7 +182,7 @@ def label_fit(
     check: _Check = False,
     suggest: _Suggest = None,
     fine_tune: _FineTune = False,
-    tune: _Tune = False,
+    tune: _Tune = None,
     recursive: Recursive = False,
     evaluate: _Evaluate = None,
     scores: _Scores = None,

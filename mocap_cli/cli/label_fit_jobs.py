@@ -26,6 +26,7 @@ from mocap_cli.labels.label_fit import (
     fit_labels,
     suggest_labels,
 )
+from mocap_cli.labels.tuning.tune import TuneOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,7 @@ class LabelFitRequest:
     curve: Path | None
     check: bool
     suggest: int | None
-    tune: bool
+    tune: int | None
     recursive: bool
     overwrite: bool | None
     options: LabelFitOptions
@@ -49,9 +50,9 @@ class LabelFitRequest:
         """Refuse, before the long work, options that do not go together."""
         if self.check and self.suggest is not None:
             raise typer.BadParameter("give one of --check and --suggest")
-        if self.tune and not (self.makes_model and self.label_paths):
+        if self.tune is not None and not (self.makes_model and self.label_paths):
             raise typer.BadParameter("needs labels made by hand", param_hint="--tune")
-        if self.tune and (self.evaluate or self.options.fine_tune):
+        if self.tune is not None and (self.evaluate or self.options.fine_tune):
             raise typer.BadParameter(
                 "evaluates and tunes by itself: first tune, then --model FILE.mocap --evaluate",
                 param_hint="--tune",
@@ -128,9 +129,10 @@ class LabelFitRequest:
             _suggest(self, options, self.suggest, display)
         elif self.is_fitted_model:
             _evaluate_only(self, options, files, display)
-        elif self.tune:
+        elif self.tune is not None:
+            tuning = TuneOptions(steps=self.tune)
             videos = self.all_videos()
-            tune_network(videos, self.labels, self.destination, options, files, display)
+            tune_network(videos, self.labels, self.destination, options, tuning, files, display)
         else:
             _fit(self, options, files, display)
 

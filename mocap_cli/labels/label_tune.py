@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mocap_cli import __version__
+from mocap_cli.errors import MocapError
 from mocap_cli.io.video_cache import file_sha256
 from mocap_cli.labels.fitting.gather import Bar, GatheredLabels, GatherOptions, gather, no_bar
 from mocap_cli.labels.label_fit import AUTO, LabelFitOptions
@@ -25,11 +26,11 @@ _CONFIDENT = 3000  # frames of all videos together
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TuneResult:
-    """A tuned network, and what it was tuned to."""
+    """What was tuned, to what."""
 
-    tuning: Tuning
+    tuning: Tuning | None  # None after no steps: the labels alone are kept
     labels: GatheredLabels
-    confident: int  # frames in which the tracker is confident
+    confident: int  # frames in which the tracker is confident, learnt as well
     seconds: float  # without tracking
 
 
@@ -42,29 +43,29 @@ def tune_labels(
     *,
     bar: Bar = no_bar,
 ) -> TuneResult:
-    """Tune the 2D network to labels of videos and write it to `output`, with the 2D labels.
+    """Write the 2D labels of videos to `output`, and the 2D network tuned to them.
 
     Frames in which the tracker is confident are learnt as well, so that they stay as good: those of
     the labelled videos, with "auto" those of all.
     """
-    how = options.gathering(bar)
+    how, tuning = options.gathering(bar), tuning or TuneOptions()
     files = [path for path in labels if str(path) != AUTO]
     found = gather([one for path in files for one in read_labels(Path(path))], videos, how)
-    labelled = [image for clip in found.clips for image in labelled_images(clip)]
-    confident = _confident(found, videos if len(files) < len(labels) else (), how)
+    about = {"mocap": __version__, "videos": sorted({clip.video.name for clip in found.clips})}
+    kept, tuned, confident = _by_video(found), None, 0
+    if not (tuning.steps or any(len(label.times) for label in kept.values())):
+        raise MocapError("the labels are 3D: only 2D ones can be kept", "give --tune steps")
     began = time.perf_counter()
-    tuning = tuning or TuneOptions()
-    with bar("tuning", tuning.steps) as on_step:
-        tuned = tune(labelled, confident, tuning, on_step)
-    about = {
-        "mocap": __version__,
-        "frames": tuned.labelled,
-        "videos": sorted({clip.video.name for clip in found.clips}),
-        "held_out": [tuned.before, tuned.after],
-    }
-    TunedTracker.save(tuned.network, _by_video(found), about, output)
+    if tuning.steps:
+        more = videos if len(files) < len(labels) else ()
+        images = [image for clip in found.clips for image in labelled_images(clip)]
+        others = _confident(found, more, how)
+        began, confident = time.perf_counter(), len(others)
+        with bar("tuning", tuning.steps) as on_step:
+            tuned = tune(images, others, tuning, on_step)
+    TunedTracker.save(tuned and tuned.network, kept, about, output)
     seconds = time.perf_counter() - began
-    return TuneResult(tuning=tuned, labels=found, confident=len(confident), seconds=seconds)
+    return TuneResult(tuning=tuned, labels=found, confident=confident, seconds=seconds)
 
 
 def _by_video(found: GatheredLabels) -> dict[str, LabelledVideo]:

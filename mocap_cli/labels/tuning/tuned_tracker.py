@@ -33,7 +33,7 @@ from mocap_cli.weights import Device, weight_hash, weight_path
 
 _LABEL_SCORE, _OTHER_SCORE = 0.9, 0.3  # of labelled keypoints, and of the others in such a frame
 _LABELS = "labels."
-_UNUSED = "{name} was tuned to other videos and is not used here: label frames of this one too"
+_UNUSED = "{name} was made for other videos and is not used here: label frames of this one too"
 _HINT = "give a file that `mocap label-fit --tune` of this version wrote, or tune again"
 
 
@@ -76,13 +76,13 @@ class _DefaultPose:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TunedTracker:
-    """A tuned MoveNet in place of the bundled one."""
+    """Labels in their videos, and there a tuned MoveNet in place of the bundled one."""
 
     KIND: ClassVar[FileKind] = FileKind(
         format="mocap-tuned-1", noun="a tuned 2D network", hint=_HINT
     )
 
-    network: bytes  # its ONNX file
+    network: bytes | None  # the ONNX file of a tuned MoveNet; None: the bundled one
     name: str  # of the .mocap file
     digest: str  # SHA-256 of the .mocap file
     labels: Mapping[str, LabelledVideo]  # by SHA-256 of each video that was labelled
@@ -98,19 +98,19 @@ class TunedTracker:
         changed = {name: a for name, a in arrays.items() if not name.startswith(_LABELS)}
         _check(path, file, changed)
         digest = sha256(path.read_bytes()).hexdigest()
-        return TunedTracker(
-            file.with_constants(changed), path.name, digest, _labels_of(path, arrays)
-        )
+        network = file.with_constants(changed) if changed else None
+        return TunedTracker(network, path.name, digest, _labels_of(path, arrays))
 
     @staticmethod
     def save(
-        network: MoveNet,
+        network: MoveNet | None,
         labels: Mapping[str, LabelledVideo],
         about: Mapping[str, Any],
         path: Path,
     ) -> None:
         """Write the tuned network and the labels to a .mocap file; `about` is for people."""
-        constants = {k: torch.from_numpy(v) for k, v in network.constants().items()}
+        changed = network.constants() if network else {}
+        constants = {k: torch.from_numpy(v) for k, v in changed.items()}
         for video, label in labels.items():
             xy = label.xy.reshape(len(label.xy), 2 * len(KEYPOINTS))
             rows = np.concatenate((label.times[:, None], xy), axis=1)
