@@ -63,7 +63,7 @@ def tune_labels(
         began, confident = time.perf_counter(), len(others)
         with bar("tuning", tuning.steps) as on_step:
             tuned = tune(images, others, tuning, on_step)
-    TunedTracker.save(tuned and tuned.network, kept, about, output)
+    TunedTracker.save(tuned.network if tuned else None, kept, about, output)
     seconds = time.perf_counter() - began
     return TuneResult(tuning=tuned, labels=found, confident=confident, seconds=seconds)
 
