@@ -214,6 +214,19 @@ def test_a_walking_camera_is_reported(tmp_path: Path) -> None:
     assert "the camera translates" in " ".join(background.warnings)
 
 
+def test_a_pan_behind_spectators_who_move_is_a_pan(tmp_path: Path) -> None:
+    texture, crowd, frames = wall(seed=3), wall(seed=4), []
+    for i in range(30):
+        picture = seen(texture, turned(0.4 * i))
+        for left in range(0, 320, 40):  # each moves up and down by itself
+            top = 200 + int(12 * np.sin(0.2 * i + left))
+            picture[96:, left : left + 40] = crowd[top : top + 144, 3 * left : 3 * left + 40]
+        frames.append(picture)
+    background = _made(write_clip(tmp_path / "stands.mkv", frames))
+    assert background.camera.kind == ("turning",)
+    assert background.camera.reprojection_error[0] < 1
+
+
 def test_frames_that_change_under_a_fixed_camera_are_reported_as_a_misfit(tmp_path: Path) -> None:
     scene, other = seen(wall(), turned(0)), seen(wall(seed=5), turned(0))
     frames = [np.uint8(scene * (1 - w) + other * w) for w in np.linspace(0, 1, 24)]

@@ -30,7 +30,8 @@ from mocap_cli.types import Bool, Float64, Int64
 # Pixels of the reduced frame.
 _FIXED_PIXELS = 1.5  # a camera whose points shift less is fixed: compression moves them so far
 _PARALLAX_PIXELS = 1.2  # reprojection error from which rotation does not explain the motion
-_PARALLAX_RATIO = 0.5  # inlier ratio below which it does not either
+_PARALLAX_RATIO = 0.5  # inlier ratio below which it does not either,
+_CLEAR_PIXELS = 0.9  # unless the inliers fit it as well as this: the others are moving things
 _TYPICAL = 68  # percentile
 _LARGEST_ZOOM = 6.0  # times the median focal length, beyond which a frame is a wrong match
 _FRAMES_AT_ONCE = 4096  # fitted together, so that an hour fits in memory
@@ -125,7 +126,8 @@ def _solve_part(matches: KeyFrameMatches, number: int, focal: float) -> CameraPa
     if len(pairs.left):
         left, right = key_cameras[pairs.left], key_cameras[pairs.right]
         error = max(error, _typical(pairs.residuals(left, right)))
-    walking = error > _PARALLAX_PIXELS or part.inlier_ratio < _PARALLAX_RATIO
+    few = part.inlier_ratio < _PARALLAX_RATIO
+    walking = error > (_CLEAR_PIXELS if few else _PARALLAX_PIXELS)
     warning = _parallax(part.inlier_ratio, error * matches.scale)
     zoom = np.abs(np.log(cameras.focal / np.median(cameras.focal)))
     likely = np.asarray(zoom < np.log(_LARGEST_ZOOM))
