@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -164,3 +165,14 @@ def test_a_missing_encoder_is_said_before_anything_is_written(tmp_path, monkeypa
     with pytest.raises(MocapError, match=r"no H.264 encoder"), write_video(tmp_path / "b", info):
         pass
     assert not (tmp_path / "b").exists()
+
+
+def test_a_size_that_the_encoder_does_not_take_is_one_line(tmp_path):
+    source = replace(probe(film(tmp_path / "a.mp4")), width=65534, height=48)
+    image = np.zeros((48, 65534, 3), np.uint8)
+    with (
+        pytest.raises(MocapError, match="takes no video of 65534x48"),
+        write_video(tmp_path / "b.mp4", source) as writer,
+    ):
+        writer.write(image, 0.0)
+    assert not (tmp_path / "b.mp4").exists()

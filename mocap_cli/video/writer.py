@@ -86,9 +86,20 @@ class VideoWriter:
         ticks = round((time - self.start) / self._time_base)
         frame.pts = self._last = max(self._last + 1, ticks)
         frame.time_base = self._time_base
+        if not self._stream.codec_context.is_open:
+            self._open_encoder()
         self._container.mux(self._stream.encode(frame))
         if self._sound is not None:
             self._sound.write_until(time - self.start)
+
+    def _open_encoder(self) -> None:
+        try:
+            self._stream.codec_context.open()
+        except av.FFmpegError as error:
+            size = f"{self._stream.width}x{self._stream.height}"
+            raise MocapError(
+                f"the H.264 encoder takes no video of {size}", "scale the video down first"
+            ) from error
 
     def finish(self) -> None:
         """Flush the encoder and write the index."""
