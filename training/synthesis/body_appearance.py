@@ -143,8 +143,7 @@ def random_appearance(rng: np.random.Generator) -> Appearance:
     low = int(tone)
     skin = SKINS[low] + (SKINS[min(low + 1, len(SKINS) - 1)] - SKINS[low]) * (tone - low)
     hair = HAIRS[rng.integers(4 if tone > 3.5 else len(HAIRS))]
-    outfits = (_swimming, _gymnastics, _sports, _street)
-    outfit = outfits[rng.choice(len(outfits), p=(0.15, 0.2, 0.35, 0.3))]
+    outfit = OUTFITS[str(rng.choice(tuple(OUTFITS), p=(0.15, 0.2, 0.35, 0.3)))]
     return Appearance(
         skin=skin * rng.uniform(0.94, 1.04, 3).astype(np.float32),
         hair=hair * rng.uniform(0.8, 1.2),
@@ -217,6 +216,10 @@ def _shoes(rng: np.random.Generator) -> tuple[Garment, ...]:
         return np.where(places[:, 1:2] < -0.807, sole, upper)
 
     return socks, Garment(paint=leather, thickness=0.007, ankle=rng.uniform(1.9, 1.98))
+
+
+OUTFITS = {"swimming": _swimming, "gymnastics": _gymnastics, "sports": _sports, "street": _street}
+"""Random clothes by what they are for."""
 
 
 def _hair(points: SkinPoints, long: bool) -> Float32:

@@ -82,6 +82,7 @@ def pool(rng: Random) -> VirtualScene:
 
 def tower(rng: Random, height: float) -> VirtualScene:
     """A diving hall: water everywhere at Y = 0, and a platform that ends at X = 0."""
+    ceiling = max(11.0, height + 4.5)
     concrete = speckled(np.array([0.78, 0.78, 0.76], np.float32), rng, 0.5, 0.03)
     tiles = lined(concrete, rng, (0.25, 0.25), 0.01, np.array([0.55, 0.6, 0.62], np.float32))
     steel = speckled(np.array([0.75, 0.77, 0.8], np.float32), rng, 0.5, 0.01)
@@ -94,7 +95,9 @@ def tower(rng: Random, height: float) -> VirtualScene:
     glass = [np.array([0.72, 0.84, 0.92], np.float32)] * len(panes)
     blue = np.array([0.12, 0.32, 0.62], np.float32)
     boxes = (
-        Box((-14, -1, -9), (16, 11, 15), marked(wall, band + panes, [blue, *glass]), room=True),
+        Box(
+            (-14, -1, -9), (16, ceiling, 15), marked(wall, band + panes, [blue, *glass]), room=True
+        ),
         Box((-14, -1, -9), (16, 0.3, -6.5), tiles),  # the far side of the pool
         Box((-4, height - 0.22, -1.1), (0, height, 1.1), concrete),
         Box((-3.4, -1, -0.7), (-2.3, height - 0.2, 0.7), concrete),
@@ -104,6 +107,23 @@ def tower(rng: Random, height: float) -> VirtualScene:
         Box((-0.95, height, 1.05), (-0.9, height + 1.0, 1.1), steel),
     )
     return VirtualScene(water(rng, 1e3), _dark, boxes, lamps(rng), 0.0)
+
+
+def rink(rng: Random) -> VirtualScene:
+    """An ice rink: pale ice with lines, boards with advertisements, a dark stand behind."""
+    white = np.array([0.82, 0.88, 0.93], np.float32) * rng.uniform(0.85, 1.0)
+    lines = [(x, -30.0, x + 0.3, 30.0) for x in rng.uniform(-14, 14, 2)]
+    inks = [np.array(c, np.float32) for c in ((0.75, 0.2, 0.2), (0.2, 0.35, 0.7))]
+    ground = marked(speckled(white, rng, 0.6, 0.025), lines, inks)
+    far = float(rng.uniform(4.5, 8))
+    cloth = [(float(x), 0.1, float(x) + 2.6, 1.0) for x in np.arange(-30, 30, 2.8)]
+    board = marked(speckled(white, rng, 0.4, 0.05), cloth, [colour(rng) for _ in cloth])
+    seats = lined(speckled(colour(rng) * 0.4 + 0.05, rng, 0.5, 0.1), rng, (0.5, 0.8), 0.04, white)
+    boxes = (
+        Box((-30.0, -1.0, -far - 7), (30.0, 9.0, 30.0), seats, room=True),
+        Box((-30.0, 0.0, -far - 0.2), (30.0, 1.1, -far), board),
+    )
+    return VirtualScene(ground, _dark, boxes, lamps(rng, rng.uniform(0.9, 1.3)), 0.35, 0.06)
 
 
 def snow(rng: Random) -> VirtualScene:

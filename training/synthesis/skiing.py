@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from mocap_cli.camera.pinhole import Pinhole
@@ -14,7 +15,7 @@ from training.synthesis.environments import sunlight
 from training.synthesis.materials import Material, marked, sky, speckled
 from training.synthesis.mocap_clip import LIMBS, PART_NAMES, MocapClip
 from training.synthesis.renderer import BodySurface
-from training.synthesis.virtual_scene import Box, VirtualScene
+from training.synthesis.virtual_scene import Box, ScenePlate, VirtualScene
 
 CAMERA = (0.0, 1.7, 17.0)
 FAR_OUT = 11.0  # metres to each side
@@ -143,7 +144,7 @@ class RenderedPanorama:
     """A scene rendered once at a wide angle, from which panned and zoomed views are warped."""
 
     view: CameraView
-    picture: UInt8
+    plate: ScenePlate
 
     @staticmethod
     def of(scene: VirtualScene, views: list[CameraView], samples: int = 2) -> "RenderedPanorama":
@@ -156,17 +157,31 @@ class RenderedPanorama:
         low, high = np.floor(flat.min(axis=0)) - 4, np.ceil(flat.max(axis=0)) + 4
         width, height = (int(length) for length in high - low)
         whole = CameraView(Pinhole(focal, (-float(low[0]), -float(low[1]))), middle, width, height)
-        return RenderedPanorama(whole, scene.plate(whole, samples).picture)
+        return RenderedPanorama(whole, scene.plate(whole, samples))
 
     def cut(self, view: CameraView) -> UInt8:
         """The image (H, W, 3) of a view."""
-        twice = np.diag([2.0, 2.0, 1.0])
-        middle = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
-        matrix = np.linalg.inv(middle) @ twice @ self.view.homography_to(view) @ middle
-        size = (2 * view.width, 2 * view.height)
-        fine = cv2.warpPerspective(self.picture, matrix, size, flags=cv2.INTER_LINEAR)
+        matrix, size = self._onto(view, 2), (2 * view.width, 2 * view.height)
+        fine = cv2.warpPerspective(self.plate.picture, matrix, size, flags=cv2.INTER_LINEAR)
         small = cv2.resize(fine, (view.width, view.height), interpolation=cv2.INTER_AREA)
         return np.asarray(small, np.uint8)
+
+    def depth(self, view: CameraView) -> tuple[Float32, NDArray[np.bool_]]:
+        """(H, W) metres along a view, and where the ground is seen."""
+        matrix, size = self._onto(view, 1), (view.width, view.height)
+        depth, ground = (
+            cv2.warpPerspective(np.asarray(of, np.float32), matrix, size, flags=cv2.INTER_NEAREST)
+            for of in (self.plate.depth, self.plate.ground)
+        )
+        rays = view.pixel_rays() @ self.view.world_from_camera[:, 2]
+        return np.asarray(depth / -rays, np.float32), np.asarray(ground > 0.5)
+
+    def _onto(self, view: CameraView, scale: float) -> Float64:
+        """The homography to a view's pixels, whose corners are integers, enlarged."""
+        larger = np.diag([scale, scale, 1.0])
+        middle = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+        onto = np.linalg.inv(middle) @ larger @ self.view.homography_to(view) @ middle
+        return np.asarray(onto)
 
 
 def _corners(view: CameraView) -> Float64:

@@ -21,6 +21,7 @@ from mocap_cli.labels.alignment.time_alignment import TimeBase, find_video
 from mocap_cli.labels.fitting.degraded_copies import degrade_clip
 from mocap_cli.labels.fitting.examples import Examples
 from mocap_cli.labels.fitting.frozen_encoder import EncodedVideo, FrozenEncoder
+from mocap_cli.labels.frame_kinds import frame_kinds
 from mocap_cli.labels.labels import Labels, make_labels
 from mocap_cli.progress import Count, no_progress
 from mocap_cli.tracking.estimate import Estimate, EstimateOptions, PoseModel, estimate
@@ -33,10 +34,6 @@ class Bar(Protocol):
 
     def __call__(self, label: str, total: int | None, /) -> AbstractContextManager[Count]:
         """A context that gives the callback for the number done."""
-
-
-_MIN_SCORE = 0.5  # mean score of the keypoints: such frames are nearly always right
-_MAX_SIGMA = 0.16  # metres, mean sigma of the joints
 
 
 def no_bar(label: str, total: int | None, /) -> AbstractContextManager[Count]:
@@ -152,10 +149,8 @@ def _with_3d(clips: Sequence[LabelledClip], how: GatherOptions) -> list[Labelled
 
 def _pseudo_labels(video: Path, found: Estimate) -> Labels:
     """Poses of the frames in which the default tracker is confident, with their sigma."""
-    score = np.nan_to_num(found.keypoints.score.mean(axis=1))
-    sigma = np.nan_to_num(found.pose.sigma.mean(axis=1), nan=np.inf)
-    confident = found.keypoints.detected & (score > _MIN_SCORE) & (sigma < _MAX_SIGMA)
-    frames = np.flatnonzero(confident)
+    kinds = frame_kinds(found.keypoints.detected, found.keypoints.score, found.pose.sigma)
+    frames = np.flatnonzero(kinds == "sure")
     if not len(frames):
         raise MocapError(
             f"the default tracker is not confident in any frame of {video.name}",
