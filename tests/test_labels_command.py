@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from witnesses import TIMES, codes_of, seen_dancing
 
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.labels import label_fit
-from mocap_cli.labels.fitting import gather
+from mocap_cli.labels.fitting import gather, verdict
 from mocap_cli.labels.fitting.fit_heads import FitOptions
 from mocap_cli.labels.fitting.fitted_model import FittedModel
 from mocap_cli.labels.fitting.fitted_tracker import FittedTracker
@@ -29,6 +30,10 @@ def mocap(run_mocap, monkeypatch):
     monkeypatch.setattr(gather, "estimate", lambda *_, **__: estimate)
     monkeypatch.setattr(FrozenEncoder, "encode", lambda *_, **__: codes_of(truth))
     monkeypatch.setattr(label_fit, "FitOptions", partial(FitOptions, steps=20, folds=2, copies=0))
+    copy = SimpleNamespace(
+        estimate=estimate, encoded=codes_of(truth), degraded=np.ones(len(TIMES), bool)
+    )
+    monkeypatch.setattr(verdict, "degrade_clip", lambda *_, **__: copy)
     film(Path("a.mp4"), range(len(TIMES)))
     save("a.npz", truth)
     return lambda typed: run_mocap(typed)[::2]
@@ -69,6 +74,8 @@ def test_the_tracker_itself_can_teach(mocap):
     code, err = mocap("label-fit a.mp4 --labels auto -o x.mocap --head A")
     assert code == 0
     assert "pseudo-labels in 90 of 90 frames" in err
+    assert "held out: degraded copies of a.mp4" in err
+    assert "not measurably better" in err
     assert mocap("label-fit --labels auto")[0] == 2
 
 

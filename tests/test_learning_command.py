@@ -181,6 +181,8 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(mocap, tinily):
     assert told["frames"].startswith("about 90 of 96x64")
     assert told["method"].startswith("ours: 1000 steps of 2 items")
     assert "steps/s" in told["time"]
+    assert told["night"].startswith("8 hours buy")
+    assert "settle after about 6400 such steps" in told["too"]
     assert float(told["memory"].removesuffix(" GB")) > 0.1
     assert told["poses"].startswith("nobody is seen")
     assert "broken[b].mp4" in told["left"]

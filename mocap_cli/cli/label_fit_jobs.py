@@ -18,6 +18,7 @@ from mocap_cli.labels.fitting.evaluation import Evaluation
 from mocap_cli.labels.fitting.fitted_model import FittedModel
 from mocap_cli.labels.fitting.gather import GatheredLabels
 from mocap_cli.labels.fitting.suggest import LABEL_FILE, LABEL_PAGE
+from mocap_cli.labels.fitting.verdict import Verdict
 from mocap_cli.labels.label_fit import (
     AUTO,
     LabelFitOptions,
@@ -174,7 +175,8 @@ def _fit(
     if found.evaluation is not None and found.held_out is not None:
         lines += [*_notes(found.held_out), *_show_scores(asked, found.evaluation, display)]
         data["evaluation"] = found.evaluation.data()
-    lines += [*files.lines(), *_next(asked, found.model)]
+    lines += [*files.lines(), *_next(asked, found.model), *_verdict_lines(found.verdict)]
+    data["verdict"] = None if found.verdict is None else found.verdict.data()
     data["outputs"] = files.data()
     display.report(Report(_head(asked, found.model, found.seconds), lines, data))
 
@@ -197,6 +199,15 @@ def _next(asked: LabelFitRequest, fitted: FittedModel) -> list[Line]:
         ("held out", f"error {model:.0f} mm; with image features only {features:.0f} mm"),
         ("next", f"mocap track NEW.mp4 --model {asked.destination} -o NEW.bvh"),
     ]
+
+
+def _verdict_lines(verdict: Verdict | None) -> list[Line]:
+    if verdict is None:
+        return [("warning", "too few frames to tell whether the model is better than none")]
+    lines: list[Line] = [("verdict", line) for line in verdict.lines()]
+    if verdict.better:
+        return lines
+    return [*lines, ("warning", "not measurably better: track without --model, or label frames")]
 
 
 def _fit_data(fitted: FittedModel, found: GatheredLabels) -> dict[str, Any]:

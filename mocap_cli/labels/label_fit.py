@@ -27,6 +27,7 @@ from mocap_cli.labels.fitting.gather import (
 from mocap_cli.labels.fitting.label_efficiency import compare_encoders, draw_label_efficiency
 from mocap_cli.labels.fitting.regression_head import HeadKind
 from mocap_cli.labels.fitting.suggest import suggest_frames
+from mocap_cli.labels.fitting.verdict import Verdict, judge
 from mocap_cli.labels.labels import Labels
 from mocap_cli.labels.readers.dispatch import read_labels
 from mocap_cli.labels.tuning.tuned_tracker import TunedTracker
@@ -77,6 +78,7 @@ class FitResult:
     seconds: float  # without tracking
     held_out: GatheredLabels | None  # labels that it was only evaluated on
     evaluation: Evaluation | None
+    verdict: Verdict | None  # None: too few frames to hold some out
 
 
 def fit_labels(
@@ -91,31 +93,37 @@ def fit_labels(
 ) -> FitResult:
     """Fit a model to labels of videos and write it to `output`; "auto" adds pseudo-labels.
 
-    With `evaluate_on` it is evaluated on other labels, and `curve` draws the error against the
+    A second model, fitted without some clips, is compared with the default tracker on those. With
+    `evaluate_on` the model is evaluated on other labels, and `curve` draws the error against the
     number of labels.
     """
     how, fitting = options.gathering(bar), FitOptions(kind=options.head)
     encoder = FrozenEncoder.open(options.model, options.device)
     found = gather(_read(labels), videos, how, pseudo=AUTO in map(str, labels))
     held_out = gather(_read(evaluate_on), videos, how) if evaluate_on else None
+
+    def fit(clips: Sequence[LabelledClip]) -> FittedModel:
+        own, tuning = encoder, FineTuneOptions()
+        if options.fine_tune:
+            with bar("fine-tuning", tuning.steps) as on_step:
+                own = fine_tune(encoder, clips, how, fitting, tuning, on_step)
+        with bar("fitting", _max_steps(fitting)) as on_step:
+            return fit_model(clips, own, how, fitting, on_step)
+
     began = time.perf_counter()
-    own = encoder
-    if options.fine_tune:
-        tuning = FineTuneOptions()
-        with bar("fine-tuning", tuning.steps) as on_step:
-            own = fine_tune(encoder, found.clips, how, fitting, tuning, on_step)
-    with bar("fitting", _max_steps(fitting)) as on_step:
-        model = fit_model(found.clips, own, how, fitting, on_step)
+    model = fit(found.clips)
     seconds = time.perf_counter() - began
     model.save(output)
+    verdict = judge(found.clips, fit, how)
     evaluation = None if held_out is None else evaluate(model, held_out.clips, how)
     if curve is not None and held_out is not None:
         with bar("learning curve", None) as on_point:
             curves = compare_encoders(encoder, found.clips, held_out.clips, how, fitting, on_point)
         draw_label_efficiency(curves, curve)
     return FitResult(
-        model=model, labels=found, seconds=seconds, held_out=held_out, evaluation=evaluation
-    )
+        model=model, labels=found, seconds=seconds, held_out=held_out, evaluation=evaluation,
+        verdict=verdict,
+    )  # fmt: skip
 
 
 def fit_model(

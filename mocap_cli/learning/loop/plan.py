@@ -17,6 +17,9 @@ from mocap_cli.video.probe import VideoInfo
 from mocap_cli.weights import Device
 
 _TIMED_STEPS = 3  # after one that warms up
+_NIGHT = 8 * 3600.0  # seconds
+_BENCHMARK = 3600 * 8  # items of the benchmark's run, in docs/benchmarks.md
+_SHORT = 1600 * 8  # items after which boxes and masks of that run had settled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,8 @@ class _Plan:
             f"time       {_hours(s.steps * self.step_seconds)} on {self.device},"
             f" {1 / self.step_seconds:.2f} steps/s as measured",
         ]
+        if s.steps:
+            lines += self._worth()
         if self.memory is not None:
             where = " of the GPU, and the frames if they fit" if "cuda" in self.device else ""
             lines.append(f"memory     {self.memory / 1e9:.1f} GB{where}")
@@ -60,6 +65,20 @@ class _Plan:
         lines += nobody if self.poses is None else self.poses.lines()
         lines += [f"left out   {path}: {why}" for path, why in self.skipped.items()]
         return "\n".join(lines)
+
+    def _worth(self) -> list[str]:
+        """What a night buys, and whether the run is too short to be of use."""
+        batch, steps = self.settings.batch, round(_NIGHT / self.step_seconds)
+        lines = [
+            f"night      8 hours buy {steps} steps, {steps * batch / _BENCHMARK:.1f} times the"
+            " items of the benchmark's run"
+        ]
+        if self.settings.steps * batch < _SHORT:
+            lines.append(
+                f"too short  boxes and masks settle after about {_SHORT // batch} such steps;"
+                " pass a larger --steps"
+            )
+        return lines
 
 
 def make_plan(
