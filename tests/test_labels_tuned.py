@@ -16,6 +16,7 @@ from mocap_cli.io.onnx_file import OnnxFile
 from mocap_cli.io.video_cache import file_sha256
 from mocap_cli.keypoints.crop import CROP_SIZE
 from mocap_cli.keypoints.pose_networks import PoseNetworks
+from mocap_cli.keypoints.subject import SubjectPoint
 from mocap_cli.labels import label_tune
 from mocap_cli.labels.fitting import gather
 from mocap_cli.labels.pose_models import open_pose_model
@@ -163,17 +164,19 @@ def test_a_tuned_network_is_kept_and_tracks(file, kept, monkeypatch):
     model = open_pose_model(path)
     assert model.network == file.with_constants(network.constants())
     assert model.name == "x.mocap"
-    seen = []
+    seen, followed = [], []
 
     def follow(frames, subject, device, tuned=None):
         seen.append(tuned)
-        raise KeyboardInterrupt
+        followed.append(subject)
+        raise MocapError("nobody was found") if subject != "auto" else KeyboardInterrupt
 
     monkeypatch.setattr("mocap_cli.tracking.estimate.follow", follow)
     for video, chosen in ((WALK, model), (WALK, None), (DIVE, model)):
         with pytest.raises(KeyboardInterrupt):
             estimate(probe(video), EstimateOptions(model=chosen))
-    assert seen == [model.network, None, None]
+    assert seen == [model.network, model.network, None, None]
+    assert followed == [(SubjectPoint(30, 40, 0.1),), "auto", "auto", "auto"]
     with pytest.raises(MocapError, match="keypoints are of another"):
         estimate(probe(WALK), EstimateOptions(model=model, keypoints=object()))
 
@@ -200,6 +203,8 @@ def test_labels_replace_what_is_found_in_their_video(kept):
     seen = model.without_labels().analyse(WALK, keypoints, (None, None), "cpu")
     np.testing.assert_array_equal(seen.keypoints.xy, keypoints.xy)
     assert not seen.notes
+    close = LabelledVideo(np.array([0.9, 0.1, 0.2, 2.0]), np.ones((4, len(KEYPOINTS), 2)))
+    assert [point.time for point in close.points()] == [0.1, 0.9, 2.0]
     labels = LabelledVideo(np.array([1.0, 99.0]), np.full((2, len(KEYPOINTS), 2), 7.0))
     assert (labels.inserted(keypoints).xy == 7).all(axis=(1, 2)).sum() == 1
 

@@ -5,6 +5,7 @@ as it is, so that models are fitted to the same poses that they later refine.
 """
 
 import functools
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -18,7 +19,7 @@ from mocap_cli.keypoints.follow import follow
 from mocap_cli.keypoints.follow_all import follow_all
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.pose_networks import network_hashes
-from mocap_cli.keypoints.subject import Subject
+from mocap_cli.keypoints.subject import Subject, SubjectPoint
 from mocap_cli.keypoints.thinned_frames import Quality, ThinnedFrames
 from mocap_cli.lifting.lift import LIFTER_FILE, LiftedPose, lift
 from mocap_cli.lifting.network import Lifter
@@ -62,6 +63,9 @@ class PoseModel(Protocol):
 
     def movenet(self, video: Path) -> bytes | None:
         """The ONNX file that replaces the bundled MoveNet in that video, if any."""
+
+    def points(self, video: Path) -> tuple[SubjectPoint, ...]:
+        """Where the person is in that video at some times, if it knows."""
 
     def analyse(
         self,
@@ -141,6 +145,10 @@ def estimate(
     `cache` is a folder where the slow part is kept and found again: keypoints and camera motion.
     """
 
+    points = options.model.points(video.path) if options.model else ()
+    if points and options.subject == "auto":
+        with suppress(MocapError):  # not everybody who was labelled is detected there
+            return estimate(video, replace(options, subject=points), on_frame, on_model, cache)
     tuned = options.model.movenet(video.path) if options.model else None
     if tuned and options.keypoints:
         raise MocapError(

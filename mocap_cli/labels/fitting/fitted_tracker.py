@@ -14,6 +14,7 @@ from mocap_cli.keypoints.detection import Detection, detect
 from mocap_cli.keypoints.fusion import fuse_detections
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.pose_networks import PoseNetworks
+from mocap_cli.keypoints.subject import SubjectPoint
 from mocap_cli.labels.fitting.fitted_model import FittedModel
 from mocap_cli.labels.fitting.frozen_encoder import EncodedVideo
 from mocap_cli.lifting.lift import LiftedPose
@@ -60,6 +61,10 @@ class FittedTracker:
 
     def movenet(self, video: Path) -> None:
         """It detects with the bundled 2D networks."""
+
+    def points(self, video: Path) -> tuple[SubjectPoint, ...]:
+        """It does not know where the person is."""
+        return ()
 
     @staticmethod
     def open(path: Path, device: Device = "auto") -> "FittedTracker":

@@ -25,6 +25,7 @@ from mocap_cli.io.sealed import FileKind
 from mocap_cli.io.video_cache import file_sha256
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.pose_networks import MOVENET
+from mocap_cli.keypoints.subject import SubjectPoint
 from mocap_cli.labels.tuning.movenet import MoveNet
 from mocap_cli.lifting.lift import LiftedPose
 from mocap_cli.progress import Count, no_progress
@@ -32,6 +33,7 @@ from mocap_cli.types import Float64
 from mocap_cli.weights import Device, weight_hash, weight_path
 
 _LABEL_SCORE, _OTHER_SCORE = 0.9, 0.3  # of labelled keypoints, and of the others in such a frame
+_APART = 0.25  # seconds between points: at each of them people are searched for
 _LABELS = "labels."
 _UNUSED = "{name} was made for other videos and is not used here: label frames of this one too"
 _HINT = "give a file that `mocap label-fit --tune` of this version wrote, or tune again"
@@ -43,6 +45,17 @@ class LabelledVideo:
 
     times: Float64  # (M,) seconds
     xy: Float64  # (M, 21, 2) displayed pixels; NaN where unlabelled
+
+    def points(self) -> tuple[SubjectPoint, ...]:
+        """Where the person is, at times that are some way apart."""
+        found: list[SubjectPoint] = []
+        for i in np.argsort(self.times, kind="stable"):
+            time, known = float(self.times[i]), np.isfinite(self.xy[i]).all(axis=-1)
+            last = found[-1].time if found else None
+            if known.any() and (last is None or time - last >= _APART):
+                x, y = self.xy[i, known].mean(axis=0).tolist()
+                found.append(SubjectPoint(x, y, time))
+        return tuple(found)
 
     def inserted(self, keypoints: Keypoints) -> Keypoints:
         """The keypoints with the labels in place of what was found in their frames."""
@@ -135,6 +148,11 @@ class TunedTracker:
     def movenet(self, video: Path) -> bytes | None:
         """The tuned network, for a video that was labelled."""
         return self.network if file_sha256(video) in self.labels else None
+
+    def points(self, video: Path) -> tuple[SubjectPoint, ...]:
+        """The middle of the labelled body, so that nobody else in the video is followed."""
+        labels = self.labels.get(file_sha256(video))
+        return labels.points() if labels else ()
 
     def without_labels(self) -> "TunedTracker":
         """The network alone, to measure what it has learnt."""
