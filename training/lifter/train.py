@@ -137,7 +137,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--recorded", type=Path, help="file of `training.lifter.recorded_shots`")
     parser.add_argument("--aside", type=Path, help="another such file, to fit the uncertainty")
     parser.add_argument("--held-out", type=Path, help="another such file, of held-out subjects")
-    parser.add_argument("--seed", type=int, default=TrainConfig().seed, help="of bodies and batches")
+    parser.add_argument(
+        "--seed", type=int, default=TrainConfig().seed, help="of bodies and batches"
+    )
     parser.add_argument("--steps", type=int, default=TrainConfig().steps)
     parser.add_argument("--batch", type=int, default=TrainConfig().batch)
     parser.add_argument("--rate", type=float, default=TrainConfig().rate)
