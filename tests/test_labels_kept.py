@@ -75,7 +75,7 @@ def test_a_video_is_tracked_again_when_the_options_or_the_code_changed(tmp_path,
     (keypoints, _) = seen_dancing()
     same = replace(keypoints.keypoints, cut=np.zeros(len(TIMES), bool))
     monkeypatch.setattr(
-        estimate, "follow", lambda frames, *_: ([*frames], tracked.append(1), same)[2]
+        estimate, "follow", lambda frames, *_, **__: ([*frames], tracked.append(1), same)[2]
     )
     shutil.copytree(Path(mocap_cli.__file__).parent / "keypoints", tmp_path / "mocap/keypoints")
     monkeypatch.setattr(video_cache, "_PACKAGE", tmp_path / "mocap")
