@@ -168,7 +168,7 @@ def _files(motion: Motion, animation: Animation | None) -> dict[str, bytes]:
 
 def _rounded(motion: Motion) -> Motion:
     """Rounded to 0.1 mm, 0.1 pixel and hundredths."""
-    pose = motion.camera.world_from_camera
+    pose, facing = motion.camera.world_from_camera, motion.facing
     return replace(
         motion,
         joints=motion.joints.round(4),
@@ -177,6 +177,8 @@ def _rounded(motion: Motion) -> Motion:
         xy=motion.xy.round(1),
         score=motion.score.round(2),
         camera=replace(motion.camera, world_from_camera=pose.round(6)),
+        facing=facing
+        and replace(facing, direction=facing.direction.round(3), sigma=facing.sigma.round(2)),
     )
 
 
