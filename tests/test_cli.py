@@ -294,8 +294,8 @@ tracking.networks_used = lambda *model: dict()
 sys.modules[tracking.__name__] = tracking
 from mocap_cli.cli import main
 from mocap_cli.export.views import overlay
-draw = overlay._draw_frame
-overlay._draw_frame = lambda *values: (time.sleep(0.05), draw(*values))
+draw = overlay._draw_person
+overlay._draw_person = lambda *values: (time.sleep(0.05), draw(*values))
 sys.argv = "mocap track a.mp4 -o out/ -o .mp4".split()
 main.main()
 """

@@ -286,6 +286,12 @@ class Redetecting:
 
     name, digest = "a.mocap", "0"
 
+    def points(self, video):
+        return ()
+
+    def movenet(self, video):
+        return None
+
     def analyse(self, video, keypoints, span, device, on_frame):
         self.keypoints = replace(keypoints, xy=keypoints.xy + 50)
         return self
