@@ -284,7 +284,7 @@ def test_keypoints_of_another_video_are_doubted(tmp_path):
 class Redetecting:
     """A fitted model that finds other keypoints and keeps those that its heads are given."""
 
-    name, digest = "a.mocap", "0"
+    name, digest, warnings, notes = "a.mocap", "0", (), ()
 
     def points(self, video):
         return ()
