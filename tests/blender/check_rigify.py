@@ -7,6 +7,7 @@ check.py. Writes dive.blend.blend beside the script.
 """
 
 import math
+import os
 import runpy
 import sys
 from pathlib import Path
@@ -46,4 +47,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stdout.flush()
+    os._exit(status)  # Blender as a library may hang while it is torn down
