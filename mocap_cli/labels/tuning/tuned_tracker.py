@@ -9,6 +9,7 @@ JSON, no code.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
@@ -140,24 +141,35 @@ class TunedTracker:
         on_frame: Count = no_progress,
     ) -> _DefaultPose:
         """Put the labels of this video in place of what the network found."""
-        labels = self.labels.get(file_sha256(video))
+        labels = self._labels(video)
         if labels is None:
             return _DefaultPose(keypoints, (_UNUSED.format(name=self.name),))
         return _DefaultPose(labels.inserted(keypoints))
 
     def movenet(self, video: Path) -> bytes | None:
         """The tuned network, for a video that was labelled."""
-        return self.network if file_sha256(video) in self.labels else None
+        return None if self._labels(video) is None else self.network
 
     def points(self, video: Path) -> tuple[SubjectPoint, ...]:
         """The middle of the labelled body, so that nobody else in the video is followed."""
-        labels = self.labels.get(file_sha256(video))
+        labels = self._labels(video)
         return labels.points() if labels else ()
+
+    def _labels(self, video: Path) -> LabelledVideo | None:
+        """Those of a video; None: it was not labelled."""
+        state = video.stat()
+        return self.labels.get(_sha256_of(video, state.st_size, state.st_mtime_ns))
 
     def without_labels(self) -> "TunedTracker":
         """The network alone, to measure what it has learnt."""
         none = LabelledVideo(np.zeros(0), np.zeros((0, len(KEYPOINTS), 2)))
         return replace(self, labels=dict.fromkeys(self.labels, none))
+
+
+@lru_cache(maxsize=8)
+def _sha256_of(video: Path, size: int, modified: int) -> str:
+    """The SHA-256 of a video, computed once while its size and time of change stay."""
+    return file_sha256(video)
 
 
 def _labels_of(path: Path, arrays: Mapping[str, NDArray[Any]]) -> dict[str, LabelledVideo]:
