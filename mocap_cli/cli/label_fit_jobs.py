@@ -203,7 +203,7 @@ def _next(asked: LabelFitRequest, fitted: FittedModel) -> list[Line]:
 
 def _verdict_lines(verdict: Verdict | None) -> list[Line]:
     if verdict is None:
-        return [("warning", "too few frames to tell whether the model is better than none")]
+        return [("warning", "too few frames to compare the model with the default tracker")]
     lines: list[Line] = [("verdict", line) for line in verdict.lines()]
     if verdict.better:
         return lines

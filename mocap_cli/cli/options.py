@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -195,30 +195,29 @@ Address = Annotated[
         rich_help_panel=MANY,
     ),
 ]
-_WORKERS_HELP = "Clips worked on at the same time, each in a process."
-Workers = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        max=1024,
-        metavar="N",
-        help=_WORKERS_HELP,
-        show_default="what cores and memory allow",
-        rich_help_panel=MANY,
-    ),
-]
-WorkersIfAny = Annotated[
-    int | None,
-    typer.Option(
+
+
+def workers_option(
+    default: str,
+    *,
+    doing: str = "Clips worked on",
+    panel: str = MANY,
+) -> Any:
+    """The option --workers; `default` says what happens without it."""
+    return typer.Option(
         "--workers",
         min=1,
         max=1024,
         metavar="N",
-        help=_WORKERS_HELP,
-        show_default="one after the other in this process",
-        rich_help_panel=MANY,
-    ),
-]
+        help=f"{doing} at the same time, each in a process.",
+        show_default=default,
+        rich_help_panel=panel,
+    )
+
+
+AS_MANY_AS_FIT = "what cores and memory allow"
+Workers = Annotated[int | None, workers_option(AS_MANY_AS_FIT)]
+WorkersIfAny = Annotated[int | None, workers_option("one after the other in this process")]
 ClipTimeout = Annotated[
     float | None,
     typer.Option(

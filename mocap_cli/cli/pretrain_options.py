@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from mocap_cli.cli.options import RUN
+from mocap_cli.cli.options import AS_MANY_AS_FIT, RUN, workers_option
 from mocap_cli.learning.model.methods import METHODS
 
 _MAX_SEED = 2**63 - 1
@@ -111,14 +111,7 @@ Store = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option(
-        min=1,
-        max=1024,
-        metavar="N",
-        help="Videos decoded and tracked at the same time, each in a process.",
-        show_default="what cores and memory allow",
-        rich_help_panel=_DATA,
-    ),
+    workers_option(AS_MANY_AS_FIT, doing="Videos decoded and tracked", panel=_DATA),
 ]
 Method = Annotated[
     str,
