@@ -8,8 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
-import numpy as np
-
 from mocap_cli.body.motion import Motion, write_motion
 from mocap_cli.errors import MocapError
 from mocap_cli.export.formats.animation import Animation, animate
@@ -23,6 +21,7 @@ from mocap_cli.export.formats.joint_tables import write_angles, write_csv, write
 from mocap_cli.export.formats.mot import BESIDE, write_mot
 from mocap_cli.export.formats.trc import write_trc
 from mocap_cli.export.formats.usd import write_usd
+from mocap_cli.export.one_world import refuse_other_world
 from mocap_cli.export.rigs.retarget import retarget
 from mocap_cli.export.rigs.tables import RIG_TABLES, RIGGED, RigName
 from mocap_cli.export.views.motion_report import write_report
@@ -33,7 +32,6 @@ from mocap_cli.progress import Count, no_progress
 from mocap_cli.quality.measures import measure_quality
 
 _PROBE_BYTES = 64 << 10
-_SAME_PLACE = 1e-3  # metres, and of a rotation: cameras of one world differ by less
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +69,7 @@ class MotionWriter:
         self.options = options or WriteOptions()
         self.others = [MotionWriter(other, options) for other in others]
         for other in others:
-            _refuse_other_world(motion, other)
+            refuse_other_world(motion, other)
 
     @cached_property
     def animation(self) -> Animation:
@@ -258,18 +256,6 @@ def check_several(path: Path, rig: RigName) -> None:
         raise MocapError(
             f"cannot write several people to {path}: a VRM avatar is one person",
             "write a file for each, or leave out --rig vrm",
-        )
-
-
-def _refuse_other_world(motion: Motion, other: Motion) -> None:
-    """Raise when two motions are not of the same frames before the same camera."""
-    same = motion.space == other.space and np.array_equal(motion.times, other.times)
-    poses = [np.nan_to_num(one.camera.world_from_camera) for one in (motion, other)]
-    if not same or np.abs(poses[0] - poses[1]).max() > _SAME_PLACE:
-        raise MocapError(
-            f"{motion.source.file} and {other.source.file}: the people are not in one world",
-            "track them with mocap track --subject all; --height, --floor and --in-place move each"
-            " one alone",
         )
 
 
