@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import pickle
-import signal
 import subprocess
 import sys
 import time
@@ -445,14 +444,17 @@ def unused_tcp_port() -> int:
 def test_a_kill_loses_at_most_the_steps_since_the_last_save_and_no_file(tmp_path):
     folder = tmp_path / "killed"
     process = start(folder, 10_000)
+    log = folder / MetricsLog.NAME
     until = time.monotonic() + 60
-    while not (folder / BEST).exists() and time.monotonic() < until:
+    while not log.exists() or not MetricsLog.read(log):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < until, process.kill()
         time.sleep(0.05)
     time.sleep(time.time() % 0.7)  # any moment, be it in the middle of a save
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait(20)
     run, place = read_checkpoint_state(folder / LAST)
-    done = max(row["step"] for row in MetricsLog.read(folder / MetricsLog.NAME))
+    done = max(row["step"] for row in MetricsLog.read(log))
     assert 0 <= done - place.step <= run.save_every
     again = settings(steps=place.step + 1, batch=4, model=run.model)
     end = loop.train(
