@@ -30,7 +30,7 @@ def pretrain(
     dsl_distance: float | None = None,
     contrast_weight: float | None = None,
     random_backgrounds: str | Path | None = None,
-    fall_steps: int = 0,
+    fall_steps: int | None = None,
     batch: int | None = None,
     rate: float | None = None,
     near: float | None = None,
@@ -70,7 +70,8 @@ def pretrain(
         dsl_distance: Seconds from which that loss counts poses as unlike; by default `far`.
         contrast_weight: Weight of the contrastive loss; by default the preset's.
         random_backgrounds: Folder of images that the person is put before while training.
-        fall_steps: Number of initial steps trained with the free-fall losses.
+        fall_steps: Number of initial steps trained with the free-fall losses; by default a tenth,
+            if the clips are short and mostly show people in free fall.
         batch: Batch size; an item has four frames. By default the preset's.
         rate: Learning rate; by default the preset's.
         near: Frames closer than this many seconds are positive pairs.

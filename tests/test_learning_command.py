@@ -16,8 +16,7 @@ from safetensors.torch import load_file
 from mocap_cli.errors import MocapError
 from mocap_cli.io.lock import only_process
 from mocap_cli.learning import options as options_module
-from mocap_cli.learning import pretraining
-from mocap_cli.learning.loop import pose_distances
+from mocap_cli.learning import pretraining, tracked_samples
 from mocap_cli.learning.loop.checkpoint import RunState, read_checkpoint_state
 from mocap_cli.learning.loop.losses import LossWeights
 from mocap_cli.learning.loop.metrics_log import MetricsLog
@@ -39,12 +38,12 @@ def clips(tmp_path_factory) -> Path:
 
 
 def use_model(monkeypatch, model) -> None:
-    """Give the small preset another model, and no tracker to the plan: it takes seconds."""
+    """Give the small preset another model, and a tracker that finds nobody: it takes seconds."""
 
-    def nobody(info, options):
+    def nobody(info, options, on_frame):
         raise MocapError("nobody", "")
 
-    monkeypatch.setattr(pose_distances, "estimate", nobody)
+    monkeypatch.setattr(tracked_samples, "estimate", nobody)
     small = replace(PRESETS["small"], model=model)
     monkeypatch.setattr(options_module, "PRESETS", {"small": small})
 
@@ -70,6 +69,7 @@ def test_a_folder_of_videos_becomes_a_model_with_previews(mocap, tinily):
     code, out, err = mocap(f"pretrain videos -o runs/a --steps 3 {tinily}")
     assert (code, out) == (0, "")
     assert "2 clips, 90 frames" in err
+    assert "no steps with the free-fall losses: nobody is tracked in the clips" in err
     assert "broken[b].mp4 left out" in err
     assert "3 steps" in err
     files = {p.name for p in Path("runs/a").iterdir()}
@@ -184,6 +184,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(mocap, tinily):
     assert told["night"].startswith("8 hours buy")
     assert "settle after about 6400 such steps" in told["too"]
     assert float(told["memory"].removesuffix(" GB")) > 0.1
+    assert told["falls"].startswith("no steps with the free-fall losses")
     assert told["poses"].startswith("nobody is seen")
     assert "broken[b].mp4" in told["left"]
     assert not Path("runs").exists()
@@ -360,7 +361,7 @@ def test_several_processes_must_share_a_batch_evenly(mocap, tinily, monkeypatch)
     from mocap_cli.learning.loop.distributed import Distributed
 
     monkeypatch.setattr(Distributed, "join", lambda device: nullcontext(Distributed(0, 3, "cpu")))
-    code, _, err = mocap(f"pretrain videos -o runs/a --steps 1 {tinily}")
+    code, _, err = mocap(f"pretrain videos -o runs/a --steps 1 --fall-steps 0 {tinily}")
     assert code == 1
     assert "3 processes cannot share a batch of 2" in err
     assert "--batch 3" in err

@@ -1,28 +1,13 @@
 """Pose distance against time distance: known motions, and the distance that they suggest."""
 
 from dataclasses import replace
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from witnesses import seen_dancing
 
-from mocap_cli.learning.loop import pose_distances
 from mocap_cli.learning.loop.pose_distances import PoseDistances
 from mocap_cli.tracking.estimate import Estimate
-
-
-@pytest.fixture
-def measure(monkeypatch):
-    """Measure what the tracker is made to see in one clip."""
-
-    def measure(found: Estimate) -> PoseDistances | None:
-        monkeypatch.setattr(pose_distances, "estimate", lambda info, options: found)
-        info = SimpleNamespace(path=Path("a.mp4"), duration=4.0)
-        return PoseDistances.measure({info.path: info}, "cpu", lambda text: None)
-
-    return measure
 
 
 def moving(shift) -> Estimate:
@@ -33,8 +18,9 @@ def moving(shift) -> Estimate:
     return replace(found, pose=replace(found.pose, joints=joints))
 
 
-def test_a_steady_change_is_as_far_apart_as_the_time(measure):
-    found = measure(moving(lambda times: times))
+def test_a_steady_change_is_as_far_apart_as_the_time():
+    found = PoseDistances.measure([moving(lambda times: times)])
+    assert found is not None
     # of 25 frames a second: no two are exactly 0.1 s apart
     assert found.distances == pytest.approx([1000 * lag for lag in found.lags], abs=21)
     assert found.lags[-1] == 2.0  # the clip has no thirty pairs of frames three seconds apart
@@ -48,7 +34,7 @@ def test_d_is_where_poses_stop_becoming_more_unlike():
     assert PoseDistances((0.1, 0.2), (70.0, 71.0)).suggested == 0.1
 
 
-def test_frames_in_which_the_tracker_is_not_reliable_tell_nothing(measure):
+def test_frames_in_which_the_tracker_is_not_reliable_tell_nothing():
     found = moving(lambda times: times)
     found.pose.sigma[:] = 0.3
-    assert measure(found) is None
+    assert PoseDistances.measure([found]) is None

@@ -34,7 +34,7 @@ def pretrain(
     dsl_distance: given.DslDistance = None,
     contrast_weight: given.ContrastWeight = None,
     random_backgrounds: given.RandomBackgrounds = None,
-    fall_steps: given.FallSteps = 0,
+    fall_steps: given.FallSteps = None,
     near: given.Near = None,
     far: given.Far = None,
     pixel_weight: given.PixelWeight = None,

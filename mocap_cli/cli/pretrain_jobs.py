@@ -17,6 +17,7 @@ from mocap_cli.io.inputs import find_videos
 from mocap_cli.labels.weak_labels import WeakLabels
 from mocap_cli.learning.data.ingest import Ingested
 from mocap_cli.learning.data.subject import track_subject
+from mocap_cli.learning.free_fall import FreeFall
 from mocap_cli.learning.loop.checkpoint import RunState
 from mocap_cli.learning.loop.metrics_log import StepMetrics
 from mocap_cli.learning.loop.previews import CURVES, SHEETS
@@ -96,6 +97,10 @@ class _RunOnTerminal(RunDisplay):
     def ingested(self, found: Ingested, skipped: Mapping[Path, str]) -> None:
         """Print which clips and frames are used, and why others are not."""
         self._display.show(_dataset_report(found, skipped).text())
+
+    def chose_fall(self, free_fall: FreeFall) -> None:
+        """Print the number of steps in free fall, and why."""
+        self._display.show(Report(free_fall.line()).text())
 
     def starting(self, settings: Settings, *, resumed: bool) -> None:
         """Print the networks and open the table."""

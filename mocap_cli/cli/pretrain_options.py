@@ -186,11 +186,12 @@ RandomBackgrounds = Annotated[
     ),
 ]
 FallSteps = Annotated[
-    int,
+    int | None,
     typer.Option(
         min=0,
         max=10**9,
         help="Number of initial steps trained with the free-fall losses.",
+        show_default="a tenth if the clips are falls, else 0",
         rich_help_panel=_RESEARCH,
     ),
 ]

@@ -43,7 +43,7 @@ class PretrainOptions:
     similarity: Similarity = "clamped"  # the form of Eq. 5
     dsl_distance: float | None = None  # seconds, D of Eq. 5; None: far
     contrast_weight: float | None = None
-    fall_steps: int = 0  # of them in the free-fall stage, at the beginning
+    fall_steps: int | None = None  # in the free-fall stage; None: a tenth if the clips are falls
     batch: int | None = None
     near: float | None = None  # seconds within which poses are alike
     far: float | None = None  # seconds from which poses are unlike
@@ -71,6 +71,12 @@ class PretrainOptions:
         side = self.side or STORED_SIDE[preset]
         recipe = _choose_recipe(infos, side, gaps, self.fps, self.background)
         return self._settings(PRESETS[preset], gaps), recipe
+
+    @property
+    def chooses_fall(self) -> bool:
+        """Whether the clips decide about the free-fall stage, which trains a detector."""
+        method = Method.find(self.method)
+        return self.fall_steps is None and method.detector and self.boxes == "detector"
 
     def _gaps(self, default: Gaps) -> Gaps:
         far = self.far or default.far
@@ -102,7 +108,7 @@ class PretrainOptions:
             version=VERSION,
             seed=self.seed,
             steps=steps,
-            fall_steps=min(self.fall_steps, steps),
+            fall_steps=min(self.fall_steps or 0, steps),
             shrink_steps=0 if self.boxes == "tracker" else preset.shrink_steps,
             batch=self.batch or preset.batch,
             rate=self.rate or preset.rate,

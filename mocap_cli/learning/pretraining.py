@@ -20,6 +20,7 @@ from mocap_cli.learning.data.ingest import (
 from mocap_cli.learning.data.random_backgrounds import RandomBackgrounds
 from mocap_cli.learning.data.sampling import BatchSampler
 from mocap_cli.learning.data.subject import SubjectSource, track_subject
+from mocap_cli.learning.free_fall import FreeFall
 from mocap_cli.learning.loop.checkpoint import RunState, read_checkpoint_state
 from mocap_cli.learning.loop.distributed import Distributed, resolve_device
 from mocap_cli.learning.loop.metrics_log import MetricsLog, StepMetrics
@@ -28,6 +29,7 @@ from mocap_cli.learning.loop.previews import Previews
 from mocap_cli.learning.loop.settings import Settings
 from mocap_cli.learning.loop.training import BEST, LAST, Hooks, train
 from mocap_cli.learning.options import PretrainOptions
+from mocap_cli.learning.tracked_samples import track_samples
 from mocap_cli.progress import Count, Progress, count_stage, no_progress
 from mocap_cli.weights import Device
 
@@ -59,11 +61,14 @@ class RunDisplay:
         return nullcontext(no_progress)
 
     def tracking(self, video: Path, frames: int | None) -> AbstractContextManager[Count]:
-        """The same for the default tracker, in a run that takes its boxes or 2D labels."""
+        """The same for the default tracker."""
         return nullcontext(no_progress)
 
     def ingested(self, found: Ingested, skipped: Mapping[Path, str]) -> None:
         """The data set is complete."""
+
+    def chose_fall(self, free_fall: FreeFall) -> None:
+        """The clips have decided about the free-fall stage."""
 
     def starting(self, settings: Settings, *, resumed: bool) -> None:
         """Training begins with these settings, which are final."""
@@ -150,7 +155,16 @@ def pretrain(
             if distributed.is_main:
                 found.write(output)
                 display.ingested(found, {**skipped, **found.skipped})
+                if options.chooses_fall:
+                    fall = FreeFall.choose(
+                        infos.values(), settings.steps,
+                        lambda: track_samples(infos, distributed.device, display.tracking),
+                    )  # fmt: skip
+                    display.chose_fall(fall)
+                    settings = replace(settings, fall_steps=fall.steps)
             settings = replace(settings, model=settings.model.with_available_weights())
+        if options.chooses_fall:
+            settings = replace(settings, fall_steps=distributed.from_main(settings.fall_steps))
         settings = _with_measured_prior(settings, found.dataset)
         return _run(found.dataset, settings, output, distributed, run, display, RunState(step=0))
 
@@ -198,7 +212,10 @@ def plan_run(
     settings, recipe = options.settle(infos, device)
     on_progress("looking for the ImageNet weights")
     settings = replace(settings, model=settings.model.with_available_weights())
-    plan = make_plan(infos, skipped, settings, recipe, resolve_device(device), on_progress)
+    plan = make_plan(
+        infos, skipped, settings, recipe, resolve_device(device), on_progress,
+        chooses_fall=options.chooses_fall,
+    )  # fmt: skip
     return plan.text()
 
 

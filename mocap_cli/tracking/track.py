@@ -73,7 +73,7 @@ def track_all(path: Path, options: TrackOptions, on_frame: Count = no_progress) 
 
 def _placed(video: VideoInfo, people: Sequence[Estimate], options: TrackOptions) -> list[Motion]:
     """The people in one world."""
-    placements = place_people([_person(found) for found in people], options.height)
+    placements = place_people([person_of(found) for found in people], options.height)
     networks = networks_used(options.model, options.keypoints)
     motions = [
         _motion(video, found, placed, networks)
@@ -82,7 +82,8 @@ def _placed(video: VideoInfo, people: Sequence[Estimate], options: TrackOptions)
     return [resample_motion(m, options.fps) if options.fps else m for m in motions]
 
 
-def _person(found: Estimate) -> Person:
+def person_of(found: Estimate) -> Person:
+    """What is known of the person before there is a world."""
     steady, pose = found.steady_keypoints, found.pose
     return Person.of(
         pose.joints, pose.sigma, pose.contacts,

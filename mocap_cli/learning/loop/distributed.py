@@ -76,6 +76,14 @@ class Distributed:
         dist.all_reduce(flag)
         return bool(flag.item())
 
+    def from_main(self, number: int) -> int:
+        """The main process's number, in all of them."""
+        if self.size == 1:
+            return number
+        shared = torch.tensor(number, device=self.device)
+        dist.broadcast(shared, 0)
+        return int(shared.item())
+
     @contextmanager
     def main_first(self) -> Iterator[None]:
         """Run the block in the main process, and then in the others.

@@ -3,18 +3,21 @@
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from mocap_cli.learning.data.batch import Batch
 from mocap_cli.learning.data.store import StoreRecipe
+from mocap_cli.learning.free_fall import FreeFall
 from mocap_cli.learning.loop.pose_distances import PoseDistances
 from mocap_cli.learning.loop.settings import Settings
 from mocap_cli.learning.loop.training import make_model_and_optimizer, train_step
+from mocap_cli.learning.tracked_samples import track_samples
+from mocap_cli.progress import Count, no_progress
 from mocap_cli.video.probe import VideoInfo
-from mocap_cli.weights import Device
 
 _TIMED_STEPS = 3  # after one that warms up
 _NIGHT = 8 * 3600.0  # seconds
@@ -36,6 +39,7 @@ class _Plan:
     memory: int | None  # peak bytes of such a step, where that can be known
     skipped: Mapping[Path, str]
     poses: PoseDistances | None
+    free_fall: FreeFall | None  # None: the user chose the number of steps
 
     @property
     def store_bytes(self) -> int:
@@ -61,6 +65,8 @@ class _Plan:
         if self.memory is not None:
             where = " of the GPU, and the frames if they fit" if "cuda" in self.device else ""
             lines.append(f"memory     {self.memory / 1e9:.1f} GB{where}")
+        if self.free_fall is not None:
+            lines.append(f"falls      {self.free_fall.line()}")
         nobody = ["poses      nobody is seen for long enough to tell how fast they change"]
         lines += nobody if self.poses is None else self.poses.lines()
         lines += [f"left out   {path}: {why}" for path, why in self.skipped.items()]
@@ -88,15 +94,26 @@ def make_plan(
     recipe: StoreRecipe,
     device: str,
     on_progress: Callable[[str], None] = lambda text: None,
+    *,
+    chooses_fall: bool = False,
 ) -> _Plan:
-    """Count the videos, time a few training steps, and measure how fast poses change.
+    """Count the videos, time a few training steps, track samples.
 
+    The samples tell how fast poses change and, if `chooses_fall`, whether people fall.
     `on_progress` takes what is being done.
     """
+
+    def open_bar(video: Path, frames: int | None) -> AbstractContextManager[Count]:
+        on_progress(f"tracking a part of {video.name}")
+        return nullcontext(no_progress)
+
     hours = sum(info.duration or 0.0 for info in infos.values()) / 3600
     frames = sum((info.duration or 0.0) * min(info.fps, recipe.fps) for info in infos.values())
     seconds, memory = _time_steps(settings, recipe, device, on_progress)
-    tracked_on: Device = "cuda" if device.startswith("cuda") else "cpu"
+    found, fall = track_samples(infos, device, open_bar), None
+    if chooses_fall:
+        fall = FreeFall.choose(infos.values(), settings.steps, lambda: found)
+        settings = replace(settings, fall_steps=fall.steps)
     return _Plan(
         clips=len(infos),
         hours=hours,
@@ -107,7 +124,8 @@ def make_plan(
         step_seconds=seconds,
         memory=memory,
         skipped=skipped,
-        poses=PoseDistances.measure(infos, tracked_on, on_progress),
+        poses=PoseDistances.measure(found),
+        free_fall=fall,
     )
 
 

@@ -1,18 +1,13 @@
 """Pose distance against time distance (the paper's Fig. 6), and the D of Eq. 5 it suggests."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from mocap_cli.errors import MocapError
-from mocap_cli.tracking.estimate import Estimate, EstimateOptions, estimate
+from mocap_cli.tracking.estimate import Estimate
 from mocap_cli.types import Float64
-from mocap_cli.video.probe import VideoInfo
-from mocap_cli.weights import Device
 
-_CLIPS, _SECONDS = 4, 10.0  # that are tracked; more would take longer than it tells
 _LAGS = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0)  # seconds
 _MIN_PAIRS = 30  # of frames, below which a distance in time is left out
 _UNLIKE = 0.95  # of the largest distance: from there on poses are as unlike as they get
@@ -26,19 +21,8 @@ class PoseDistances:
     distances: tuple[float, ...]  # mm, the mean over joints and over pairs of frames
 
     @staticmethod
-    def measure(
-        infos: Mapping[Path, VideoInfo], device: Device, on_progress: Callable[[str], None]
-    ) -> "PoseDistances | None":
-        """Track a part of some of the videos; None where nobody is seen for long enough."""
-        videos = list(infos.values())
-        chosen = np.unique(np.linspace(0, len(videos) - 1, _CLIPS).round().astype(int))
-        found: list[Estimate] = []
-        for info in (videos[i] for i in chosen):
-            on_progress(f"tracking a part of {info.path.name}")
-            try:
-                found.append(estimate(info, _middle(info, device)))
-            except MocapError:
-                continue  # the others tell enough
+    def measure(found: Sequence[Estimate]) -> "PoseDistances | None":
+        """Of tracked clips; None where nobody is seen for long enough."""
         return _over_time([one for one in found if one.reliable.any()])
 
     @property
@@ -59,12 +43,6 @@ class PoseDistances:
             f"poses      mm apart by time: {apart}",
             f"suggested  --dsl-distance {self.suggested:.2g}: later poses are hardly more unlike",
         ]
-
-
-def _middle(info: VideoInfo, device: Device) -> EstimateOptions:
-    """The middle of a video."""
-    start = max(0.0, ((info.duration or 0.0) - _SECONDS) / 2)
-    return EstimateOptions(start=start or None, end=start + _SECONDS, device=device)
 
 
 def _over_time(found: Sequence[Estimate]) -> PoseDistances | None:
