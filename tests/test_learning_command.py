@@ -72,6 +72,8 @@ def test_a_folder_of_videos_becomes_a_model_with_previews(mocap, tinily):
     assert "no steps with the free-fall losses: nobody is tracked in the clips" in err
     assert "broken[b].mp4 left out" in err
     assert "3 steps" in err
+    assert "too short to be of use: boxes and masks settle after about 6400 such steps" in err
+    assert "--resume --steps 6400" in err
     files = {p.name for p in Path("runs/a").iterdir()}
     assert files == {"best.safetensors", "last.safetensors", "metrics.jsonl", "curves.png",
                      "run.json", "sheets"}  # fmt: skip

@@ -277,12 +277,16 @@ def _outcome(folder: Path, settings: Settings, end: RunState) -> Report:
         "model": folder / BEST,
         "best_step": end.best_step,
         "validation_loss": end.best,
+        "settling_steps": settings.settling_steps,
     }
     if not finished:
         head = f"stopped at step {end.step} of {settings.steps}; the checkpoint is saved"
         return Report(head, [("resume", f"mocap pretrain -o {folder} --resume")], data)
-    lines = [
+    lines: list[Line] = [
         ("best", f"{folder / BEST}: step {end.best_step}, validation loss {end.best or 0:.4f}"),
         ("previews", f"{folder / SHEETS}/ and {folder / CURVES}"),
     ]
+    if 0 < end.step < (needed := settings.settling_steps):
+        text = f"too short to be of use: boxes and masks settle after about {needed} such steps"
+        lines.append(("warning", f"{text}; add --resume --steps {needed}"))
     return Report(f"{folder}: {end.step} steps in {format_duration(end.seconds)}", lines, data)

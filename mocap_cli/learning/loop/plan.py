@@ -22,7 +22,6 @@ from mocap_cli.video.probe import VideoInfo
 _TIMED_STEPS = 3  # after one that warms up
 _NIGHT = 8 * 3600.0  # seconds
 _BENCHMARK = 3600 * 8  # items of the benchmark's run, in docs/benchmarks.md
-_SHORT = 1600 * 8  # items after which boxes and masks of that run had settled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +78,9 @@ class _Plan:
             f"night      8 hours buy {steps} steps, {steps * batch / _BENCHMARK:.1f} times the"
             " items of the benchmark's run"
         ]
-        if self.settings.steps * batch < _SHORT:
+        if self.settings.steps < (needed := self.settings.settling_steps):
             lines.append(
-                f"too short  boxes and masks settle after about {_SHORT // batch} such steps;"
+                f"too short  boxes and masks settle after about {needed} such steps;"
                 " pass a larger --steps"
             )
         return lines

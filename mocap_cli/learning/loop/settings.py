@@ -1,6 +1,7 @@
 """Settings: everything that decides what a run learns, stored with it as JSON."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 
@@ -21,6 +22,7 @@ VERSION = 2
 """Of the methods as they are now."""
 
 _CHANGED_IN = {"mv-css": 2, "drnet": 2, "nsd": 2}  # docs/method.md says how
+_SETTLED = 1600 * 8  # items after which boxes and masks had settled, in docs/benchmarks.md
 _FIRST_BOX_SIZE = 0.66  # share of the image, horizontally and vertically, before training
 
 
@@ -69,6 +71,11 @@ class Settings:
             _FIRST_BOX_SIZE * (s / _FIRST_BOX_SIZE) ** done for s in self.weights.prior_size
         )
         return replace(self.weights, prior_size=(width, height))
+
+    @property
+    def settling_steps(self) -> int:
+        """Steps after which boxes and masks have settled, as far as that is measured."""
+        return max(math.ceil(_SETTLED / self.batch), self.shrink_steps)
 
     def method_at(self, step: int) -> Method:
         """The method at a step: the free-fall stage first, where there is one."""
