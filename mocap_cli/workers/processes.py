@@ -215,6 +215,8 @@ def _serve(connection: Connection, work: Work[Any, Any], threads: int, folder: P
         return  # the parent is done
     except MemoryError:
         os._exit(_OUT_OF_MEMORY)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends already
 
 
 def _do_jobs(connection: Connection, work: Work[Any, Any], threads: int) -> None:
