@@ -74,6 +74,15 @@ def test_expected_errors_come_to_be_the_errors_that_are_made_and_poses_stay(asid
     assert abs((off / after).mean() - 1) < 0.03 < abs((off / before).mean() - 1)
 
 
+def test_calibration_that_is_repeated_changes_nothing(aside):
+    model = LifterNetwork(LifterConfig(width=32, layers=1, heads=2, dropout=0.0)).eval()
+    batches = [make_batch(aside, BOTH, torch.Generator().manual_seed(i)) for i in range(3)]
+    calibrate(model, batches)
+    once = model.calibration.clone()
+    calibrate(model, batches)
+    torch.testing.assert_close(model.calibration, once, atol=1e-5, rtol=0)
+
+
 def test_no_doubt_is_better_than_the_error_itself():
     off = torch.tensor([0.05, 0.2])
     for factor in (0.5, 0.9, 1.1, 2.0):

@@ -3,9 +3,10 @@
 import signal
 import sys
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from mocap_cli import __version__
 from mocap_cli.cli.background import background
@@ -15,8 +16,22 @@ from mocap_cli.cli.pretrain import pretrain
 from mocap_cli.cli.track import track
 from mocap_cli.errors import user_error
 
+_VALIDATOR = "Value error, "  # what pydantic, inside typer, puts before the reason
+
+
+class _Commands(TyperGroup):
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        """Run a command; wrong usage is reported by its reason alone."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix(_VALIDATOR)
+            raise
+
+
 app = typer.Typer(
     name="mocap",
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # a bug keeps its plain traceback
     context_settings={"help_option_names": ["-h", "--help"]},
