@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hard_scores import keep_motion
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
@@ -26,7 +27,7 @@ from mocap_cli.body.skeleton import BODY
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import write_atomically
-from mocap_cli.tracking.track import TrackOptions, track
+from mocap_cli.tracking.track import TrackOptions
 from mocap_cli.types import Float32, Float64
 from training.synthesis.body_appearance import OUTFITS, Appearance, Garment, random_appearance
 from training.synthesis.body_model import Body, make_body, transform_anchors
@@ -141,16 +142,7 @@ def film(
         write_motion(take.truth(np.stack(visible)), truth)
         print(movie, len(visible), "frames", flush=True)
     if tracked and not default.exists():
-        keep_default(movie, default)
-
-
-def keep_default(movie: Path, path: Path) -> None:
-    """Write what the default tracker says, or an empty file if it finds nobody."""
-    try:
-        write_motion(track(movie, TrackOptions()), path)
-    except MocapError as error:
-        print(error)
-        path.touch()
+        keep_motion(movie, TrackOptions(), default)
 
 
 def make_person(number: int, seed: int) -> Person:

@@ -5,6 +5,7 @@ unsure and silent are counted apart, for the default tracker and `mocap track` w
 Splits: `learn` is the clips to learn from, `clips` are other clips of the same persons, `person` is
 a person that no clip to learn from shows. Frames that a tracker leaves out get its nearest pose, so
 that all trackers are measured on all frames; "answered" is the share that it did not leave out.
+Frames whose labels a model of `label-fit --tune` keeps do not count.
 """
 
 import argparse
@@ -18,9 +19,12 @@ from numpy.typing import NDArray
 
 from mocap_cli.body.motion import Motion, read_motion, write_motion
 from mocap_cli.errors import MocapError
+from mocap_cli.io.video_cache import file_sha256
 from mocap_cli.labels.fitting.evaluation import PoseScores
 from mocap_cli.labels.frame_kinds import FRAME_KINDS, frame_kinds, with_nearest_poses
 from mocap_cli.labels.pose_models import open_pose_model
+from mocap_cli.labels.tuning.tuned_tracker import TunedTracker
+from mocap_cli.tracking.estimate import PoseModel
 from mocap_cli.tracking.track import TrackOptions, track
 from mocap_cli.types import Float64
 
@@ -54,11 +58,13 @@ def main() -> None:
     options = parser.parse_args()
     splits = json.loads((options.footage / "splits.json").read_text())
     trackers: dict[str, Callable[[Path], Motion | None]] = {"default": default_motion}
-    for path in options.models:
-        trackers[path.stem] = fitted_motion(path)
+    models = [open_pose_model(path) for path in options.models]
+    for path, model in zip(options.models, models, strict=True):
+        trackers[path.stem] = model_motion(model)
     for split in options.splits:
         movies = [options.footage / f"{name}.mp4" for name in splits[split]]
-        found = {name: [frames_of(movie, motion) for movie in movies]
+        labels = [labelled_times(movie, models) for movie in movies]
+        found = {name: [frames_of(*one, motion) for one in zip(movies, labels, strict=True)]
                  for name, motion in trackers.items()}  # fmt: skip
         print(f"\n## {split}: {len(movies)} clips\n\n{by_kind(found)}\n\n{by_sport(found)}")
 
@@ -68,29 +74,52 @@ def default_motion(movie: Path) -> Motion | None:
     path = movie.with_suffix(".default.json")
     if not path.exists():
         raise MocapError(f"{path} is missing", "run hard_footage.py with --track")
+    return kept_motion(path)
+
+
+def kept_motion(path: Path) -> Motion | None:
+    """What a tracker said; None where the file is empty."""
     return read_motion(path) if path.stat().st_size else None
 
 
-def fitted_motion(model: Path) -> Callable[[Path], Motion | None]:
+def keep_motion(movie: Path, options: TrackOptions, path: Path) -> None:
+    """Write what the tracker says, or an empty file if it finds nobody."""
+    try:
+        write_motion(track(movie, options), path)
+    except MocapError as error:
+        print(error)
+        path.touch()
+
+
+def model_motion(model: PoseModel) -> Callable[[Path], Motion | None]:
     """`mocap track --model`, kept beside the clip."""
-    fitted = open_pose_model(model)
 
     def motion(movie: Path) -> Motion | None:
-        kept = movie.with_suffix(f".{fitted.digest[:12]}.json")
+        kept = movie.with_suffix(f".{model.digest[:12]}.json")
         if not kept.exists():
-            write_motion(track(movie, TrackOptions(model=fitted)), kept)
-        return read_motion(kept)
+            keep_motion(movie, TrackOptions(model=model), kept)
+        return kept_motion(kept)
 
     return motion
 
 
-def frames_of(movie: Path, tracker: Callable[[Path], Motion | None]) -> Frames:
+def labelled_times(movie: Path, models: Sequence[PoseModel]) -> Float64:
+    """Times of the frames whose labels one of the models keeps."""
+    video = file_sha256(movie)
+    tuned = [model for model in models if isinstance(model, TunedTracker)]
+    times = [model.labels[video].times for model in tuned if video in model.labels]
+    return np.concatenate([np.zeros(0), *times])
+
+
+def frames_of(movie: Path, labelled: Float64, tracker: Callable[[Path], Motion | None]) -> Frames:
     """The frames of a clip that count, as that tracker sees them."""
     truth, motion = read_motion(movie.with_suffix(".truth.json")), tracker(movie)
     count = len(truth.times)
     size = (truth.source.width, truth.source.height)
     inside = ((truth.xy >= 0) & (truth.xy < size)).all(axis=2).mean(axis=1) > 0.5
     used = inside & ((truth.joints[..., 1] > WATER).mean(axis=1) > 0.5)
+    for time in labelled:
+        used[np.abs(truth.times - time).argmin()] = False
     predicted = np.full((count, 19, 3), np.nan)
     if motion is not None:
         predicted[: len(motion.times)] = camera_joints(motion)[:count]
