@@ -105,6 +105,21 @@ def test_an_edited_video_of_the_same_name_is_another(tmp_path):
     assert video_sha256(video, tmp_path / "store") != first
 
 
+def test_hashes_of_many_videos_are_written_once_and_damaged_ones_computed_again(tmp_path):
+    store = tmp_path / "store"
+    videos = [tmp_path / f"{n}.mp4" for n in range(30)]
+    for video in videos:
+        video.write_text(video.name)
+    first = [video_sha256(video, store) for video in videos]
+    files = [path for path in store.rglob("*") if path.is_file()]
+    written = {path: path.stat().st_mtime_ns for path in files}
+    assert sum(path.stat().st_size for path in files) < 100 * len(videos)
+    files[0].write_bytes(b"\xff" * 64)
+    files[1].write_text("")
+    assert [video_sha256(video, store) for video in videos] == first
+    assert [p for p in files if p.stat().st_mtime_ns != written[p]] == files[:2]
+
+
 def test_another_size_is_another_address(tmp_path):
     video = film(tmp_path / "a.mp4")
     small = StoreRecipe(width=32, height=24, fps=15)
@@ -179,7 +194,7 @@ def test_an_interrupted_clip_leaves_nothing(tmp_path, when):
 
     with pytest.raises(KeyboardInterrupt):
         store_video(film(tmp_path / "a.mp4"), tmp_path / "store", RECIPE, interrupt)
-    assert [path.name for path in (tmp_path / "store").iterdir()] == ["hashes.json"]
+    assert [path.name for path in (tmp_path / "store").iterdir()] == ["hashes"]
 
 
 def test_the_error_of_a_damaged_store_names_the_folder_to_remove(tmp_path):
@@ -230,7 +245,7 @@ def test_several_workers_store_what_one_does_and_name_the_videos_that_fail(tmp_p
         found = ingest(infos, store, recipe, "skip", nullbar, workers=workers)
         assert [path.name for path in found.skipped] == ["short.mp4"]
         assert "is not a video" in next(iter(found.skipped.values()))
-        files = (path for path in store.rglob("*.*") if path.name != "hashes.json")
+        files = store.rglob("*.*")
         made[workers] = {path.relative_to(store): path.read_bytes() for path in files}
     assert made[1] == made[2]
     assert len({path.parent for path in made[1]}) == 2

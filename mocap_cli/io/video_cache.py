@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +17,8 @@ from mocap_cli.io.lock import only_process
 from mocap_cli.io.npz import load_npz, seal_of, without_seal
 
 _T = TypeVar("_T")
-_HASHES = "hashes.json"
+_HASHES = "hashes"
+_SHA256 = re.compile("[0-9a-f]{64}")
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -61,26 +64,30 @@ def file_sha256(path: Path) -> str:
 
 
 def video_sha256(video: Path, store: Path) -> str:
-    """The SHA-256 of a video, remembered in the store while size and time of change stay."""
+    """The SHA-256 of a video, remembered in the store while size and time of change stay.
+
+    Each has a file of its own: no file grows with the number of videos.
+    """
     try:
         state = video.stat()
         key = f"{video.resolve()}|{state.st_size}|{state.st_mtime_ns}"
-        remembered = _remembered(store / _HASHES)
-        if key not in remembered:
-            remembered[key] = file_sha256(video)
-            with write_atomically(store / _HASHES) as aside:
-                aside.write_text(json.dumps(remembered, indent=0))
+        path = store / _HASHES / hashlib.sha256(os.fsencode(key)).hexdigest()[:32]
+        if (remembered := _remembered(path)) is not None:
+            return remembered
+        computed = file_sha256(video)
     except OSError as error:
         raise MocapError(f"cannot read {video}: {error.strerror}", "check the path") from error
-    return remembered[key]
+    with write_atomically(path) as aside:
+        aside.write_text(computed)
+    return computed
 
 
-def _remembered(path: Path) -> dict[str, str]:
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}  # the hashes are only computed again
-    return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
+def _remembered(path: Path) -> str | None:
+    """The hash in a file; None where there is none, or something else."""
+    with suppress(OSError, ValueError):
+        if _SHA256.fullmatch(text := path.read_text()):
+            return text
+    return None
 
 
 def source_hash(*packages: str) -> str:

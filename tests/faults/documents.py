@@ -252,7 +252,7 @@ def damaged_cache(rng: random.Random, folder: Path, samples: Samples) -> Trial:
     cached(EncodedVideo, video, cache, ["k"], lambda: made)
     damage(next(cache.glob("*.npz")), rng)
     if rng.random() < 0.3:
-        (cache / "hashes.json").write_bytes(rng.randbytes(40))
+        next((cache / "hashes").iterdir()).write_bytes(rng.randbytes(40))
 
     def use() -> None:
         found = cached(EncodedVideo, video, cache, ["k"], lambda: made)
