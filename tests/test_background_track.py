@@ -65,6 +65,23 @@ def test_a_cut_between_two_registered_frames_begins_a_part_at_once():
     assert angles[39] == pytest.approx(8, abs=1)
 
 
+def test_a_caption_does_not_hold_a_pan_back_and_a_lost_view_is_said():
+    caption, degrees = seen(wall(seed=7), turned(0))[:70, :150], np.linspace(0, 40, 60)
+    estimator = CameraMotionEstimator()
+    for index, angle in enumerate(degrees):
+        contrast = 1.0 if index < 25 else 0.2  # nothing matches between 2.5 and 3.0 s
+        image = (128 + contrast * (seen(wall(), turned(angle)) - 128.0)).astype(np.uint8)
+        image[10:80, 10:160] = caption
+        estimator.add(image, index / 10, cut=index == 0)
+    motion = estimator.estimate(300.0)
+    found = motion.rotations(np.arange(60) / 10, Pinhole(300, (160, 120)))
+    angles = np.degrees(Rotation.from_matrix(found).magnitude())
+    np.testing.assert_allclose(angles[:25], degrees[:25], atol=0.3)
+    np.testing.assert_allclose(angles[30:], degrees[30:] - degrees[30] + degrees[24], atol=1)
+    (warning,) = motion.warnings
+    assert warning.startswith("lost the background before 3.0 s")
+
+
 def test_a_skier_followed_by_a_pan_covers_the_true_distance():
     truth = read_motion(EXAMPLES / "ski.truth.json")
     height = float(truth.model["height_metres"])

@@ -67,6 +67,22 @@ def test_given_heights_stay_and_somebody_on_a_box_stands_higher():
     assert [r.notes for r in results] == [(), ()]
 
 
+def test_people_seen_by_a_camera_that_walks_stand_on_the_ground_of_whoever_steps():
+    people = standing_at(walker(TIMES), 1.70, NEAR), standing_at(stander(TIMES), 1.50, FAR)
+    shots = [film(person, EYE, TARGET, walk=(0.5, 0.0, 0.8), noise=0.01) for person in people]
+    given = [Person.of(*(getattr(s, n) for n in ("pose", *SHOT)), walks=s.walks) for s in shots]
+    results = place_people(given)
+    for result in results:
+        assert result.space == "world"
+        assert abs(np.median(result.joints[..., 1].min(axis=1)) - 0.027) < 0.01
+    still = results[1].joints[:, 0]
+    assert np.linalg.norm(still - still.mean(axis=0), axis=1).max() < 0.2  # of 1.9 m
+    turn = results[0].world_from_camera[0][:, :3] @ shots[0].camera_from_world
+    truth = (people[1].joints[:, 0] - people[0].joints[:, 0]) @ turn.T
+    between = still - results[0].joints[:, 0]
+    assert np.linalg.norm(between - truth, axis=1).max() < 1.0  # of 3.4 m; 1.70 m is assumed
+
+
 def test_somebody_who_is_missing_in_frames_or_in_all_of_them_does_not_move_the_others():
     people = standing_at(walker(TIMES), 1.70, NEAR), standing_at(stander(TIMES), 1.70, FAR)
     both, _, _ = placed(*people)

@@ -30,6 +30,7 @@ class _CameraMotion:
     path: CameraPath  # of the registered frames
     largest_angle: float  # radians between the first view of a part and any other
     cuts: tuple[float, ...]  # seconds at which a part begins with a cut
+    losses: tuple[float, ...]  # seconds at which one begins since nothing matched before
 
     @property
     def rotates(self) -> bool:
@@ -45,7 +46,12 @@ class _CameraMotion:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Warnings about the camera, one sentence each."""
-        return ("the lens zooms: overlays on the video will be off",) if self.zooms else ()
+        zooms = ("the lens zooms: overlays on the video will be off",) if self.zooms else ()
+        if not self.rotates or not self.losses:
+            return zooms
+        times = ", ".join(f"{time:.1f}" for time in self.losses)
+        lost = f"lost the background before {times} s: there the camera and the world are unknown"
+        return (*zooms, lost)
 
     @property
     def focal(self) -> float | None:
@@ -111,8 +117,11 @@ class CameraMotionEstimator:
         matches = self._matcher.matches
         path = solve_camera_path(matches, focal)
         angles = Rotation.from_matrix(path.rotations()).magnitude()
-        cuts = tuple(time for time, reason in matches.breaks if reason == "cut")
-        return _CameraMotion(path, float(angles.max()), cuts)
+        cuts, losses = (
+            tuple(time for time, reason in matches.breaks if reason == why)
+            for why in ("cut", "lost")
+        )
+        return _CameraMotion(path, float(angles.max()), cuts, losses)
 
 
 def _rotations_through(path: CameraPath, pinhole: Pinhole) -> Float64:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from mocap_cli.camera.captions import CaptionFinder
 from mocap_cli.camera.frame_matching import (
     Registration,
     SiftFeatures,
@@ -108,7 +109,7 @@ class KeyFrameMatcher:
 
     def __init__(self, mask_people: _MaskPeople | None = None) -> None:
         self.matches = KeyFrameMatches()
-        self._mask_people = mask_people
+        self._mask_people, self._captions = mask_people, CaptionFinder()
         self._part = -1
         self._key = -1
         self._matched_at = 0.0  # seconds
@@ -133,6 +134,8 @@ class KeyFrameMatcher:
             self._record_unmatched(frame)
         else:
             self._record(frame, found)
+            key = self.matches.key_frames[self._key]
+            self._captions.look(frame.gray, key.gray, found.key_from_frame)
             if not self._is_good_reference(found):
                 self._change_key_frame(frame)
 
@@ -168,13 +171,12 @@ class KeyFrameMatcher:
         if self._mask_people is not None and (found := self._mask_people(frame.image)) is not None:
             size = frame.gray.shape[::-1]
             mask = np.asarray(cv2.resize(found, size, interpolation=cv2.INTER_NEAREST), np.uint8)
-        points, first_from = detect_corners(frame.gray, mask), self._first_from[-1]
-        self.matches.key_frames.append(
-            KeyFrame(
-                frame.gray, mask, points, self._part, parent, first_from,
-                frame.log_colour, self._log_gain,
-            )
+        mask = self._captions.added_to(mask)
+        key = KeyFrame(
+            frame.gray, mask, detect_corners(frame.gray, mask), self._part, parent,
+            self._first_from[-1], frame.log_colour, self._log_gain,
         )  # fmt: skip
+        self.matches.key_frames.append(key)
         return len(self.matches.key_frames) - 1
 
     def _register(self, gray: UInt8) -> Registration | None:
@@ -184,18 +186,18 @@ class KeyFrameMatcher:
         last = self._first_from[-1]
         moving = last @ np.linalg.inv(self._first_from[0]) @ last  # at the same speed
         key_from_first = np.linalg.inv(key.first_from_key)
+        points = self._captions.without(key.points)
         for guess in (moving, last):
-            found = track_corners(key.gray, key.points, gray, key_from_first @ guess, size)
+            found = track_corners(key.gray, points, gray, key_from_first @ guess, size)
             if found is not None:
                 return found
-        features = SiftFeatures.of(gray)
+        features = SiftFeatures.of(gray, self._captions.mask)
         for index in self._candidates():
             other = self.matches.key_frames[index]
             matched = other.features.register(features, size)
             if matched is not None:
-                self._key = index
-                start = matched.key_from_frame
-                finer = track_corners(other.gray, other.points, gray, start, size)
+                self._key, points = index, self._captions.without(other.points)
+                finer = track_corners(other.gray, points, gray, matched.key_from_frame, size)
                 return finer or matched
         return None
 
@@ -221,9 +223,10 @@ class KeyFrameMatcher:
 
     def _record_unmatched(self, frame: _Frame) -> None:
         """Wait for frames that match, and begin a new part when none come."""
-        points = self.matches.key_frames[self._key].points
+        points = self._captions.without(self.matches.key_frames[self._key].points)
         lost = frame.time - self._matched_at > _LOST_SECONDS
-        if lost and max(len(points), len(detect_corners(frame.gray))) >= _KEEP_POINTS:
+        corners = detect_corners(frame.gray, self._captions.mask)
+        if lost and max(len(points), len(corners)) >= _KEEP_POINTS:
             self._begin_part(frame, "lost")
             return
         self.matches.frames.append(

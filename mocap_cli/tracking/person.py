@@ -31,7 +31,7 @@ class SolvedPerson:
     body: PosedBody
     path: Trajectory
     seen: Float64  # (N, 3) the centre of mass relative to each frame's camera
-    walks: Bool  # (N,) the camera moves through the scene
+    walks: Bool  # (N,) the camera moves through the scene, along a path that is not known
     sigma: Float64  # (T, 19) metres, of all frames
     tracked: Bool  # (T,) which frames these are
 
@@ -41,10 +41,6 @@ class SolvedPerson:
         frames = np.flatnonzero(self.tracked)
         nearest = np.searchsorted(frames, np.arange(len(self.tracked)))
         return known[np.clip(nearest, 0, len(frames) - 1)]
-
-    def centre_seen_from(self, camera: Float64) -> Float64:
-        """(N, 3) the centre of mass, where a camera that moves along `camera` (T, 3) sees it."""
-        return np.where(self.walks[:, None], self.seen + camera[self.tracked], self.path.centre)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +83,24 @@ class Person:
             cut,
         )  # fmt: skip
 
-    def solve(self, height: float | None, ground: Ground | None = None) -> SolvedPerson:
+    def solve(
+        self,
+        height: float | None,
+        ground: Ground | None = None,
+        camera: Float64 | None = None,
+    ) -> SolvedPerson:
         """Body and path at that height, or at one measured by a long fall, else DEFAULT_HEIGHT.
 
-        They stand on `ground` where it is known.
+        They stand on `ground`, and the camera moves along `camera` (T, 3), where these are known.
         """
         if height is not None:
-            return self._solve(height, ground)
-        solved = self._solve(DEFAULT_HEIGHT, ground)
+            return self._solve(height, ground, camera)
+        solved = self._solve(DEFAULT_HEIGHT, ground, camera)
         measured = None if self.walks.any() else _height_from_gravity(solved.path.ground)
         # Noise, speeds of feet and gravity are in metres: another height wants another solution.
-        return solved if measured is None else self._solve(measured, ground)
+        return solved if measured is None else self._solve(measured, ground, camera)
 
-    def _solve(self, height: float, ground: Ground | None) -> SolvedPerson:
+    def _solve(self, height: float, ground: Ground | None, camera: Float64 | None) -> SolvedPerson:
         tracked, times = self.tracked, self.times
         size = height / standing_height(bone_lengths(self.pose, self.sigma))  # metres a unit
         sigma = self.sigma * size
@@ -122,7 +123,12 @@ class Person:
         still = np.where(walks[:, None], 0.0, contacts)
         seen = Trajectory.solve(body, planes, still, 1, ground=ground).centre
         body = join_hands(planes.fit_pose(body, seen, lengths), seen)
-        start = path_from_steps(body, seen, contacts, walks) if walks.any() else None
+        start = None
+        if camera is not None:
+            eye = camera[tracked]
+            start, planes, walks = seen + eye, planes.seen_from(eye), np.zeros_like(walks)
+        elif walks.any():
+            start = path_from_steps(body, seen, contacts, walks)
         path = Trajectory.solve(body, planes.loosened(walks), contacts, 3, start, ground)
         return SolvedPerson(body, path, seen, walks, sigma, tracked)
 

@@ -18,6 +18,9 @@ from mocap_cli.types import Bool, Float64
 
 _WARNING_UP_SIGMA = math.radians(7)
 _STEPPING = 0.6  # least share of the time with a planted foot for a path from steps
+_SUNK = (
+    0.3  # metres below the shared ground in a tenth of the frames, from which there is a warning
+)
 _LONGEST_HOP = 0.6  # seconds without one, at most
 
 
@@ -59,23 +62,45 @@ def place_in_world(
 def place_people(people: Sequence[Person], height: float | None = None) -> list[Placement]:
     """Place the people of one video in one world, each of that height or as in `place_in_world`.
 
-    People without a given height who stand on one ground are scaled so that they do.
+    People without a given height who stand on one ground are scaled so that they do. Where the
+    camera walks, its path is that of the steps of whoever steps for the longest time.
     """
     there = [person for person in people if person.tracked.any()]
     solved = [person.solve(height) for person in there]
-    if len(there) > 1 and not there[0].walks.any():
-        solved = on_one_ground(there, solved, given=height is not None)
-    placed = iter(_placements(solved, there, height))
+    camera, known = None, [height is not None] * len(there)
+    if there and there[0].walks.any() and (lead := _steps_most(solved)) is not None:
+        camera, known[lead] = solved[lead].camera_path(), True
+        solved = [
+            one if number == lead else person.solve(height, camera=camera)
+            for number, (person, one) in enumerate(zip(there, solved, strict=True))
+        ]
+    if len(there) > 1 and (camera is not None or not there[0].walks.any()):
+        solved = on_one_ground(there, solved, known, camera)
+    placed = iter(_placements(solved, there, height, camera))
     return [next(placed) if person.tracked.any() else _nowhere(person) for person in people]
 
 
+def _lead(people: Sequence[SolvedPerson]) -> int | None:
+    """The first person who shows a world."""
+    return next((n for n, person in enumerate(people) if not _unknown_world(person)), None)
+
+
+def _steps_most(people: Sequence[SolvedPerson]) -> int | None:
+    """Whoever shows a world while the camera walks, for the longest time."""
+    known = [n for n, person in enumerate(people) if not _unknown_world(person)]
+    return max(known, key=lambda n: people[n].walks.sum(), default=None)
+
+
 def _placements(
-    solved: Sequence[SolvedPerson], people: Sequence[Person], height: float | None
+    solved: Sequence[SolvedPerson],
+    people: Sequence[Person],
+    height: float | None,
+    camera: Float64 | None,
 ) -> list[Placement]:
-    """The people in one world."""
+    """The people in one world, seen by a camera that moves along `camera` (T, 3), if it does."""
     if not solved:
         return []
-    world = _World.of(solved)
+    world = _World.of(solved, camera)
     joints = [world.joints_of(person) for person in solved]
     shift = world.shift(joints)
     return [
@@ -96,24 +121,25 @@ class _World:
     warnings: tuple[str, ...]
 
     @staticmethod
-    def of(people: Sequence[SolvedPerson]) -> "_World":
+    def of(people: Sequence[SolvedPerson], camera: Float64 | None) -> "_World":
         """The world of the first person who shows one; camera axes if nobody does."""
         planted = any(bool((person.path.planted > 0.5).any()) for person in people)
-        reasons = [_unknown_world(person) for person in people]
-        if all(reasons):
-            still = np.zeros((len(people[0].tracked), 3))
-            return _World("camera", np.eye(3, 4), still, 0, planted, (reasons[0],))
-        number = reasons.index("")
+        still = np.zeros((len(people[0].tracked), 3))
+        number = _lead(people)
+        if number is None:
+            reason = _unknown_world(people[0])
+            return _World("camera", np.eye(3, 4), still, 0, planted, (reason,))
         lead = people[number]
         start = lead.body.joints_at(lead.path.centre[:1])[0, 0]
         axes = _world_from_first(lead.path.ground, start)
-        warnings = _world_warnings(lead, planted)
-        return _World("world", axes, lead.camera_path(), number, planted, warnings)
+        warnings = _world_warnings(lead, planted, walks=camera is not None)
+        path = still if camera is None else camera
+        return _World("world", axes, path, number, planted, warnings)
 
     def joints_of(self, person: SolvedPerson) -> Float64:
         """(N, 19, 3) joints in this world, with planted feet locked."""
         body, path = person.body, person.path
-        joints = body.joints_at(person.centre_seen_from(self.camera))
+        joints = body.joints_at(path.centre)
         if self.space == "camera":
             return joints
         joints = joints @ self.from_first[:, :3].T + self.from_first[:, 3]
@@ -152,7 +178,7 @@ class _World:
                 for f in solved.path.flights
             ),
             up_sigma=solved.path.ground.up_sigma,
-            warnings=self.warnings,
+            warnings=(*self.warnings, *_sunk(joints[..., 1] + shift[1], solved.path.ground)),
             notes=notes,
         )
 
@@ -174,9 +200,9 @@ def _height_note(solved: SolvedPerson) -> str:
     return f"height {how}: {height:.2f} m; --height sets it"
 
 
-def _world_warnings(lead: SolvedPerson, planted: bool) -> tuple[str, ...]:
+def _world_warnings(lead: SolvedPerson, planted: bool, *, walks: bool) -> tuple[str, ...]:
     warnings: tuple[str, ...] = ()
-    if lead.walks.any():
+    if walks:
         text = "the camera moves through the scene: the path is estimated from the steps and drifts"
         warnings = (text,)
     if not planted:
@@ -186,6 +212,15 @@ def _world_warnings(lead: SolvedPerson, planted: bool) -> tuple[str, ...]:
         degrees = math.degrees(lead.path.ground.up_sigma)
         warnings = (*warnings, f"the vertical is uncertain by about {degrees:.0f} degrees")
     return warnings
+
+
+def _sunk(heights: Float64, ground: Ground) -> tuple[str, ...]:
+    """A warning about a person (N, 19) who is below the ground that all share."""
+    depth = -float(np.percentile(heights.min(axis=1), 10))
+    if not ground.fixed or depth < _SUNK:
+        return ()
+    text = f"up to {depth:.1f} m below the ground that all share"
+    return (f"{text}: the distance or the camera is not known well, or the floor is another",)
 
 
 def _unknown_world(solved: SolvedPerson) -> str:

@@ -44,7 +44,8 @@ _PULLS = _PULL * np.array(
 class KeypointPlanes:
     """The planes of every frame's keypoints, in the axes of the first frame's camera."""
 
-    normals: Float64  # (T, K, 2, 3): normal @ point is the distance of a point from the plane
+    normals: Float64  # (T, K, 2, 3): normal @ (point - eye) is the distance from the plane
+    eye: Float64  # (T, 3) each frame's camera
     view: Float64  # (T, 3) direction in which each frame's camera looks
     sigma: Float64  # (T, K) metres, infinite without a keypoint
     independence: Float64  # (T,) 0..1, see PosedBody.independence
@@ -65,10 +66,15 @@ class KeypointPlanes:
         whole = np.sqrt((_ACROSS * sigma[:, _JOINTS]) ** 2 + surface**2 + jitter**2)
         return KeypointPlanes(
             normals=np.where(found[..., None, None], planes, 0.0),
+            eye=np.zeros((len(xy), 3)),
             view=-body.first_from_camera[:, :, 2],
             sigma=np.where(found, whole, np.inf),
             independence=body.independence(_CORRELATION),
         )
+
+    def seen_from(self, eye: Float64) -> "KeypointPlanes":
+        """The same planes for a camera that moves along `eye` (T, 3)."""
+        return replace(self, eye=eye)
 
     def loosened(self, walks: Bool) -> "KeypointPlanes":
         """The same planes, hardly a constraint in frames (T,) in which the camera walks."""
@@ -110,11 +116,11 @@ class KeypointPlanes:
 
     def _offsets(self, points: Float64) -> Float64:
         """(T, K, 3) points to (T, K, 2) metres from their planes."""
-        return np.asarray((self.normals @ points[..., None])[..., 0])
+        return np.asarray((self.normals @ (points - self.eye[:, None])[..., None])[..., 0])
 
     def _depths(self, points: Float64) -> Float64:
         """(T, K, 3) points to (T, K) metres in front of the camera."""
-        return np.maximum(np.einsum("tki,ti->tk", points, self.view), _NEAREST)
+        return np.maximum(np.einsum("tki,ti->tk", points - self.eye[:, None], self.view), _NEAREST)
 
     def fit_pose(self, body: PosedBody, path: Float64, lengths: Float64) -> PosedBody:
         """The body at `path` with its joints moved across the view towards their keypoints."""

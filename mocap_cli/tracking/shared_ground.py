@@ -24,24 +24,33 @@ _ITERATIONS = 8
 
 
 def on_one_ground(
-    people: Sequence[Person], solved: Sequence[SolvedPerson], *, given: bool
+    people: Sequence[Person],
+    solved: Sequence[SolvedPerson],
+    known: Sequence[bool],
+    camera: Float64 | None,
 ) -> list[SolvedPerson]:
     """The people again, on one ground, at heights that fit it; as they are if nobody stands.
 
-    Heights that were `given` stay.
+    Heights that are `known` stay. The camera stands, or moves along `camera` (T, 3).
     """
-    stances = {i: stance for i, one in enumerate(solved) if (stance := _Stance.of(one))}
+    still = np.zeros((len(solved[0].tracked), 3))
+    eye = still if camera is None else camera
+    stances = {
+        i: stance
+        for i, (one, height_known) in enumerate(zip(solved, known, strict=True))
+        if (stance := _Stance.of(one, eye, known=height_known))
+    }
     if not stances:
         return list(solved)
-    ground, sizes = _fit(list(stances.values()), given=given)
+    ground, sizes = _fit(list(stances.values()))
     size_of = dict(zip(stances, sizes, strict=True))
     again = []
     for i, (person, one) in enumerate(zip(people, solved, strict=True)):
         size = size_of.get(i, 1.0)
-        level = size * stances[i].level(ground.up) if i in stances else ground.level
+        level = stances[i].level(ground.up, size) if i in stances else ground.level
         near = abs(level - ground.level) < _OTHER_FLOOR
         own = ground if near else replace(ground, level=level)
-        again.append(person.solve(size * one.body.height, own))
+        again.append(person.solve(size * one.body.height, own, camera))
     return again
 
 
@@ -51,33 +60,36 @@ class _Stance:
 
     up: Float64  # (3,) unit: the vertical
     up_sigma: float  # radians
-    points: Float64  # (N, 3) planted joints
+    points: Float64  # (N, 3) planted joints as seen from the camera
     clearance: Float64  # (N,) their heights above the floor
+    eyes: Float64  # (N, 3) the camera
+    height_known: bool
 
     @staticmethod
-    def of(person: SolvedPerson) -> "_Stance | None":
-        """Of a person who stands, and whose vertical is known."""
-        ground, planted = person.path.ground, person.path.planted
-        points, clearance = contact_points(person.body, person.path.centre, planted)
-        if not len(points) or ground.up_sigma > LARGEST_UP_SIGMA:
+    def of(person: SolvedPerson, eye: Float64, *, known: bool) -> "_Stance | None":
+        """Of a person who stands, and whose vertical is known, before a camera at `eye` (T, 3)."""
+        ground, planted, centre = person.path.ground, person.path.planted, person.path.centre
+        seen, clearance = contact_points(person.body, centre - eye[person.tracked], planted)
+        if not len(seen) or ground.up_sigma > LARGEST_UP_SIGMA:
             return None
-        return _Stance(ground.up, ground.up_sigma, points, clearance)
+        points, _ = contact_points(person.body, centre, planted)
+        return _Stance(ground.up, ground.up_sigma, seen, clearance, points - seen, known)
 
-    def level(self, up: Float64) -> float:
-        """The level of the floor."""
-        return float(np.median(self.points @ up - self.clearance))
+    def level(self, up: Float64, size: float = 1.0) -> float:
+        """The level of the floor, for a person of that many times their height."""
+        return float(np.median((size * self.points + self.eyes) @ up - size * self.clearance))
 
 
-def _fit(stances: Sequence[_Stance], *, given: bool) -> tuple[Ground, list[float]]:
+def _fit(stances: Sequence[_Stance]) -> tuple[Ground, list[float]]:
     """The ground, and how much larger each person is than was assumed.
 
     Whoever is far from it stands on another floor: they keep their size.
     """
     floors = list(range(len(stances)))
     while True:
-        ground, sizes = _least_squares(stances, floors, given=given)
+        ground, sizes = _least_squares(stances, floors)
         off = [
-            abs(sizes[i] * stances[i].level(ground.up) - ground.level) if i in floors else 0.0
+            abs(stances[i].level(ground.up, sizes[i]) - ground.level) if i in floors else 0.0
             for i in range(len(stances))
         ]
         farthest = int(np.argmax(off))
@@ -86,11 +98,10 @@ def _fit(stances: Sequence[_Stance], *, given: bool) -> tuple[Ground, list[float
         floors.remove(farthest)
 
 
-def _least_squares(
-    stances: Sequence[_Stance], floors: Sequence[int], *, given: bool
-) -> tuple[Ground, list[float]]:
+def _least_squares(stances: Sequence[_Stance], floors: Sequence[int]) -> tuple[Ground, list[float]]:
     """Ground and sizes, from the verticals of all, and from the feet of those on this floor."""
-    height_sigma = _GIVEN if given else _STATURE
+    all_known = all(stance.height_known for stance in stances)
+    height_sigma = np.array([_GIVEN if stance.height_known else _STATURE for stance in stances])
     up = unit(np.sum([s.up / s.up_sigma**2 for s in stances], axis=0))
     level = float(np.mean([stances[i].level(up) for i in floors]))
     logs = np.zeros(len(stances))
@@ -108,11 +119,12 @@ def _least_squares(
         heights[: len(stances), 3:] = np.diag(1 / sigma)
         right[2 * len(stances) : 3 * len(stances)] = -logs / sigma
         for row, i in enumerate(floors):
-            own = sizes[i] * stances[i].level(up)
-            # Sizes may explain any distance; where they are given, it is more likely a box.
-            floor = _FLOOR * (1 + given * ((own - level) / (3 * _FLOOR)) ** 2)
-            feet[row, :2] = sizes[i] * stances[i].points.mean(axis=0) @ basis / floor
-            feet[row, 2], feet[row, 3 + i] = -1 / floor, own / floor
+            stance, size = stances[i], sizes[i]
+            own, eye = stance.level(up, size), stance.eyes.mean(axis=0)
+            # Sizes may explain any distance; where they are all known, it is more likely a box.
+            floor = _FLOOR * (1 + all_known * ((own - level) / (3 * _FLOOR)) ** 2)
+            feet[row, :2] = (size * stance.points.mean(axis=0) + eye) @ basis / floor
+            feet[row, 2], feet[row, 3 + i] = -1 / floor, (own - eye @ up) / floor
             right[3 * len(stances) + row] = (level - own) / floor
         step, *_ = np.linalg.lstsq(rows, right)
         up, level, logs = unit(up + basis @ step[:2]), level + step[2], logs + step[3:]
