@@ -1,6 +1,7 @@
 """Slips in labels are found, named, and mended or refused; a careful label is left alone."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from mocap_cli.errors import MocapError
 from mocap_cli.labels.alignment.corrections import align_labels
 from mocap_cli.labels.alignment.projection import _project_onto_keypoints, reprojection_error
 from mocap_cli.labels.alignment.time_alignment import TimeBase, assign_frames, find_video
+from mocap_cli.labels.fitting.gather import GatheredLabels, LabelledClip
 
 BODY_SIDE, POINT_SIDE = list(mirror_indices(BODY.names)), list(mirror_indices(KEYPOINTS))
 TURN = Rotation.from_euler("yxz", (2.1, 0.4, 1.0)).as_matrix()
@@ -100,6 +102,22 @@ def test_labels_of_another_video_are_refused(seen):
     clicks = clicks_of(seen_dancing(seed=3)[0], other)
     with pytest.raises(MocapError, match="does not match the video"):
         align_labels(replace(clicks, xy=clicks.xy + 400), estimate)
+
+
+def test_labels_of_somebody_else_than_is_followed_name_the_frame_and_the_person_to_follow(seen):
+    estimate, truth = seen
+    every = clicks_of(estimate, truth)
+    clicks = every.select(np.arange(12, 19))
+    clip = LabelledClip(Path("race.mp4"), clicks, estimate)
+    assert GatheredLabels((clip,), {}).warnings == []
+    away = replace(clicks, xy=clicks.xy + 900 * (np.arange(7) > 2)[:, None, None])
+    (warning,) = GatheredLabels((replace(clip, labels=away),), {}).warnings
+    x, y = np.nanmean(away.xy[3], axis=0)
+    assert warning.startswith("race.mp4: no label lies on the followed person in 4 of 7 labelled")
+    assert "first in frame 30" in warning
+    assert warning.endswith(f"--subject {x:.0f},{y:.0f}@{TIMES[30]:.2f}")
+    with pytest.raises(MocapError, match="first in frame 0"):
+        align_labels(replace(every, xy=every.xy + 900), estimate)
 
 
 def test_true_labels_stand_where_the_tracker_has_the_person_wrong_and_says_so():

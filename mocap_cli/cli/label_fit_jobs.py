@@ -228,7 +228,7 @@ def _notes(found: GatheredLabels) -> list[Line]:
         for clip in found.clips
         for note in clip.labels.notes
     ]
-    return lines + [("warning", f"{path} left out: {why}") for path, why in found.left_out.items()]
+    return lines + [("warning", warning) for warning in found.warnings]
 
 
 def _evaluate_only(

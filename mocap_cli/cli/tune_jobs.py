@@ -26,20 +26,19 @@ def tune_network(
 ) -> None:
     """Tune, write the .mocap file and report."""
     found = tune_labels(videos, labels, output, options, tuning, bar=display.bar)
-    left_out = found.labels.left_out
     lines: list[Line] = [
         ("labels", f"{clip.labels.path.name}: {note}")
         for clip in found.labels.clips
         for note in clip.labels.notes
     ]
-    lines += [("warning", f"{path} left out: {why}") for path, why in left_out.items()]
+    lines += [("warning", warning) for warning in found.labels.warnings]
     if found.tuning is not None:
         lines += _verdict(found.tuning)
     next_step = f"mocap track VIDEO --model {output} -o VIDEO.bvh, for the labelled videos"
     lines += [("next", next_step), *files.lines()]
     data = {
         "frames": len(found.labels),
-        "left_out": {str(path): why for path, why in left_out.items()},
+        "left_out": {str(path): why for path, why in found.labels.left_out.items()},
         "outputs": files.data(),
         **_data(found),
     }

@@ -11,6 +11,7 @@ import numpy as np
 
 from mocap_cli.body.skeleton import BODY, KEYPOINTS, mirror_indices
 from mocap_cli.errors import MocapError
+from mocap_cli.labels.alignment.other_person import other_person
 from mocap_cli.labels.alignment.projection import (
     pose_distance,
     reprojection_error,
@@ -227,9 +228,10 @@ def _refuse_mismatch(labels: Labels, one: _Hypothesis, estimate: Estimate, shift
     suspicious = one.in_3d and usual > _SUSPICIOUS_ERROR
     limit = _MAX_ERROR[not one.in_3d] + _UNCERTAIN_ALLOWANCE * (1 - share)
     if usual > limit or (suspicious and _moves_otherwise(one.labels, estimate, shift)):
+        doubt = "" if one.in_3d else other_person(labels, estimate)
         raise MocapError(
             f"{labels.path} does not match the video: its {'3D' if one.in_3d else '2D'} labels are"
-            f" {usual:.1f} body sizes off the detected person",
+            f" {usual:.1f} body sizes off the detected person{doubt and f'; {doubt}'}",
             "give the video that was labelled; --check draws the labels on it",
         )
 

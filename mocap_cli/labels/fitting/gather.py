@@ -12,6 +12,7 @@ from mocap_cli.camera.lens import focal_pixels
 from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.subject import Subject
 from mocap_cli.labels.alignment.corrections import align_labels
+from mocap_cli.labels.alignment.other_person import other_person
 from mocap_cli.labels.alignment.reconstruction import (
     CalibratedCamera,
     lift_2d_labels,
@@ -93,6 +94,15 @@ class GatheredLabels:
 
     clips: tuple[LabelledClip, ...]
     left_out: Mapping[Path, str]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was left out and why, and labels that may be of somebody else."""
+        lines = [f"{path} left out: {why}" for path, why in self.left_out.items()]
+        for clip in self.clips:
+            if doubt := other_person(clip.labels, clip.estimate):
+                lines.append(f"{clip.video.name}: {doubt}")
+        return lines
 
     def __len__(self) -> int:
         return sum(len(clip.labels) for clip in self.clips)
