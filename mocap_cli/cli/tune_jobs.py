@@ -1,18 +1,15 @@
 """The work of `mocap label-fit --tune`: keep labels, tune the 2D network, report."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from mocap_cli.cli.display import Display, Line, Report, format_duration
 from mocap_cli.cli.report import OutputFiles
 from mocap_cli.labels.label_fit import LabelFitOptions
 from mocap_cli.labels.label_tune import TuneResult, tune_labels
-from mocap_cli.labels.tuning.tune import TuneOptions, Tuning
-
-_ADVICE = {
-    "worse": "the network is worse in these: keep the labels alone (--tune 0), or label more",
-    "unclear": "so few frames do not tell whether the network is better: compare with --tune 0",
-}
+from mocap_cli.labels.tuning.tune import TuneOptions
+from mocap_cli.labels.tuning.tune_verdict import TuneVerdict
 
 
 def tune_network(
@@ -32,8 +29,8 @@ def tune_network(
         for note in clip.labels.notes
     ]
     lines += [("warning", warning) for warning in found.labels.warnings]
-    if found.tuning is not None:
-        lines += _verdict(found.tuning)
+    if found.verdict is not None:
+        lines += _verdict(found.verdict)
     next_step = f"mocap track VIDEO --model {output} -o VIDEO.bvh, for the labelled videos"
     lines += [("next", next_step), *files.lines()]
     data = {
@@ -46,30 +43,28 @@ def tune_network(
 
 
 def _head(output: Path, found: TuneResult) -> str:
-    if found.tuning is None:
+    if not found.keeps_network:
         return f"{output}: {len(found.labels)} labelled frames kept"
-    head = f"{output}: 2D network tuned to {found.tuning.labelled} labelled frames"
+    head = f"{output}: 2D network tuned to {found.learnt} labelled frames"
     return f"{head} in {format_duration(found.seconds)}"
 
 
-def _verdict(tuning: Tuning) -> list[Line]:
-    """What held-out labels say."""
-    errors = (
-        f"keypoints are off by {100 * tuning.after:.1f} % of the body's size in "
-        f"{tuning.held_out} held-out frames, {100 * tuning.before:.1f} % before"
+def _verdict(found: TuneVerdict) -> list[Line]:
+    """What the tracker finds in held-out labelled frames."""
+    default, labels, tuned = (
+        f"{100 * error:.1f} %" for error in (found.default, found.labels, found.tuned)
     )
-    lines: list[Line] = [("held out", errors)]
-    return lines if tuning.verdict == "better" else [*lines, ("warning", _ADVICE[tuning.verdict])]
+    text = f"{found.held_out} labelled frames, tracked without their labels"
+    errors = f"off by {default} of the body's size, {labels} with the other labels"
+    lines: list[Line] = [("held out", f"{text}: {errors}, {tuned} with the tuned network too")]
+    if found.better:
+        return lines
+    advice = "the tuned network is not better there: the labels alone are kept, as with --tune 0"
+    return [*lines, ("warning", advice)]
 
 
 def _data(found: TuneResult) -> dict[str, object]:
-    tuning = found.tuning
-    if tuning is None:
+    verdict = found.verdict
+    if verdict is None:
         return {}
-    return {
-        "confident": found.confident,
-        "held_out": tuning.held_out,
-        "error_before": tuning.before,
-        "error_after": tuning.after,
-        "verdict": tuning.verdict,
-    }
+    return {"confident": found.confident, "better": verdict.better, **asdict(verdict)}

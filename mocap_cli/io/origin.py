@@ -33,7 +33,7 @@ _SIGNS = {
     ".html": rb'<meta name="generator" content="mocap ',
     ".png": rb"tEXtSoftware\0made by mocap",
     ".mp4": rb"made by mocap",
-    ".mocap": rb'\A.{8}\{"__metadata__":\{.*"mocap-fitted-',
+    ".mocap": rb'\A.{8}\{"__metadata__":\{.*"mocap-(fitted|tuned)-',
 }
 
 

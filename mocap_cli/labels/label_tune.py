@@ -1,15 +1,12 @@
 """`mocap label-fit --tune` as a library call: tune the 2D network to labelled frames."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from mocap_cli import __version__
 from mocap_cli.errors import MocapError
-from mocap_cli.io.video_cache import file_sha256
 from mocap_cli.labels.fitting.gather import Bar, GatheredLabels, GatherOptions, gather, no_bar
 from mocap_cli.labels.label_fit import AUTO, LabelFitOptions
 from mocap_cli.labels.readers.dispatch import read_labels
@@ -18,20 +15,34 @@ from mocap_cli.labels.tuning.keypoint_images import (
     confident_images,
     labelled_images,
 )
-from mocap_cli.labels.tuning.tune import TuneOptions, Tuning, tune
-from mocap_cli.labels.tuning.tuned_tracker import LabelledVideo, TunedTracker
+from mocap_cli.labels.tuning.movenet import MoveNet
+from mocap_cli.labels.tuning.tune import TuneOptions, tune
+from mocap_cli.labels.tuning.tune_verdict import (
+    TuneVerdict,
+    judge_tuning,
+    labels_by_video,
+    split,
+)
+from mocap_cli.labels.tuning.tuned_tracker import TunedTracker
 
 _CONFIDENT = 3000  # frames of all videos together
+_ONLY_2D = "only 2D ones can be kept"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TuneResult:
     """What was tuned, to what."""
 
-    tuning: Tuning | None  # None after no steps: the labels alone are kept
     labels: GatheredLabels
-    confident: int  # frames in which the tracker is confident, learnt as well
-    seconds: float  # without tracking
+    verdict: TuneVerdict | None = None  # None after no steps: the labels alone are kept
+    learnt: int = 0  # labelled frames that are not held out
+    confident: int = 0  # frames in which the tracker is confident, learnt as well
+    seconds: float = 0.0  # of tuning
+
+    @property
+    def keeps_network(self) -> bool:
+        """Whether the file holds a tuned network; else it holds the labels alone."""
+        return self.verdict is not None and self.verdict.better
 
 
 def tune_labels(
@@ -43,43 +54,60 @@ def tune_labels(
     *,
     bar: Bar = no_bar,
 ) -> TuneResult:
-    """Write the 2D labels of videos to `output`, and the 2D network tuned to them.
+    """Write the 2D labels of videos to `output`, and the 2D network tuned to them if it is better.
 
     Frames in which the tracker is confident are learnt as well, so that they stay as good: those of
     the labelled videos, with "auto" those of all.
     """
     how, tuning = options.gathering(bar), tuning or TuneOptions()
     files = [path for path in labels if str(path) != AUTO]
-    found = gather([one for path in files for one in read_labels(Path(path))], videos, how)
-    about = {"mocap": __version__, "videos": sorted({clip.video.name for clip in found.clips})}
-    kept, tuned, confident = _by_video(found), None, 0
-    if not (tuning.steps or any(len(label.times) for label in kept.values())):
-        raise MocapError("the labels are 3D: only 2D ones can be kept", "give --tune steps")
-    began = time.perf_counter()
+    read = [one for path in files for one in read_labels(Path(path))]
+    found = gather(read, videos, how)
+    kept, network = labels_by_video(found.clips), None
+    has_2d = any(len(label.times) for label in kept.values())
+    if not (tuning.steps or has_2d):
+        raise MocapError(f"the labels are 3D: {_ONLY_2D}", "give --tune steps")
+    result = TuneResult(labels=found)
     if tuning.steps:
+        solid = {one.path for one in read if one.has_3d.any()}
         more = videos if len(files) < len(labels) else ()
-        images = [image for clip in found.clips for image in labelled_images(clip)]
-        others = _confident(found, more, how)
-        began, confident = time.perf_counter(), len(others)
-        with bar("tuning", tuning.steps) as on_step:
-            tuned = tune(images, others, tuning, on_step)
-    TunedTracker.save(tuned.network if tuned else None, kept, about, output)
-    seconds = time.perf_counter() - began
-    return TuneResult(tuning=tuned, labels=found, confident=confident, seconds=seconds)
+        network, result = _tuned(found, more, solid, how, tuning)
+    if not (result.keeps_network or has_2d):
+        raise MocapError(
+            f"the tuned network is no better, and the labels are 3D: {_ONLY_2D}",
+            "label more frames, best those of --suggest",
+        )
+    about = {"mocap": __version__, "videos": sorted({clip.video.name for clip in found.clips})}
+    TunedTracker.save(network if result.keeps_network else None, kept, about, output)
+    return result
 
 
-def _by_video(found: GatheredLabels) -> dict[str, LabelledVideo]:
-    """The 2D labels of every labelled video, by the SHA-256 of the video."""
-    labels: dict[str, LabelledVideo] = {}
-    for clip in found.clips:
-        labelled = clip.labels.has_2d.any(axis=1)
-        times, xy = clip.estimate.times[clip.labels.frames[labelled]], clip.labels.xy[labelled]
-        video = file_sha256(clip.video)
-        if video in labels:
-            times = np.concatenate((labels[video].times, times))
-            xy = np.concatenate((labels[video].xy, xy))
-        labels[video] = LabelledVideo(times, xy)
-    return labels
+def _tuned(
+    found: GatheredLabels,
+    more: Sequence[Path],
+    solid: Collection[Path],
+    how: GatherOptions,
+    options: TuneOptions,
+) -> tuple[MoveNet, TuneResult]:
+    """The network tuned to four of five labelled frames, and what it gains in the others."""
+    if len(found) < options.fewest:
+        raise MocapError(
+            f"{len(found)} labelled frames are too few to tune the 2D network",
+            f"label {options.fewest} and more, best those of --suggest",
+        )
+    learnt, held_out = split(found.clips)
+    images = [image for clip in learnt if len(clip.labels) for image in labelled_images(clip)]
+    confident = _confident(found, more, how)
+    began = time.perf_counter()
+    with how.bar("tuning", options.steps) as on_step:
+        network = tune(images, confident, options, on_step)
+    return network, TuneResult(
+        labels=found,
+        seconds=time.perf_counter() - began,
+        verdict=judge_tuning(network, learnt, held_out, solid, how),
+        learnt=len(images),
+        confident=len(confident),
+    )
 
 
 def _confident(

@@ -155,13 +155,13 @@ def _compared(
     default = with_nearest_poses(found.pose.joints.astype(np.float64))
     model_joints = np.where(np.isfinite(joints), joints, default)
     kind = frame_kinds(found.keypoints.detected, found.keypoints.score, found.pose.sigma)[at]
-    errors = [_p_mpjpe(poses[at], clip.labels.joints) for poses in (default, model_joints)]
+    errors = [frame_errors(poses[at], clip.labels.joints) for poses in (default, model_joints)]
     used = used & np.isfinite(errors[0] + errors[1])
     block = (found.times[at] // _BLOCK).astype(np.int64)
     return _Errors(kind[used], errors[0][used], errors[1][used], block[used])
 
 
-def _p_mpjpe(predicted: Float64, truth: Float64) -> Float64:
+def frame_errors(predicted: Float64, truth: Float64) -> Float64:
     """(N,) millimetres, over the labelled joints of each frame; NaN where none is."""
     known = np.asarray(np.isfinite(truth).all(axis=-1))
     known[:, 0] = False

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -15,7 +14,6 @@ from mocap_cli.keypoints.crop import CROP_SIZE
 from mocap_cli.labels.tuning.keypoint_images import KeypointImage, stack
 from mocap_cli.labels.tuning.movenet import CELLS, MoveNet
 from mocap_cli.progress import Count, no_progress
-from mocap_cli.types import Float64
 
 _CELL = CROP_SIZE / CELLS  # pixels
 _SPREAD = 1.5  # cells: standard deviation of a keypoint's heat
@@ -23,8 +21,6 @@ _OFFSET_SHARE, _REACH_SHARE = 0.3, 0.03  # of the loss
 _TORSO = [5, 6, 11, 12]
 _SUM_OF_HEAT = 2 * math.pi * _SPREAD**2
 _LONGEST_STEP = 20.0  # of the gradient's norm
-_EVERY = 5  # labelled frames, of which one is held out
-_VALIDATED = 16  # images at a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,52 +37,22 @@ class TuneOptions:
     seed: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tuning:
-    """The tuned network, and its errors on labelled frames that were held out."""
-
-    network: MoveNet
-    labelled: int
-    held_out: int
-    before: float  # mean distance of keypoints from labels, as a share of the body's size
-    after: float
-    doubt: float  # standard error of the difference of the two
-
-    @property
-    def verdict(self) -> Literal["better", "worse", "unclear"]:
-        """What the held-out frames say: few of them may say nothing."""
-        if abs(self.after - self.before) < self.doubt:
-            return "unclear"
-        return "better" if self.after < self.before else "worse"
-
-
 def tune(
     labelled: Sequence[KeypointImage],
     confident: Sequence[KeypointImage],
     options: TuneOptions = TuneOptions(),
     on_step: Count = no_progress,
-) -> Tuning:
-    """Tune the bundled network; every fifth labelled frame is held out."""
-    if len(labelled) < options.fewest:
+) -> MoveNet:
+    """Tune the bundled network to labelled images."""
+    if not labelled:
         raise MocapError(
-            f"{len(labelled)} labelled frames are too few to tune the 2D network",
-            f"label {options.fewest} and more, best those of --suggest",
+            "no label shows shoulders and hips, by which the 2D network finds a person",
+            "label these in some frames",
         )
-    held, learnt = labelled[_EVERY - 1 :: _EVERY], list(labelled)
-    del learnt[_EVERY - 1 :: _EVERY]
     torch.manual_seed(options.seed)
     network = MoveNet.bundled()
-    before = keypoint_errors(network, held)
-    _train(network, learnt, confident or learnt, options, on_step)
-    after = keypoint_errors(network, held)
-    return Tuning(
-        network=network,
-        labelled=len(learnt),
-        held_out=len(held),
-        before=float(before.mean()),
-        after=float(after.mean()),
-        doubt=float((after - before).std(ddof=1) / math.sqrt(len(held))),
-    )
+    _train(network, labelled, confident or labelled, options, on_step)
+    return network
 
 
 def _train(
@@ -156,27 +122,3 @@ def _at(offsets: Tensor, cell: Tensor) -> Tensor:
     cell, (N, K) = cell.long(), cell.shape[:2]
     image, keypoint = torch.arange(N)[:, None], torch.arange(K)[None]
     return offsets[image, keypoint, :, cell[..., 1], cell[..., 0]]
-
-
-def _located(heat: Tensor, offsets: Tensor) -> Tensor:
-    """(N, 17, 2) pixels of the crop at which the heat is greatest."""
-    best = heat.flatten(2).argmax(dim=-1)
-    cell = torch.stack((best % CELLS, best // CELLS), dim=-1)
-    return (cell + _at(offsets, cell).flip(-1)) * _CELL
-
-
-@torch.no_grad()
-def keypoint_errors(network: MoveNet, images: Sequence[KeypointImage]) -> Float64:
-    """(N,) mean distance of keypoints, as a share of the diagonal of the labelled body."""
-    errors = []
-    for start in range(0, len(images), _VALIDATED):
-        part = images[start : start + _VALIDATED]
-        crops = [image.crop() for image in part]
-        pictures = torch.from_numpy(np.stack([picture for picture, _ in crops])).float()
-        heat, offsets, _ = network(pictures)
-        found = _located(heat, offsets).numpy()
-        for image, (_, xy), own in zip(part, crops, found, strict=True):
-            known = image.weight > 0
-            size = float(np.linalg.norm(np.ptp(xy[known], axis=0))) or 1.0
-            errors.append(float(np.linalg.norm(own - xy, axis=-1)[known].mean()) / size)
-    return np.array(errors)

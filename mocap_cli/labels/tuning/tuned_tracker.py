@@ -116,6 +116,13 @@ class TunedTracker:
         return TunedTracker(network, path.name, digest, _labels_of(path, arrays))
 
     @staticmethod
+    def of(network: MoveNet | None, labels: Mapping[str, LabelledVideo]) -> "TunedTracker":
+        """A tracker that is in no file."""
+        file = OnnxFile.parse(weight_path(f"{MOVENET}.onnx").read_bytes())
+        tuned = file.with_constants(network.constants()) if network else None
+        return TunedTracker(tuned, "", sha256(tuned or b"").hexdigest(), labels)
+
+    @staticmethod
     def save(
         network: MoveNet | None,
         labels: Mapping[str, LabelledVideo],
