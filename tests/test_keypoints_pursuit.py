@@ -1,6 +1,7 @@
 """Staying with one person: pixels that carry on, clothes that tell, bodies nobody shares."""
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import cv2
@@ -208,3 +209,16 @@ def test_a_search_in_vain_slows_down_and_a_new_one_begins_at_once():
     at_first, _, later = looks(0.1, 0.5), looks(0.5, 0.7), looks(0.7, 1.1)
     assert later < 0.8 * at_first
     assert looks(9.0, 9.4) > later
+
+
+@pytest.mark.parametrize(("spin", "crops"), [(0.0, 1 + 2), (10.0, 2 + 4), (30.0, 2 + 7)])
+def test_a_sparing_search_tries_the_rotations_that_the_body_can_have_made(spin, crops):
+    crop = Crop(150, 150, 160)
+    body, picture, tried = crop.from_image(body_at(crop)), texture(3), []
+    networks = Networks(body, body)  # unsure of everything
+    run = networks.run
+    networks.run = lambda extract: (tried.append(extract), run(extract))[1]
+    tracker = PersonTracker(networks, Nobody(), picture, 0.0, sighting_at(crop), sparing=True)
+    tracker.motion = replace(tracker.motion, spin=spin)
+    tracker.detect(picture, 0.1)
+    assert len(tried) == crops  # upright ones, and rotated ones

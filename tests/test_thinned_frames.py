@@ -25,10 +25,11 @@ class Frame:
     image: np.ndarray
 
 
-def thinned(fps: float = FPS, cut: int = CUT) -> tuple[ThinnedFrames, list[int]]:
+def thinned(fps: float = FPS, spin: float | None = 0.0) -> tuple[ThinnedFrames, list[int]]:
     """The thinned frames, and the indices of those that were chosen."""
     image = np.zeros((4, 4, 3), np.uint8)
-    frames = ThinnedFrames((Frame(t / fps, image), t == cut) for t in range(FRAMES))
+    video = ((Frame(t / fps, image), t == CUT) for t in range(FRAMES))
+    frames = ThinnedFrames(video, None if spin is None else lambda: spin)
     return frames, [round(frame.time * fps) for frame, _ in frames]
 
 
@@ -42,9 +43,15 @@ def detected(chosen: list[int], missed: tuple[int, ...] = ()) -> Keypoints:
     return Keypoints(times=times, xy=xy, score=score, detected=seen, cut=cut)
 
 
-@pytest.mark.parametrize(("fps", "step"), [(10.0, 1), (30.0, 3), (60.0, 5)])
+@pytest.mark.parametrize(("fps", "step"), [(10.0, 1), (30.0, 3), (60.0, 6)])
 def test_frames_are_chosen_by_time_with_every_cut_and_the_last(fps, step):
     _, chosen = thinned(fps)
+    assert chosen == sorted({*range(0, CUT, step), *range(CUT, FRAMES, step), FRAMES - 1})
+
+
+@pytest.mark.parametrize(("spin", "step"), [(1.0, 3), (3.0, 2), (9.0, 1), (None, 1)])
+def test_the_faster_somebody_rotates_the_more_frames_are_chosen(spin, step):
+    _, chosen = thinned(spin=spin)
     assert chosen == sorted({*range(0, CUT, step), *range(CUT, FRAMES, step), FRAMES - 1})
 
 

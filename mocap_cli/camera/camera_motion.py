@@ -100,17 +100,18 @@ class _CameraMotion:
 
 
 class CameraMotionEstimator:
-    """Registers some of the frames of a video as they are decoded."""
+    """Registers some of the frames of a video as they are decoded; half as many if `sparing`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, sparing: bool = False) -> None:
         self._matcher = KeyFrameMatcher()
+        self._interval = 2 * _INTERVAL if sparing else _INTERVAL
         self._due = -np.inf
 
     def add(self, image: Image, time: float, cut: bool) -> None:
         """Register the frame if it is due, or begins another shot."""
         if cut or time >= self._due - _ROUNDING:
             self._matcher.add(image, time, cut)
-            self._due = time + (_STILL_INTERVAL if self._matcher.is_still else _INTERVAL)
+            self._due = time + (_STILL_INTERVAL if self._matcher.is_still else self._interval)
 
     def estimate(self, focal: float | None) -> _CameraMotion:
         """Solve for the camera motion; `focal` in pixels, where it is known."""

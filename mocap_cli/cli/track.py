@@ -81,8 +81,8 @@ _Height = Annotated[
 _Quality = Annotated[
     Literal["fast", "balanced"],
     typer.Option(
-        help="Detect the person in every frame (balanced), or in every third to fifth, which takes"
-        " about half the time (fast).",
+        help="Detect the person in every frame (balanced), or ten times a second and more often in"
+        " spins, which takes about half the time (fast).",
         rich_help_panel="Model",
     ),
 ]

@@ -8,6 +8,7 @@ from mocap_cli.keypoints.follow_all import follow_points
 from mocap_cli.keypoints.joined_tracks import Person
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.subject import Subject
+from mocap_cli.keypoints.thinned_frames import ThinnedFrames
 from mocap_cli.keypoints.tracked_people import Candidate, People
 from mocap_cli.types import Image
 from mocap_cli.video.shots import TimedImage
@@ -33,15 +34,16 @@ def follow(
 ) -> Keypoints:
     """Find the subject and track it to the end; `video.shots.with_cuts` gives the frames.
 
-    `sparing` searches less often where the subject is lost or uncertain; `tuned` is MoveNet's file
-    with other weights.
+    `sparing` detects the subject in some frames only, and searches less often where it is lost or
+    uncertain; `tuned` is MoveNet's file with other weights.
     """
     if isinstance(subject, tuple) and (len(subject) > 1 or subject[0].time is not None):
         return follow_points(frames, subject, device, sparing=sparing, tuned=tuned)
     follower = _Follower(subject, device, sparing=sparing, tuned=tuned)
-    for frame, cut in frames:
+    chosen = ThinnedFrames(frames, follower.people.spin if sparing else None)
+    for frame, cut in chosen:
         follower.add(frame.image, frame.time, cut)
-    return follower.keypoints()
+    return chosen.restore(follower.keypoints())
 
 
 class _Follower:
@@ -56,15 +58,15 @@ class _Follower:
     ) -> None:
         self._subject = subject
         points = subject if isinstance(subject, tuple) else ()
-        self._people = People(device, points, sparing=sparing, tuned=tuned)
+        self.people = People(device, points, sparing=sparing, tuned=tuned)
         self._choose_at = self._search_at = self._detected_at = 0.0  # seconds
         self._neighbours: list[Crop] = []  # of the subject, at the last search for rivals
 
     def add(self, image: Image, time: float, cut: bool) -> None:
         """Track into the next frame."""
-        self._people.update(image, time, cut)
+        self.people.update(image, time, cut)
         tracked = self._tracked()
-        if any(len(self._people.times) - 1 in c.detections for c in tracked):
+        if any(len(self.people.times) - 1 in c.detections for c in tracked):
             self._detected_at = time
         if not tracked:
             self._find(image, time)
@@ -77,29 +79,29 @@ class _Follower:
         """The keypoints of the subject in all frames so far."""
         known = self._known()
         if not known:
-            return Person().keypoints(self._people)
+            return Person().keypoints(self.people)
         subject = self._best(known)
-        others = [candidate for candidate in self._people.candidates if candidate is not subject]
-        return Person.join([subject, *others])[0].keypoints(self._people)
+        others = [candidate for candidate in self.people.candidates if candidate is not subject]
+        return Person.join([subject, *others])[0].keypoints(self.people)
 
     def _known(self) -> list[Candidate]:
         """Who may be the subject."""
-        return [candidate for candidate in self._people.candidates if not candidate.rival]
+        return [candidate for candidate in self.people.candidates if not candidate.rival]
 
     def _tracked(self) -> list[Candidate]:
-        return [candidate for candidate in self._people.tracked if not candidate.rival]
+        return [candidate for candidate in self.people.tracked if not candidate.rival]
 
     def _best(self, candidates: list[Candidate]) -> Candidate:
         """The candidate that is the subject; one that came late can only be so by itself."""
         early = [candidate for candidate in candidates if not candidate.late] or candidates
         among = candidates if self._subject == "auto" else early
-        size = self._people.size
+        size = self.people.size
         return max(among, key=lambda candidate: candidate.score(self._subject, *size))
 
     def _find(self, image: Image, time: float) -> None:
         """Without anybody tracked: take everybody at first, later who looks like the subject."""
-        rivals = self._people.tracked
-        found = self._people.strangers(self._people.search.people(image, time))
+        rivals = self.people.tracked
+        found = self.people.strangers(self.people.search.people(image, time))
         if not self._known():
             self._choose_at = time + _CHOOSING_SECONDS
             for detection in found[:_CANDIDATES]:
@@ -120,11 +122,11 @@ class _Follower:
             return
         self._search_at = time + _SEARCH_SECONDS
         tracked, chosen = self._tracked(), self._best(self._known())
-        for detection in self._people.search.others(image, time, self._people.crops):
+        for detection in self.people.search.others(image, time, self.people.crops):
             if time < self._choose_at and len(tracked) < _CANDIDATES:
                 tracked.append(self._enter(detection, image, time))
             elif time >= self._choose_at and chosen.similarity(detection) > _SIMILAR:
-                for candidate in self._people.tracked:
+                for candidate in self.people.tracked:
                     candidate.tracker = None
                 self._enter(detection, image, time)
                 return
@@ -134,14 +136,14 @@ class _Follower:
         late = time > self._choose_at
         stranger = late and self._best(self._known()).similarity(detection) < _SIMILAR
         self._detected_at = time
-        return self._people.enter(detection, image, late=late, stranger=stranger)
+        return self.people.enter(detection, image, late=late, stranger=stranger)
 
     def _watch_rivals(self, chosen: Candidate, image: Image) -> None:
         """Track the people near the subject, and nobody else."""
         assert chosen.tracker is not None
         here = chosen.tracker.motion.crop
         rivals = 0
-        for other in self._people.tracked:
+        for other in self.people.tracked:
             if other is chosen or other.tracker is None:
                 continue
             other.rival = True
@@ -155,7 +157,7 @@ class _Follower:
         near = sorted((here.distance(crop), i) for i, crop in enumerate(self._neighbours))
         for distance, i in near[: _RIVALS - rivals]:
             crop = self._neighbours[i]
-            if distance < _NEAR and not any(crop.overlaps(c) for c in self._people.crops):
-                found = detect(self._people.networks, image, crop)
-                if found.confidence > _RIVAL_CONFIDENCE and self._people.strangers([found]):
-                    self._people.enter(found, image, rival=True)
+            if distance < _NEAR and not any(crop.overlaps(c) for c in self.people.crops):
+                found = detect(self.people.networks, image, crop)
+                if found.confidence > _RIVAL_CONFIDENCE and self.people.strangers([found]):
+                    self.people.enter(found, image, rival=True)

@@ -9,6 +9,7 @@ from mocap_cli.keypoints.detection import Detection
 from mocap_cli.keypoints.joined_tracks import Person
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.subject import SubjectPoint
+from mocap_cli.keypoints.thinned_frames import ThinnedFrames
 from mocap_cli.keypoints.tracked_people import People
 from mocap_cli.video.shots import TimedImage
 from mocap_cli.weights import Device
@@ -31,10 +32,9 @@ def follow_all(
     That is a second and a tenth of the frames; half of them if there are less than two seconds.
     """
     everybody = _Everybody(device, sparing=sparing)
-    for frame, cut in frames:
-        everybody.add(frame, cut)
+    chosen = everybody.run(frames)
     staying = [person for person in everybody.persons() if everybody.stays(person)]
-    return [person.keypoints(everybody.people) for person in staying]
+    return [chosen.restore(person.keypoints(everybody.people)) for person in staying]
 
 
 def follow_points(
@@ -47,9 +47,8 @@ def follow_points(
 ) -> Keypoints:
     """The keypoints of the person nearest to each point at its time."""
     everybody = _Everybody(device, points, sparing=sparing, tuned=tuned)
-    for frame, cut in frames:
-        everybody.add(frame, cut)
-    return everybody.person_at_points().keypoints(everybody.people)
+    chosen = everybody.run(frames)
+    return chosen.restore(everybody.person_at_points().keypoints(everybody.people))
 
 
 class _Everybody:
@@ -64,11 +63,19 @@ class _Everybody:
         tuned: bytes | None = None,
     ) -> None:
         self.people = People(device, sparing=sparing, tuned=tuned)
+        self._sparing = sparing
         self._pending = sorted(points, key=_seconds)
         self._found: list[tuple[int, SubjectPoint]] = []  # with the frame of each point
         self._search_at = -math.inf  # seconds
 
-    def add(self, frame: TimedImage, cut: bool) -> None:
+    def run(self, frames: _Frames) -> ThinnedFrames:
+        """Track through the frames, or where sparing, through those that are returned."""
+        chosen = ThinnedFrames(frames, self.people.spin if self._sparing else None)
+        for frame, cut in chosen:
+            self._add(frame, cut)
+        return chosen
+
+    def _add(self, frame: TimedImage, cut: bool) -> None:
         """Track into the next frame; search for more people now and then, and at the points."""
         people, image, time = self.people, frame.image, frame.time
         people.update(image, time, cut)

@@ -54,7 +54,7 @@ class PersonSearch:
         if (
             not points
             and since < self._pace * _REST_SECONDS
-            and time - self._missed_since > _PATIENCE
+            and time - self._missed_since > _PATIENCE / self._pace
         ):
             return []
         height, width = image.shape[:2]
@@ -63,7 +63,7 @@ class PersonSearch:
         if first:
             found = found or self._detect(image, time, others)
         elif not found:
-            count = math.ceil(since * _VIEWS_PER_SECOND / self._pace)
+            count = math.ceil(min(since, _PATIENCE) * _VIEWS_PER_SECOND / self._pace)
             turn = [(self._next_view + i) % len(others) for i in range(min(count, len(others)))]
             self._next_view = (turn[-1] + 1) % len(others)
             found = self._detect(image, time, [others[i] for i in turn])

@@ -54,7 +54,7 @@ class PersonTracker:
         *,
         sparing: bool = False,
     ) -> None:
-        self._pace = SPARING if sparing else 1.0
+        self._sparing, self._pace = sparing, SPARING if sparing else 1.0
         self._networks, self._detector = networks, detector
         self.motion = CropMotion(time, first.next_crop)
         self.detected_at = time
@@ -203,9 +203,17 @@ class PersonTracker:
         if self._flow and _differs(tried, self._expected, _SHIFTED):
             yield self._expected
         for angle in RETRY_ANGLES:
-            yield self._expected.rotated(angle)
+            if abs(angle) <= self._reach:
+                yield self._expected.rotated(angle)
         for person in self._near(image, self._expected)[:3]:
             yield person.crop
+
+    @property
+    def _reach(self) -> float:
+        """Radians that the body may be away from the expected angle."""
+        if not self._sparing:
+            return math.pi
+        return RETRY_ANGLES[0] + abs(self.motion.spin) * self._missing
 
     def _near(self, image: Image, expected: Crop) -> list[PersonCrop]:
         near = replace(expected, side=expected.side * _NEIGHBOURHOOD)

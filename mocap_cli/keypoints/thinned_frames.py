@@ -1,6 +1,10 @@
-"""Thinned frames: detect people in some frames of a video, and interpolate in the others."""
+"""Thinned frames: detect people in some frames of a video, and interpolate in the others.
 
-from collections.abc import Iterable, Iterator
+The faster somebody rotates, the more frames are chosen: a body that turns far between two
+detections is lost, or interpolated wrongly.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import Literal
 
@@ -14,18 +18,23 @@ from mocap_cli.video.shots import TimedImage
 
 Quality = Literal["fast", "balanced"]
 """How much is computed of a video."""
-_INTERVAL = 0.075  # seconds: every third frame at 30 frames/s, every fifth at 60
+_INTERVAL = 0.1  # seconds: every third frame at 30 frames/s, every sixth at 60
+_TURN = 0.2  # radians from one detection to the next
 _ROUNDING = 1e-3  # seconds
 
 
 class ThinnedFrames:
     """Iterates the frames to detect people in; then `restore` gives keypoints of all frames.
 
-    Frames that begin a shot and the last one are among them.
+    Frames that begin a shot and the last one are among them. `spin` gives the radians per second by
+    which somebody rotates in the latest frame; without it every frame is chosen.
     """
 
-    def __init__(self, frames: Iterable[tuple[TimedImage, bool]]) -> None:
+    def __init__(
+        self, frames: Iterable[tuple[TimedImage, bool]], spin: Callable[[], float] | None
+    ) -> None:
         self._frames = frames
+        self._spin = spin
         self._times: list[float] = []
         self._cut: list[bool] = []
         self._chosen: list[int] = []
@@ -38,12 +47,19 @@ class ThinnedFrames:
             self._cut.append(cut)
             skipped = frame
             if cut or frame.time >= due - _ROUNDING:
-                due, skipped = frame.time + _INTERVAL, None
+                skipped = None
                 self._chosen.append(len(self._times) - 1)
                 yield frame, cut
+                due = frame.time + self._interval()
         if skipped is not None:
             self._chosen.append(len(self._times) - 1)
             yield skipped, False
+
+    def _interval(self) -> float:
+        """Seconds to the next frame that is chosen."""
+        if self._spin is None:
+            return -np.inf
+        return min(_INTERVAL, _TURN / max(self._spin(), _ROUNDING))
 
     def restore(self, keypoints: Keypoints) -> Keypoints:
         """The keypoints of the chosen frames, and interpolated ones between two of them."""
@@ -58,13 +74,14 @@ class ThinnedFrames:
         )
         for name in ("xy", "score", "detected"):
             getattr(whole, name)[self._chosen] = getattr(keypoints, name)
-        known = [t for t in self._chosen if np.isfinite(whole.xy[t]).all()]
-        crops = {t: Crop.around_body(whole.xy[t], whole.score[t]) for t in known}
         for before, after in pairwise(self._chosen):
-            if before in crops and after in crops and not whole.cut[after]:
+            known = np.isfinite(whole.xy[[before, after]]).all()
+            if known and before + 1 < after and not whole.cut[after]:
                 between = slice(before + 1, after)
-                found = interpolate(whole, before, crops[before], after, crops[after])
-                whole.xy[between] = found
+                first, last = (
+                    Crop.around_body(whole.xy[t], whole.score[t]) for t in (before, after)
+                )
+                whole.xy[between] = interpolate(whole, before, first, after, last)
                 whole.score[between] = np.minimum(whole.score[before], whole.score[after])
                 whole.detected[between] = whole.detected[before] & whole.detected[after]
         return whole

@@ -117,6 +117,11 @@ class People:
         """Where those are."""
         return [c.tracker.motion.crop for c in self.candidates if c.tracker is not None]
 
+    def spin(self) -> float:
+        """Radians per second by which the fastest of those who are tracked rotates."""
+        spins = (abs(c.tracker.motion.spin) for c in self.candidates if c.tracker is not None)
+        return max(spins, default=0.0)
+
     def update(self, image: Image, time: float, cut: bool) -> None:
         """Detect everybody who is tracked in the next frame; nobody shares a body."""
         self.size = image.shape[1], image.shape[0]

@@ -20,7 +20,7 @@ from mocap_cli.keypoints.follow_all import follow_all
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.pose_networks import network_hashes
 from mocap_cli.keypoints.subject import Subject, SubjectPoint
-from mocap_cli.keypoints.thinned_frames import Quality, ThinnedFrames
+from mocap_cli.keypoints.thinned_frames import Quality
 from mocap_cli.lifting.lift import LIFTER_FILE, LiftedPose, lift
 from mocap_cli.lifting.network import Lifter
 from mocap_cli.progress import Count, no_progress
@@ -159,20 +159,16 @@ def estimate(
     def only_subject(frames: Frames) -> list[Keypoints]:
         if options.keypoints is not None:
             return [options.keypoints.follow(frames, video, options.subject, options.start)]
-        if options.quality == "fast":
-            some = ThinnedFrames(frames)
-            found = follow(some, options.subject, options.device, sparing=True, tuned=tuned)
-            return [some.restore(found)]
-        return [follow(frames, options.subject, options.device, tuned=tuned)]
+        return [follow(frames, options.subject, options.device, sparing=sparing, tuned=tuned)]
 
-    span = options.start, options.end
+    span, sparing = (options.start, options.end), options.quality == "fast"
     detectors = options.keypoints.digest if options.keypoints else network_hashes()
     key = [*span, repr(options.subject), options.focal, options.quality, detectors]
     if options.model and tuned:
         key.append(options.model.digest)
     observed = cached(
         Observation, video.path, cache, [*key, source_hash(*_OBSERVING)],
-        lambda: observe(video, span, options.focal, on_frame, only_subject)[0],
+        lambda: observe(video, span, options.focal, on_frame, only_subject, sparing=sparing)[0],
     )  # fmt: skip
     return _estimate(video, options, observed, on_model)
 
@@ -184,14 +180,10 @@ def estimate_all(
     """Follow everybody who stays for long enough, in one pass over the video."""
 
     def everybody(frames: Frames) -> list[Keypoints]:
-        if options.quality == "fast":
-            some = ThinnedFrames(frames)
-            return [
-                some.restore(person) for person in follow_all(some, options.device, sparing=True)
-            ]
-        return follow_all(frames, options.device)
+        return follow_all(frames, options.device, sparing=sparing)
 
-    observed = observe(video, (options.start, options.end), options.focal, on_frame, everybody)
+    span, sparing = (options.start, options.end), options.quality == "fast"
+    observed = observe(video, span, options.focal, on_frame, everybody, sparing=sparing)
     return [_estimate(video, options, person, no_progress) for person in observed]
 
 

@@ -55,9 +55,11 @@ def observe(
     focal: float | None,
     on_frame: Count,
     follow_people: Callable[[Frames], Sequence[Keypoints]],
+    *,
+    sparing: bool = False,
 ) -> list[Observation]:
     """Follow people and the camera in one pass; all observations have the same camera."""
-    estimator = CameraMotionEstimator()
+    estimator = CameraMotionEstimator(sparing=sparing)
     with open_video(video, *span) as reader:
         # In a thread beside the networks, which leave a core free.
         with closing(prefetch(_with_camera(reader, estimator), depth=1)) as frames:
