@@ -11,12 +11,10 @@ from typing import Literal, get_args
 from mocap_cli.body.motion import Motion, write_motion
 from mocap_cli.errors import MocapError
 from mocap_cli.export.formats.animation import Animation, animate
-from mocap_cli.export.formats.blender import write_blender
 from mocap_cli.export.formats.bvh import Units, write_bvh
 from mocap_cli.export.formats.c3d import write_c3d
 from mocap_cli.export.formats.coco import write_coco
 from mocap_cli.export.formats.fbx import write_fbx
-from mocap_cli.export.formats.glb import write_glb
 from mocap_cli.export.formats.joint_tables import write_angles, write_csv, write_npz
 from mocap_cli.export.formats.mot import BESIDE, write_mot
 from mocap_cli.export.formats.trc import write_trc
@@ -128,6 +126,8 @@ def _bvh(writer: MotionWriter, path: Path, on_frame: Count) -> None:
 
 
 def _glb(writer: MotionWriter, path: Path, on_frame: Count) -> None:
+    from mocap_cli.export.formats.glb import write_glb  # pygltflib is slow to import
+
     humanoid = writer.options.rig == "vrm"
     write_glb(writer.retargeted, path, writer.other_animations, humanoid=humanoid)
 
@@ -141,6 +141,8 @@ def _usda(writer: MotionWriter, path: Path, on_frame: Count) -> None:
 
 
 def _blend(writer: MotionWriter, path: Path, on_frame: Count) -> None:
+    from mocap_cli.export.formats.blender import write_blender  # it takes the body of a GLB
+
     video = writer.options.video
     write_blender(writer.retargeted, writer.motion, path, video, writer.other_animations)
 
