@@ -10,7 +10,7 @@ from rich.text import Text
 
 from mocap_cli.cli.display import Display, Line, Report, format_duration
 from mocap_cli.cli.report import OutputFiles
-from mocap_cli.cli.tune_jobs import tune_network
+from mocap_cli.cli.tune_jobs import label_lines, tune_network
 from mocap_cli.errors import MocapError
 from mocap_cli.io.file_guard import existing_outputs, refuse_overlaps
 from mocap_cli.io.inputs import find_inputs, find_videos
@@ -171,9 +171,9 @@ def _fit(
         asked.all_videos(), asked.labels, asked.destination, options,
         evaluate_on=asked.evaluate, curve=asked.curve, bar=display.bar,
     )  # fmt: skip
-    lines, data = _notes(found.labels), _fit_data(found.model, found.labels)
+    lines, data = label_lines(found.labels), _fit_data(found.model, found.labels)
     if found.evaluation is not None and found.held_out is not None:
-        lines += [*_notes(found.held_out), *_show_scores(asked, found.evaluation, display)]
+        lines += [*label_lines(found.held_out), *_show_scores(asked, found.evaluation, display)]
         data["evaluation"] = found.evaluation.data()
     lines += [*files.lines(), *_next(asked, found.model), *_verdict_lines(found.verdict)]
     data["verdict"] = None if found.verdict is None else found.verdict.data()
@@ -221,16 +221,6 @@ def _fit_data(fitted: FittedModel, found: GatheredLabels) -> dict[str, Any]:
     }
 
 
-def _notes(found: GatheredLabels) -> list[Line]:
-    """What was repaired, and what was left out."""
-    lines = [
-        ("labels", f"{clip.labels.path.name}: {note}")
-        for clip in found.clips
-        for note in clip.labels.notes
-    ]
-    return lines + [("warning", warning) for warning in found.warnings]
-
-
 def _evaluate_only(
     asked: LabelFitRequest, options: LabelFitOptions, files: OutputFiles, display: Display
 ) -> None:
@@ -238,7 +228,7 @@ def _evaluate_only(
     found, labels = evaluate_labels(
         model, asked.all_videos(), asked.evaluate, options, bar=display.bar
     )
-    lines = [*_notes(labels), *_show_scores(asked, found, display), *files.lines()]
+    lines = [*label_lines(labels), *_show_scores(asked, found, display), *files.lines()]
     data = {"frames": len(labels), "evaluation": found.data(), "outputs": files.data()}
     display.report(Report(f"{model}: evaluated on {len(labels)} labelled frames", lines, data))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mocap_cli.cli.display import Display, Line, Report, format_duration
 from mocap_cli.cli.report import OutputFiles
+from mocap_cli.labels.fitting.gather import GatheredLabels
 from mocap_cli.labels.label_fit import LabelFitOptions
 from mocap_cli.labels.label_tune import TuneResult, tune_labels
 from mocap_cli.labels.tuning.tune import TuneOptions
@@ -23,12 +24,7 @@ def tune_network(
 ) -> None:
     """Tune, write the .mocap file and report."""
     found = tune_labels(videos, labels, output, options, tuning, bar=display.bar)
-    lines: list[Line] = [
-        ("labels", f"{clip.labels.path.name}: {note}")
-        for clip in found.labels.clips
-        for note in clip.labels.notes
-    ]
-    lines += [("warning", warning) for warning in found.labels.warnings]
+    lines = label_lines(found.labels)
     if found.verdict is not None:
         lines += _verdict(found.verdict)
     next_step = f"mocap track VIDEO --model {output} -o VIDEO.bvh, for the labelled videos"
@@ -40,6 +36,16 @@ def tune_network(
         **_data(found),
     }
     display.report(Report(_head(output, found), lines, data))
+
+
+def label_lines(found: GatheredLabels) -> list[Line]:
+    """What was corrected in labels, what was left out, and what is doubtful."""
+    lines = [
+        ("labels", f"{clip.labels.path.name}: {note}")
+        for clip in found.clips
+        for note in clip.labels.notes
+    ]
+    return lines + [("warning", warning) for warning in found.warnings]
 
 
 def _head(output: Path, found: TuneResult) -> str:
