@@ -223,7 +223,10 @@ def test_a_linked_video_plays_and_makes_the_page_small(tmp_path, filmed):
     assert 17 / 30 < seen.value < 18 / 30
     assert seen.said == []
     assert [url.rpartition("/")[2] for url in seen.outside] == ["my%20dive%20%231.mp4"]
-    (tmp_path / "my dive #1.mp4").unlink()
+    beside = (tmp_path / "my dive #1.mp4").rename(tmp_path / "pages" / "my dive #1.mp4")
+    moved = visit(page, f"await tab.waitForFunction(() => window.mocap.clock.video);{PLAYER_AT_7}")
+    assert 17 / 30 < moved.value < 18 / 30
+    beside.unlink()
     gone = visit(page, "await tab.waitForTimeout(500); return tab.locator('#note').textContent()")
     assert gone.value == "cannot play ../my dive #1.mp4"
 

@@ -157,7 +157,11 @@ class Page {
     });
     $("find").hidden = Boolean(video);
     if (!video) return;
-    this.play(video.link ?? URL.createObjectURL(new Blob([carriedBytes("video-file")], { type: video.type })));
+    // A linked video that is not in its place may lie beside the page.
+    this.addresses = video.link
+      ? [video.link, video.link.split("/").pop()]
+      : [URL.createObjectURL(new Blob([carriedBytes("video-file")], { type: video.type }))];
+    this.play(this.addresses.shift());
   }
 
   play(address) {
@@ -169,6 +173,7 @@ class Page {
   /* Without its video the page still shows the motion, and asks where the video is. */
   loseVideo() {
     const { video } = this.settings;
+    if (this.addresses?.length) return this.play(this.addresses.shift());
     $("film").hidden = true;
     $("note").hidden = $("find").hidden = false;
     const chosen = $("found").files[0]?.name ?? (video?.link && decodeURIComponent(video.link));
