@@ -5,6 +5,7 @@ import functools
 import json
 import shutil
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,5 +47,16 @@ def _servant(chromium: str) -> subprocess.Popen[str]:
     command = ["node", str(look), str(node_modules(PLAYWRIGHT)), chromium]
     pipe = subprocess.PIPE
     servant = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
-    atexit.register(servant.communicate, timeout=20)
+    atexit.register(end, servant)
     return servant
+
+
+def end(servant: subprocess.Popen[str], patience: float = 10.0) -> None:
+    """Let it close the browser; on a busy machine end it after so many seconds."""
+    servant.stdin.close()
+    for ask in (lambda: None, servant.terminate, servant.kill):
+        ask()
+        with suppress(subprocess.TimeoutExpired):
+            servant.wait(patience)
+            break
+    servant.stdout.close()

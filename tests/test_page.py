@@ -4,6 +4,8 @@ import base64
 import gzip
 import json
 import re
+import signal
+import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import film as reels
 import numpy as np
 import pytest
-from chromium import visit
+from chromium import end, visit
 from film import film
 from person import standing
 from poses import dance, motion_of, wobbling
@@ -409,3 +411,10 @@ def test_a_page_of_two_people_shows_both_their_faults_at_their_times_and_their_k
     assert seen.value["stills"] == 7
     assert "Save v.2.json" in seen.value["saved"]
     assert seen.value["drawn"] == 2
+
+
+def test_a_browser_that_does_not_close_is_ended_without_an_error():
+    pipe = subprocess.PIPE
+    deaf = subprocess.Popen(["sleep", "60"], stdin=pipe, stdout=pipe, text=True)
+    end(deaf, patience=0.1)
+    assert deaf.returncode == -signal.SIGTERM
