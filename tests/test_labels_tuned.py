@@ -17,7 +17,7 @@ from mocap_cli.io.onnx_file import OnnxFile
 from mocap_cli.io.video_cache import file_sha256
 from mocap_cli.keypoints.crop import CROP_SIZE
 from mocap_cli.keypoints.pose_networks import PoseNetworks
-from mocap_cli.keypoints.subject import SubjectPoint
+from mocap_cli.keypoints.subject import NobodyThereError, SubjectPoint
 from mocap_cli.labels import label_tune
 from mocap_cli.labels.fitting import gather
 from mocap_cli.labels.pose_models import open_pose_model
@@ -171,7 +171,7 @@ def test_a_tuned_network_is_kept_and_tracks(file, kept, monkeypatch):
     def follow(frames, subject, device, tuned=None):
         seen.append(tuned)
         followed.append(subject)
-        raise MocapError("nobody was found") if subject != "auto" else KeyboardInterrupt
+        raise NobodyThereError("nobody was found") if subject != "auto" else KeyboardInterrupt
 
     monkeypatch.setattr("mocap_cli.tracking.estimate.follow", follow)
     for video, chosen in ((WALK, model), (WALK, None), (DIVE, model)):

@@ -4,11 +4,10 @@ import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.detection import Detection
 from mocap_cli.keypoints.joined_tracks import Person
 from mocap_cli.keypoints.keypoints import Keypoints
-from mocap_cli.keypoints.subject import SubjectPoint
+from mocap_cli.keypoints.subject import NobodyThereError, SubjectPoint
 from mocap_cli.keypoints.thinned_frames import ThinnedFrames
 from mocap_cli.keypoints.tracked_people import People
 from mocap_cli.video.shots import TimedImage
@@ -102,10 +101,10 @@ class _Everybody:
         elif time > start + _POINT_SECONDS:
             raise self._nobody(point)
 
-    def _nobody(self, point: SubjectPoint) -> MocapError:
+    def _nobody(self, point: SubjectPoint) -> NobodyThereError:
         start = self.people.times[:1] if point.time is None else [point.time]
         when = f" at {start[0]:.2f} s" if start else ""
-        return MocapError(
+        return NobodyThereError(
             f"nobody was found at {point.x:g},{point.y:g}{when}",
             "give a point on the person, X,Y@SECONDS, at a time when they are in plain view",
         )

@@ -8,6 +8,7 @@ from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.types import Bool, Float32, Float64
 
 _CONFIDENT_SCORE = 0.3  # mean score of a frame's keypoints from which they are trusted
+_TRUSTED_SCORE = 0.5  # score of a keypoint that is nearly always right
 _SQUARE_MARGIN = 1.25  # side of the person's square, in sides of the keypoints' bounding box
 
 
@@ -47,6 +48,11 @@ class Keypoints:
     def confident(self) -> Bool:
         """(T,) frames whose keypoints can be trusted."""
         return np.asarray(self.tracked & (self.score.mean(axis=1) > _CONFIDENT_SCORE))
+
+    @property
+    def trusted_score(self) -> Float64:
+        """(T, K) the score of keypoints that are nearly always right; 0 of the others."""
+        return np.where(self.score >= _TRUSTED_SCORE, self.score, 0).astype(np.float64)
 
     def bounding_squares(self) -> Float64:
         """(T, 3) middle and side of a square around the person, in pixels; NaN without one."""

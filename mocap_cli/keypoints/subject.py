@@ -24,6 +24,10 @@ class SubjectPoint:
         return f"{self.x:.10g},{self.y:.10g}" + ("" if self.time is None else f"@{self.time:.10g}")
 
 
+class NobodyThereError(MocapError):
+    """Nobody was found at a point of the subject."""
+
+
 Subject = Literal["auto", "largest", "center"] | tuple[SubjectPoint, ...]
 
 

@@ -5,7 +5,6 @@ as it is, so that models are fitted to the same poses that they later refine.
 """
 
 import functools
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -19,7 +18,7 @@ from mocap_cli.keypoints.follow import follow
 from mocap_cli.keypoints.follow_all import follow_all
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.pose_networks import network_hashes
-from mocap_cli.keypoints.subject import Subject, SubjectPoint
+from mocap_cli.keypoints.subject import NobodyThereError, Subject, SubjectPoint
 from mocap_cli.keypoints.thinned_frames import Quality
 from mocap_cli.lifting.lift import LIFTER_FILE, LiftedPose, lift
 from mocap_cli.lifting.network import Lifter
@@ -144,11 +143,6 @@ def estimate(
 
     `cache` is a folder where the slow part is kept and found again: keypoints and camera motion.
     """
-
-    points = options.model.points(video.path) if options.model else ()
-    if points and options.subject == "auto":
-        with suppress(MocapError):  # not everybody who was labelled is detected there
-            return estimate(video, replace(options, subject=points), on_frame, on_model, cache)
     tuned = options.model.movenet(video.path) if options.model else None
     if tuned and options.keypoints:
         raise MocapError(
@@ -156,20 +150,32 @@ def estimate(
             "give --model or --keypoints",
         )
 
-    def only_subject(frames: Frames) -> list[Keypoints]:
-        if options.keypoints is not None:
-            return [options.keypoints.follow(frames, video, options.subject, options.start)]
-        return [follow(frames, options.subject, options.device, sparing=sparing, tuned=tuned)]
-
     span, sparing = (options.start, options.end), options.quality == "fast"
-    detectors = options.keypoints.digest if options.keypoints else network_hashes()
-    key = [*span, repr(options.subject), options.focal, options.quality, detectors]
-    if options.model and tuned:
-        key.append(options.model.digest)
-    observed = cached(
-        Observation, video.path, cache, [*key, source_hash(*_OBSERVING)],
-        lambda: observe(video, span, options.focal, on_frame, only_subject, sparing=sparing)[0],
-    )  # fmt: skip
+
+    def observe_subject(subject: Subject) -> Observation:
+        def follow_subject(frames: Frames) -> list[Keypoints]:
+            if options.keypoints is not None:
+                return [options.keypoints.follow(frames, video, subject, options.start)]
+            return [follow(frames, subject, options.device, sparing=sparing, tuned=tuned)]
+
+        detectors = options.keypoints.digest if options.keypoints else network_hashes()
+        key = [*span, repr(subject), options.focal, options.quality, detectors]
+        if options.model and tuned:
+            key.append(options.model.digest)
+        return cached(
+            Observation, video.path, cache, [*key, source_hash(*_OBSERVING)],
+            lambda: observe(
+                video, span, options.focal, on_frame, follow_subject, sparing=sparing
+            )[0],
+        )  # fmt: skip
+
+    labelled = options.model.points(video.path) if options.model else ()
+    if not labelled or options.subject != "auto":
+        return _estimate(video, options, observe_subject(options.subject), on_model)
+    try:
+        observed = observe_subject(labelled)
+    except NobodyThereError:  # the frames up to there are decoded again
+        observed = observe_subject("auto")
     return _estimate(video, options, observed, on_model)
 
 

@@ -22,7 +22,6 @@ from mocap_cli.video.reader import open_video
 _MARGIN = 1.5  # sides of the crop that are kept, so that it can be turned and shifted
 _SIDE = round(_MARGIN * CROP_SIZE)
 _JPEG_QUALITY = 92
-_TRUSTED = 0.5  # score of a keypoint that is nearly always right
 _TORSO = [KEYPOINTS.index(f"{side}_{part}") for part in ("shoulder", "hip")
           for side in ("left", "right")]  # fmt: skip
 _MIRRORED = list(mirror_indices(KEYPOINTS)[:COUNT])
@@ -89,7 +88,7 @@ def confident_images(
 ) -> list[KeypointImage]:
     """At most that many frames in which the tracker is confident, with the keypoints it trusts."""
     keypoints = found.keypoints
-    trusted = np.where(keypoints.score >= _TRUSTED, keypoints.score, 0).astype(np.float64)
+    trusted = keypoints.trusted_score
     usable = np.flatnonzero(keypoints.detected & keypoints.confident & trusted.any(axis=1))
     some = usable[np.unique(np.linspace(0, len(usable) - 1, min(count, len(usable))).astype(int))]
     known: _Known = {}

@@ -23,7 +23,6 @@ from mocap_cli.video.probe import probe
 from mocap_cli.weights import Device
 
 _FILE = "subject.npz"
-_MIN_SCORE = 0.5  # of a keypoint that becomes a weak label: such are nearly always right
 _REACH = 0.6  # of the time between stored frames: labels nearer than that are of the frame
 _BOXES, _LABELS = "boxes", "labels"
 
@@ -127,11 +126,9 @@ def track_subject(video: Path, cache: Path, device: Device, on_frame: Count) -> 
 def subject_of(found: Estimate) -> VideoSubject:
     """The subject of an estimate; its confident keypoints are the labels."""
     keypoints = found.keypoints
-    score = np.nan_to_num(keypoints.score.astype(np.float64))
-    trusted = keypoints.confident[:, None] & (score >= _MIN_SCORE)
-    weight = np.where(trusted, score, 0)[..., None]
-    labels = np.concatenate((keypoints.xy.astype(np.float64), weight), axis=-1)
-    any_trusted = trusted.any(axis=1)
+    weight = np.where(keypoints.confident[:, None], keypoints.trusted_score, 0)
+    labels = np.concatenate((keypoints.xy.astype(np.float64), weight[..., None]), axis=-1)
+    any_trusted = weight.any(axis=1)
     return VideoSubject(
         size=found.size,
         times=found.times,
