@@ -10,6 +10,7 @@ import importlib.util
 import inspect
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -150,6 +151,35 @@ def test_every_script_that_a_page_runs_exists_and_has_its_options(page):
         source = (ROOT / script).read_text()
         for option in re.findall(r"(?<!\S)\[?(--[a-z][\w-]*)", line):
             assert f'"{option}"' in source, f"{name(page)}: {script} has no {option}"
+
+
+@pytest.mark.parametrize(("page", "end"), [("library", "summary/3.csv"), ("pretrain", "-o ./ski")])
+def test_a_slurm_script_runs_in_bash(page, end, tmp_path):
+    (script,) = (
+        block
+        for block in _FENCE.findall((ROOT / "docs" / f"{page}.md").read_text())
+        if block.startswith("#!/bin/bash")
+    )
+    stubs = "mocap() { echo mocap $*; }; srun() { echo $*; }; scontrol() { echo n1; echo n2; }; "
+    slurm = {"SLURM_ARRAY_TASK_ID": "3", "SLURM_NNODES": "2", "SLURM_JOB_ID": "77"}
+
+    def run() -> str:
+        command = ["bash", "-euc", stubs + script.replace("/shared/runs", ".")]
+        path = {"PATH": "/usr/bin:/bin", "SLURM_JOB_NODELIST": "n[1-2]"}
+        done = subprocess.run(
+            command, cwd=tmp_path, env=slurm | path, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    first = run()
+    assert first.endswith(end)
+    if page == "pretrain":
+        assert "--nnodes 2" in first
+        assert "--rdzv-id 77 --rdzv-endpoint n1:29500" in first
+        assert "pretrain /shared/videos --batch 64 -o" in first
+        (tmp_path / "ski").mkdir()
+        (tmp_path / "ski" / "last.safetensors").touch()
+        assert "pretrain --resume -o" in run()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
