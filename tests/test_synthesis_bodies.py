@@ -56,6 +56,26 @@ def test_the_soles_stand_on_the_ground(body):
     )
 
 
+def test_hands_stay_in_line_with_forearms_whatever_the_rest_pose_of_the_recording(body):
+    hand, forearm = (PART_NAMES.index(f"left_{part}") for part in ("hand", "forearm"))
+    own = body.vertices.weight[:, hand] > 0.99
+    bends = []
+    for arm in (body.limbs[forearm], (1, 0, 0), (0, -1, 0)):
+        clip = standing(1)
+        clip.rest[[forearm, forearm - 1]] = arm
+        moves = body.transforms(clip)
+        elbow, wrist = (
+            moves[0, forearm, :, :3] @ body.heads[part] + moves[0, forearm, :, 3]
+            for part in (forearm, hand)
+        )
+        fingers = transform_anchors(body.vertices, moves)[0, own].mean(axis=0) - wrist
+        along = wrist - elbow
+        cosine = fingers @ along / np.linalg.norm(fingers) / np.linalg.norm(along)
+        bends.append(np.degrees(np.arccos(cosine)))
+    assert bends[1:] == pytest.approx([bends[0], bends[0]], abs=0.1)
+    assert bends[0] < 25
+
+
 def test_left_is_painted_on_the_left(body):
     at = skin_chart().vertices.at
     left = at[:, 0] > 0.05

@@ -112,6 +112,8 @@ def _alignment(own: Float32, theirs: Float32) -> Float32:
             v, c = np.cross(a, b), float(a @ b)
             k = np.array([[0, -v[2], v[1]], [v[2], 0, -v[0]], [-v[1], v[0], 0]])
             align[part] = np.eye(3) + k + k @ k / (1 + c)
+    for side in ("left", "right"):  # in both rest poses hands are in line with forearms
+        align[PART_NAMES.index(f"{side}_hand")] = align[PART_NAMES.index(f"{side}_forearm")]
     return align
 
 
