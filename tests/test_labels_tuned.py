@@ -168,7 +168,7 @@ def test_a_tuned_network_is_kept_and_tracks(file, kept, monkeypatch):
     assert model.name == "x.mocap"
     seen, followed = [], []
 
-    def follow(frames, subject, device, tuned=None):
+    def follow(frames, subject, device, sparing=False, tuned=None):
         seen.append(tuned)
         followed.append(subject)
         raise NobodyThereError("nobody was found") if subject != "auto" else KeyboardInterrupt
