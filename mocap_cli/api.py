@@ -52,7 +52,8 @@ def track(
         focal: Focal length in pixels, or its 35 mm equivalent such as "26mm". By default it is
             read from the file or estimated from a pan; else that of a phone is assumed.
         fov: Field of view across the longer side of the image in degrees, instead of `focal`.
-        quality: "balanced" detects the person in every frame, "fast" in some of them.
+        quality: "balanced" detects the person in every frame, "fast" in some of them, "best" again
+            in frames that are unsure.
         keypoints: File or folder of 2D keypoints of this video from another detector, used instead
             of the bundled networks.
         model: A .mocap file of `mocap label-fit`.

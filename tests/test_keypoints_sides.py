@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mocap_cli.body.skeleton import KEYPOINTS, mirror_indices
-from mocap_cli.keypoints.left_right import _GROUPS, _viterbi, find_swaps
+from mocap_cli.keypoints.left_right import _GROUPS, cheapest_path, find_swaps
 from mocap_cli.video.shots import CutDetector
 
 FPS = 30
@@ -73,7 +73,7 @@ def test_the_cheapest_way_is_the_one_that_trying_all_finds():
     ways = np.stack(np.meshgrid(*[np.arange(3)] * 6, indexing="ij"), -1).reshape(-1, 6)
     cost = price[np.arange(6), ways].sum(1)
     cost += change[np.arange(5), ways[:, :-1], ways[:, 1:]].sum(1)
-    assert np.array_equal(_viterbi(price, change), ways[cost.argmin()])
+    assert np.array_equal(cheapest_path(price, change), ways[cost.argmin()])
 
 
 def place(seed, width=900, height=300):

@@ -98,6 +98,6 @@ def test_fast_tracking_gives_nearly_the_same_motion_with_less_than_half_of_the_d
 
 
 def test_an_unknown_quality_is_reported_with_the_choices_alone(run_mocap):
-    code, _, err = run_mocap("track a.mp4 --quality best")
+    code, _, err = run_mocap("track a.mp4 --quality finest")
     assert code == 2
-    assert "'--quality': 'best' is not one of" in " ".join(err.replace("│", " ").split())
+    assert "'--quality': 'finest' is not one of" in " ".join(err.replace("│", " ").split())

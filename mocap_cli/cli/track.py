@@ -79,10 +79,11 @@ _Height = Annotated[
     ),
 ]
 _Quality = Annotated[
-    Literal["fast", "balanced"],
+    Literal["fast", "balanced", "best"],
     typer.Option(
-        help="Detect the person in every frame (balanced), or ten times a second and more often in"
-        " spins, which takes about half the time (fast).",
+        help="Detect the person in every frame (balanced), ten times a second and more often in"
+        " spins, which takes about half the time (fast), or once more at all angles in frames that"
+        " are unsure (best).",
         rich_help_panel="Model",
     ),
 ]

@@ -43,6 +43,34 @@ class Detection:
     stature: float  # see _stature()
     propagated: bool = False  # MoveNet's points are from an earlier frame, see detect_fast()
 
+    @property
+    def agreement(self) -> float:
+        """0..1: probability that the body is right by how well the networks agree on it.
+
+        Unlike `confidence` it does not depend on MoveNet's scores, which are low for every body
+        in mid-air. Fitted on rendered divers and gymnasts in frames where the tracker is unsure.
+        """
+        disagreement = min(_disagreement(self.movenet, self.blazepose), 3)
+        return 1 / (1 + math.exp(11.5 * disagreement - 3.2))
+
+    @staticmethod
+    def of_keypoints(xy: Float32, score: Float32) -> "Detection":
+        """What is known of a body whose KEYPOINTS, (K, 2) pixels, have been found before."""
+        body = xy[:COCO_COUNT]
+        crop = Crop.around_body(body, score[:COCO_COUNT])
+        return Detection(
+            movenet=body,
+            movenet_score=score[:COCO_COUNT],
+            blazepose=xy,
+            blazepose_score=score,
+            appearance=np.zeros(0, np.float16),
+            crop=crop,
+            confidence=1.0,
+            xy=body,
+            next_crop=crop,
+            stature=_stature(body),
+        )
+
     def is_body_of(self, other: "Detection") -> bool:
         """Whether both are the same body."""
         distance = np.linalg.norm(self.xy - other.xy, axis=1)[_BODY]
@@ -102,9 +130,7 @@ class _CropPoints:
     @property
     def disagreement(self) -> float:
         """Distance between the networks' bodies, in the size of the body."""
-        body = self.movenet[_BODY]
-        distance = float(np.median(np.linalg.norm(self.blazepose[_BODY] - body, axis=1)))
-        return distance / max(float(np.linalg.norm(body - body.mean(axis=0), axis=1).mean()), 1)
+        return _disagreement(self.movenet, self.blazepose)
 
     @property
     def confidence(self) -> float:
@@ -143,6 +169,12 @@ def _resolved(
     score = _BLAZEPOSE_WEIGHT * points.blazepose_score[:COCO_COUNT]
     moved = replace(points, movenet=points.blazepose[:COCO_COUNT], movenet_score=score)
     return moved, blazepose
+
+
+def _disagreement(movenet: Float32, blazepose: Float32) -> float:
+    body = movenet[_BODY]
+    distance = float(np.median(np.linalg.norm(blazepose[_BODY] - body, axis=1)))
+    return distance / max(float(np.linalg.norm(body - body.mean(axis=0), axis=1).mean()), 1)
 
 
 def _stature(xy: NDArray[np.floating]) -> float:

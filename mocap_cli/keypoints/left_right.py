@@ -49,12 +49,12 @@ def find_swaps(first: Float64, second: Float64, sure: Float64, steps: Float64) -
         moved = means[1:, None] - means[:-1, :, None]  # (T - 1, 4 before, 4 after, k, 2)
         both = np.sqrt(sure[1:, group] * sure[:-1, group])[:, None, None]
         scale = (_STILL + _SPEED * steps)[:, None, None, None]
-        path = _viterbi(price, _cost(moved, scale, both))
+        path = cheapest_path(price, _cost(moved, scale, both))
         swapped[:, :, group] = np.array(_STATES).T[:, path, None]
     return swapped
 
 
-def _viterbi(price: Float64, change: Float64) -> NDArray[np.intp]:
+def cheapest_path(price: Float64, change: Float64) -> NDArray[np.intp]:
     """(T,) the cheapest states, by costs of states (T, S) and of transitions (T - 1, S, S)."""
     total, came = price[0], np.zeros(price.shape, np.intp)
     for t in range(1, len(price)):

@@ -16,7 +16,7 @@ from mocap_cli.keypoints.fusion import interpolate
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.video.shots import TimedImage
 
-Quality = Literal["fast", "balanced"]
+Quality = Literal["fast", "balanced", "best"]
 """How much is computed of a video."""
 _INTERVAL = 0.1  # seconds: every third frame at 30 frames/s, every sixth at 60
 _TURN = 0.2  # radians from one detection to the next

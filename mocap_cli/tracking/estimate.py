@@ -18,6 +18,7 @@ from mocap_cli.keypoints.follow import follow
 from mocap_cli.keypoints.follow_all import follow_all
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.pose_networks import network_hashes
+from mocap_cli.keypoints.second_pass import second_pass
 from mocap_cli.keypoints.subject import NobodyThereError, Subject, SubjectPoint
 from mocap_cli.keypoints.thinned_frames import Quality
 from mocap_cli.lifting.lift import LIFTER_FILE, LiftedPose, lift
@@ -86,7 +87,7 @@ class EstimateOptions:
     start: float | None = None  # seconds of the video
     end: float | None = None
     device: Device = "auto"  # for the 2D networks
-    quality: Quality = "balanced"  # "fast" detects the person in every few frames only
+    quality: Quality = "balanced"  # "fast" detects in some frames, "best" again where unsure
     model: PoseModel | None = None  # refines keypoints and pose
     keypoints: GivenKeypoints | None = None  # of another detector; None runs the 2D networks
 
@@ -156,7 +157,10 @@ def estimate(
         def follow_subject(frames: Frames) -> list[Keypoints]:
             if options.keypoints is not None:
                 return [options.keypoints.follow(frames, video, subject, options.start)]
-            return [follow(frames, subject, options.device, sparing=sparing, tuned=tuned)]
+            found = follow(frames, subject, options.device, sparing=sparing, tuned=tuned)
+            if options.quality == "best":
+                found = second_pass(video, found, options.device, tuned)
+            return [found]
 
         detectors = options.keypoints.digest if options.keypoints else network_hashes()
         key = [*span, repr(subject), options.focal, options.quality, detectors]
@@ -186,7 +190,10 @@ def estimate_all(
     """Follow everybody who stays for long enough, in one pass over the video."""
 
     def everybody(frames: Frames) -> list[Keypoints]:
-        return follow_all(frames, options.device, sparing=sparing)
+        people = follow_all(frames, options.device, sparing=sparing)
+        if options.quality == "best":
+            people = [second_pass(video, person, options.device) for person in people]
+        return people
 
     span, sparing = (options.start, options.end), options.quality == "fast"
     observed = observe(video, span, options.focal, on_frame, everybody, sparing=sparing)
