@@ -65,14 +65,14 @@ class RenderedFrame:
 
 
 def random_shots(
-    clips: Sequence[MocapClip], weights: Float32, rng: Random
+    clips: Sequence[MocapClip], weights: Float32, rng: Random, tumbling: float = 0.2
 ) -> Iterator[RenderedShot]:
-    """An endless iterator of shots; clips are sampled by weight."""
+    """An endless iterator of shots; clips are sampled by weight, and a share of them tumbles."""
     share = np.asarray(weights, np.float64) / np.sum(weights)
     while True:
         clip = clips[rng.choice(len(clips), p=share)]
         body = make_body(_phenotype(rng), mesh=True)
-        moves, tumbling = _moves(clip, body, rng)
+        moves, tumbles = _moves(clip, body, rng, tumbling)
         view = _view(transform_anchors(body.joints, moves), body, rng)
         if view is None:
             continue
@@ -85,21 +85,23 @@ def random_shots(
             view=view,
             lens=random_camera_effects(rng),
             shutter=int(rng.choice([1, 3], p=(0.75, 0.25))),
-            tumbling=tumbling,
+            tumbling=tumbles,
         )
 
 
-def render_shot(shot: RenderedShot, rng: Random) -> Iterator[RenderedFrame]:
-    """Render a shot frame by frame."""
+def render_shot(
+    shot: RenderedShot, rng: Random, frames: Sequence[int] | None = None
+) -> Iterator[RenderedFrame]:
+    """Render a shot frame by frame, or some frames of it."""
     if shot.body.vertices is None:
         raise ValueError("filming needs a body with its mesh")
     plate = shot.scene.plate(shot.view, samples=1)
     joints, keypoints = (
         transform_anchors(a, shot.transforms) for a in (shot.body.joints, shot.body.keypoints)
     )
-    before = transform_anchors(shot.body.vertices, shot.transforms[:1])[0]
-    for t in range(len(shot.transforms)):
-        vertices = transform_anchors(shot.body.vertices, shot.transforms[t : t + 1])[0]
+    for t in range(len(shot.transforms)) if frames is None else frames:
+        moves = shot.transforms[[max(t - 1, 0), t]]
+        before, vertices = transform_anchors(shot.body.vertices, moves)
         layer = _exposed(shot, before, vertices).behind(plate.depth)
         picture = shot.scene.shade(plate.picture, shot.surface, vertices, shot.view)
         cover = np.zeros(plate.depth.shape, np.float32)
@@ -115,7 +117,6 @@ def render_shot(shot: RenderedShot, rng: Random) -> Iterator[RenderedFrame]:
             cover=cover,
             box=_box(layer),
         )
-        before = vertices
 
 
 def _exposed(shot: RenderedShot, before: Float32, now: Float32) -> RenderLayer:
@@ -165,13 +166,13 @@ def _phenotype(rng: Random) -> dict[str, float]:
     )
 
 
-def _moves(clip: MocapClip, body: Body, rng: Random) -> tuple[Float32, bool]:
+def _moves(clip: MocapClip, body: Body, rng: Random, tumbling: float) -> tuple[Float32, bool]:
     """Two to three seconds of the clip; some of them tumbling in the air."""
     lasts = len(clip.root) / clip.fps
     length = min(rng.uniform(2, 3), lasts)
     times = rng.uniform(0, lasts - length) + np.arange(int(length * FPS)) / FPS
     moves = _turned(body.transforms(sample_clip(clip, times, FPS)), body.heads[0], rng)
-    if rng.random() > 0.2:
+    if rng.random() > tumbling:
         return place_on_ground(moves, body), False
     return _tumbled(moves, body.heads[0], rng), True
 

@@ -40,6 +40,19 @@ class KeypointImage:
     xy: Float32  # (17, 2) pixels of the image
     weight: Float32  # (17,) 0 where unknown
 
+    @staticmethod
+    def cut(
+        image: UInt8, crop: Crop, xy: NDArray[np.floating], weight: NDArray[np.floating]
+    ) -> "KeypointImage":
+        """The part of an image around a crop, with keypoints (17, 2) in pixels of that image."""
+        linear = crop.axes * crop.scale
+        corner = np.array((crop.x, crop.y)) - linear @ np.full(2, _SIDE / 2)
+        cut = _warped(image, linear, corner, _SIDE)
+        own = (np.nan_to_num(xy) - corner) @ np.linalg.inv(linear).T
+        quality = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
+        packed = np.asarray(cv2.imencode(".jpg", cut, quality)[1], np.uint8)
+        return KeypointImage(packed, own.astype(np.float32), weight.astype(np.float32))
+
     def crop(self) -> tuple[UInt8, Float32]:
         """The network's input (256, 256, 3) as it is, and the keypoints in it."""
         rim = (_SIDE - CROP_SIZE) // 2
@@ -76,7 +89,8 @@ def labelled_images(clip: LabelledClip, on_frame: Count = no_progress) -> list[K
     known: _Known = {}
     for frame, points in zip(clip.labels.frames.tolist(), xy, strict=True):
         weight = np.asarray(np.isfinite(points).all(axis=-1), np.float64)
-        own, seen = _crop(points, weight), _crop(found.xy[frame], found.score[frame])
+        own = crop_around(points, weight)
+        seen = crop_around(found.xy[frame], found.score[frame])
         crop = seen if seen and (own is None or seen.overlaps(own)) else own
         if crop is not None:
             known[frame] = crop, points, weight
@@ -94,12 +108,12 @@ def confident_images(
     known: _Known = {}
     for frame in some.tolist():
         xy = keypoints.xy[frame].astype(np.float64)
-        if (crop := _crop(xy, keypoints.score[frame])) is not None:
+        if (crop := crop_around(xy, keypoints.score[frame])) is not None:
             known[frame] = crop, xy, trusted[frame]
     return _cut(video, known, on_frame)
 
 
-def _crop(xy: NDArray[np.floating], score: NDArray[np.floating]) -> Crop | None:
+def crop_around(xy: NDArray[np.floating], score: NDArray[np.floating]) -> Crop | None:
     """The crop around keypoints; None where the torso is unknown. Other unknown points are left."""
     if not np.isfinite(xy[_TORSO]).all():
         return None
@@ -114,20 +128,8 @@ def _cut(video: Path, known: _Known, on_frame: Count) -> list[KeypointImage]:
             on_frame(frame.index + 1)
             if frame.index in known:
                 crop, xy, weight = known[frame.index]
-                images.append(_image(frame.image, crop, xy[:COUNT], weight[:COUNT]))
+                images.append(KeypointImage.cut(frame.image, crop, xy[:COUNT], weight[:COUNT]))
     return images
-
-
-def _image(
-    image: UInt8, crop: Crop, xy: NDArray[np.floating], weight: NDArray[np.floating]
-) -> KeypointImage:
-    linear = crop.axes * crop.scale
-    corner = np.array((crop.x, crop.y)) - linear @ np.full(2, _SIDE / 2)
-    cut = _warped(image, linear, corner, _SIDE)
-    own = (np.nan_to_num(xy) - corner) @ np.linalg.inv(linear).T
-    quality = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
-    packed = np.asarray(cv2.imencode(".jpg", cut, quality)[1], np.uint8)
-    return KeypointImage(packed, own.astype(np.float32), weight.astype(np.float32))
 
 
 def _warped(image: UInt8, linear: Float64, corner: Float64, side: int) -> UInt8:

@@ -34,6 +34,7 @@ class TuneOptions:
     frozen: int = 24  # of the first convolutions
     average: int = 30  # steps over which the weights are averaged
     fewest: int = 12  # labelled frames
+    bfloat16: bool = False  # faster on processors that have it
     seed: int = 1
 
 
@@ -51,18 +52,20 @@ def tune(
         )
     torch.manual_seed(options.seed)
     network = MoveNet.bundled()
-    _train(network, labelled, confident or labelled, options, on_step)
+    train(network, (labelled, confident or labelled), options, on_step)
     return network
 
 
-def _train(
+def train(
     network: MoveNet,
-    learnt: Sequence[KeypointImage],
-    confident: Sequence[KeypointImage],
+    sources: Sequence[Sequence[KeypointImage]],
     options: TuneOptions,
-    on_step: Count,
+    on_step: Count = no_progress,
 ) -> None:
-    """Train the network in place; it ends with the average of its latest weights."""
+    """Train the network in place, on as many images of each source.
+
+    It ends with the average of its latest weights.
+    """
     rng = np.random.default_rng(options.seed)
     network.freeze(options.frozen)
     moving = [p for p in network.parameters() if p.requires_grad]
@@ -71,9 +74,12 @@ def _train(
     for step in range(options.steps):
         for group in optimizer.param_groups:
             group["lr"] = options.rate * _rate_factor(options, step)
-        images = [_drawn(learnt if i % 2 else confident, rng) for i in range(options.batch)]
+        images = [_drawn(sources[i % len(sources)], rng) for i in range(options.batch)]
         pictures, xy, weight = (torch.from_numpy(part) for part in stack(images, rng))
-        loss = _loss(network(pictures.float()), xy / _CELL, weight)
+        with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
+            heat, offsets, reach = network(pictures.float())
+        maps = heat.float(), offsets.float(), reach.float()
+        loss = _loss(maps, xy / _CELL, weight)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(moving, _LONGEST_STEP)

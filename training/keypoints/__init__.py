@@ -1,0 +1,1 @@
+"""Fine-tuning of the 2D keypoint network on rendered people."""
