@@ -77,9 +77,12 @@ def track(
         quality=quality, keypoints=keypoints,
     )  # fmt: skip
     frames = info.frames_between(start, end)
-    stages = ["tracking"] if fitted is None else ["tracking", fitted.name]
-    counts = (count_stage(progress, stage, frames) for stage in stages)
-    motion = tracking.track(info.path, options, *counts)
+    counts = {"on_frame": count_stage(progress, "tracking", frames)}
+    if fitted is not None:
+        counts["on_model"] = count_stage(progress, fitted.name, frames)
+    if quality == "best":
+        counts["on_again"] = count_stage(progress, "detecting again", None)
+    motion = tracking.track(info.path, options, **counts)
     given = dict(subject=subject_text(chosen), height=height, start=start, end=end, fps=fps,
                  focal=focal, fov=fov, quality=quality)  # fmt: skip
     return replace(motion, provenance=Provenance.of(info.path, given))
@@ -132,8 +135,10 @@ def track_all(
         height=height, focal=focal_pixels(focal, fov, (info.width, info.height)),
         start=start, end=end, fps=fps, quality=quality, device=device,
     )  # fmt: skip
-    count = count_stage(progress, "tracking", info.frames_between(start, end))
-    motions = tracking.track_all(info.path, options, count)
+    counts = {"on_frame": count_stage(progress, "tracking", info.frames_between(start, end))}
+    if quality == "best":
+        counts["on_again"] = count_stage(progress, "detecting again", None)
+    motions = tracking.track_all(info.path, options, **counts)
     given = {
         "subject": "all", "height": height, "start": start, "end": end, "fps": fps,
         "focal": focal, "fov": fov, "quality": quality,

@@ -150,7 +150,7 @@ def test_quiet_says_nothing_when_all_is_well(mocap):
 def test_options_reach_the_tracker(mocap, monkeypatch):
     given = []
     monkeypatch.setattr(
-        "mocap_cli.tracking.track.track", lambda p, o, f: given.append(o) or stand(p, o, f)
+        "mocap_cli.tracking.track.track", lambda p, o, on_frame: given.append(o) or stand(p, o)
     )
     film(Path("a.mp4"))
     code, _, err = mocap(

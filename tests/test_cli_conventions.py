@@ -215,7 +215,8 @@ def test_a_height_that_is_not_in_metres_gets_a_hint(mocap, height, hint):
 def test_a_lens_may_be_given_as_a_35_mm_equivalent_or_a_field_of_view(mocap, monkeypatch):
     given = []
     monkeypatch.setattr(
-        "mocap_cli.tracking.track.track", lambda p, o, f: given.append(o.focal) or stand(p, o, f)
+        "mocap_cli.tracking.track.track",
+        lambda p, o, on_frame: given.append(o.focal) or stand(p, o),
     )
     film(Path("a.mp4"))  # 64x48
     for lens in ("--focal 36mm", "--fov 90", "--focal 80"):

@@ -78,7 +78,11 @@ def keypoints(known):
 def test_a_body_that_turned_while_it_was_lost_is_found_from_both_sides(video, monkeypatch):
     monkeypatch.setattr(module, "detect", Networks().detect)
     monkeypatch.setattr(module, "_CHUNK_BYTES", 7 * 3 * video.width * video.height)
-    whole = second_pass(video, keypoints({*range(8), *range(32, FRAMES)}), "cpu")
+    looks: list[int] = []
+    before = keypoints({*range(8), *range(32, FRAMES)})
+    whole = second_pass(video, before, "cpu", on_frame=looks.append)
+    assert looks == list(range(1, len(looks) + 1))  # the progress of both pursuits
+    assert len(looks) > 32 - 8
     true = np.stack([body_in(i) for i in range(FRAMES)])
     assert whole.detected.all()
     assert np.abs(whole.xy - true).max() < 1

@@ -55,7 +55,7 @@ def test_labels_become_a_model_that_track_takes(mocap, monkeypatch):
     asked = []
     monkeypatch.setattr(
         "mocap_cli.tracking.track.track",
-        lambda v, o, bar, *_: (asked.append(o.model), stand(v, o, bar))[1],
+        lambda v, o, on_frame, **_: (asked.append(o.model), stand(v, o, on_frame))[1],
     )
     assert mocap("track a.mp4 --model x.mocap -o b.json")[0] == 0
     assert mocap("track a.mp4 -o c.json")[0] == 0

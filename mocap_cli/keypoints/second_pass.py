@@ -6,8 +6,9 @@ algorithm then chooses one detection in each frame: one that both networks agree
 moved little from frame to frame.
 """
 
+import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +20,7 @@ from mocap_cli.keypoints.fusion import fuse_detections
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.left_right import cheapest_path
 from mocap_cli.keypoints.pose_networks import PoseNetworks
+from mocap_cli.progress import Count, no_progress
 from mocap_cli.types import Float64
 from mocap_cli.video.probe import VideoInfo
 from mocap_cli.video.reader import Frame, open_video
@@ -45,15 +47,24 @@ _Found = dict[int, list[Detection]]  # by frame
 
 
 def second_pass(
-    video: VideoInfo, keypoints: Keypoints, device: Device = "auto", tuned: bytes | None = None
+    video: VideoInfo,
+    keypoints: Keypoints,
+    device: Device = "auto",
+    tuned: bytes | None = None,
+    on_frame: Count = no_progress,
 ) -> Keypoints:
     """The keypoints, with better ones in the frames in which they were unsure or missing."""
     spans = _unsure_spans(keypoints)
     if not spans:
         return keypoints
-    networks = PoseNetworks(device, tuned)
+    networks, done = PoseNetworks(device, tuned), itertools.count(1)
+
+    def on_detected() -> None:
+        on_frame(next(done))
+
     for span in spans:
-        chosen = _chosen(span, keypoints, _candidates(span, keypoints, video, networks))
+        found = _candidates(span, keypoints, video, networks, on_detected)
+        chosen = _chosen(span, keypoints, found)
         keypoints = _with_detections(keypoints, span, chosen, (video.width, video.height))
     return keypoints
 
@@ -82,7 +93,11 @@ def _unsure_spans(keypoints: Keypoints) -> list[_Span]:
 
 
 def _candidates(
-    span: _Span, keypoints: Keypoints, video: VideoInfo, networks: PoseNetworks
+    span: _Span,
+    keypoints: Keypoints,
+    video: VideoInfo,
+    networks: PoseNetworks,
+    on_detected: Callable[[], None],
 ) -> _Found:
     """The detections of both pursuits in every frame that they reach."""
     found: _Found = {}
@@ -92,6 +107,7 @@ def _candidates(
             for index, frame in frames(video, keypoints.times, span.frames):
                 detections = pursuit.detect(frame, _known_crop(keypoints, index))
                 found.setdefault(index, []).extend(detections)
+                on_detected()
                 if pursuit.lost:
                     break
     return found

@@ -139,10 +139,12 @@ def estimate(
     on_frame: Count = no_progress,
     on_model: Count = no_progress,
     cache: Path | None = None,
+    on_again: Count = no_progress,
 ) -> Estimate:
     """Follow one person, estimate the camera and lift the pose; frames without them hold NaN.
 
     `cache` is a folder where the slow part is kept and found again: keypoints and camera motion.
+    `on_again` counts what `--quality best` looks at once more.
     """
     tuned = options.model.movenet(video.path) if options.model else None
     if tuned and options.keypoints:
@@ -159,7 +161,7 @@ def estimate(
                 return [options.keypoints.follow(frames, video, subject, options.start)]
             found = follow(frames, subject, options.device, sparing=sparing, tuned=tuned)
             if options.quality == "best":
-                found = second_pass(video, found, options.device, tuned)
+                found = second_pass(video, found, options.device, tuned, on_again)
             return [found]
 
         detectors = options.keypoints.digest if options.keypoints else network_hashes()
@@ -185,14 +187,17 @@ def estimate(
 
 @with_one_blas_thread
 def estimate_all(
-    video: VideoInfo, options: EstimateOptions, on_frame: Count = no_progress
+    video: VideoInfo,
+    options: EstimateOptions,
+    on_frame: Count = no_progress,
+    on_again: Count = no_progress,
 ) -> list[Estimate]:
     """Follow everybody who stays for long enough, in one pass over the video."""
 
     def everybody(frames: Frames) -> list[Keypoints]:
         people = follow_all(frames, options.device, sparing=sparing)
         if options.quality == "best":
-            people = [second_pass(video, person, options.device) for person in people]
+            people = [second_pass(video, p, options.device, None, on_again) for p in people]
         return people
 
     span, sparing = (options.start, options.end), options.quality == "fast"

@@ -46,10 +46,11 @@ def track(
     options: TrackOptions,
     on_frame: Count = no_progress,
     on_model: Count = no_progress,
+    on_again: Count = no_progress,
 ) -> Motion:
     """Track one person through a video; the callbacks get the number of frames done."""
     video = probe(path)
-    found = estimate(video, options, on_frame, on_model)
+    found = estimate(video, options, on_frame, on_model, on_again=on_again)
     if not found.keypoints.tracked.any():
         raise MocapError(
             f"no person was found in {path.name} ({len(found.times)} frames)",
@@ -59,10 +60,15 @@ def track(
 
 
 @with_one_blas_thread
-def track_all(path: Path, options: TrackOptions, on_frame: Count = no_progress) -> list[Motion]:
+def track_all(
+    path: Path,
+    options: TrackOptions,
+    on_frame: Count = no_progress,
+    on_again: Count = no_progress,
+) -> list[Motion]:
     """Track everybody who stays for long enough through a video, in one pass and one world."""
     video = probe(path)
-    found = estimate_all(video, options, on_frame)
+    found = estimate_all(video, options, on_frame, on_again)
     if not found:
         raise MocapError(
             f"nobody stays long enough in {path.name} to be tracked",
