@@ -38,11 +38,11 @@ TIMES = ("status", "seconds", "finished")  # columns that differ from run to run
 _track = tracking.track
 
 
-def _track_or_hang(path: Path, *values: Any) -> Any:
+def _track_or_hang(path: Path, *values: Any, **callbacks: Any) -> Any:
     """The tracker, but for one clip; workers import this script, and so have it too."""
     if path.name == HANGS:
         time.sleep(3600)
-    return _track(path, *values)
+    return _track(path, *values, **callbacks)
 
 
 tracking.track = _track_or_hang
