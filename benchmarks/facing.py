@@ -28,9 +28,8 @@ from mocap_cli.tracking.place import place_in_world
 from mocap_cli.types import Float64
 from mocap_cli.video.reader import Frame
 from mocap_cli.video.shots import with_cuts
-from training.synthesis.body_model import make_body
 from training.synthesis.mocap_clip import PART_NAMES, MocapClip
-from training.synthesis.mocap_dataset import is_held_out, read_mocap_folder
+from training.synthesis.mocap_dataset import read_split
 from training.synthesis.rendered_shots import FPS, RenderedShot, random_shots, render_shot
 
 HEAD = PART_NAMES.index("head")
@@ -83,8 +82,7 @@ def main() -> None:
     parser.add_argument("--shots", type=int, default=8)
     options = parser.parse_args()
     rng = np.random.default_rng(7)
-    body = make_body(dict.fromkeys(("gender", "age", "muscle", "weight", "height"), 0.5))
-    clips = [c for c in read_mocap_folder(options.motion, body) if is_held_out(c)]
+    clips = read_split(options.motion, held_out=True)
     clips = [c for c in clips if not c.name.startswith("deepmimic")]  # their heads never turn
     clips += [turned(clip, rng) for clip in clips]
     weights = np.array([min(len(c.root) / c.fps, 15.0) for c in clips], np.float32)

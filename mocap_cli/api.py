@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mocap_cli.camera.lens import focal_pixels
-from mocap_cli.progress import Progress, count_stage, no_progress
+from mocap_cli.progress import Count, Progress, count_stage, no_progress
 
 if TYPE_CHECKING:  # heavy: `import mocap_cli` must not wait for them
     from mocap_cli.body.motion import Motion
@@ -77,15 +77,21 @@ def track(
         quality=quality, keypoints=keypoints,
     )  # fmt: skip
     frames = info.frames_between(start, end)
-    counts = {"on_frame": count_stage(progress, "tracking", frames)}
+    counts = _counts(progress, frames, quality)
     if fitted is not None:
         counts["on_model"] = count_stage(progress, fitted.name, frames)
-    if quality == "best":
-        counts["on_again"] = count_stage(progress, "detecting again", None)
     motion = tracking.track(info.path, options, **counts)
     given = dict(subject=subject_text(chosen), height=height, start=start, end=end, fps=fps,
                  focal=focal, fov=fov, quality=quality)  # fmt: skip
     return replace(motion, provenance=Provenance.of(info.path, given))
+
+
+def _counts(progress: Progress, frames: int | None, quality: "Quality") -> dict[str, Count]:
+    """The counters of both passes, by the name of the argument."""
+    counts = {"on_frame": count_stage(progress, "tracking", frames)}
+    if quality == "best":
+        counts["on_again"] = count_stage(progress, "detecting again", None)
+    return counts
 
 
 def _open_model(model: "str | Path | PoseModel | None", device: "Device") -> "PoseModel | None":
@@ -135,9 +141,7 @@ def track_all(
         height=height, focal=focal_pixels(focal, fov, (info.width, info.height)),
         start=start, end=end, fps=fps, quality=quality, device=device,
     )  # fmt: skip
-    counts = {"on_frame": count_stage(progress, "tracking", info.frames_between(start, end))}
-    if quality == "best":
-        counts["on_again"] = count_stage(progress, "detecting again", None)
+    counts = _counts(progress, info.frames_between(start, end), quality)
     motions = tracking.track_all(info.path, options, **counts)
     given = {
         "subject": "all", "height": height, "start": start, "end": end, "fps": fps,

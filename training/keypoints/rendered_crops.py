@@ -13,14 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from mocap_cli.io.atomic import write_atomically
-from mocap_cli.labels.tuning.keypoint_images import KeypointImage, crop_around
+from mocap_cli.keypoints.crop import Crop
+from mocap_cli.labels.tuning.keypoint_images import KeypointImage
 from mocap_cli.labels.tuning.movenet import COUNT
 from mocap_cli.types import Bool
-from training.synthesis.body_model import make_body
 from training.synthesis.mocap_clip import MocapClip
-from training.synthesis.mocap_dataset import is_held_out, read_mocap_folder
+from training.synthesis.mocap_dataset import read_split
 from training.synthesis.rendered_shots import random_shots, render_shot
-from training.synthesis.skin_chart import AVERAGE_PHENOTYPE
 
 FRAMES = 6  # of a shot
 TUMBLING = 0.5  # of the shots
@@ -74,10 +73,9 @@ def render_crops(
             height, width = frame.picture.shape[:2]
             inside = ((frame.xy > 0) & (frame.xy < (width, height))).all(axis=1)
             weight = np.where(frame.visible, 1.0, HIDDEN) * inside
-            crop = crop_around(frame.xy, np.ones(len(frame.xy)))
-            if crop is not None:
-                xy, weight = frame.xy[:COUNT], weight[:COUNT]
-                yield KeypointImage.cut(frame.picture, crop, xy, weight), shot.tumbling
+            xy, weight = frame.xy[:COUNT], weight[:COUNT]
+            crop = Crop.around_body(xy, np.ones(COUNT))
+            yield KeypointImage.cut(frame.picture, crop, xy, weight), shot.tumbling
 
 
 def main() -> None:
@@ -89,8 +87,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--held-out", action="store_true", help="of the subjects kept for testing")
     options = parser.parse_args()
-    clips = read_mocap_folder(options.motion, make_body(AVERAGE_PHENOTYPE))
-    clips = [clip for clip in clips if is_held_out(clip) == options.held_out]
+    clips = read_split(options.motion, held_out=options.held_out)
     images, tumbling = zip(*render_crops(clips, options.shots, options.seed), strict=True)
     RenderedCrops(list(images), np.array(tumbling)).save(options.output)
     print(len(images), "crops")

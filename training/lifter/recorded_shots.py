@@ -157,8 +157,7 @@ def _mirrored(
 
 def main() -> None:
     """Record training and held-out shots into two files."""
-    from training.synthesis.body_model import make_body
-    from training.synthesis.mocap_dataset import is_held_out, read_mocap_folder
+    from training.synthesis.mocap_dataset import read_split
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("motion", type=Path, help="folder of motion capture")
@@ -167,9 +166,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--held-out", action="store_true", help="of the subjects kept for testing")
     options = parser.parse_args()
-    body = make_body(dict.fromkeys(("gender", "age", "muscle", "weight", "height"), 0.5))
-    clips = read_mocap_folder(options.motion, body)
-    clips = [clip for clip in clips if is_held_out(clip) == options.held_out]
+    clips = read_split(options.motion, held_out=options.held_out)
     shots, began = [], time.monotonic()
     for shot in record_shots(clips, options.shots, options.seed):
         shots.append(shot)

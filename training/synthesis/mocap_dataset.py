@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mocap_cli.errors import MocapError
-from training.synthesis.body_model import Body, transform_anchors
+from training.synthesis.body_model import Body, make_body, transform_anchors
 from training.synthesis.hip_correction import with_hips_raised
 from training.synthesis.joint_positions import clip_from_positions
 from training.synthesis.mocap_clip import MocapClip
@@ -33,6 +33,12 @@ def read_mocap_folder(folder: Path, body: Body) -> list[MocapClip]:
 def is_held_out(clip: MocapClip) -> bool:
     """Whether the clip's subject is held out for testing."""
     return clip.subject in HELD_OUT_SUBJECTS or clip.name == "deepmimic_cartwheel"
+
+
+def read_split(folder: Path, *, held_out: bool) -> list[MocapClip]:
+    """The clips below `folder` to train on, or those held out, placed with an average body."""
+    body = make_body(dict.fromkeys(("gender", "age", "muscle", "weight", "height"), 0.5))
+    return [clip for clip in read_mocap_folder(folder, body) if is_held_out(clip) == held_out]
 
 
 def _clips(folder: Path) -> Iterator[MocapClip]:

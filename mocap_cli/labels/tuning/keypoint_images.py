@@ -89,8 +89,7 @@ def labelled_images(clip: LabelledClip, on_frame: Count = no_progress) -> list[K
     known: _Known = {}
     for frame, points in zip(clip.labels.frames.tolist(), xy, strict=True):
         weight = np.asarray(np.isfinite(points).all(axis=-1), np.float64)
-        own = crop_around(points, weight)
-        seen = crop_around(found.xy[frame], found.score[frame])
+        own, seen = _crop(points, weight), _crop(found.xy[frame], found.score[frame])
         crop = seen if seen and (own is None or seen.overlaps(own)) else own
         if crop is not None:
             known[frame] = crop, points, weight
@@ -108,12 +107,12 @@ def confident_images(
     known: _Known = {}
     for frame in some.tolist():
         xy = keypoints.xy[frame].astype(np.float64)
-        if (crop := crop_around(xy, keypoints.score[frame])) is not None:
+        if (crop := _crop(xy, keypoints.score[frame])) is not None:
             known[frame] = crop, xy, trusted[frame]
     return _cut(video, known, on_frame)
 
 
-def crop_around(xy: NDArray[np.floating], score: NDArray[np.floating]) -> Crop | None:
+def _crop(xy: NDArray[np.floating], score: NDArray[np.floating]) -> Crop | None:
     """The crop around keypoints; None where the torso is unknown. Other unknown points are left."""
     if not np.isfinite(xy[_TORSO]).all():
         return None
