@@ -13,6 +13,7 @@ from mocap_cli.labels.tuning.movenet import MoveNet
 from mocap_cli.labels.tuning.tune import train
 from training.keypoints.rendered_crops import RenderedCrops, render_crops
 from training.keypoints.train import OPTIONS, as_upstream, keypoint_errors, move_back
+from training.synthesis import rendered_shots
 from training.synthesis.mocap_clip import PART_NAMES, MocapClip
 
 AT = {name: i for i, name in enumerate(KEYPOINTS)}
@@ -37,6 +38,16 @@ def test_crops_show_the_person_and_come_back_from_their_file(crops, tmp_path):
         assert (xy[image.weight > 0] < len(picture)).all()
         assert other.crop()[0].tobytes() == picture.tobytes()
         np.testing.assert_array_equal(other.xy, image.xy)
+
+
+def test_any_number_of_clips_is_drawn_from(monkeypatch):
+    drawn = []
+    rng = np.random.default_rng(0)
+    monkeypatch.setattr(rendered_shots, "make_body", lambda *_, **__: drawn.append(1) or 1 / 0)
+    weights = np.random.default_rng(1).uniform(0.5, 15, 150).astype(np.float32)
+    with pytest.raises(ZeroDivisionError):
+        next(rendered_shots.random_shots(["clip"] * 150, weights, rng))
+    assert drawn
 
 
 def test_hips_are_where_the_upstream_network_has_them_and_wrists_stay(crops):

@@ -65,10 +65,11 @@ class RenderedFrame:
 
 
 def random_shots(
-    clips: Sequence[MocapClip], weights: Float32, rng: Random, tumbling: float = 0.2
+    clips: Sequence[MocapClip], weights: Floats, rng: Random, tumbling: float = 0.2
 ) -> Iterator[RenderedShot]:
     """An endless iterator of shots; clips are sampled by weight, and a share of them tumbles."""
-    share = np.asarray(weights, np.float64) / np.sum(weights)
+    weights = np.asarray(weights, np.float64)  # in single precision shares do not sum to 1
+    share = weights / weights.sum()
     while True:
         clip = clips[rng.choice(len(clips), p=share)]
         body = make_body(_phenotype(rng), mesh=True)
