@@ -6,7 +6,7 @@
 Takes examples/*.truth.json and, where a folder of motion capture is given, films random shots of
 held-out subjects. Prints a table for docs/benchmarks.md. Errors are millimetres over the twelve
 joints that both know, for people of 1.70 m; frames where one of the two saw nobody are counted,
-not compared. Of `--clips`, whose truth nobody knows, only the time.
+not compared. Of `--clips`, whose truth nobody knows, only the time. All three qualities are run.
 """
 
 import argparse
@@ -22,6 +22,7 @@ import torch
 
 from mocap_cli.body.motion import Motion, read_motion
 from mocap_cli.body.skeleton import BODY
+from mocap_cli.keypoints.thinned_frames import Quality
 from mocap_cli.lifting.metrics import mpjpe, n_mpjpe, p_mpjpe
 from mocap_cli.tracking.track import TrackOptions, track
 
@@ -31,6 +32,7 @@ COMMON = tuple(
     for name in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
     for side in ("left", "right")
 )
+QUALITIES: tuple[Quality, ...] = ("fast", "balanced", "best")
 HIPS = [COMMON.index("left_hip"), COMMON.index("right_hip")]
 
 
@@ -110,21 +112,26 @@ def row(
 
 
 def compare(case: Case, peer: Path | None) -> Iterator[str]:
-    """Ours, then the peer's, on the frames in which both found somebody."""
+    """Each quality of ours, then the peer's, on the frames in which all found somebody."""
     truth = common(case.joints, BODY.names) * (1.70 / case.height)
+    found: dict[str, tuple[torch.Tensor, float]] = {}
+    for quality in QUALITIES:
+        motion, seconds = timed(case.video, TrackOptions(focal=case.focal, quality=quality))
+        joints = common(camera_axes(motion).astype(np.float64), BODY.names)
+        found[f"{case.video.name}: {quality}"] = joints, seconds
+    if peer:
+        found["mediapipe"] = ask(peer, case.video)
+    length = min(len(truth), *(len(joints) for joints, _ in found.values()))
+    everywhere = torch.stack([seen_in(joints[:length]) for joints, _ in found.values()]).all(0)
+    for name, (joints, seconds) in found.items():
+        yield row(name, joints[:length], truth[:length], everywhere, seconds)
+
+
+def timed(video: Path, options: TrackOptions) -> tuple[Motion, float]:
+    """The motion, and the seconds that it took."""
     began = time.perf_counter()
-    motion = track(case.video, TrackOptions(focal=case.focal))
-    seconds = time.perf_counter() - began
-    ours = common(camera_axes(motion).astype(np.float64), BODY.names)
-    if not peer:
-        yield row(f"{case.video.name}: mocap", ours, truth[: len(ours)], seen_in(ours), seconds)
-        return
-    theirs, took = ask(peer, case.video)
-    length = min(len(ours), len(theirs), len(truth))
-    ours, theirs, truth = ours[:length], theirs[:length], truth[:length]
-    both = seen_in(ours) & seen_in(theirs)
-    yield row(f"{case.video.name}: mocap", ours, truth, both, seconds)
-    yield row("mediapipe", theirs, truth, both, took)
+    motion = track(video, options)
+    return motion, time.perf_counter() - began
 
 
 def ask(peer: Path, video: Path) -> tuple[torch.Tensor, float]:
@@ -138,16 +145,18 @@ def ask(peer: Path, video: Path) -> tuple[torch.Tensor, float]:
 
 
 def race(video: Path, peer: Path | None) -> str:
-    """A line of the second table: frames a second, ours and the peer's."""
-    began = time.perf_counter()
-    motion = track(video, TrackOptions())
-    frames, seconds = len(motion.times), time.perf_counter() - began
+    """A line of the second table: frames a second of each quality and of the peer, and ratios."""
+    rates = []
+    for quality in QUALITIES:
+        motion, seconds = timed(video, TrackOptions(quality=quality))
+        rates.append(len(motion.times) / seconds)
     size = f"{motion.source.width}x{motion.source.height}, {motion.source.fps:.0f} fps"
-    line = f"| {video.name} | {size} | {frames / seconds:.0f} |"
-    if not peer:
-        return line
-    theirs, took = ask(peer, video)
-    return f"{line} {len(theirs) / took:.0f} | {frames / seconds * took / len(theirs):.2f} |"
+    cells = [video.name, size, *(f"{rate:.0f}" for rate in rates)]
+    if peer:
+        theirs, took = ask(peer, video)
+        rate = len(theirs) / took
+        cells += [f"{rate:.0f}", *(f"{ours / rate:.2f}" for ours in rates)]
+    return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
@@ -159,11 +168,14 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, nargs="*", default=[], help="videos to time")
     options = parser.parse_args()
     if options.clips:
-        print("| clip | picture | mocap, frames/s | mediapipe | ratio |\n|---|---|---|---|---|")
+        heads = ["clip", "size", *QUALITIES]
+        if options.peer:
+            heads += ["mediapipe", *(f"{quality}, ratio" for quality in QUALITIES)]
+        print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
         for video in options.clips:
             print(race(video, options.peer), flush=True)
         return
-    print("| clip | MPJPE | N-MPJPE | P-MPJPE | seen | frames/s |\n|---|---|---|---|---|---|")
+    print("| clip | MPJPE | N-MPJPE | P-MPJPE | detected | frames/s |\n|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         cases = [*examples()]
         if options.motion:

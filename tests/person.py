@@ -82,8 +82,10 @@ def standing(info: VideoInfo, times: np.ndarray, **changes: Any) -> Motion:
     return Motion(**{**values, **changes})
 
 
-def stand(path: Path, options: Any, on_frame: Callable[[int], None] = lambda done: None) -> Motion:
-    """What `track` would give of a video whose subject stands still."""
+def stand(
+    path: Path, options: Any, on_frame: Callable[[int], None] = lambda done: None, **others: Any
+) -> Motion:
+    """What `track` would give of a video whose subject stands still; other counters are ignored."""
     with open_video(path, options.start, options.end) as video:
         times = []
         for frame in video:

@@ -33,9 +33,11 @@ def main() -> None:
         again = [sys.executable, "-m", "tests.faults.fuzz", "--reader", reader]
         typed = [*again, "--seconds", str(options.seconds), "--kept", str(options.kept)]
         done = subprocess.run(typed, check=False, capture_output=True, text=True)
-        lines = [line for line in done.stdout.splitlines() if line.startswith(("finding", "runs"))]
+        lines = done.stdout.splitlines()
+        said = [line for line in lines if line.startswith("finding")]
+        said += [line for line in lines if line.startswith("runs")][-1:]
         ended = "" if done.returncode == 0 else f" ended with {done.returncode}"
-        print(f"{reader}:{ended}", *lines, sep="\n  ", flush=True)
+        print(f"{reader}:{ended}", *said, sep="\n  ", flush=True)
 
 
 def _fuzz(reader: str, seconds: int, kept: Path) -> None:
