@@ -1,5 +1,6 @@
 """Fixtures that several test files share."""
 
+import os
 import shlex
 import shutil
 import sys
@@ -10,6 +11,9 @@ import pytest
 from person import fork_workers, stand
 
 from mocap_cli.cli import main
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # all cores have a worker already
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture

@@ -159,14 +159,6 @@ def test_labels_of_files_train_a_pose_head(mocap, clips):
     assert open_model(Path("runs/a/best.safetensors"))[0].pose is not None
 
 
-def test_a_run_with_2d_labels_in_the_earlier_form_is_refused_in_one_line(mocap, run_mocap):
-    assert mocap("videos -o runs/a --steps 1")[0] == 0
-    path = Path("runs/a/run.json")
-    path.write_text(json.dumps({**json.loads(path.read_text()), "keypoints": True}))
-    code, _, err = run_mocap("pretrain -o runs/a --resume --steps 2 --device cpu")
-    assert (code, "in a form that is no longer read" in " ".join(err.split())) == (1, True)
-
-
 def test_the_3d_head_gets_the_2d_keypoints_that_the_model_predicts(tmp_path):
     """Eq. 15; without 2D labels in pretraining there are none."""
     crops = torch.rand(2, 3, TINY.crop, TINY.crop)

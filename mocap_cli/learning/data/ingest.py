@@ -58,11 +58,6 @@ class RunSources:
         path = folder / RUN
         try:
             document = JsonObject.read(path)
-            if document.values.get("keypoints"):
-                raise MocapError(
-                    f"{folder} learnt from 2D labels in a form that is no longer read",
-                    "begin a new run with --keypoints; the model of the old one can still be used",
-                )
             return cls(
                 clips=tuple(clip.of_type(_ClipSource) for clip in document.items("clips")),
                 store=Path(document.text("store")),
