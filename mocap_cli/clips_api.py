@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from mocap_cli.progress import Progress, no_progress
 
 if TYPE_CHECKING:  # heavy: `import mocap_cli` must not wait for them
-    from mocap_cli.clips.clip import Clip, ClipFacts, ClipOptions
+    from mocap_cli.clips.clip import Clip, ClipFacts
     from mocap_cli.keypoints.subject import SubjectLike
     from mocap_cli.keypoints.thinned_frames import Quality
     from mocap_cli.weights import Device
-    from mocap_cli.workers.job import Result
+    from mocap_cli.workers.job import Result, Work
 
 
 def track_clips(
@@ -46,7 +46,7 @@ def track_clips(
 
     Args:
         videos: Videos, or folders of videos.
-        output: Folder of the files.
+        output: Folder of the files, or a URL such as s3://bucket/motion/.
         suffixes: Endings of the files to write of each clip.
         manifest: List of further clips, as the command's `--from`.
         recursive: Include sub-folders of the given folders.
@@ -71,9 +71,11 @@ def track_clips(
     """
     from mocap_cli.clips.clip import ClipOptions
     from mocap_cli.clips.plan import ClipPlan, OutputRequest
+    from mocap_cli.clips.remote_outputs import with_remote_outputs
     from mocap_cli.clips.shard import Shard
     from mocap_cli.clips.summary import motion_row, summary_row, write_summary
     from mocap_cli.clips.tables import check_table
+    from mocap_cli.io.url import output_path
     from mocap_cli.keypoints.subject import parse_subject
 
     everybody = subject == "all"
@@ -85,7 +87,7 @@ def track_clips(
     plan = ClipPlan(
         inputs=[Path(video) for video in given],
         manifest=None if manifest is None else Path(manifest),
-        request=OutputRequest(suffixes=tuple(suffixes), folder=Path(output)),
+        request=OutputRequest(suffixes=tuple(suffixes), folder=output_path(output)),
         recursive=recursive, subject=parse_subject("auto" if everybody else subject),
         height=height, start=start, end=end, shard=Shard(1, 1),
     )  # fmt: skip
@@ -95,7 +97,14 @@ def track_clips(
     clips = plan.clips(summary=table, also_read=[options.model] if options.model else ())
     results: dict[int, Result[ClipFacts]] = {}
     try:
-        _track(clips, options, results, workers, clip_timeout, progress)
+        _track(
+            clips,
+            with_remote_outputs(options, clips, overwrite),
+            results,
+            workers,
+            clip_timeout,
+            progress,
+        )
     finally:
         if table is not None:
             write_summary(table, clips, results, motion_row)
@@ -104,7 +113,7 @@ def track_clips(
 
 def _track(
     clips: "Sequence[Clip]",
-    options: "ClipOptions",
+    work: "Work[Clip, ClipFacts]",
     results: "dict[int, Result[ClipFacts]]",
     workers: int | None,
     timeout: float | None,
@@ -114,9 +123,9 @@ def _track(
     from mocap_cli.workers.processes import run_in_processes
 
     if workers == 1 and timeout is None:
-        done = run_here(clips, options, no_progress)
+        done = run_here(clips, work, no_progress)
     else:
-        done = run_in_processes(clips, options, no_progress, workers=workers, timeout=timeout)
+        done = run_in_processes(clips, work, no_progress, workers=workers, timeout=timeout)
     with closing(done):  # an interrupt ends the workers too
         for number, result in done:
             results[number] = result

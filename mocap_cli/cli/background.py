@@ -1,6 +1,5 @@
 """`mocap background`: the scene without the person."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -32,12 +31,12 @@ from mocap_cli.cli.options import (
 _METHOD, _EXTRA = "Method", "Additional files"
 
 _Output = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "-o",
         "--output",
         metavar="OUT",
-        help="Image (ski.png; the archive ski.npz gets the same name), or a folder (out/).",
+        help="Image (ski.png; the archive ski.npz gets the same name), or a folder (out/, s3://bucket/out/).",
         show_default="VIDEO.background.png and .npz beside VIDEO",
     ),
 ]
@@ -155,6 +154,7 @@ def background(
     run = ClipRun(
         work=choices, report=background_report, row=background_row, counted="background",
         workers=workers, timeout=clip_timeout, summary=summary, engine=engine, address=address,
+        overwrite=overwrite,
     )  # fmt: skip
     with Display("background", quiet=quiet, as_json=json) as display:
         check_summary(summary, overwrite)

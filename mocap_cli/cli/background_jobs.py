@@ -12,6 +12,7 @@ from mocap_cli.cli.report import OutputFiles
 from mocap_cli.clips.background_maker import BackgroundFacts
 from mocap_cli.clips.clip import Clip
 from mocap_cli.clips.plan import OutputRequest
+from mocap_cli.io.url import output_path
 from mocap_cli.workers.job import Result
 
 _IMAGE, _ARCHIVE = ".background.png", ".background.npz"
@@ -27,8 +28,9 @@ _CAMERAS = {
 }
 
 
-def background_request(output: Path | None, inputs: Sequence[Path]) -> OutputRequest:
+def background_request(given: str | None, inputs: Sequence[Path]) -> OutputRequest:
     """An image and an archive for each video, beside it unless a place is given."""
+    output = None if given is None else output_path(given)
     if output is not None and output.suffix and not output.is_dir():
         if output.suffix.lower() not in (".png", ".npz"):
             raise typer.BadParameter("give a .png, or a folder (out/)", param_hint="-o")
@@ -42,7 +44,7 @@ def background_report(
     clip: Clip, result: Result[BackgroundFacts], facts: BackgroundFacts
 ) -> Report:
     """How a background was made, and what was written."""
-    outputs = OutputFiles(facts.outputs, result.replaced)
+    outputs = OutputFiles.of(facts.outputs, result)
     sizes = ", ".join(
         f"{width}x{height}" + (" on a cylinder" if shape == "cylinder" else "")
         for shape, (width, height) in facts.plates

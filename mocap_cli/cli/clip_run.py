@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -12,10 +12,13 @@ import typer
 from mocap_cli.cli.clip_board import ClipBoard
 from mocap_cli.cli.display import Display, Report
 from mocap_cli.clips.clip import Clip
+from mocap_cli.clips.remote_outputs import with_remote_outputs
 from mocap_cli.clips.summary import write_summary
 from mocap_cli.clips.tables import check_table
 from mocap_cli.io.atomic import remove_left_over
 from mocap_cli.io.file_guard import existing_outputs, refuse_unwritable
+from mocap_cli.io.remote import refuse_remote
+from mocap_cli.io.url import is_url
 from mocap_cli.workers.job import Result, Work, run_here
 from mocap_cli.workers.processes import run_in_processes
 
@@ -35,12 +38,16 @@ class ClipRun(Generic[F]):
     workers: int | None = None
     timeout: float | None = None  # seconds for a clip
     summary: Path | None = None  # table of all clips
-    overwrite: bool | None = None  # of the summary
+    overwrite: bool | None = None  # as in the work
     engine: Literal["local", "ray"] = "local"
     address: str | None = None  # of a Ray cluster
 
     def run(self, clips: Sequence[Clip], display: Display) -> None:
         """Work on every clip; one alone raises its error, of several the failed are listed."""
+        work = with_remote_outputs(self.work, clips, self.overwrite)
+        replace(self, work=work)._run(clips, display)
+
+    def _run(self, clips: Sequence[Clip], display: Display) -> None:
         results: dict[int, Result[F]] = {}
         for folder in {path.parent for clip in clips for path in clip.outputs}:
             remove_left_over(folder)  # also where all clips are found done
@@ -123,5 +130,8 @@ def check_summary(summary: Path | None, overwrite: bool | None) -> None:
     """Refuse, before any work, a summary that could not be written after it."""
     if summary is not None:
         check_table(summary)
-        refuse_unwritable(summary)
-        existing_outputs([summary], overwrite)
+        if is_url(summary):
+            refuse_remote(summary, overwrite)
+        else:
+            refuse_unwritable(summary)
+            existing_outputs([summary], overwrite)

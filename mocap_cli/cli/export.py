@@ -57,8 +57,8 @@ _Output = Annotated[
         "-o",
         "--output",
         metavar="OUT",
-        help=f"{OUTPUT_HELP} Or a folder (out/). Or a bare suffix (.csv) to choose what a folder"
-        " gets. Repeatable.",
+        help=f"{OUTPUT_HELP} Or a folder (out/, s3://bucket/out/). Or a bare suffix (.csv) to"
+        " choose what a folder gets. Repeatable.",
         show_default="MOTION.bvh in this folder",
     ),
 ]
@@ -240,7 +240,7 @@ def export(
     )  # fmt: skip
     run = partial(
         ClipRun, quick=True, workers=workers, timeout=clip_timeout, summary=summary,
-        engine=engine, address=address,
+        engine=engine, address=address, overwrite=overwrite,
     )  # fmt: skip
     with Display("export", quiet=quiet, as_json=json) as display:
         check_summary(summary, overwrite)

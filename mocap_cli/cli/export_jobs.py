@@ -49,7 +49,7 @@ def refuse_mirrored(films: Sequence[Path]) -> None:
 
 def swap_report(clip: Clip, result: Result[SwapResult], made: SwapResult) -> Report:
     """What was redrawn."""
-    files = OutputFiles(clip.outputs, result.replaced)
+    files = OutputFiles.of(clip.outputs, result)
     lines = [
         ("model", f"{made.model}, {made.step} training steps"),
         *(("warning", warning) for warning in made.warnings),

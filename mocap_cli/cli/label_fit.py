@@ -16,6 +16,7 @@ from mocap_cli.cli.options import (
     Recursive,
     check_height,
     check_lens,
+    check_local,
 )
 
 _EVALUATION, _LABELS = "Evaluation", "About the labels"
@@ -50,6 +51,7 @@ _Output = Annotated[
         "-o",
         "--output",
         metavar="OUT",
+        callback=check_local,
         help="The .mocap file to write; with --check or --suggest a folder.",
         show_default="named after the model",
     ),

@@ -9,6 +9,7 @@ import typer
 
 from mocap_cli.camera.lens import focal_pixels
 from mocap_cli.errors import MocapError
+from mocap_cli.io.url import is_url, shown
 
 if TYPE_CHECKING:  # heavy: `mocap --help` must not wait for it
     from mocap_cli.clips.shard import Shard
@@ -52,6 +53,13 @@ def _check_rate(value: float | None) -> float | None:
 def _check_seconds(value: float | None) -> float | None:
     if value is not None and not 0 <= value <= _MAX:
         raise typer.BadParameter("give seconds from the start of the video")
+    return value
+
+
+def check_local(value: Path | None) -> Path | None:
+    """Refuse a URL where only folders and files are written."""
+    if value is not None and is_url(value):
+        raise typer.BadParameter(f"{shown(value)} is a URL; give a folder, and copy it afterwards")
     return value
 
 

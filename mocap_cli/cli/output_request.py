@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from mocap_cli.clips.plan import OutputRequest, share_files
+from mocap_cli.io.url import output_path
 
 
 def parse_outputs(
@@ -21,8 +22,8 @@ def parse_outputs(
     known = set(known)
     suffixes = [v.lower() for v in values if v.lower() in known]
     others = [v for v in values if v.lower() not in known]
-    folders = [Path(v) for v in others if _is_folder(v)]
-    files = [Path(v) for v in others if not _is_folder(v)]
+    folders = [output_path(v) for v in others if _is_folder(v)]
+    files = [output_path(v) for v in others if not _is_folder(v)]
     if len(folders) > 1:
         raise typer.BadParameter("give at most one folder", param_hint="-o")
     if not suffixes and (folders or not files):
@@ -48,7 +49,7 @@ def refuse_several(files: Sequence[Path], inputs: Sequence[Path]) -> None:
 
 def _is_folder(value: str) -> bool:
     with suppress(OSError):  # a name that is too long is refused where outputs are checked
-        if value.endswith(("/", "\\")) or Path(value).is_dir():
+        if value.endswith(("/", "\\")) or output_path(value).is_dir():
             return True
     typing_error = value.startswith(".") and Path(value).name == value  # .xyz is meant as a suffix
     return not Path(value).suffix and not typing_error

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from mocap_cli.cli.options import AS_MANY_AS_FIT, RUN, workers_option
+from mocap_cli.cli.options import AS_MANY_AS_FIT, RUN, check_local, workers_option
 from mocap_cli.learning.model.methods import METHODS
 
 _MAX_SEED = 2**63 - 1
@@ -17,7 +17,13 @@ Videos = Annotated[
 ]
 Output = Annotated[
     Path,
-    typer.Option("-o", "--output", metavar="RUN", help="Folder of the run, such as runs/ski."),
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="RUN",
+        callback=check_local,
+        help="Folder of the run, such as runs/ski.",
+    ),
 ]
 Preset = Annotated[
     Literal["auto", "full", "small"],

@@ -1,7 +1,7 @@
 """What `track` and `export` report of a motion, and every command of its output files."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from mocap_cli.cli.display import Line, Report
 from mocap_cli.clips.clip import Clip, ClipFacts
 from mocap_cli.export.registry import with_companions
 from mocap_cli.io.file_guard import existing_outputs, refuse_unwritable
+from mocap_cli.io.url import shown
 from mocap_cli.quality.measures import Quality
 from mocap_cli.quality.summary import Summary, UncertainSpan
 from mocap_cli.quality.verdict import quality_faults, quality_readings, verdict
@@ -28,11 +29,13 @@ class OutputFiles:
 
     paths: tuple[Path, ...]
     existed: frozenset[Path]
+    sizes: Mapping[Path, int] = field(default_factory=dict)  # bytes, of those that are URLs
 
     @staticmethod
-    def of(paths: Iterable[Path], existed: frozenset[Path]) -> "OutputFiles":
+    def of(paths: Iterable[Path], result: Result[Any]) -> "OutputFiles":
         """Those that were written."""
-        return OutputFiles(tuple(f for path in paths for f in with_companions(path)), existed)
+        files = tuple(file for path in paths for file in with_companions(path))
+        return OutputFiles(files, result.replaced, result.sizes)
 
     @staticmethod
     def plan(paths: Iterable[Path], *, overwrite: bool | None) -> "OutputFiles":
@@ -45,16 +48,22 @@ class OutputFiles:
     def lines(self) -> list[Line]:
         """What was written or replaced, and how large it is."""
         return [
-            ("replaced" if path in self.existed else "wrote", f"{path} ({_size(path)})")
+            (
+                "replaced" if path in self.existed else "wrote",
+                f"{shown(path)} ({_size_text(self._size(path))})",
+            )
             for path in self.paths
         ]
 
     def data(self) -> list[dict[str, Any]]:
         """The same for --json."""
         return [
-            {"path": str(p), "bytes": p.stat().st_size, "replaced": p in self.existed}
+            {"path": shown(p), "bytes": self._size(p), "replaced": p in self.existed}
             for p in self.paths
         ]
+
+    def _size(self, path: Path) -> int:
+        return self.sizes[path] if path in self.sizes else path.stat().st_size
 
 
 def track_report(clip: Clip, result: Result[ClipFacts], facts: ClipFacts, units: str) -> Report:
@@ -62,7 +71,7 @@ def track_report(clip: Clip, result: Result[ClipFacts], facts: ClipFacts, units:
     if facts.people:
         return _people_report(clip, result, facts)
     summary, size = facts.summary, (facts.source.width, facts.source.height)
-    outputs = OutputFiles.of(clip.outputs, result.replaced)
+    outputs = OutputFiles.of(clip.outputs, result)
     lines = [
         ("verdict", facts.verdict),
         ("tracked", _coverage(summary)),
@@ -87,7 +96,7 @@ def _people_report(clip: Clip, result: Result[ClipFacts], facts: ClipFacts) -> R
     lines: list[Line] = [("people", str(len(facts.people)))]
     people = []
     for number, person in enumerate(facts.people, start=1):
-        outputs = OutputFiles.of(person.outputs, result.replaced)
+        outputs = OutputFiles.of(person.outputs, result)
         lines += [(f"person {number}", person.facts.verdict), *outputs.lines()]
         people.append(_facts_data(person.facts, outputs))
     data = {
@@ -133,7 +142,7 @@ def _track_report(
 def export_report(clip: Clip, result: Result[ClipFacts], facts: ClipFacts, units: str) -> Report:
     """The quality of a motion, and what was written from it."""
     summary = facts.summary
-    outputs = OutputFiles.of(clip.outputs, result.replaced)
+    outputs = OutputFiles.of(clip.outputs, result)
     names = ", ".join(map(str, (clip.source, *clip.others)))
     head = f"{names}: {summary.frames} frames, {summary.seconds:.2f} s at {summary.fps:.2f} fps"
     verdicts = [
@@ -210,8 +219,7 @@ def _stretches(stretches: Sequence[UncertainSpan]) -> str:
     return f"{text}, and {more} shorter" if more else text
 
 
-def _size(path: Path) -> str:
-    size = float(path.stat().st_size)
+def _size_text(size: float) -> str:
     for unit in ("bytes", "kB", "MB"):
         if size < 1000:
             return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"

@@ -51,8 +51,8 @@ _Output = Annotated[
         "-o",
         "--output",
         metavar="OUT",
-        help=f"{OUTPUT_HELP} Or a folder (out/) that gets VIDEO.bvh and VIDEO.json."
-        " Or a bare suffix (.bvh) to choose what a folder gets. Repeatable.",
+        help=f"{OUTPUT_HELP} Or a folder (out/, s3://bucket/out/) that gets VIDEO.bvh and"
+        " VIDEO.json. Or a bare suffix (.bvh) to choose what a folder gets. Repeatable.",
         show_default="VIDEO.bvh and VIDEO.json in this folder",
     ),
 ]
@@ -160,7 +160,7 @@ def track(
     run = ClipRun(
         work=options, report=partial(track_report, units=units), row=motion_row,
         counted="tracking", workers=workers, timeout=clip_timeout, summary=summary,
-        engine=engine, address=address,
+        engine=engine, address=address, overwrite=overwrite,
     )  # fmt: skip
     with Display("track", quiet=quiet, as_json=json) as display:
         check_summary(summary, overwrite)

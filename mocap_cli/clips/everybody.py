@@ -96,6 +96,11 @@ def _outputs(clip: Clip, number: int) -> tuple[Path, ...]:
     return tuple(_numbered(path, number) for path in clip.outputs)
 
 
+def base_name(path: Path) -> str:
+    """The name to which numbers and endings are added: dive of dive.bvh and dive.overlay.mp4."""
+    return _ENDING.sub("", path.name)
+
+
 def _numbered(path: Path, number: int) -> Path:
     """dive.bvh becomes dive.1.bvh, and dive.overlay.mp4 dive.1.overlay.mp4."""
     return path.with_name(_ENDING.sub(rf".{number}\g<0>", path.name))

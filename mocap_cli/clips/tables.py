@@ -9,6 +9,8 @@ from typing import Any
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import write_atomically
 from mocap_cli.io.origin import MARK
+from mocap_cli.io.remote import write_remotely
+from mocap_cli.io.url import is_url
 
 _SUFFIXES = (".csv", ".jsonl", ".parquet")
 
@@ -25,7 +27,7 @@ def check_table(path: Path) -> None:
 
 def write_table(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
     """Write rows that have these columns; None is an empty cell."""
-    with write_atomically(path) as aside:
+    with (write_remotely if is_url(path) else write_atomically)(path) as aside:
         if path.suffix.lower() == ".parquet":
             arrow, parquet = _pyarrow(path)
             table = arrow.table({name: [row[name] for row in rows] for name in columns})

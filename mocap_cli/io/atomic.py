@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mocap_cli.errors import MocapError
+from mocap_cli.io.url import is_url, shown
 
 _LONGEST = 40  # characters of a name that a temporary name takes over: 255 bytes are allowed
 
@@ -42,6 +43,8 @@ def write_atomically(path: Path) -> Iterator[Path]:
     file that is replaced passes its mode on; one that may not be written is not replaced. The
     suffix is kept, since some writers choose their format by it.
     """
+    if is_url(path):
+        raise MocapError(f"cannot write {shown(path)}: it is a URL", "write a file, and copy it")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         aside, mode = _created(path)

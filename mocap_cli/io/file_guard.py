@@ -11,6 +11,7 @@ from pathlib import Path
 from mocap_cli.errors import MocapError
 from mocap_cli.io.atomic import refuse_protected
 from mocap_cli.io.origin import is_own
+from mocap_cli.io.url import shown
 
 
 def refuse_overlaps(writes: Iterable[tuple[Path, Path]], reads: Iterable[Path]) -> None:
@@ -25,19 +26,19 @@ def refuse_overlaps(writes: Iterable[tuple[Path, Path]], reads: Iterable[Path]) 
         place = _identity(output)
         if (given := inputs.get(place)) is not None:
             raise MocapError(
-                f"{output} would overwrite the input {given}", "choose another name with -o"
+                f"{shown(output)} would overwrite the input {given}", "choose another name with -o"
             )
         other, maker = makers.get(place, (None, source))
         if maker != source:
             raise MocapError(
-                f"{maker} and {source} would both write {output}",
+                f"{maker} and {source} would both write {shown(output)}",
                 "rename one of them, or give them one by one",
             )
         if other is not None:
             names = (
-                f"{output} would"
+                f"{shown(output)} would"
                 if other == output
-                else f"{other} and {output} are one file: it would"
+                else f"{shown(other)} and {shown(output)} are one file: it would"
             )
             raise MocapError(f"{names} be written twice", "choose two names")
         makers[place] = output, source

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mocap_cli.errors import MocapError
+from mocap_cli.io.url import is_url, shown
 
 OVERLAY, SWAP = ".overlay.mp4", ".swap.mp4"
 """Endings of the videos that are written beside others, and never taken as inputs."""
@@ -49,6 +50,10 @@ MOTIONS = InputKind("motions", frozenset((".json",)), (".coco.json",))
 
 def find_inputs(path: Path, kind: InputKind = VIDEOS, recursive: bool = False) -> list[Path]:
     """A file itself; of a folder all files of that kind."""
+    if is_url(path):
+        raise MocapError(
+            f"cannot read {shown(path)}: inputs are files", "copy it, or mount the folder"
+        )
     if not path.is_dir():
         return [path]
     found = kind.files(path, recursive)

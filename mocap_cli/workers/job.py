@@ -1,6 +1,6 @@
 """Job: one input, the files to make from it, and what became of it."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -41,6 +41,7 @@ class Result(Generic[F]):
     facts: F | None = None  # None: it failed
     frames: int = 0  # of the video
     replaced: frozenset[Path] = frozenset()  # outputs that existed before
+    sizes: Mapping[Path, int] = field(default_factory=dict)  # bytes of outputs that are URLs
     seconds: float = 0.0  # that the work took
     error: str = ""
     hint: str = ""

@@ -13,6 +13,7 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from pathlib import Path
+from tempfile import gettempdir
 from types import FrameType
 from typing import Any, Generic, TypeVar
 
@@ -137,7 +138,8 @@ class WorkerProcess(Generic[J, F]):
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
-        for folder in {path.parent for path in self._job.outputs} if self._job else ():
+        outputs = self._job.outputs if self._job else ()
+        for folder in {Path(gettempdir()), *(path.parent for path in outputs)}:
             remove_left_over(folder)
 
     def _failed(self, error: MocapError) -> Result[F]:
