@@ -13,6 +13,8 @@ from mocap_cli.body.skeleton import KEYPOINTS, mirror_indices
 from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.crop import CROP_SIZE, Crop
 from mocap_cli.keypoints.follow import follow
+from mocap_cli.keypoints.person_detector import PersonCrop
+from mocap_cli.keypoints.person_search import PersonSearch
 from mocap_cli.keypoints.pose_networks import PoseNetworks
 from mocap_cli.keypoints.subject import SubjectPoint, parse_subject
 from mocap_cli.video.reader import open_video
@@ -123,6 +125,40 @@ def test_of_two_people_the_one_that_is_pointed_at_is_followed():
     point = tuple(float(v) for v in right[0, [11, 12]].mean(axis=0))
     assert off(follow(with_cuts(both), "largest", "cpu").xy, true).max() < 0.1
     assert off(follow(with_cuts(both), (SubjectPoint(*point),), "cpu").xy, right).max() < 0.15
+
+
+def beside(frames, others, size):
+    """Each frame with the other one beside it, to the right and so much smaller."""
+    shown = []
+    for frame, other in zip(frames, others, strict=True):
+        small = cv2.resize(other.image, None, fx=size, fy=size, interpolation=cv2.INTER_AREA)
+        place = np.zeros((frame.image.shape[0], *small.shape[1:]), np.uint8)
+        place[-small.shape[0] :] = small
+        image = np.concatenate((frame.image, place), axis=1)
+        shown.append(SimpleNamespace(time=other.time, image=image))
+    return shown
+
+
+def test_of_two_people_the_one_who_moves_is_followed_and_the_other_is_named_in_doubt():
+    frames, true = example("walk", 14)
+    height, width = frames[0].image.shape[:2]
+    still = [frames[0]] * len(frames)
+    found = follow(with_cuts(beside(still, frames, 0.8)), device="cpu")
+    mover = true * 0.8 + (width, 0.2 * height)
+    assert off(found.xy, mover).max() < 0.2
+    assert np.linalg.norm(found.other - np.append(true[0].mean(axis=0), 0)) < 0.2 * height
+    assert follow(with_cuts(frames[:3]), device="cpu").other == ()
+
+
+def test_the_most_prominent_people_are_looked_at_first_whatever_their_scores(monkeypatch):
+    near, far = Crop(320, 240, 200), [Crop(40.0 + 60 * i, 60, 50) for i in range(6)]
+    people = [PersonCrop(crop, 0.9) for crop in far] + [PersonCrop(near, 0.2)]
+    looked = []
+    search = PersonSearch(None, SimpleNamespace(people=lambda image, views: people))
+    monkeypatch.setattr(search, "_person", lambda image, crop: looked.append(crop))
+    search.others(np.zeros((480, 640, 3), np.uint8), 0.0, [])
+    assert looked[0] is near
+    assert len(looked) < len(people)
 
 
 @pytest.mark.parametrize("turn", [0.0, 0.4])

@@ -62,6 +62,12 @@ class Crop:
         """Whether both hold the same person."""
         return self.distance(other) < _SAME_PERSON
 
+    def prominence(self, width: int, height: int) -> float:
+        """Side by the diagonal of the image, less the farther from its middle."""
+        diagonal = math.hypot(width, height)
+        off_centre = math.hypot(self.x - width / 2, self.y - height / 2) / diagonal
+        return self.side / diagonal * (1 - off_centre)
+
     def to_image(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """(..., 2) from the crop's pixels to the image's."""
         return np.asarray((points - CROP_SIZE / 2) * self.scale @ self.axes.T + (self.x, self.y))

@@ -71,6 +71,13 @@ class Detection:
             stature=_stature(body),
         )
 
+    def movement_since(self, before: "Detection") -> float:
+        """How far the body has moved about its trunk, in statures; less where it is not sure."""
+        moved = _about_trunk(self.xy) - _about_trunk(before.xy)
+        distance = float(np.median(np.linalg.norm(moved, axis=1)[_BODY]))
+        sure = math.sqrt(self.confidence * before.confidence)
+        return sure * distance / max(self.stature, before.stature, 1.0)
+
     def is_body_of(self, other: "Detection") -> bool:
         """Whether both are the same body."""
         distance = np.linalg.norm(self.xy - other.xy, axis=1)[_BODY]
@@ -175,6 +182,10 @@ def _disagreement(movenet: Float32, blazepose: Float32) -> float:
     body = movenet[_BODY]
     distance = float(np.median(np.linalg.norm(blazepose[_BODY] - body, axis=1)))
     return distance / max(float(np.linalg.norm(body - body.mean(axis=0), axis=1).mean()), 1)
+
+
+def _about_trunk(xy: Float32) -> Float32:
+    return np.asarray(xy - xy[[*_SHOULDERS, *_HIPS]].mean(axis=0), np.float32)
 
 
 def _stature(xy: NDArray[np.floating]) -> float:

@@ -112,7 +112,7 @@ class _Everybody:
     def persons(self) -> list[Person]:
         """Everybody, the most prominent first."""
         candidates, size = self.people.candidates, self.people.size
-        return Person.join(sorted(candidates, key=lambda c: -c.score("auto", *size)))
+        return Person.join(sorted(candidates, key=lambda c: -c.score("auto", size)))
 
     def stays(self, person: Person) -> bool:
         """Whether the person is there for long enough."""

@@ -26,6 +26,7 @@ class Keypoints:
     detected: Bool  # (T,) the networks detected the person in this frame
     cut: Bool  # (T,) the frame begins a shot: nothing is interpolated across
     switches: tuple[float, ...] = ()  # seconds: from then on it may be another person
+    other: tuple[float, ...] = ()  # x, y and seconds of somebody who may be meant instead
 
     def __post_init__(self) -> None:
         T, K = len(self.times), len(KEYPOINTS)

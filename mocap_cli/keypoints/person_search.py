@@ -78,12 +78,18 @@ class PersonSearch:
         time: float,
         known: Sequence[Crop],
         points: Sequence[SubjectPoint] = (),
+        *,
+        least: float = 0.0,
     ) -> list[Detection]:
-        """People in the whole image, and around points, who are none of those known already."""
+        """People in the whole image, and around points, who are none of those known already.
+
+        Only those of at least that prominence.
+        """
         height, width = image.shape[:2]
         people = self._detector.people(image, self._first_views(width, height, points))
         new = [p.crop for p in people if not any(p.crop.overlaps(crop) for crop in known)]
-        return self._confirmed(image, time, new[:_AT_MOST])
+        prominent = [crop for crop in new if crop.prominence(width, height) > least]
+        return self._confirmed(image, time, prominent)
 
     def _first_views(self, width: int, height: int, points: Sequence[SubjectPoint]) -> list[Crop]:
         around = [
@@ -94,12 +100,14 @@ class PersonSearch:
         return [Crop.around_image(width, height), *around]
 
     def _detect(self, image: Image, time: float, views: list[Crop]) -> list[Detection]:
-        people = self._detector.people(image, views)[:_AT_MOST]
+        people = self._detector.people(image, views)
         return self._confirmed(image, time, [person.crop for person in people])
 
     def _confirmed(self, image: Image, time: float, crops: list[Crop]) -> list[Detection]:
-        """The people in those crops, without places that were rejected a moment ago."""
+        """The people in the most prominent of those crops that were not rejected a moment ago."""
         again = self._pace * _AGAIN_SECONDS
+        height, width = image.shape[:2]
+        crops = sorted(crops, key=lambda crop: -crop.prominence(width, height))[:_AT_MOST]
         self._refused = [r for r in self._refused if time - r[0] < again]
         tried = [c for c in crops if not any(c.overlaps(there) for _, there in self._refused)]
         found = [(crop, self._person(image, crop)) for crop in tried]

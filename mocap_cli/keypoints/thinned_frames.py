@@ -71,6 +71,7 @@ class ThinnedFrames:
             detected=np.zeros(T, np.bool_),
             cut=np.array(self._cut, np.bool_),
             switches=keypoints.switches,
+            other=keypoints.other,
         )
         for name in ("xy", "score", "detected"):
             getattr(whole, name)[self._chosen] = getattr(keypoints, name)

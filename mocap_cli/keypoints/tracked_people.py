@@ -18,8 +18,10 @@ from mocap_cli.keypoints.subject import Subject, SubjectPoint
 from mocap_cli.types import Image
 from mocap_cli.weights import Device
 
+_HAIR = 1e-6  # seconds
 _CROWDED = 0.45  # sides between two people whose bodies may be confused
-_MOST_TRAVEL = 1.0  # sides of the crop, beyond which moving more counts no more
+_MOVED_SECONDS = 0.2  # over which movement is measured: noise from frame to frame is as large
+_STILL, _MOST_MOVED = 0.1, 1.0  # statures: what everybody gets, and what counts at most
 
 
 @dataclass(slots=True, eq=False)
@@ -34,39 +36,48 @@ class Candidate:
     rival: bool = False  # tracked only to tell the subject from them
     detections: dict[int, Detection] = field(default_factory=dict)  # by frame
     prominence: float = 0.0  # sum over the frames: large, confident and near the middle
-    travel: float = 0.0  # distance moved in the image, in sides of the crop
+    moved: float = 0.0  # sum of the movements of the body about its trunk, in statures
     company: list[float] = field(default_factory=list)  # seconds at which others were near
-    _last: Crop | None = None
+    _compared: tuple[float, Detection] | None = None  # what the next movement is measured from
 
     def similarity(self, detection: Detection) -> float:
         """0..1 similarity of appearance."""
         return similarity(self.appearance, detection.appearance)
 
-    def add(self, index: int, detection: Detection, width: int, height: int) -> None:
+    def add(self, index: int, time: float, detection: Detection, width: int, height: int) -> None:
         """Add the detection in another frame."""
         self.detections[index] = detection
         share = np.float16(1 / len(self.detections))
         mixed = self.appearance + share * (detection.appearance - self.appearance)
         self.appearance = np.asarray(mixed, np.float16)
-        crop, diagonal = detection.crop, math.hypot(width, height)
-        off_centre = math.hypot(crop.x - width / 2, crop.y - height / 2) / diagonal
-        self.prominence += math.sqrt(detection.confidence) * crop.side / diagonal * (1 - off_centre)
-        last, self._last = self._last or crop, crop
-        self.travel += math.hypot(crop.x - last.x, crop.y - last.y) / crop.side
+        crop = detection.crop
+        self.prominence += math.sqrt(detection.confidence) * crop.prominence(width, height)
+        before, last = self._compared or (time, detection)
+        if time - before > _MOVED_SECONDS - _HAIR:
+            if time - before < 2 * _MOVED_SECONDS:
+                self.moved += detection.movement_since(last)
+        elif self._compared:
+            return
+        self._compared = time, detection
+
+    @property
+    def latest(self) -> Detection:
+        """The detection in the last frame that has one."""
+        return self.detections[max(self.detections)]
 
     def distance(self, point: SubjectPoint) -> float:
         """From where they were first detected, in sides of the crop."""
         return math.hypot(self.first.x - point.x, self.first.y - point.y) / self.first.side
 
-    def score(self, subject: Subject, width: int, height: int) -> float:
+    def score(self, subject: Subject, size: tuple[int, int]) -> float:
         """How well they match the choice of subject: larger is better."""
         if isinstance(subject, tuple):
             return -self.distance(subject[0])
         if subject == "center":
-            return -math.hypot(self.first.x - width / 2, self.first.y - height / 2)
+            return -math.hypot(self.first.x - size[0] / 2, self.first.y - size[1] / 2)
         if subject == "largest":
             return self.first.side
-        return self.prominence * (0.5 + min(self.travel, _MOST_TRAVEL))
+        return self.prominence * (_STILL + min(self.moved, _MOST_MOVED))
 
     def exchange_from(self, index: int, other: "Candidate") -> None:
         """Exchange the persons from that frame on, as after a confusion of two who crossed."""
@@ -137,7 +148,7 @@ class People:
                 candidate.company.append(time)
             if detection is not None:
                 tracker.update(image, time, detection)
-                candidate.add(index, detection, *self.size)
+                candidate.add(index, time, detection, *self.size)
                 self.detected_at = time
             elif not tracker.miss(time) or cut:
                 candidate.tracker = None
@@ -179,7 +190,7 @@ class People:
             stranger=stranger,
             rival=rival,
         )
-        candidate.add(len(self.times) - 1, detection, *self.size)
+        candidate.add(len(self.times) - 1, time, detection, *self.size)
         self.candidates.append(candidate)
         self.detected_at = time
         return candidate

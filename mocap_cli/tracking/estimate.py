@@ -235,6 +235,7 @@ def _estimate(
         notes=(
             *(options.keypoints.notes if options.keypoints else ()),
             *(refinement.notes if refinement else ()),
+            *_choice(keypoints),
             *_cuts(keypoints),
             *observed.lens_notes.tolist(),
         ),
@@ -272,6 +273,20 @@ def _missing_frames(keypoints: Keypoints) -> tuple[str, ...]:
     if not missing:
         return ()
     return (f"no person was found in {missing} of {len(keypoints)} frames",)
+
+
+def _choice(keypoints: Keypoints) -> tuple[str, ...]:
+    """Who was chosen and who else may be meant, where that was not clear."""
+    if not keypoints.other:
+        return ()
+    first = int(keypoints.tracked.argmax())
+    here, since = keypoints.xy[first].mean(axis=0), float(keypoints.times[first])
+    x, y, time = keypoints.other
+    other = SubjectPoint(round(x), round(y), round(time, 2) if time > keypoints.times[0] else None)
+    return (
+        f"not clear whom to follow: chose the person at {here[0]:.0f},{here[1]:.0f} at {since:.2f}"
+        f" s; --subject {other} follows another",
+    )
 
 
 def _cuts(keypoints: Keypoints) -> tuple[str, ...]:

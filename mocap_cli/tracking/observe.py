@@ -32,6 +32,7 @@ class Observation:
     detected: Bool
     cut: Bool
     switches: Float64  # (S,)
+    other: Float64  # (3,) or (0,)
     focal: Float64  # () pixels
     rotation: Float64  # (T, 3, 3); (0, 3, 3) for a fixed camera
     zoom: Float64  # (T,); (0,) for a constant focal length
@@ -45,7 +46,7 @@ class Observation:
         """The keypoints as their own type."""
         return Keypoints(
             times=self.times, xy=self.xy, score=self.score, detected=self.detected, cut=self.cut,
-            switches=tuple(self.switches.tolist()),
+            switches=tuple(self.switches.tolist()), other=tuple(self.other.tolist()),
         )  # fmt: skip
 
 
