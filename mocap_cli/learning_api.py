@@ -67,7 +67,7 @@ def pretrain(
         ti: Length of the time-invariant code; by default the preset's.
         similarity: Form of the distance-based similarity loss: codes of far frames are pushed
             apart until orthogonal ("clamped") or opposite ("plain").
-        dsl_distance: Seconds from which that loss counts poses as unlike; by default `far`.
+        dsl_distance: Seconds from which that loss counts poses as unlike; by default half of `far`.
         contrast_weight: Weight of the contrastive loss; by default the preset's.
         random_backgrounds: Folder of images that the person is put before while training.
         fall_steps: Number of initial steps trained with the free-fall losses; by default a tenth,

@@ -82,6 +82,8 @@ def test_a_folder_of_videos_becomes_a_model_with_previews(mocap, tinily):
     assert meta["clips"] == ["blob0.mp4", "blob1.mp4"]
     assert meta["size"] == [96, 64]
     assert model.config == TINY
+    settings = read_checkpoint_state(Path("runs/a/last.safetensors"))[0]
+    assert settings.weights.far == settings.gaps.far / 2  # D of Eq. 5
 
 
 def test_ctrl_c_saves_exits_with_130_and_prints_how_to_resume(mocap, tinily, monkeypatch):

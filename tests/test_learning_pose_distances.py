@@ -26,10 +26,10 @@ def test_a_steady_change_is_as_far_apart_as_the_time():
     assert found.lags[-1] == 2.0  # the clip has no thirty pairs of frames three seconds apart
 
 
-def test_d_is_where_poses_stop_becoming_more_unlike():
+def test_d_is_where_poses_are_70_percent_of_the_largest_distance_apart():
     found = PoseDistances((0.5, 1.0, 2.0, 3.0), (50.0, 90.0, 100.0, 99.0))
-    assert found.suggested == pytest.approx(1.5)  # 95 mm
-    assert "--dsl-distance 1.5" in found.lines()[1]
+    assert found.suggested == pytest.approx(0.75)  # 70 mm
+    assert "--dsl-distance 0.75, at 70 % of the largest" in found.lines()[1]
     assert "90 at 1 s" in found.lines()[0]
     assert PoseDistances((0.1, 0.2), (70.0, 71.0)).suggested == 0.1
 

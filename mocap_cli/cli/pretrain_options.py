@@ -169,7 +169,7 @@ DslDistance = Annotated[
         min=1e-6,
         max=1e6,
         help="Distance in time from which that loss counts poses as unlike, D of the paper.",
-        show_default="--far",
+        show_default="half of --far",
         rich_help_panel=_RESEARCH,
     ),
 ]

@@ -25,6 +25,7 @@ from mocap_cli.weights import Device
 _NEAR, _FAR = 0.2, 4.0  # seconds, the paper's for everyday motion
 _FAR_SHARE = 0.25  # of a clip: in a dive, a quarter of it is far
 _NEAR_SHARE = 1 / 7  # of far; the paper's lie between a sixth and a twentieth
+_DSL_SHARE = 0.5  # of far: D of Eq. 5, better than the whole (docs/benchmarks.md)
 _NEAR_FRAMES = 2  # stored frames that should lie within near
 _FPS = (15.0, 60.0)  # least and most frames stored a second
 _ROUND_TO = 8  # pixels; the networks halve their images several times
@@ -41,7 +42,7 @@ class PretrainOptions:
     tv: int | None = None  # length of the time-variant code
     ti: int | None = None  # length of the time-invariant code
     similarity: Similarity = "clamped"  # the form of Eq. 5
-    dsl_distance: float | None = None  # seconds, D of Eq. 5; None: far
+    dsl_distance: float | None = None  # seconds, D of Eq. 5; None: half of far
     contrast_weight: float | None = None
     fall_steps: int | None = None  # in the free-fall stage; None: a tenth if the clips are falls
     batch: int | None = None
@@ -127,7 +128,7 @@ class PretrainOptions:
         return replace(
             preset,
             similarity=self.similarity,
-            far=self.dsl_distance or gaps.far,
+            far=self.dsl_distance or _DSL_SHARE * gaps.far,
             contrast=chosen(self.contrast_weight, preset.contrast),
             pixels=chosen(self.pixel_weight, preset.pixels),
             prior_centred=self.centred,

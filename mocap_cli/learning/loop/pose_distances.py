@@ -10,7 +10,7 @@ from mocap_cli.types import Float64
 
 _LAGS = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0)  # seconds
 _MIN_PAIRS = 30  # of frames, below which a distance in time is left out
-_UNLIKE = 0.95  # of the largest distance: from there on poses are as unlike as they get
+_PERCENT = 70  # of the largest distance, at D: where DSL was best (docs/benchmarks.md)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class PoseDistances:
 
     @property
     def suggested(self) -> float:
-        """D of Eq. 5, seconds: from there on poses are as unlike as they get."""
-        wanted = _UNLIKE * max(self.distances)
+        """D of Eq. 5, seconds: where poses are most of the largest distance apart."""
+        wanted = _PERCENT / 100 * max(self.distances)
         first = next(i for i, distance in enumerate(self.distances) if distance >= wanted)
         if first == 0:
             return self.lags[0]
@@ -41,7 +41,7 @@ class PoseDistances:
         apart = ", ".join(f"{distance:.0f} at {lag:g} s" for lag, distance in pairs)
         return [
             f"poses      mm apart by time: {apart}",
-            f"suggested  --dsl-distance {self.suggested:.2g}: later poses are hardly more unlike",
+            f"suggested  --dsl-distance {self.suggested:.2g}, at {_PERCENT} % of the largest",
         ]
 
 
