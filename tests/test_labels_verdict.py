@@ -1,9 +1,12 @@
 """Whether a model is better than the default tracker: what is said of it, and when."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from mocap_cli.labels.fitting.verdict import _Errors, _verdict
+from mocap_cli.labels.fitting.verdict import _Errors, _split, _verdict
 
 
 def errors(model: float, *, sure: float = 40.0, frames: int = 60) -> _Errors:
@@ -40,3 +43,19 @@ def test_a_gain_in_one_second_alone_is_chance():
 
 def test_few_frames_say_nothing():
     assert _verdict(errors(80, frames=10), ("a.mp4",), degraded=True) is None
+
+
+class Labels(list):
+    """So many pseudo-labels of a video."""
+
+    path = property(lambda self: self[0])
+
+
+def test_a_video_with_hardly_any_labels_is_not_the_one_held_out():
+    counts = {"a.mp4": 167, "b.gif": 5, "c.mp4": 174, "d.mp4": 7}
+    clips = [
+        SimpleNamespace(video=Path(v), labels=Labels([Path(v)] * n)) for v, n in counts.items()
+    ]
+    fitted_to, held_out = _split(clips)
+    assert [clip.video.name for clip in held_out] == ["c.mp4"]
+    assert len(fitted_to) == 3

@@ -1,7 +1,9 @@
 """Verdict: whether a model is better than the default tracker, on footage held out from it."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -106,7 +108,12 @@ def _split(clips: Sequence[LabelledClip]) -> tuple[list[LabelledClip], list[Labe
     labelled = [clip for clip in clips if _by_hand(clip)] or list(clips)
     videos = list(dict.fromkeys(clip.video for clip in labelled))
     if len(videos) > 1:
-        out = set(videos[_EVERY - 1 :: _EVERY] or videos[-1:])
+        count = Counter[Path]()
+        for clip in labelled:
+            count[clip.video] += len(clip.labels)
+        many = [video for video in videos if count[video] >= _FEWEST]
+        among = many if len(many) > 1 else videos
+        out = set(among[_EVERY - 1 :: _EVERY] or among[-1:])
         return [c for c in clips if c.video not in out], [c for c in labelled if c.video in out]
     rest = [clip for clip in clips if clip not in labelled]
     late = [
