@@ -72,7 +72,7 @@ def carry_out(trial: Trial, folder: Path) -> Outcome:
     ends = [_wait(trial, child) for child in children]
     said = "".join(_said(child) for child in children)
     why = next(filter(None, (_fault(trial, end) for end in ends)), "")
-    why = why or _said_wrong(said, ends) or _changed(trial, before, _contents(folder))
+    why = why or _said_wrong(trial, said, ends) or _changed(trial, before, _contents(folder))
     why = why or _leftovers(trial, folder) or trial.check()
     code = max(end.code for end in ends)
     verdict: Verdict = "killed" if code < 0 else "refused" if code else "answered"
@@ -200,13 +200,15 @@ def _fault(trial: Trial, end: _End) -> str:
     return "" if code in _ENDS or code == 70 else f"exit status {code}"
 
 
-def _said_wrong(said: str, ends: list[_End]) -> str:
+def _said_wrong(trial: Trial, said: str, ends: list[_End]) -> str:
     lines = said.strip().splitlines()
     if "Traceback" in said or "stopped by a bug" in said:
         at = [line.strip() for line in lines if "mocap_cli/" in line and line.strip()[:4] == "File"]
         where = at[-1].rpartition("/")[2].replace('", line ', ":") if at else ""
         return f"traceback: {lines[-1][:120]} at {where}"
     failed = any(end.code > 0 for end in ends)
+    if {"--json", "--check"} <= set(trial.typed.split()):
+        return ""  # what fails the check is in the object on stdout
     if failed and not any(
         word in said for word in ("error:", "Error", "failed", "--check", "usable")
     ):
