@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.io.atomic import readable
 from mocap_cli.video.reader import VideoInfo, open_video
+
+if TYPE_CHECKING:
+    from mocap_cli.tracking.estimate import Estimate
 
 DISTANCE = 4.0
 # metres: x to the picture's right, y up; the person faces the camera, so left is on the right
@@ -92,6 +95,28 @@ def stand(
             times.append(frame.time)
             on_frame(len(times))
     return standing(video.info, np.array(times))
+
+
+def estimate_of(info: VideoInfo, *_: object, **__: object) -> "Estimate":
+    """What `estimate` would find: the same person, in every frame."""
+    from mocap_cli.keypoints.keypoints import Keypoints  # late: they take seconds to import
+    from mocap_cli.lifting.lift import LiftedPose
+    from mocap_cli.tracking.estimate import Estimate
+
+    with open_video(info.path) as reader:
+        times = np.array([frame.time for frame in reader])
+    motion, T, K = standing(info, times), len(times), len(KEYPOINTS)
+    seen = Keypoints(
+        times=times,
+        xy=motion.xy,
+        score=np.full((T, K), 0.9, np.float32),
+        detected=np.ones(T, bool),
+        cut=np.zeros(T, bool),
+    )
+    joints = np.tile(motion.joints[:1] - motion.joints[:1, :1], (T, 1, 1)).astype(np.float64)
+    pose = LiftedPose(joints, np.full((T, len(BODY)), 0.03), np.zeros((T, 6)))
+    size = info.width, info.height
+    return Estimate(size=size, camera=Pinhole.guess(*size), keypoints=seen, pose=pose)
 
 
 def fork_workers(monkeypatch: Any) -> None:

@@ -1,4 +1,4 @@
-"""`mocap export --swap-appearance` as a user types it, with a tiny model, and what it draws."""
+"""`mocap export --appearance` as a user types it, with a tiny model, and what it draws."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +9,7 @@ import pytest
 import torch
 from blob import SIZE, TINY, film_blob, picture, wall
 from film import film
+from person import estimate_of
 
 from mocap_cli.errors import MocapError
 from mocap_cli.export.appearance_model import AppearanceModel, SubjectBox
@@ -73,6 +74,27 @@ def test_a_swap_has_the_size_and_the_timing_of_the_video_whose_motion_it_shows(m
     given, made = probe(Path("a.mp4")), probe(Path("swap.mp4"))
     assert (made.width, made.height) == (given.width, given.height)
     assert times(Path("swap.mp4")) == pytest.approx(times(Path("a.mp4")), abs=1e-6)
+
+
+def test_a_model_without_a_detector_redraws_the_person_whom_the_tracker_finds(mocap, monkeypatch):
+    model = Model(replace(TINY, boxes="given"), pretrained=False)
+    save_model(Path("given.safetensors"), model, META)
+    monkeypatch.setattr("mocap_cli.export.swap_video.estimate", estimate_of)
+    typed = "export a.mp4 --appearance b.mp4 --model given.safetensors -o"
+    assert mocap(f"{typed} swap.mp4")[0] == 0
+    with open_video(Path("swap.mp4")) as made, open_video(Path("a.mp4")) as given:
+        drawn = np.abs(next(iter(made)).image.astype(int) - next(iter(given)).image)
+    middle = drawn[SIZE[1] // 3 : -SIZE[1] // 3, SIZE[0] // 2 - 4 : SIZE[0] // 2 + 4]
+    assert middle.mean() > 10 > drawn[:, :8].mean()
+
+    def nobody(info, *_):
+        found = estimate_of(info)
+        found.keypoints.score[:] = 0
+        return found
+
+    monkeypatch.setattr("mocap_cli.export.swap_video.estimate", nobody)
+    code, _, err = mocap(f"{typed} none.mp4")
+    assert (code, "finds nobody in a.mp4" in err) == (1, True)
 
 
 def test_a_swap_of_a_part_has_its_frames_and_a_panel_beside_it(mocap):

@@ -8,13 +8,10 @@ import numpy as np
 import pytest
 import torch
 from blob import TINY, film_blob, scenes
-from person import standing
+from person import estimate_of
 
-from mocap_cli.body.skeleton import BODY, KEYPOINTS
-from mocap_cli.camera.pinhole import Pinhole
+from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.errors import MocapError
-from mocap_cli.export.appearance_model import AppearanceModel
-from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.labels.fitting import gather
 from mocap_cli.labels.fitting.frozen_encoder import FrozenEncoder
 from mocap_cli.learning import options as options_module
@@ -24,30 +21,9 @@ from mocap_cli.learning.loop.metrics_log import MetricsLog
 from mocap_cli.learning.loop.settings import PRESETS
 from mocap_cli.learning.model.model import Model
 from mocap_cli.learning.model.model_file import open_model, save_model
-from mocap_cli.lifting.lift import LiftedPose
-from mocap_cli.tracking.estimate import Estimate
-from mocap_cli.video.probe import VideoInfo, probe
-from mocap_cli.video.reader import open_video
+from mocap_cli.video.probe import probe
 
 K = len(KEYPOINTS)
-
-
-def estimate_of(info: VideoInfo, *_: object, **__: object) -> Estimate:
-    """Somebody who stands in the middle, in place of what the networks would find."""
-    with open_video(info.path) as reader:
-        times = np.array([frame.time for frame in reader])
-    motion, T = standing(info, times), len(times)
-    seen = Keypoints(
-        times=times,
-        xy=motion.xy,
-        score=np.full((T, K), 0.9, np.float32),
-        detected=np.ones(T, bool),
-        cut=np.zeros(T, bool),
-    )
-    joints = np.tile(motion.joints[:1] - motion.joints[:1, :1], (T, 1, 1)).astype(np.float64)
-    pose = LiftedPose(joints, np.full((T, len(BODY)), 0.03), np.zeros((T, 6)))
-    size = info.width, info.height
-    return Estimate(size=size, camera=Pinhole.guess(*size), keypoints=seen, pose=pose)
 
 
 @pytest.fixture(scope="module")
@@ -132,8 +108,6 @@ def test_boxes_of_the_tracker_replace_the_detector_and_are_kept_for_resuming(moc
     assert (model.detector, model.config.boxes) == (None, "given")
     sources = json.loads(Path("runs/a/run.json").read_text())
     assert sources["subject"] is True
-    with pytest.raises(MocapError, match="finds nobody"):
-        AppearanceModel.open(Path("runs/a"))
     encoder = FrozenEncoder.open(Path("runs/a"))
     assert (encoder.cropped, encoder.size) == (True, (TINY.crop, TINY.crop))
 

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from mocap_cli.errors import MocapError
+from mocap_cli.keypoints.crop import Crop
 from mocap_cli.learning.loop.distributed import resolve_device
-from mocap_cli.learning.model.model import Model
+from mocap_cli.learning.model.model import Model, to_float
 from mocap_cli.learning.model.model_file import open_model
-from mocap_cli.types import Float32, UInt8
+from mocap_cli.types import Float32, Float64, UInt8
 from mocap_cli.video.letterbox import Letterbox
 from mocap_cli.weights import Device
 
@@ -71,16 +72,33 @@ class AppearanceModel:
         frame = _training_size(self.meta) or _default_size(size, self._model.config.crop)
         return Letterbox(size, frame)
 
+    @property
+    def takes_squares(self) -> bool:
+        """Whether it has no detector: it needs the square around the person."""
+        return self._model.config.boxes == "given"
+
     @torch.inference_mode()
-    def encode(self, image: UInt8) -> tuple[Tensor, Tensor, SubjectBox]:
-        """Time-variant code (1, tv), time-invariant code (1, ti), and the box of the subject."""
+    def encode(
+        self, image: UInt8, square: Float64 | None = None
+    ) -> tuple[Tensor, Tensor, SubjectBox]:
+        """Time-variant code (1, tv), time-invariant code (1, ti), and the box of the subject.
+
+        `square` is the middle and the side of the person's square, if the model takes that.
+        """
+        if square is not None:
+            x, y, side = square.tolist()
+            person = Crop(x, y, side).resized(image, self._model.config.crop)
+            tv, ti = self._model.encoder.codes(to_float(self._tensor(person)))
+            return tv, ti, SubjectBox(x - side / 2, y - side / 2, side, side)
         letterbox = self.letterbox(image)
-        frame = torch.from_numpy(letterbox.apply(image)).permute(2, 0, 1)[None].to(self._device)
-        tv, ti, boxes = self._model.encode(frame)
+        tv, ti, boxes = self._model.encode(self._tensor(letterbox.apply(image)))
         assert boxes is not None  # a model with a decoder has a detector
         corners = letterbox.boxes_in_image(boxes.double().cpu().numpy())
         left, top, right, bottom = corners[0].tolist()
         return tv, ti, SubjectBox(left, top, right - left, bottom - top)
+
+    def _tensor(self, image: UInt8) -> Tensor:
+        return torch.from_numpy(image).permute(2, 0, 1)[None].to(self._device)
 
     @torch.inference_mode()
     def draw(self, tv: Tensor, ti: Tensor) -> Float32:
@@ -92,11 +110,6 @@ class AppearanceModel:
 
 def _require_decoder(model: Model, path: Path) -> Model:
     """Raise unless the model can draw, and has a code for appearance."""
-    if model.config.boxes == "given":
-        raise MocapError(
-            f"{path} cannot redraw a person: it was trained with --boxes tracker and finds nobody",
-            "give a model trained without --boxes",
-        )
     if model.decoder is None or model.encoder.steady is None:
         raise MocapError(
             f"{path} cannot redraw a person: method {model.config.method} has no"

@@ -12,9 +12,10 @@ from torch import Tensor
 from mocap_cli.export.appearance_model import AppearanceModel, SubjectBox
 from mocap_cli.learning.data.decoding import foreground_share
 from mocap_cli.learning.data.store import StoredClip
+from mocap_cli.learning.data.subject import VideoSubject
 from mocap_cli.plates.background import Background
 from mocap_cli.progress import Count, no_progress
-from mocap_cli.types import Bool, Float32, UInt8
+from mocap_cli.types import Bool, Float32, Float64, UInt8
 from mocap_cli.video.letterbox import Letterbox
 from mocap_cli.video.reader import open_video
 from mocap_cli.video.writer import write_video
@@ -33,14 +34,21 @@ class Appearance:
     image: UInt8  # an example: one of the frames it was read from
 
     @staticmethod
-    def read(model: AppearanceModel, video: Path, on_frame: Count = no_progress) -> "Appearance":
+    def read(
+        model: AppearanceModel,
+        video: Path,
+        subject: VideoSubject | None = None,
+        on_frame: Count = no_progress,
+    ) -> "Appearance":
         """The appearance of a video's person, from frames spread over the video."""
         read: list[tuple[Tensor, UInt8]] = []
         stride = 1
         with open_video(video) as frames:
             for frame in frames:
                 if frame.index % stride == 0:
-                    read.append((model.encode(frame.image)[1], _shrunk(frame.image)))
+                    square = None if subject is None else subject.square_at(frame.time)
+                    code = model.encode(frame.image, square)[1]
+                    read.append((code, _shrunk(frame.image)))
                 if len(read) == 2 * _MIN_FRAMES:  # halve: the length is known at the end only
                     read, stride = read[::2], 2 * stride
                 on_frame(frame.index + 1)
@@ -56,6 +64,7 @@ def write_swap(
     appearance: Appearance,
     path: Path,
     *,
+    subject: VideoSubject | None = None,
     start: float = 0.0,
     end: float | None = None,
     panel: bool = False,
@@ -64,7 +73,7 @@ def write_swap(
     """Write the video, from `start` to `end` in seconds, with this appearance of its person.
 
     Returns the number of frames. Size, timing and sound are those of the video; `panel` adds both
-    originals beside it.
+    originals beside it. `subject` is where the person is, for a model that takes squares.
     """
     done = 0
     with open_video(video, start, end) as frames:
@@ -73,7 +82,8 @@ def write_swap(
         with write_video(path, wide, start, end) as writer:
             for frame in frames:
                 behind = background.at(frame.time, (info.width, info.height))
-                image = _redraw(model, frame.image, *behind, appearance)
+                square = None if subject is None else subject.square_at(frame.time)
+                image = _redraw(model, frame.image, *behind, appearance, square)
                 if panel:
                     image = np.concatenate((image, _column(frame.image, appearance.image)), axis=1)
                 writer.write(image, frame.time)
@@ -88,6 +98,7 @@ def _redraw(
     plate: UInt8,
     known: Bool,
     appearance: Appearance,
+    square: Float64 | None = None,
 ) -> UInt8:
     """A frame with this appearance of its person over its background: Eq. 1 of docs/method.md.
 
@@ -100,7 +111,7 @@ def _redraw(
     small_known = cv2.resize(known.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
     if foreground_share(small, small_plate, small_known) < StoredClip.MIN_FOREGROUND:
         return image
-    pose, _, box = model.encode(image)
+    pose, _, box = model.encode(image, square)
     canvas = np.where(known[..., None], plate, image)
     rows, columns = _inside(box, canvas)
     canvas[rows, columns] = _fill_unknown(canvas[rows, columns], known[rows, columns])

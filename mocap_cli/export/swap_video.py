@@ -5,14 +5,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
+from mocap_cli.errors import MocapError
 from mocap_cli.export.appearance_model import AppearanceModel
 from mocap_cli.export.appearance_swap import Appearance, write_swap
 from mocap_cli.export.registry import check_output
 from mocap_cli.learning.data.decoding import open_or_make_background
+from mocap_cli.learning.data.subject import VideoSubject, subject_of
 from mocap_cli.progress import Progress, count_stage, no_progress
-from mocap_cli.video.probe import probe
+from mocap_cli.tracking.estimate import EstimateOptions, estimate
+from mocap_cli.video.probe import VideoInfo, probe
 from mocap_cli.video.reader import open_video
 
 
@@ -46,14 +50,15 @@ def swap_video(
     with open_video(video, start, end) as frames:
         next(iter(frames))  # a span without a frame is an error, before the long work
     with _one_thread():
+        subjects = {info: _subject(drawing, info, progress) for info in (motion, worn)}
         count = count_stage(progress, f"appearance of {appearance.name}", worn.frames)
-        look = Appearance.read(drawing, appearance, count)
+        look = Appearance.read(drawing, appearance, subjects[worn], count)
         count = count_stage(progress, "background", motion.frames)
         plates = open_or_make_background(video, "auto", count)
         count = count_stage(progress, f"writing {output.name}", motion.frames)
         done = write_swap(
             drawing, video, plates, look, output,
-            start=start, end=end, panel=panel, on_frame=count,
+            subject=subjects[motion], start=start, end=end, panel=panel, on_frame=count,
         )  # fmt: skip
     unknown = [v.name for v in (video, appearance) if drawing.clips and v.name not in drawing.clips]
     return SwapResult(
@@ -63,6 +68,20 @@ def swap_video(
         step=drawing.step,
         warnings=(*(f"the model was not trained on {name}" for name in unknown), *plates.warnings),
     )
+
+
+def _subject(model: AppearanceModel, video: VideoInfo, progress: Progress) -> VideoSubject | None:
+    """Where the person is, by the default tracker, if the model does not find them itself."""
+    if not model.takes_squares:
+        return None
+    count = count_stage(progress, f"tracking {video.path.name}", video.frames)
+    found = subject_of(estimate(video, EstimateOptions(), count))
+    if not np.isfinite(found.squares).any():
+        raise MocapError(
+            f"the default tracker finds nobody in {video.path}",
+            "give a model that was trained without --boxes tracker",
+        )
+    return found
 
 
 @contextmanager

@@ -94,6 +94,11 @@ class Crop:
         )
         return np.asarray(warped, np.uint8)
 
+    def resized(self, image: Image, side: int) -> Image:
+        """(side, side, 3) the same, for networks of another input size."""
+        cut = self.extract(image)
+        return np.asarray(cv2.resize(cut, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+
     def _shrunk(self, image: Image) -> tuple[Image, int, int, int]:
         """The part of the image that is needed, its corner, and the factor it was reduced by."""
         if self.scale < _SHARP:

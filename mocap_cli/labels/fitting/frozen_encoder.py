@@ -6,7 +6,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -209,8 +208,7 @@ def _person_crop(frame: Frame, crops: Float64 | None, side: int) -> UInt8:
     x, y, wide = width / 2, height / 2, float(max(width, height))
     if crops is not None and frame.index < len(crops) and np.isfinite(crops[frame.index]).all():
         x, y, wide = crops[frame.index].tolist()
-    image = Crop(x, y, max(wide, 8.0)).extract(frame.image)
-    return np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+    return Crop(x, y, max(wide, 8.0)).resized(frame.image, side)
 
 
 def _box_pixels(

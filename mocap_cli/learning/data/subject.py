@@ -43,6 +43,12 @@ class VideoSubject:
             self._boxes(clip) if boxes else None, self._labels(clip) if labels else None
         )
 
+    def square_at(self, time: float) -> Float64:
+        """(3,) the square at any time, interpolated where the person is not found."""
+        known = np.isfinite(self.squares).all(axis=1)
+        times, squares = self.times[known], self.squares[known]
+        return np.array([np.interp(time, times, column) for column in squares.T])
+
     def _boxes(self, clip: StoredClip) -> Float32:
         nearest, _ = _nearest(self.times, clip.times)
         x, y, side = self.squares[nearest].T
