@@ -6,6 +6,7 @@ motion = mocap.track("dive.mp4", height=1.62)
 motion.save("dive.bvh")
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from mocap_cli.plates.background import read_background as read_background
 
 __version__ = "0.1.0"
+
+# onnxruntime from 1.29 on sends its maker what it runs and on which machine, unless this is set
+# before it is imported.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 __all__ = [
     "Background",

@@ -1,6 +1,9 @@
 """The networks in weights/: found, verified, opened."""
 
+import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -30,6 +33,16 @@ def test_every_file_that_is_listed_is_there_and_whole():
     assert {"movenet_thunder.onnx", "blazepose_full.onnx", "movenet_multipose.onnx"} <= {*names}
     for name in names:
         assert weight_path(name).stat().st_size > 0
+
+
+def test_the_networks_run_without_onnxruntimes_telemetry(tmp_path):
+    """It would keep a number of the machine and of the session, and send what is run."""
+    quiet = ("CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS")  # any of them stops it
+    places = dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME"), str(tmp_path))
+    environment = {k: v for k, v in os.environ.items() if k not in quiet} | places
+    code = "from mocap_cli.weights import open_network; open_network('blazepose_full')"
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_whole_file_is_found(folder):
