@@ -76,19 +76,23 @@ def track(
         start=start, end=end, fps=fps, device=device, model=fitted,
         quality=quality, keypoints=keypoints,
     )  # fmt: skip
-    frames = info.frames_between(start, end)
-    counts = _counts(progress, frames, quality)
-    if fitted is not None:
-        counts["on_model"] = count_stage(progress, fitted.name, frames)
+    counts = _counts(progress, info.frames_between(start, end), quality, fitted)
     motion = tracking.track(info.path, options, **counts)
     given = dict(subject=subject_text(chosen), height=height, start=start, end=end, fps=fps,
                  focal=focal, fov=fov, quality=quality)  # fmt: skip
     return replace(motion, provenance=Provenance.of(info.path, given))
 
 
-def _counts(progress: Progress, frames: int | None, quality: "Quality") -> dict[str, Count]:
-    """The counters of both passes, by the name of the argument."""
+def _counts(
+    progress: Progress,
+    frames: int | None,
+    quality: "Quality",
+    fitted: "PoseModel | None" = None,
+) -> dict[str, Count]:
+    """The counters of what is done with the frames, by the name of the argument."""
     counts = {"on_frame": count_stage(progress, "tracking", frames)}
+    if fitted is not None:
+        counts["on_model"] = count_stage(progress, fitted.name, frames)
     if quality == "best":
         counts["on_again"] = count_stage(progress, "detecting again", None)
     return counts

@@ -95,16 +95,10 @@ def track_clips(
     if table is not None:
         check_table(table)
     clips = plan.clips(summary=table, also_read=[options.model] if options.model else ())
+    work = with_remote_outputs(options, clips, overwrite)
     results: dict[int, Result[ClipFacts]] = {}
     try:
-        _track(
-            clips,
-            with_remote_outputs(options, clips, overwrite),
-            results,
-            workers,
-            clip_timeout,
-            progress,
-        )
+        _track(clips, work, results, workers, clip_timeout, progress)
     finally:
         if table is not None:
             write_summary(table, clips, results, motion_row)
