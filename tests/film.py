@@ -101,3 +101,15 @@ def with_exif(path: Path, orientation: int) -> Path:
     head = b"\xff\xe1" + struct.pack(">H", len(block) + 2)
     path.write_bytes(picture[:2] + head + block + picture[2:])
     return path
+
+
+def film_three() -> None:
+    """Films of ten frames: in/a.mp4, in/b.mp4 and in/c.mp4."""
+    Path("in").mkdir()
+    for name in "abc":
+        film(Path(f"in/{name}.mp4"), range(10))
+
+
+def contents(folder: str = "out") -> dict[str, bytes]:
+    """The files of a folder and of those in it, by their paths."""
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in Path(folder).rglob("*.*")}

@@ -79,9 +79,15 @@ def test_a_swap_has_the_size_and_the_timing_of_the_video_whose_motion_it_shows(m
 def test_a_model_without_a_detector_redraws_the_person_whom_the_tracker_finds(mocap, monkeypatch):
     model = Model(replace(TINY, boxes="given"), pretrained=False)
     save_model(Path("given.safetensors"), model, META)
-    monkeypatch.setattr("mocap_cli.export.swap_video.estimate", estimate_of)
+    spans = []
+    monkeypatch.setattr(
+        "mocap_cli.export.swap_video.estimate",
+        lambda info, span, *_: (spans.append((span.start, span.end)), estimate_of(info))[1],
+    )
     typed = "export a.mp4 --appearance b.mp4 --model given.safetensors -o"
+    assert mocap(f"{typed} part.mp4 --start 0.5 --end 1")[0] == 0
     assert mocap(f"{typed} swap.mp4")[0] == 0
+    assert spans == [(0.5, 1.0), (None, None)] + 2 * [(None, None)]  # only what is redrawn
     with open_video(Path("swap.mp4")) as made, open_video(Path("a.mp4")) as given:
         drawn = np.abs(next(iter(made)).image.astype(int) - next(iter(given)).image)
     middle = drawn[SIZE[1] // 3 : -SIZE[1] // 3, SIZE[0] // 2 - 4 : SIZE[0] // 2 + 4]

@@ -15,7 +15,7 @@ import cv2
 import jsonschema
 import numpy as np
 import pytest
-from film import film
+from film import contents, film, film_three
 from kills import BACKGROUND, TRACK, kill_at_random, start, wait_for_end
 from person import fork_workers, stand
 from threadpoolctl import threadpool_limits
@@ -45,14 +45,8 @@ def mocap(run_mocap, monkeypatch):
     """Run what a user types after `mocap` in a folder with three videos in `in/`."""
     monkeypatch.setattr("mocap_cli.tracking.track.track", act)
     fork_workers(monkeypatch)
-    Path("in").mkdir()
-    for name in "abc":
-        film(Path(f"in/{name}.mp4"), range(10))
+    film_three()
     return run_mocap
-
-
-def contents(folder: str = "out") -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in Path(folder).rglob("*.*")}
 
 
 def statuses(text: str) -> dict[str, str]:

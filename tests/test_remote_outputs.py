@@ -8,7 +8,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
-from film import film
+from film import contents, film, film_three
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 from person import fork_workers, stand
@@ -59,14 +59,8 @@ def mocap(run_mocap, monkeypatch, tmp_path):
     fork_workers(monkeypatch)
     MEMORY.store.clear()
     Path("temporary").mkdir()
-    Path("in").mkdir()
-    for name in "abc":
-        film(Path(f"in/{name}.mp4"), range(10))
+    film_three()
     return run_mocap
-
-
-def contents(folder: str = "out") -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in Path(folder).rglob("*.*")}
 
 
 def stored() -> dict[str, bytes]:

@@ -50,15 +50,16 @@ def swap_video(
     with open_video(video, start, end) as frames:
         next(iter(frames))  # a span without a frame is an error, before the long work
     with _one_thread():
-        subjects = {info: _subject(drawing, info, progress) for info in (motion, worn)}
+        person = _subject(drawing, motion, EstimateOptions(start=start or None, end=end), progress)
+        wearer = _subject(drawing, worn, EstimateOptions(), progress)
         count = count_stage(progress, f"appearance of {appearance.name}", worn.frames)
-        look = Appearance.read(drawing, appearance, subjects[worn], count)
+        look = Appearance.read(drawing, appearance, wearer, count)
         count = count_stage(progress, "background", motion.frames)
         plates = open_or_make_background(video, "auto", count)
         count = count_stage(progress, f"writing {output.name}", motion.frames)
         done = write_swap(
             drawing, video, plates, look, output,
-            subject=subjects[motion], start=start, end=end, panel=panel, on_frame=count,
+            subject=person, start=start, end=end, panel=panel, on_frame=count,
         )  # fmt: skip
     unknown = [v.name for v in (video, appearance) if drawing.clips and v.name not in drawing.clips]
     return SwapResult(
@@ -70,12 +71,16 @@ def swap_video(
     )
 
 
-def _subject(model: AppearanceModel, video: VideoInfo, progress: Progress) -> VideoSubject | None:
+def _subject(
+    model: AppearanceModel, video: VideoInfo, span: EstimateOptions, progress: Progress
+) -> VideoSubject | None:
     """Where the person is, by the default tracker, if the model does not find them itself."""
     if not model.takes_squares:
         return None
-    count = count_stage(progress, f"tracking {video.path.name}", video.frames)
-    found = subject_of(estimate(video, EstimateOptions(), count))
+    count = count_stage(
+        progress, f"tracking {video.path.name}", video.frames_between(span.start, span.end)
+    )
+    found = subject_of(estimate(video, span, count))
     if not np.isfinite(found.squares).any():
         raise MocapError(
             f"the default tracker finds nobody in {video.path}",
