@@ -23,7 +23,8 @@ import numpy as np
 SIZE = (1920, 1080)
 COMMANDS = {
     "track": "track long.mp4 -o long.json --quality {quality}",
-    "background": "background long.mp4 -o scene.png --video",
+    "background": "background long.mp4 -o scene.png",
+    "background, its video": "background long.mp4 -o scene.png --video",
 }
 
 
@@ -90,8 +91,13 @@ def growth(samples: list[tuple[float, float]]) -> tuple[float, float, float]:
 
 def last_times(folder: Path) -> dict[str, float]:
     """The time of the last frame in the video and in each result, in seconds."""
-    found = {"track": json.loads((folder / "long.json").read_text())["times"][-1]}
-    for name, file in (("video", "long.mp4"), ("background", "scene.mp4")):
+    with np.load(folder / "scene.npz") as archive:
+        background = float(archive["times"][-1])
+    found = {
+        "track": json.loads((folder / "long.json").read_text())["times"][-1],
+        "background": background,
+    }
+    for name, file in (("video", "long.mp4"), ("background, its video", "scene.mp4")):
         with av.open(str(folder / file)) as container:
             stamps = [p.pts for p in container.demux(video=0) if p.size]
             found[name] = float(max(stamps) * container.streams.video[0].time_base)

@@ -85,7 +85,7 @@ def still(times, seen, cut=None):
         detected=np.asarray(seen),
         cut=np.zeros(T, bool) if cut is None else np.asarray(cut),
     )
-    return fill_gaps(keypoints, [c if s else None for c, s in zip(crops, seen, strict=True)]), true
+    return fill_gaps(keypoints, {i: crops[i] for i in np.flatnonzero(seen)}), true
 
 
 def test_a_short_gap_is_filled_along_the_turn_and_marked_as_unsure():

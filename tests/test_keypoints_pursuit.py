@@ -11,6 +11,7 @@ import pytest
 from mocap_cli.keypoints.appearance import appearance_of, similarity
 from mocap_cli.keypoints.crop import CROP_SIZE, Crop
 from mocap_cli.keypoints.detection import COCO_COUNT, detect, detect_fast
+from mocap_cli.keypoints.detections import Detections, detection_records
 from mocap_cli.keypoints.flow_tracker import FlowTracker
 from mocap_cli.keypoints.joined_tracks import Person
 from mocap_cli.keypoints.person_search import PersonSearch, _search_crops
@@ -128,14 +129,19 @@ def test_one_body_is_never_two_people():
     assert PersonTracker.assign([sure(0.0), sure(0.9)], [None, there]) == [None, there]
 
 
-def role(frames):
+def role(frames, records):
     seen = sighting_at(Crop(150, 150, 160))
-    sightings = dict.fromkeys(frames, seen)
-    return Candidate(None, seen.appearance, seen.crop, detections=sightings)
+    sightings = Detections(records)
+    for frame in frames:
+        sightings.add(frame, seen)
+    return Candidate(None, seen.appearance, seen.crop, sightings)
 
 
 def test_who_was_seen_beside_the_subject_is_somebody_else_in_the_same_clothes():
-    subject, team_mate, come_back = role(range(5)), role(range(3, 9)), role(range(10, 12))
+    records = detection_records()
+    subject, team_mate, come_back = (
+        role(range(*span), records) for span in ((5,), (3, 9), (10, 12))
+    )
     first, second = Person.join([subject, team_mate, come_back])
     assert sorted(first.detections) == [*range(5), 10, 11]
     assert sorted(second.detections) == [*range(3, 9)]

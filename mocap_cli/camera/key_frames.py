@@ -23,6 +23,7 @@ from mocap_cli.camera.homography import (
     overlap_share,
     roll_and_zoom,
 )
+from mocap_cli.io.records import Records
 from mocap_cli.types import Float32, Float64, Image, UInt8
 
 _LONG_SIDE = 640  # pixels of the reduced frames
@@ -38,6 +39,16 @@ _LOST_SECONDS = 0.5  # after which unmatched frames begin a new part
 _MAX_KEY_FRAMES = 400  # 100 MB of reduced frames; beyond, old ones are used as well as they can be
 _MAX_CANDIDATES = 8  # key frames that are compared by SIFT when tracking is lost
 _NO_PAIRS = np.full((_POINTS_PER_FRAME, 4), np.nan, np.float32)
+_FRAME_MATCH = np.dtype([
+    ("time", np.float64),  # seconds
+    ("part", np.int64),
+    ("key", np.int64),  # index of the key frame, -1 where none matched
+    ("pairs", np.float32, (_POINTS_PER_FRAME, 4)),  # x, y in the frame and in the key frame
+    ("inlier_ratio", np.float64),
+    ("inlier_count", np.int64),
+    ("log_gain", np.float64, (3,)),  # brightness against the first key frame; NaN: not matched
+])  # fmt: skip
+"""How one frame was registered, with some of the inliers in reduced pixels."""
 
 _MaskPeople = Callable[[Image], UInt8 | None]
 """Gives (H, W) 0 where a person is, else 255."""
@@ -65,19 +76,6 @@ class KeyFrame:
         return self._features
 
 
-@dataclass(slots=True, eq=False)
-class _FrameMatch:
-    """How one frame was registered."""
-
-    time: float  # seconds
-    part: int
-    key: int  # index of the key frame, -1 where none matched
-    pairs: Float32  # (N, 4) inliers: x, y in the frame and x, y in the key frame, reduced pixels
-    inlier_ratio: float
-    inlier_count: int
-    log_gain: Float64  # (3,) brightness against the part's first key frame; NaN where not matched
-
-
 @dataclass(slots=True)
 class KeyFrameMatches:
     """The key frames of a video and the registration of every frame."""
@@ -85,7 +83,7 @@ class KeyFrameMatches:
     size: tuple[int, int] = (0, 0)  # displayed pixels
     scale: float = 1.0  # displayed pixels in one reduced pixel
     key_frames: list[KeyFrame] = field(default_factory=list)
-    frames: list[_FrameMatch] = field(default_factory=list)
+    frames: Records = field(default_factory=lambda: Records(_FRAME_MATCH))
     breaks: list[tuple[float, str]] = field(default_factory=list)  # seconds, why a part begins
 
     @property
@@ -215,8 +213,10 @@ class KeyFrameMatcher:
             there = apply_homography(found.key_from_frame, points)
             pairs = np.concatenate((points, there), axis=1).astype(np.float32)
         self._log_gain = key.log_gain + _log_gain(frame.log_colour, key.log_colour, found)
-        quality = found.inlier_ratio, len(found.points), self._log_gain
-        self.matches.frames.append(_FrameMatch(frame.time, self._part, self._key, pairs, *quality))
+        self.matches.frames.append(
+            (frame.time, self._part, self._key, pairs, found.inlier_ratio, len(found.points),
+             self._log_gain)
+        )  # fmt: skip
         self._matched_at = frame.time
         first_from = key.first_from_key @ found.key_from_frame
         self._first_from = [self._first_from[-1], first_from / first_from[2, 2]]
@@ -230,7 +230,7 @@ class KeyFrameMatcher:
             self._begin_part(frame, "lost")
             return
         self.matches.frames.append(
-            _FrameMatch(frame.time, self._part, -1, _NO_PAIRS, 0.0, 0, np.full(3, np.nan))
+            (frame.time, self._part, -1, _NO_PAIRS, 0.0, 0, np.full(3, np.nan))
         )
         self._first_from = self._first_from[-1:]
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mocap_cli.camera.bundle_adjustment import (
     PointPairs,
@@ -44,14 +45,16 @@ _LARGEST_DRIFT = 0.15  # of the frame, by which chained homographies may be off 
 def solve_camera_path(matches: KeyFrameMatches, focal: float | None = None) -> CameraPath:
     """Solve each part; `focal` in pixels is the initial value, None assumes that of a phone."""
     focal = focal or Pinhole.guess(*matches.size).focal
-    parts = [_solve_part(matches, part, focal) for part in range(matches.frames[-1].part + 1)]
+    frames = matches.frames.read()
+    parts = [_solve_part(matches, frames[frames["part"] == part], part, focal)
+             for part in range(frames["part"][-1] + 1)]  # fmt: skip
     joined = {
         name: np.concatenate([getattr(path, name) for path in parts])
         for name in ("times", "known", "rays_from_frame", "focal", "gain")
     }
     return CameraPath(
         size=matches.size,
-        part=np.array([frame.part for frame in matches.frames]),
+        part=frames["part"].copy(),
         kind=tuple(path.kind[0] for path in parts),
         reprojection_error=tuple(path.reprojection_error[0] for path in parts),
         warnings=(*_worst_warnings(parts), *_breaks(matches)),
@@ -90,27 +93,27 @@ class _Part:
     first: int  # index of the part's first key frame among all
 
     @staticmethod
-    def of(matches: KeyFrameMatches, part: int) -> "_Part":
-        frames = [frame for frame in matches.frames if frame.part == part]
+    def of(matches: KeyFrameMatches, frames: NDArray[np.void], part: int) -> "_Part":
         first = next(i for i, key in enumerate(matches.key_frames) if key.part == part)
-        matched = [frame for frame in frames if frame.key >= 0 and frame.inlier_count > 0]
+        known = (frames["key"] >= 0) & (frames["inlier_count"] > 0)
+        matched = frames[known]
         middle = np.tile((np.array(matches.reduced_size) - 1) / 2, 2)
-        pairs = np.array([frame.pairs for frame in matched], np.float64)
-        ratios = [frame.inlier_ratio for frame in matched]
         return _Part(
-            times=np.array([frame.time for frame in frames]),
-            known=np.array([f.key >= 0 and f.inlier_count > 0 for f in frames], np.bool_),
-            key_of=np.array([frame.key - first for frame in matched], np.int64),
-            pairs=pairs.reshape(-1, *frames[0].pairs.shape) - middle,
-            gain=_relative_gain(np.array([frame.log_gain for frame in frames])),
-            inlier_ratio=float(np.median(ratios)) if matched else 0.0,
+            times=frames["time"].copy(),
+            known=known,
+            key_of=matched["key"] - first,
+            pairs=matched["pairs"] - middle,
+            gain=_relative_gain(frames["log_gain"]),
+            inlier_ratio=float(np.median(matched["inlier_ratio"])) if len(matched) else 0.0,
             keys=[key for key in matches.key_frames if key.part == part],
             first=first,
         )
 
 
-def _solve_part(matches: KeyFrameMatches, number: int, focal: float) -> CameraPath:
-    part = _Part.of(matches, number)
+def _solve_part(
+    matches: KeyFrameMatches, frames: NDArray[np.void], number: int, focal: float
+) -> CameraPath:
+    part = _Part.of(matches, frames, number)
     numbers = np.zeros(len(part.times), np.int64)
     fixed = replace(fixed_camera_path(part.times, numbers, matches.size, focal), gain=part.gain)
     if not part.known.any():

@@ -1,5 +1,6 @@
 """Appearance: colour histograms of the clothes, to tell people apart."""
 
+import math
 from typing import Any
 
 import cv2
@@ -8,10 +9,11 @@ from numpy.typing import NDArray
 
 from mocap_cli.types import Image
 
-Appearance = NDArray[np.float16]
-"""(2, BINS) square roots of the colour histograms of the torso and of the thighs."""
-
 _BINS = (4, 9, 9)  # of lightness, and of the two directions of hue in L*a*b*
+SHAPE = (2, math.prod(_BINS))
+Appearance = NDArray[np.float16]
+"""Of that shape: square roots of the colour histograms of the torso and of the thighs."""
+
 _RANGES = (0, 256, 64, 192, 64, 192)  # clothes have no colours beyond
 _THIGHS = ((11, 13), (12, 14))
 _TORSO = (5, 6, 12, 11)

@@ -200,7 +200,9 @@ def _stature(xy: NDArray[np.floating]) -> float:
 
 def mean_appearance(detections: Iterable[Detection]) -> Appearance:
     """The mean, weighted by confidence."""
-    found = list(detections)
-    looks = np.stack([d.appearance for d in found]).astype(np.float32)
-    weights = np.array([d.confidence for d in found], np.float32) + 1e-6
-    return np.asarray(np.tensordot(weights / weights.sum(), looks, 1), np.float16)
+    total, weights = np.zeros(()), 0.0
+    for detection in detections:
+        weight = detection.confidence + 1e-6
+        total = total + weight * detection.appearance.astype(np.float64)
+        weights += weight
+    return np.asarray(total / weights, np.float16)

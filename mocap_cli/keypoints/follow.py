@@ -8,6 +8,7 @@ from operator import itemgetter
 from mocap_cli.keypoints.crop import Crop
 from mocap_cli.keypoints.detection import Detection, detect
 from mocap_cli.keypoints.follow_all import follow_points
+from mocap_cli.keypoints.fusion import fuse_detections
 from mocap_cli.keypoints.joined_tracks import Person
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.subject import Subject
@@ -89,7 +90,7 @@ class _Follower:
         """The keypoints of the subject in all frames so far."""
         known = self._known()
         if not known:
-            return Person().keypoints(self.people)
+            return fuse_detections(self.people.times, {}, self.people.cut, self.people.size)
         subject = self._best(known)
         others = [candidate for candidate in self.people.candidates if candidate is not subject]
         person = Person.join([subject, *others])[0]

@@ -128,7 +128,7 @@ class _Everybody:
         persons = self.persons()
         path = [(i, min(persons, key=lambda p: _distance(p.detections.get(i), point)))
                 for i, point in self._found]  # fmt: skip
-        whole = Person(list(path[0][1].candidates), dict(path[0][1].detections))
+        whole = Person(list(path[0][1].candidates), path[0][1].detections)
         for (before, one), (after, other) in pairwise(path):
             if one is not other:
                 whole.go_over(other, one.nearest_frame(other, before, after))

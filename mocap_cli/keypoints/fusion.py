@@ -1,7 +1,7 @@
 """Fusion: the detections of both networks over time as one set of keypoints, gaps filled."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -29,19 +29,20 @@ _GAP_SCORE = 0.3  # of a filled point, as a share of the lower score of both end
 
 def fuse_detections(
     times: list[float],
-    detections: Sequence[Detection | None],
+    detections: Mapping[int, Detection],
     cut: list[bool],
     size: tuple[int, int],
     switches: tuple[float, ...] = (),
 ) -> Keypoints:
-    """The keypoints of one person's detections in frames of that width and height."""
+    """The keypoints of one person's detections, by frame, in frames of that width and height."""
     T, K = len(times), len(KEYPOINTS)
     xy, score = np.full((T, K, 2), np.nan, np.float32), np.zeros((T, K), np.float32)
-    detected = np.array([d is not None for d in detections], np.bool_)
-    found = [d for d in detections if d is not None]
-    if found:
+    detected = np.zeros(T, np.bool_)
+    detected[list(detections)] = True
+    found = _Found.of(detections)
+    if found.crops:
         xy[detected], score[detected] = _fused(np.array(times)[detected], found)
-        score[detected] *= _rim_factors(xy[detected], found, size)
+        score[detected] *= _rim_factors(xy[detected], found.crops.values(), size)
     keypoints = Keypoints(
         times=np.array(times, np.float64),
         xy=xy,
@@ -50,17 +51,39 @@ def fuse_detections(
         cut=np.array(cut, np.bool_),
         switches=switches,
     )
-    return fill_gaps(keypoints, [d.crop if d else None for d in detections])
+    return fill_gaps(keypoints, found.crops)
 
 
-def _fused(times: Float64, found: list[Detection]) -> tuple[Float64, Float64]:
-    blaze = _stacked([d.blazepose for d in found])
-    blaze_score = _stacked([d.blazepose_score for d in found])
-    move = np.concatenate((_stacked([d.movenet for d in found]), blaze[:, COCO_COUNT:]), axis=1)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """The points of both networks in N frames, in order."""
+
+    movenet: Float64  # (N, 17, 2)
+    movenet_score: Float64  # (N, 17)
+    blazepose: Float64  # (N, K, 2)
+    blazepose_score: Float64  # (N, K)
+    crops: dict[int, Crop]  # by frame
+
+    @staticmethod
+    def of(detections: Mapping[int, Detection]) -> "_Found":
+        N, C, K = len(detections), COCO_COUNT, len(KEYPOINTS)
+        found = _Found(
+            np.empty((N, C, 2)), np.empty((N, C)), np.empty((N, K, 2)), np.empty((N, K)), {}
+        )
+        for n, frame in enumerate(sorted(detections)):
+            detection = detections[frame]
+            for name in ("movenet", "movenet_score", "blazepose", "blazepose_score"):
+                getattr(found, name)[n] = getattr(detection, name)
+            found.crops[frame] = detection.crop
+        return found
+
+
+def _fused(times: Float64, found: _Found) -> tuple[Float64, Float64]:
+    blaze, blaze_score = found.blazepose, found.blazepose_score
+    move = np.concatenate((found.movenet, blaze[:, COCO_COUNT:]), axis=1)
     move[:, COCO_COUNT:] += move[:, _ANKLES] - blaze[:, _ANKLES]  # it has no feet of its own
-    move_score = _stacked([d.movenet_score for d in found])
-    move_score = np.concatenate((move_score, blaze_score[:, COCO_COUNT:]), axis=1)
-    body = _BodyAxes(found)
+    move_score = np.concatenate((found.movenet_score, blaze_score[:, COCO_COUNT:]), axis=1)
+    body = _BodyAxes(found.crops.values())
     steps = np.diff(times)
     swap_move, swap_blaze = find_swaps(body(move), body(blaze), move_score, steps)
     move, move_score = (_swapped(a, swap_move) for a in (move, move_score))
@@ -72,22 +95,17 @@ def _fused(times: Float64, found: list[Detection]) -> tuple[Float64, Float64]:
     return mean, move_score * (1 - _CONFLICT_COST * conflict)
 
 
-def _stacked(arrays: list[Float32]) -> Float64:
-    return np.asarray(np.stack(arrays), np.float64)
-
-
-def _rim_factors(xy: Float32, found: list[Detection], size: tuple[int, int]) -> Float32:
+def _rim_factors(xy: Float32, crops: Collection[Crop], size: tuple[int, int]) -> Float32:
     """(T, K) factors on scores: the networks put points outside the image on its rim."""
     margin = np.minimum(xy, np.array(size, np.float32) - xy).min(axis=-1)
-    torso = np.array([d.crop.side for d in found], np.float32)[:, None] * _TORSO_OF_SIDE
+    torso = np.array([c.side for c in crops], np.float32)[:, None] * _TORSO_OF_SIDE
     return np.clip(margin / (_RIM * torso), _RIM_SCORE, 1)
 
 
 class _BodyAxes:
     """From image pixels to axes that move and turn with the body, in torsos."""
 
-    def __init__(self, found: list[Detection]) -> None:
-        crops = [d.crop for d in found]
+    def __init__(self, crops: Collection[Crop]) -> None:
         self._middle = np.array([(c.x, c.y) for c in crops])[:, None]
         self._axes = np.stack([c.axes for c in crops])
         self._torso = np.array([c.side for c in crops])[:, None, None] * _TORSO_OF_SIDE
@@ -102,8 +120,8 @@ def _swapped(values: Float64, swap: Bool) -> Float64:
     return np.where(chosen, values[:, _MIRRORED], values)
 
 
-def fill_gaps(keypoints: Keypoints, crops: Sequence[Crop | None]) -> Keypoints:
-    """Interpolate short gaps; `crops` are those of the detected frames."""
+def fill_gaps(keypoints: Keypoints, crops: Mapping[int, Crop]) -> Keypoints:
+    """Interpolate short gaps; `crops` are those of the detected frames, by frame."""
     xy, score = keypoints.xy.copy(), keypoints.score.copy()
     detected = np.flatnonzero(keypoints.detected)
     for before, after in pairwise(detected.tolist()):
@@ -111,10 +129,7 @@ def fill_gaps(keypoints: Keypoints, crops: Sequence[Crop | None]) -> Keypoints:
         cut = keypoints.cut[before + 1 : after + 1].any()
         if after == before + 1 or end - start > _LONGEST_GAP or cut:
             continue
-        first, last = crops[before], crops[after]
-        if first is None or last is None:
-            raise ValueError("a detected frame needs its crop")
-        xy[before + 1 : after] = interpolate(keypoints, before, first, after, last)
+        xy[before + 1 : after] = interpolate(keypoints, before, crops[before], after, crops[after])
         score[before + 1 : after] = _GAP_SCORE * np.minimum(score[before], score[after])
     return replace(keypoints, xy=xy, score=score)
 

@@ -23,6 +23,7 @@ _SWAP_PRICE = 3.0
 _DIFFERENCE = 0.3  # torsos: how far the networks differ by chance
 _STILL, _SPEED = 0.1, 2.0  # torsos and torsos per second: how far points move by chance
 _CAP = 4.5  # the largest cost of a single point
+_AT_ONCE = 1024  # frames, so that an hour fits in memory
 
 
 def find_swaps(first: Float64, second: Float64, sure: Float64, steps: Float64) -> NDArray[np.bool_]:
@@ -31,27 +32,41 @@ def find_swaps(first: Float64, second: Float64, sure: Float64, steps: Float64) -
     first, second: (T, K, 2) in torsos, in axes that move and turn with the body.
     sure: (T, K) 0..1 weights. steps: (T - 1,) seconds between frames.
     """
+    T, S = len(sure), len(_STATES)
     swapped = np.zeros((2, *sure.shape), np.bool_)
     for group in _GROUPS:
-        other = _MIRRORED[group]
-        ways = [
-            (first[:, other] if a else first[:, group], second[:, other] if b else second[:, group])
-            for a, b in _STATES
-        ]
-        price = np.stack(
-            [
-                _SWAP_PRICE * (a + b) + _cost(one - two, _DIFFERENCE, sure[:, group])
-                for (a, b), (one, two) in zip(_STATES, ways, strict=True)
-            ],
-            axis=1,
-        )  # (T, 4)
-        means = np.stack([(one + two) / 2 for one, two in ways], axis=1)  # (T, 4, k, 2)
-        moved = means[1:, None] - means[:-1, :, None]  # (T - 1, 4 before, 4 after, k, 2)
-        both = np.sqrt(sure[1:, group] * sure[:-1, group])[:, None, None]
-        scale = (_STILL + _SPEED * steps)[:, None, None, None]
-        path = cheapest_path(price, _cost(moved, scale, both))
+        price, change = np.empty((T, S)), np.empty((max(T - 1, 0), S, S))
+        for start in range(0, T, _AT_ONCE):
+            part = slice(start, start + _AT_ONCE + 1)  # the last frame is the first of the next
+            price[part], change[start : start + _AT_ONCE] = _costs(
+                first[part], second[part], sure[part], steps[start : start + _AT_ONCE], group
+            )
+        path = cheapest_path(price, change)
         swapped[:, :, group] = np.array(_STATES).T[:, path, None]
     return swapped
+
+
+def _costs(
+    first: Float64, second: Float64, sure: Float64, steps: Float64, group: slice
+) -> tuple[Float64, Float64]:
+    """(T, 4) of states and (T - 1, 4, 4) of transitions, of the points of one group."""
+    other = _MIRRORED[group]
+    ways = [
+        (first[:, other] if a else first[:, group], second[:, other] if b else second[:, group])
+        for a, b in _STATES
+    ]
+    price = np.stack(
+        [
+            _SWAP_PRICE * (a + b) + _cost(one - two, _DIFFERENCE, sure[:, group])
+            for (a, b), (one, two) in zip(_STATES, ways, strict=True)
+        ],
+        axis=1,
+    )
+    means = np.stack([(one + two) / 2 for one, two in ways], axis=1)  # (T, 4, k, 2)
+    moved = means[1:, None] - means[:-1, :, None]  # (T - 1, 4 before, 4 after, k, 2)
+    both = np.sqrt(sure[1:, group] * sure[:-1, group])[:, None, None]
+    scale = (_STILL + _SPEED * steps)[:, None, None, None]
+    return price, _cost(moved, scale, both)
 
 
 def cheapest_path(price: Float64, change: Float64) -> NDArray[np.intp]:

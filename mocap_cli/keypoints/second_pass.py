@@ -228,11 +228,11 @@ def _with_detections(
     """The keypoints with those of the chosen detections; sides follow those of the context."""
     frames = sorted({*span.before, *span.frames, *span.after})
     known = keypoints.detected
-    detections = [
-        chosen.get(i)
-        or (Detection.of_keypoints(keypoints.xy[i], keypoints.score[i]) if known[i] else None)
-        for i in frames
-    ]
+    detections = {
+        row: chosen.get(i) or Detection.of_keypoints(keypoints.xy[i], keypoints.score[i])
+        for row, i in enumerate(frames)
+        if i in chosen or known[i]
+    }
     cut = keypoints.cut[frames].tolist()
     fused = fuse_detections(keypoints.times[frames].tolist(), detections, cut, size)
     xy, score, detected = keypoints.xy.copy(), keypoints.score.copy(), keypoints.detected.copy()

@@ -35,18 +35,18 @@ def find_switches(
     Within a shot the other person must be near; who somersaults alone changes as much.
     """
     frames = sorted(detections)
-    track = [(times[i], detections[i]) for i in frames]
-    seconds = np.array([time for time, _ in track])
+    seconds = np.array([times[i] for i in frames])
     starts = np.searchsorted(seconds, seconds - _WINDOW_SECONDS)
     ends = np.searchsorted(seconds, seconds + _WINDOW_SECONDS)
     evidence = {}
     for n in range(_FEWEST, len(frames) - _FEWEST + 1):
-        before = track[min(int(starts[n]), n - _FEWEST) : n]
-        after = track[n : max(int(ends[n]), n + _FEWEST)]
         same_shot = not any(cut[frames[n - 1] + 1 : frames[n] + 1])
         if same_shot and not _is_near(times[frames[n]], company):
             continue
-        evidence[times[frames[n]]] = _change(before, after, same_shot=same_shot)
+        before = frames[min(int(starts[n]), n - _FEWEST) : n]
+        after = frames[n : max(int(ends[n]), n + _FEWEST)]
+        pair = ([(times[i], detections[i]) for i in some] for some in (before, after))
+        evidence[times[frames[n]]] = _change(*pair, same_shot=same_shot)
     switches = sorted(known)
     for time in sorted(evidence, key=lambda t: -evidence[t]):
         if evidence[time] < _LIKELY:

@@ -10,6 +10,7 @@ from mocap_cli.keypoints.appearance import Appearance, similarity
 from mocap_cli.keypoints.crop import Crop
 from mocap_cli.keypoints.crossing import Crossings
 from mocap_cli.keypoints.detection import Detection, mean_appearance
+from mocap_cli.keypoints.detections import Detections, detection_records
 from mocap_cli.keypoints.person_detector import PersonDetector
 from mocap_cli.keypoints.person_search import PersonSearch
 from mocap_cli.keypoints.person_tracker import PersonTracker
@@ -31,10 +32,10 @@ class Candidate:
     tracker: PersonTracker | None
     appearance: Appearance  # mean over the whole stretch
     first: Crop  # where they were first detected
+    detections: Detections
     late: bool = False  # appeared after the first second: can only be the subject coming back
     stranger: bool = False  # appeared late and does not look like the subject
     rival: bool = False  # tracked only to tell the subject from them
-    detections: dict[int, Detection] = field(default_factory=dict)  # by frame
     prominence: float = 0.0  # sum over the frames: large, confident and near the middle
     moved: float = 0.0  # sum of the movements of the body about its trunk, in statures
     company: list[float] = field(default_factory=list)  # seconds at which others were near
@@ -46,7 +47,7 @@ class Candidate:
 
     def add(self, index: int, time: float, detection: Detection, width: int, height: int) -> None:
         """Add the detection in another frame."""
-        self.detections[index] = detection
+        self.detections.add(index, detection)
         share = np.float16(1 / len(self.detections))
         mixed = self.appearance + share * (detection.appearance - self.appearance)
         self.appearance = np.asarray(mixed, np.float16)
@@ -81,16 +82,13 @@ class Candidate:
 
     def exchange_from(self, index: int, other: "Candidate") -> None:
         """Exchange the persons from that frame on, as after a confusion of two who crossed."""
-        mine, theirs = self._take_from(index), other._take_from(index)
-        self.detections |= theirs
-        other.detections |= mine
+        mine, theirs = self.detections, other.detections
+        self.detections = mine.before(index) | theirs.since(index)
+        other.detections = theirs.before(index) | mine.since(index)
         for candidate in (self, other):
             candidate.appearance = mean_appearance(candidate.detections.values())
         if self.tracker and other.tracker:
             self.tracker.exchange_place(other.tracker)
-
-    def _take_from(self, index: int) -> dict[int, Detection]:
-        return {i: self.detections.pop(i) for i in list(self.detections) if i >= index}
 
 
 class People:
@@ -112,6 +110,7 @@ class People:
         self.cut: list[bool] = []
         self.size = (0, 0)
         self.detected_at = 0.0  # seconds: when anybody was detected last
+        self._records = detection_records()
         self._crossings: Crossings[Candidate] = Crossings()
 
     @property
@@ -186,6 +185,7 @@ class People:
             ),
             appearance=detection.appearance,
             first=detection.next_crop,
+            detections=Detections(self._records),
             late=late,
             stranger=stranger,
             rival=rival,

@@ -99,11 +99,9 @@ def _observe(
     rows = np.stack([np.pad(row, (0, _WINDOW - len(row)), mode="edge") for row in windows])
     count = np.array([len(row) for row in windows])
     valid = keypoints.tracked[rows] & (np.arange(_WINDOW) < count[:, None])
-    rays = camera.rays(keypoints.xy)[..., :2].astype(np.float32)
+    rays = camera.rays(keypoints.xy[rows])[..., :2].astype(np.float32)
     times = keypoints.times[rows] - keypoints.times[rows[:, :1]]
-    return KeypointWindows(
-        rays[rows], keypoints.score[rows], times.astype(np.float32), np.asarray(valid)
-    )
+    return KeypointWindows(rays, keypoints.score[rows], times.astype(np.float32), np.asarray(valid))
 
 
 def _run(model: Lifter, windows: KeypointWindows) -> tuple[LifterOutput, Float32, Bool]:

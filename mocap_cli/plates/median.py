@@ -10,7 +10,7 @@ from mocap_cli.plates.sample_store import SampleStore
 from mocap_cli.plates.surface import Surface, dense_map
 from mocap_cli.types import Bool, Float32, Float64, UInt8
 
-_TILE_BYTES = 96 << 20  # of samples that are held at once
+_TILE_BYTES = 24 << 20  # of samples that are held at once; more is slower
 _TILE_SIDE = 512  # pixels of a panorama
 _UNUSED = np.uint16(0xFFFF)  # sorts behind every colour
 

@@ -1,12 +1,10 @@
 """Sample store: the frames that a background is made from, on disk and read in pieces."""
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 
-from mocap_cli.errors import MocapError
+from mocap_cli.io.records import room_for_temporary
 from mocap_cli.types import UInt8
 
 _OCCLUDED = 1
@@ -18,7 +16,7 @@ class SampleStore:
 
     def __init__(self, size: tuple[int, int]) -> None:
         self._width, self._height = size
-        with _room():
+        with room_for_temporary():
             self._file = tempfile.TemporaryFile(prefix="mocap-", buffering=0)  # noqa: SIM115 - closed by `with`
         self._count = 0
 
@@ -37,7 +35,7 @@ class SampleStore:
             np.full(image.shape[:2], 255, np.uint8) if mask is None else np.maximum(mask, _OCCLUDED)
         )
         data = memoryview(np.dstack((image, alpha)).tobytes())
-        with _room():
+        with room_for_temporary():
             while data:
                 data = data[self._file.write(data) :]
         self._count += 1
@@ -48,14 +46,3 @@ class SampleStore:
         self._file.seek((index * self._height + top) * line)
         found = np.frombuffer(self._file.read((bottom - top) * line), np.uint8)
         return found.reshape(bottom - top, self._width, 4)
-
-
-@contextmanager
-def _room() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise MocapError(
-            f"cannot keep frames in a temporary file: {error.strerror or error}",
-            "free some space, or set TMPDIR to a folder that has more",
-        ) from error

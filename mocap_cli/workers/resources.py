@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 
 from threadpoolctl import threadpool_limits
 
-_WORKER_BYTES = 1_200_000_000  # of a worker at 1080p, with a margin: docs/library.md
+_WORKER_BYTES = 1_000_000_000  # of a worker at 1080p, with a margin: docs/library.md
 _CGROUPS = Path("/sys/fs/cgroup")
 
 P = ParamSpec("P")

@@ -49,7 +49,7 @@ def keypoints_of_subject(
         xy[at], score[at] = _completed(people_xy[chosen]), people_score[chosen]
         detected[at] = True
     found = Keypoints(times=times, xy=xy, score=score, detected=detected, cut=cut)
-    crops = [Crop.around_body(xy[t], score[t]) if detected[t] else None for t in range(T)]
+    crops = {t: Crop.around_body(xy[t], score[t]) for t in np.flatnonzero(detected).tolist()}
     return fill_gaps(found, crops)
 
 

@@ -102,14 +102,15 @@ def _detect(
 ) -> Keypoints:
     """Keypoints of the degraded frames, from crops around the known person."""
     known = sharp.keypoints
-    found: list[Detection | None] = [None] * len(known)
+    found: dict[int, Detection] = {}
     networks, rng = PoseNetworks(device), np.random.default_rng(degrader.seed)
     with open_video(video) as reader:
         for frame in degrader.frames(reader):
             if known.detected[frame.index]:
                 crop = _jittered_crop(known, frame.index, degrader.scale, rng)
                 detection = detect(networks, frame.image, crop)
-                found[frame.index] = detection if detection.confidence > LOST_SCORE else None
+                if detection.confidence > LOST_SCORE:
+                    found[frame.index] = detection
             on_frame(frame.index + 1)
     size = degrader.output_size(sharp.size)
     return fuse_detections(known.times.tolist(), found, known.cut.tolist(), size)

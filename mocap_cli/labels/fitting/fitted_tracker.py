@@ -156,7 +156,7 @@ def _insert_detections(
     keypoints: Keypoints, found: dict[int, Detection], size: tuple[int, int]
 ) -> Keypoints:
     at = np.array(sorted(found))
-    detections = [found[i] for i in sorted(found)]
+    detections = dict(enumerate(found[i] for i in sorted(found)))
     times, cut = keypoints.times[at].tolist(), keypoints.cut[at].tolist()
     more = fuse_detections(times, detections, cut, size)
     xy, score, detected = keypoints.xy.copy(), keypoints.score.copy(), keypoints.detected.copy()
