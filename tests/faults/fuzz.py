@@ -134,16 +134,24 @@ def _sealed_of(data: bytes, sample: Path) -> bytes:
     """The sample with other texts in its head, sealed again."""
     from safetensors import safe_open
 
+    with safe_open(sample, "pt") as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    return _sealed_head_of(data, sample, tensors)
+
+
+def _sealed_head_of(data: bytes, sample: Path, tensors: dict[str, Any] | None = None) -> bytes:
+    """The same without the tensors, for a reader that looks at the head alone."""
+    from safetensors import safe_open
+
     from mocap_cli.io.sealed import FileKind
 
     with safe_open(sample, "pt") as file:
         head = file.metadata()
-        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     keys = [k for k in sorted(head) if k not in ("format", "seal")]
     texts = (part.decode("utf-8", "replace") for part in data.split(_BETWEEN))
     target = sample.with_name("sealed-again")
     FileKind(format=head["format"], noun="", hint="").write(
-        target, dict(zip(keys, texts, strict=False)), tensors
+        target, dict(zip(keys, texts, strict=False)), tensors or {}
     )
     return target.read_bytes()
 
@@ -233,7 +241,7 @@ _READERS: dict[str, _Reader] = {
     "result": ("a.json", _result, *_PLAIN),
     "model": ("best.safetensors", _model, *_SEALED),
     "model-bytes": ("best.safetensors", _model, *_PLAIN),
-    "checkpoint": ("last.safetensors", _checkpoint, *_SEALED),
+    "checkpoint": ("last.safetensors", _checkpoint, _sealed_head_of, _sealed_parts),
     "fitted": ("a.mocap", _fitted, *_SEALED),
     "run": ("run/run.json", _run, *_PLAIN),
     "metrics": ("run/metrics.jsonl", _metrics, *_PLAIN),
