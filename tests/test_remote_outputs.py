@@ -175,6 +175,7 @@ def test_what_a_killed_process_left_is_removed(mocap):
         ("track in -o smb://host/out/", "smbprotocol"),
         ("track in/a.mp4 -o memory://a/a.bvh -o a.json", "outputs at a URL go to one folder"),
         ("track s3://bucket/a.mp4", "cannot read s3://bucket/a.mp4: inputs are files"),
+        ("track --from s3://clips.csv", "cannot read s3://clips.csv: inputs are files"),
         ("track in -o full://out/", "cannot write full://out/.mocap: no bucket"),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 from mocap_cli.clips.tables import read_parquet
 from mocap_cli.errors import MocapError
+from mocap_cli.io.inputs import refuse_url
 from mocap_cli.keypoints.subject import Subject, parse_subject
 
 _COLUMNS = "path, name, subject, height, start, end"
@@ -33,6 +34,7 @@ class ManifestRow:
 
 def read_manifest(path: Path) -> list[ManifestRow]:
     """Read a list of clips: one path a line, or rows with the columns of docs/library.md."""
+    refuse_url(path)
     try:
         rows = list(_read(path))
     except OSError as error:

@@ -48,12 +48,17 @@ VIDEOS = InputKind("videos", _VIDEO_SUFFIXES, (OVERLAY, SWAP, ".background.mp4",
 MOTIONS = InputKind("motions", frozenset((".json",)), (".coco.json",))
 
 
-def find_inputs(path: Path, kind: InputKind = VIDEOS, recursive: bool = False) -> list[Path]:
-    """A file itself; of a folder all files of that kind."""
+def refuse_url(path: Path) -> None:
+    """Refuse an input that is not on a mounted file system."""
     if is_url(path):
         raise MocapError(
             f"cannot read {shown(path)}: inputs are files", "copy it, or mount the folder"
         )
+
+
+def find_inputs(path: Path, kind: InputKind = VIDEOS, recursive: bool = False) -> list[Path]:
+    """A file itself; of a folder all files of that kind."""
+    refuse_url(path)
     if not path.is_dir():
         return [path]
     found = kind.files(path, recursive)
