@@ -5,9 +5,9 @@ What is known of every frame goes here, so that memory does not grow with the le
 
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from tempfile import SpooledTemporaryFile
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ class Records:
     def __init__(self, dtype: np.dtype[np.void]) -> None:
         self._dtype, self._count = dtype, 0
         self._file = SpooledTemporaryFile(_IN_MEMORY, prefix="mocap-")  # noqa: SIM115 - closed below
-        weakref.finalize(self, self._file.close)
+        weakref.finalize(self, _close, self._file)
 
     def __len__(self) -> int:
         return self._count
@@ -48,6 +48,11 @@ class Records:
         with room_for_temporary():
             self._file.seek(0)
             return np.frombuffer(self._file.read(), self._dtype)
+
+
+def _close(file: IO[bytes]) -> None:
+    with suppress(OSError):  # the disk is full, and the file is of no use to anybody
+        file.close()
 
 
 @contextmanager

@@ -59,7 +59,8 @@ def full_disk(rng: random.Random, folder: Path, samples: Samples) -> Trial:
     if suffix == ".json":
         typed = "track a.mp4 -o b.json"
     elif rng.random() < 0.2:
-        typed = "background a.mp4 -o b.png --median --no-people --samples 3 --video --sheet"
+        how = rng.choice(("--median", "--panorama"))
+        typed = f"background a.mp4 -o b.png {how} --no-people --samples 3 --video --sheet"
     else:
         typed = f"export a.json -o b{suffix} --overwrite"
         (folder / f"b{suffix}").write_text("old")
@@ -71,7 +72,18 @@ def full_disk(rng: random.Random, folder: Path, samples: Samples) -> Trial:
 
     # Where it fitted, the older file is replaced.
     inputs = tuple(name for name in keep if not name.startswith("b"))
-    return Trial(typed=typed, file_bytes=room, keep=inputs, check=check)
+    real = suffix == ".json" and rng.random() < 0.5
+    return Trial(
+        typed=typed, file_bytes=room, keep=inputs, check=check, tracker=real,
+        setup=_records_in_a_file if rng.random() < 0.5 else lambda: None,
+    )  # fmt: skip
+
+
+def _records_in_a_file() -> None:
+    """Keep what is known of every frame on the disk from the first frame on."""
+    from mocap_cli.io import records
+
+    records._IN_MEMORY = 100
 
 
 def two_at_once(rng: random.Random, folder: Path, samples: Samples) -> Trial:
