@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 import unicodedata
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,6 +116,7 @@ def _child(trial: Trial) -> int:
 
     atomic._clean_once.cache_clear()  # a process of its own looks into the folder again
     tempfile.tempdir = None  # TMPDIR is another
+    weakref.finalize._registry.clear()  # those of the harness are not the command's
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 5))
     resource.setrlimit(resource.RLIMIT_AS, (used + _ROOM, used + _ROOM))
@@ -138,6 +140,7 @@ def _child(trial: Trial) -> int:
         traceback.print_exc()
         return 70
     finally:
+        weakref.finalize._exitfunc()  # may print, and the end of a fork leaves it out
         sys.stderr.flush()
     return 0
 
