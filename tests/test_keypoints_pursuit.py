@@ -11,7 +11,7 @@ import pytest
 from mocap_cli.keypoints.appearance import appearance_of, similarity
 from mocap_cli.keypoints.crop import CROP_SIZE, Crop
 from mocap_cli.keypoints.detection import COCO_COUNT, detect, detect_fast
-from mocap_cli.keypoints.detections import Detections, detection_records
+from mocap_cli.keypoints.detections import DetectionRecords, Detections
 from mocap_cli.keypoints.flow_tracker import FlowTracker
 from mocap_cli.keypoints.joined_tracks import Person
 from mocap_cli.keypoints.person_search import PersonSearch, _search_crops
@@ -138,7 +138,7 @@ def role(frames, records):
 
 
 def test_who_was_seen_beside_the_subject_is_somebody_else_in_the_same_clothes():
-    records = detection_records()
+    records = DetectionRecords()
     subject, team_mate, come_back = (
         role(range(*span), records) for span in ((5,), (3, 9), (10, 12))
     )

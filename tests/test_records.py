@@ -15,7 +15,7 @@ from mocap_cli.keypoints import left_right
 from mocap_cli.keypoints.appearance import SHAPE
 from mocap_cli.keypoints.crop import Crop
 from mocap_cli.keypoints.detection import COCO_COUNT, Detection
-from mocap_cli.keypoints.detections import Detections, detection_records
+from mocap_cli.keypoints.detections import DetectionRecords, Detections
 
 ROW = np.dtype([("time", np.float64), ("xy", np.float32, (3, 2))])
 
@@ -87,14 +87,14 @@ def test_no_room_for_the_file_is_one_line_and_silent_when_the_program_ends():
 
 
 def test_a_detection_comes_back_exactly():
-    found = Detections(detection_records())
+    found = Detections(DetectionRecords())
     for frame in range(6):
         found.add(10 * frame, detection(frame))
     assert all(same(found[10 * frame], detection(frame)) for frame in range(6))
 
 
 def test_two_people_can_be_exchanged_from_a_frame_on():
-    records = detection_records()
+    records = DetectionRecords()
     one, other = Detections(records), Detections(records)
     for frame in range(5):
         one.add(frame, detection(frame))
@@ -110,7 +110,7 @@ def test_two_people_can_be_exchanged_from_a_frame_on():
 
 def test_detections_of_a_long_video_are_not_held_in_memory():
     """An hour at 30 frames a second would be 0.4 GB if they were."""
-    found, seen = Detections(detection_records()), detection(1)
+    found, seen = Detections(DetectionRecords()), detection(1)
     held = []
     tracemalloc.start()
     for frame in range(9000):

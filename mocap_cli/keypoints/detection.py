@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli.body.skeleton import KEYPOINTS
-from mocap_cli.keypoints.appearance import Appearance, appearance_of, similarity
+from mocap_cli.keypoints.appearance import SHAPE, Appearance, appearance_of, similarity
 from mocap_cli.keypoints.crop import Crop
 from mocap_cli.keypoints.pose_networks import NetworkOutput, PoseNetworks
 from mocap_cli.types import Float32, Image
@@ -63,7 +63,7 @@ class Detection:
             movenet_score=score[:COCO_COUNT],
             blazepose=xy,
             blazepose_score=score,
-            appearance=np.zeros(0, np.float16),
+            appearance=np.zeros(SHAPE, np.float16),
             crop=crop,
             confidence=1.0,
             xy=body,

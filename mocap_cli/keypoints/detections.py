@@ -1,4 +1,4 @@
-"""Detections: those of one person by frame, in records that all people of a video share."""
+"""Detections: those of one person by frame, in records that everybody in a video shares."""
 
 from collections.abc import Iterator, Mapping
 
@@ -27,20 +27,39 @@ _RECORD = np.dtype([
 """The fields of `Detection`, in their order."""
 
 
-def detection_records() -> Records:
-    """Where the detections of everybody in a video go."""
-    return Records(_RECORD)
+class DetectionRecords:
+    """The detections of everybody in a video, one after another."""
+
+    def __init__(self) -> None:
+        self._records = Records(_RECORD)
+
+    def append(self, detection: Detection) -> int:
+        """Add one; returns its number."""
+        fields = {name: getattr(detection, name) for name in _RECORD.names or ()}
+        for name in ("crop", "next_crop"):
+            crop: Crop = fields[name]
+            fields[name] = crop.x, crop.y, crop.side, crop.angle
+        return self._records.append(tuple(fields.values()))
+
+    def __getitem__(self, number: int) -> Detection:
+        record = self._records[number]
+        fields = {name: record[name] for name in _RECORD.names or ()}
+        for name in ("crop", "next_crop"):
+            fields[name] = Crop(*fields[name].tolist())
+        for name in ("confidence", "stature", "propagated"):
+            fields[name] = fields[name].item()
+        return Detection(**fields)
 
 
 class Detections(Mapping[int, Detection]):
     """The detections of one person by frame."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: DetectionRecords) -> None:
         self._records = records
-        self._rows: dict[int, int] = {}  # by frame
+        self._rows: dict[int, int] = {}  # numbers of records by frame
 
     def __getitem__(self, frame: int) -> Detection:
-        return _detection(self._records[self._rows[frame]])
+        return self._records[self._rows[frame]]
 
     def __contains__(self, frame: object) -> bool:
         return frame in self._rows
@@ -53,7 +72,7 @@ class Detections(Mapping[int, Detection]):
 
     def add(self, frame: int, detection: Detection) -> None:
         """Add the detection in another frame."""
-        self._rows[frame] = self._records.append(_fields(detection))
+        self._rows[frame] = self._records.append(detection)
 
     def before(self, frame: int) -> "Detections":
         """Those of earlier frames."""
@@ -71,20 +90,3 @@ class Detections(Mapping[int, Detection]):
         some = Detections(self._records)
         some._rows = rows
         return some
-
-
-def _fields(detection: Detection) -> tuple[object, ...]:
-    fields = {name: getattr(detection, name) for name in _RECORD.names or ()}
-    for name in ("crop", "next_crop"):
-        crop: Crop = fields[name]
-        fields[name] = crop.x, crop.y, crop.side, crop.angle
-    return tuple(fields.values())
-
-
-def _detection(record: np.void) -> Detection:
-    fields = {name: record[name] for name in _RECORD.names or ()}
-    for name in ("crop", "next_crop"):
-        fields[name] = Crop(*fields[name].tolist())
-    for name in ("confidence", "stature", "propagated"):
-        fields[name] = fields[name].item()
-    return Detection(**fields)

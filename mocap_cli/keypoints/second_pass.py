@@ -8,7 +8,7 @@ moved little from frame to frame.
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from mocap_cli.keypoints.crop import RETRY_ANGLES, Crop
 from mocap_cli.keypoints.crop_motion import CropMotion
 from mocap_cli.keypoints.detection import COCO_COUNT, Detection, detect
+from mocap_cli.keypoints.detections import DetectionRecords
 from mocap_cli.keypoints.fusion import fuse_detections
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.keypoints.left_right import cheapest_path
@@ -43,7 +44,32 @@ _BODY = slice(5, COCO_COUNT)
 _CHUNK_BYTES = 256 << 20  # of frames held at a time, to read them backwards
 _HAIR = 1e-4  # seconds
 
-_Found = dict[int, list[Detection]]  # by frame
+
+class _Found:
+    """All detections of a span, several in a frame."""
+
+    def __init__(self) -> None:
+        self._records = DetectionRecords()
+        self._rows: dict[int, list[int]] = {}  # numbers of records by frame
+
+    def add(self, frame: int, detections: Iterable[Detection]) -> None:
+        """Add those of a frame; a pursuit may have found others there before."""
+        rows = [self._records.append(detection) for detection in detections]
+        if rows:
+            self._rows[frame] = self._rows.get(frame, []) + rows
+
+    def __getitem__(self, frame: int) -> list[Detection]:
+        return [self._records[row] for row in self._rows[frame]]
+
+    @property
+    def frames(self) -> set[int]:
+        """Those that have detections."""
+        return set(self._rows)
+
+    @property
+    def most(self) -> int:
+        """The largest number of detections in a frame."""
+        return max(len(rows) for rows in self._rows.values())
 
 
 def second_pass(
@@ -100,13 +126,12 @@ def _candidates(
     on_detected: Callable[[], None],
 ) -> _Found:
     """The detections of both pursuits in every frame that they reach."""
-    found: _Found = {}
+    found = _Found()
     for sign, start, frames in ((1, span.before, _forwards), (-1, span.after[::-1], _backwards)):
         if len(start):
             pursuit = _Pursuit(networks, keypoints, start, sign)
             for index, frame in frames(video, keypoints.times, span.frames):
-                detections = pursuit.detect(frame, _known_crop(keypoints, index))
-                found.setdefault(index, []).extend(detections)
+                found.add(index, pursuit.detect(frame, _known_crop(keypoints, index)))
                 on_detected()
                 if pursuit.lost:
                     break
@@ -199,27 +224,31 @@ def _chosen(span: _Span, keypoints: Keypoints, found: _Found) -> dict[int, Detec
     """One detection a frame, where the cheapest path through all of them is sure enough."""
     context = {i: [Detection.of_keypoints(keypoints.xy[i], keypoints.score[i])]
                for i in (*span.before[-1:], *span.after[:1])}  # fmt: skip
-    found = {i: some for i, some in found.items() if some}
-    if not found:
+    if not found.frames:
         return {}
-    frames = sorted(found | context)
-    choice = [found.get(i) or context[i] for i in frames]
-    count = max(len(some) for some in choice)
+    frames, count = sorted(found.frames | context.keys()), found.most
     price = np.full((len(frames), count), _MISSING)
-    points = np.zeros((len(frames), count, *choice[0][0].movenet[_BODY].shape))
+    points = np.zeros((len(frames), count, COCO_COUNT - _BODY.start, 2))
     side = np.ones((len(frames), count))
-    for t, some in enumerate(choice):
+    for t, i in enumerate(frames):
+        some = found[i] if i in found.frames else context[i]
         price[t, : len(some)] = [min(-math.log(max(d.agreement, 1e-9)), _DOUBT) for d in some]
         points[t, : len(some)] = [d.blazepose[:COCO_COUNT][_BODY] for d in some]
         side[t, : len(some)] = [d.crop.side for d in some]
-    steps = np.diff(keypoints.times[frames])
-    moved = np.linalg.norm(points[1:, None] - points[:-1, :, None], axis=-1)
-    mean = (side[1:, None] + side[:-1, :, None]) / 2
-    moved /= (mean * (_STILL + _SPEED * steps[:, None, None]))[..., None]
-    change = _MOTION_PRICE * np.minimum(moved**2 / 2, _DEAREST).mean(axis=-1)
+    change = np.empty((len(frames) - 1, count, count))
+    for t, step in enumerate(np.diff(keypoints.times[frames]).tolist()):
+        change[t] = _motion_price(points[t : t + 2], side[t : t + 2], step)
     path = cheapest_path(price, change)
-    best = {i: some[k] for i, some, k in zip(frames, choice, path.tolist(), strict=True)}
-    return {i: best[i] for i in found if best[i].agreement > _FOUND}
+    best = {i: found[i][k] for i, k in zip(frames, path.tolist(), strict=True) if i in found.frames}
+    return {i: one for i, one in best.items() if one.agreement > _FOUND}
+
+
+def _motion_price(points: Float64, side: Float64, seconds: float) -> Float64:
+    """(S, S) price of the way from each of a frame's detections to each of the next frame's."""
+    moved = np.linalg.norm(points[1] - points[0][:, None], axis=-1)
+    mean = (side[1] + side[0][:, None]) / 2
+    moved /= (mean * (_STILL + _SPEED * seconds))[..., None]
+    return np.asarray(_MOTION_PRICE * np.minimum(moved**2 / 2, _DEAREST).mean(axis=-1))
 
 
 def _with_detections(

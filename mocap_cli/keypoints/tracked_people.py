@@ -10,7 +10,7 @@ from mocap_cli.keypoints.appearance import Appearance, similarity
 from mocap_cli.keypoints.crop import Crop
 from mocap_cli.keypoints.crossing import Crossings
 from mocap_cli.keypoints.detection import Detection, mean_appearance
-from mocap_cli.keypoints.detections import Detections, detection_records
+from mocap_cli.keypoints.detections import DetectionRecords, Detections
 from mocap_cli.keypoints.person_detector import PersonDetector
 from mocap_cli.keypoints.person_search import PersonSearch
 from mocap_cli.keypoints.person_tracker import PersonTracker
@@ -110,7 +110,7 @@ class People:
         self.cut: list[bool] = []
         self.size = (0, 0)
         self.detected_at = 0.0  # seconds: when anybody was detected last
-        self._records = detection_records()
+        self._records = DetectionRecords()
         self._crossings: Crossings[Candidate] = Crossings()
 
     @property
