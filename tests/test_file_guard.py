@@ -10,9 +10,11 @@ from film import film
 from person import stand
 
 from mocap_cli.body.motion import write_motion
+from mocap_cli.cli.main import app
 from mocap_cli.errors import MocapError
 from mocap_cli.export.registry import FORMATS, WriteOptions, write
 from mocap_cli.io import file_guard
+from mocap_cli.io.atomic import write_atomically
 from mocap_cli.io.file_guard import existing_outputs, refuse_overlaps, refuse_unwritable
 from mocap_cli.io.origin import is_own
 from mocap_cli.tracking.track import TrackOptions
@@ -123,6 +125,33 @@ def test_what_is_no_file_is_refused_in_one_line(tmp_path):
             refuse_unwritable(tmp_path / name)
     with pytest.raises(MocapError, match="not a file"):
         refuse_unwritable(Path(os.devnull))
+
+
+def test_the_way_out_of_a_folder_that_does_not_exist_leads_nowhere(tmp_path, monkeypatch):
+    """Once new/ was made, new/../a.mp4 would be the input, and new/../own.png somebody's."""
+    monkeypatch.chdir(tmp_path)
+    film(Path("a.mp4"))
+    Path("own.png").write_bytes(FOREIGN[".png"])
+    Path("run").mkdir()
+    before = {path: path.read_bytes() for path in Path().iterdir() if path.is_file()}
+    for typed in (
+        "background a.mp4 --no-people --video -o new/../a.png",
+        "background a.mp4 --no-people -o new/../own.png",
+        "track a.mp4 -o new/../own.json",
+        "track a.mp4 -o new/../run/",
+        "pretrain a.mp4 -o new/../run",
+        "label-fit a.mp4 --labels auto -o new/../own.mocap",
+    ):
+        monkeypatch.setattr("sys.argv", ["mocap", *typed.split()])
+        with pytest.raises(MocapError, match="there is no folder new"):
+            app(standalone_mode=False)
+    with (
+        pytest.raises(MocapError, match="there is no folder new"),
+        write_atomically(Path("new/../own.png")),
+    ):
+        pass
+    assert {path: path.read_bytes() for path in Path().iterdir() if path.is_file()} == before
+    assert not Path("new").exists()
 
 
 def test_the_comment_of_our_films_does_not_hide_the_picture(motion, tmp_path):

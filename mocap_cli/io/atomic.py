@@ -1,5 +1,6 @@
 """Atomic files: written to a temporary name, then renamed."""
 
+import errno
 import functools
 import os
 import re
@@ -46,7 +47,7 @@ def write_atomically(path: Path) -> Iterator[Path]:
     if is_url(path):
         raise MocapError(f"cannot write {shown(path)}: it is a URL", "write a file, and copy it")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         aside, mode = _created(path)
     except OSError as error:
         raise MocapError(
@@ -64,6 +65,22 @@ def write_atomically(path: Path) -> Iterator[Path]:
         ) from error
     finally:
         aside.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it."""
+    check_way(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def check_way(path: Path) -> None:
+    """Raise an OSError where `..` follows a folder that does not exist, as in new/../a.bvh.
+
+    Nothing is known to exist there, but once the folder was made the way leads back to files.
+    """
+    for number, part in enumerate(path.parts):
+        if part == ".." and not (folder := Path(*path.parts[:number])).exists():
+            raise FileNotFoundError(errno.ENOENT, f"there is no folder {folder}")
 
 
 def refuse_protected(path: Path) -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mocap_cli.errors import MocapError
-from mocap_cli.io.atomic import refuse_protected
+from mocap_cli.io.atomic import check_way, refuse_protected
 from mocap_cli.io.origin import is_own
 from mocap_cli.io.url import shown
 
@@ -67,6 +67,7 @@ def existing_outputs(paths: Iterable[Path], overwrite: bool | None) -> frozenset
 def refuse_unwritable(path: Path) -> None:
     """Refuse, before the long work, a file that could not be written after it."""
     try:
+        check_way(path)
         if path.is_dir():
             raise MocapError(f"{path} is a folder", "give the name of a file, or remove the folder")
         with suppress(FileNotFoundError):

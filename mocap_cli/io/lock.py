@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mocap_cli.errors import MocapError
+from mocap_cli.io.atomic import make_folder
 
 try:
     import fcntl
@@ -27,7 +28,7 @@ def only_process(path: Path, *, wait: bool = False) -> Iterator[None]:
     The file is removed at the end.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         handle = _locked(path, wait)
     except OSError as error:
         raise MocapError(

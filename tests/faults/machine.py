@@ -115,6 +115,7 @@ def aliased_paths(rng: random.Random, folder: Path, samples: Samples) -> Trial:
     (folder / "loop.bvh").symlink_to("loop.bvh")
     os.mkfifo(folder / "pipe.bvh")
     targets = ("a.mp4", "a.json", "./a.json", "sub/../a.mp4", "l/a.json", "hard-a.json",
+               "new/../a.mp4", "new/../own.png", "new/../x.bvh", "new/..", "new/../sub/",
                "soft-a.mp4", "hard-a.mp4", "soft-a.json", "own.bvh", "own.json", "own.png",
                "l/own.bvh", "loop.bvh", "pipe.bvh", "sub", "sub/", "n" * 300 + ".bvh", "/dev/null",
                "sub/x.bvh", "own.bvh/x.bvh", "''", ".", "..", "/proc/x.bvh", ".xyz", "x.fbx",

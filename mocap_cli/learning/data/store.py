@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mocap_cli.errors import MocapError
-from mocap_cli.io.atomic import aside_of
+from mocap_cli.io.atomic import aside_of, make_folder
 from mocap_cli.io.json_fields import JsonObject
 from mocap_cli.io.npz import checked_array, load_npy
 from mocap_cli.types import Bool, Float64, Int64, UInt8
@@ -113,7 +113,7 @@ class ClipWriter:
         """Write a clip to a temporary folder and rename it when the block succeeds."""
         folder = store / address
         try:
-            store.mkdir(parents=True, exist_ok=True)
+            make_folder(store)
             aside = aside_of(folder)
             aside.mkdir()
         except OSError as error:
