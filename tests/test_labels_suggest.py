@@ -15,6 +15,7 @@ from mocap_cli.labels.fitting.suggest import (
     _choose_frames,
     _greedy_cover,
     _write_suggestions,
+    suggest_frames,
 )
 from mocap_cli.labels.readers.dispatch import read_labels
 from mocap_cli.video.reader import open_video
@@ -111,6 +112,12 @@ def test_suggested_pictures_come_back_as_labels_of_the_same_frames(tmp_path):
     (tmp_path / LABEL_FILE).write_bytes(orjson.dumps(filled))
     (labels,) = read_labels(tmp_path)
     assert (labels.video, labels.frames.tolist()) == ("walk", [70])
+
+
+def test_a_folder_with_labels_is_refused_before_the_videos_are_looked_at(tmp_path):
+    (tmp_path / LABEL_FILE).write_text("{}")
+    with pytest.raises(MocapError, match="may hold your labels"):
+        suggest_frames([], [tmp_path / "none.mp4"], None, 3, tmp_path, None)
 
 
 def test_suggested_pictures_are_the_frames_themselves_and_filled_labels_stay(tmp_path):

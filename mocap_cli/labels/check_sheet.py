@@ -13,6 +13,7 @@ from mocap_cli.errors import MocapError
 from mocap_cli.export.views.canvas import DIM, Canvas, Colour, truncate_text
 from mocap_cli.export.views.figure import SIDE_COLOURS, Figure, draw_figure, limb_side
 from mocap_cli.io.atomic import write_atomically
+from mocap_cli.io.file_guard import refuse_unwritable
 from mocap_cli.labels.alignment.corrections import align_labels
 from mocap_cli.labels.alignment.projection import (
     LabelOverlay,
@@ -45,6 +46,7 @@ def draw_check_sheets(
     labels: Sequence[Labels], videos: Sequence[Path], folder: Path, how: GatherOptions
 ) -> list[CheckedLabels]:
     """Draw every label file on its video, those that are refused as well, a sheet each."""
+    refuse_unwritable(folder / "labels.check.png")
     names: set[str] = set()
     checked = []
     for one in labels:

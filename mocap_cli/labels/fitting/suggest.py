@@ -13,6 +13,7 @@ from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.errors import MocapError
 from mocap_cli.export.formats.coco import COCO_LIMBS
 from mocap_cli.io.atomic import write_atomically
+from mocap_cli.io.file_guard import refuse_unwritable
 from mocap_cli.io.origin import marked_png
 from mocap_cli.keypoints.keypoints import Keypoints
 from mocap_cli.labels.alignment.corrections import align_labels
@@ -88,6 +89,7 @@ def suggest_frames(
 
     Gives the images by video.
     """
+    _refuse_existing(folder)
     known: dict[Path, list[Int64]] = {}
     estimates = {video: how.estimate(video) for video in videos}
     for one in labels:
@@ -163,7 +165,9 @@ def _write_suggestions(
 
 
 def _refuse_existing(folder: Path) -> None:
+    """Before the work, and again after it: labels may have been saved meanwhile."""
     for path in (folder / LABEL_FILE, folder / LABEL_PAGE):
+        refuse_unwritable(path)
         if path.exists():
             raise MocapError(
                 f"{path} exists already and may hold your labels", "choose another folder with -o"
