@@ -3,12 +3,14 @@
     python benchmarks/soak.py --minutes 60
 
 repeats an example clip at 1920x1080 without encoding it again, samples the memory of each command
-every second, fits a line to it between the first and the last tenth, and compares the time of the
-last frame in the result with that in the video. Prints a table for docs/benchmarks.md.
+every second, and fits a line to it in each stage that takes a tenth of the time or longer, without
+the first and the last tenth of the stage. Compares the time of the last frame in the result with
+that in the video. Prints a table for docs/benchmarks.md.
 """
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -57,21 +59,29 @@ def make(example: Path, target: Path, minutes: float, fps: int) -> int:
     return frames
 
 
-def watch(typed: str, folder: Path) -> tuple[float, list[tuple[float, float]]]:
-    """Run the command; seconds that it took, and its memory in MB over time."""
+def watch(typed: str, folder: Path) -> tuple[float, dict[str, list[float]]]:
+    """Run the command; seconds that it took, and its memory in MB every second of each stage."""
     began = time.monotonic()
-    process = subprocess.Popen([sys.executable, "-m", "mocap_cli", *typed.split()], cwd=folder)
-    samples: list[tuple[float, float]] = []
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mocap_cli", *typed.split()],
+        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    samples: dict[str, list[float]] = {"start": []}
     ended = threading.Event()
 
     def sample() -> None:
         status = Path(f"/proc/{process.pid}/statm")
         while not ended.wait(1.0):
             pages = int(status.read_text().split()[1])
-            samples.append((time.monotonic() - began, pages * 4096 / 1e6))
+            samples[list(samples)[-1]].append(pages * 4096 / 1e6)
 
     thread = threading.Thread(target=sample)
     thread.start()
+    assert process.stderr is not None
+    for line in process.stderr:  # long.mp4: tracking: 312 of 36000 (1%), ...
+        print(line, end="", file=sys.stderr, flush=True)
+        if found := re.match(r"[^:]+: ([^:]+): \d+ of", line):
+            samples.setdefault(found[1], [])
     code = process.wait()
     ended.set()
     thread.join()
@@ -80,13 +90,17 @@ def watch(typed: str, folder: Path) -> tuple[float, list[tuple[float, float]]]:
     return time.monotonic() - began, samples
 
 
-def growth(samples: list[tuple[float, float]]) -> tuple[float, float, float]:
-    """Mean and largest memory in MB, and the growth by a fitted line in percent of the mean."""
-    moments, sizes = np.array(samples).T
-    inside = (moments > 0.1 * moments[-1]) & (moments < 0.9 * moments[-1])
-    slope, _ = np.polyfit(moments[inside], sizes[inside], 1)
-    span = moments[inside][-1] - moments[inside][0]
-    return sizes[inside].mean(), sizes.max(), 100 * slope * span / sizes[inside].mean()
+def growth(samples: dict[str, list[float]]) -> tuple[float, float, float]:
+    """Mean and largest memory in MB, and the largest growth of a stage in percent of its mean."""
+    every = np.concatenate([np.array(sizes) for sizes in samples.values()])
+    found = [_growth(np.array(s)) for s in samples.values() if len(s) > 0.1 * len(every)]
+    return every.mean(), every.max(), max(found, key=abs)
+
+
+def _growth(sizes: np.ndarray) -> float:
+    inside = sizes[len(sizes) // 10 : len(sizes) - len(sizes) // 10]
+    slope, _ = np.polyfit(np.arange(len(inside)), inside, 1)
+    return float(100 * slope * len(inside) / inside.mean())
 
 
 def last_times(folder: Path) -> dict[str, float]:

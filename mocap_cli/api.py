@@ -193,7 +193,8 @@ def background(
         focal=focal_pixels(focal, fov, (info.width, info.height)), people=people, device=device,
     )  # fmt: skip
     frames = info.frames_between(start, end)
-    made = make_background(info.path, options, count_stage(progress, "background", frames))
+    stages = (count_stage(progress, stage, frames) for stage in ("background", "sampling"))
+    made = make_background(info.path, options, *stages)
     given = {
         "kind": kind, "samples": samples, "start": start, "end": end, "focal": focal, "fov": fov,
         "people": people,

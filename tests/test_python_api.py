@@ -82,6 +82,9 @@ def test_progress_counts_the_frames_of_every_stage(folder):
     motion.save("dive.mp4.overlay.mp4", video="dive.mp4", progress=lambda *c: calls.append(c))
     assert ("tracking", 30, 30) in calls
     assert ("writing dive.mp4.overlay.mp4", 30, 30) in calls
+    mocap.background("dive.mp4", people=False, progress=lambda *call: calls.append(call))
+    assert ("background", 30, 30) in calls
+    assert ("sampling", 30, 30) in calls
 
 
 def test_the_video_itself_is_not_overwritten(folder):

@@ -59,15 +59,19 @@ def make_background(
     video: Path,
     options: BackgroundOptions = BackgroundOptions(),
     on_frame: Count = no_progress,
+    on_sampling: Count = no_progress,
 ) -> Background:
-    """Estimate the camera path of a video, then the scene behind the subject."""
+    """Estimate the camera path of a video, then the scene behind the subject.
+
+    The callbacks get the number of frames read in each of the two passes.
+    """
     with open_video(video, options.start, options.end) as frames:
         builder = BackgroundBuilder(options)
         for done, frame in enumerate(frames, start=1):
             builder.add(frame.image, frame.time)
             on_frame(done)
         damage = frames.warnings
-    background = builder.build(video)
+    background = builder.build(video, on_sampling)
     return replace(background, warnings=(*damage, *background.warnings))
 
 
@@ -102,7 +106,7 @@ class BackgroundBuilder:
         self._times.append(time)
         self._part.append(self._part[-1] + cut if self._part else 0)
 
-    def build(self, video: Path) -> Background:
+    def build(self, video: Path, on_frame: Count = no_progress) -> Background:
         """Sample frames in a second pass over the video, and make the background of them."""
         camera = self._camera(self._options.focal or probe(video).focal_pixels)
         kind = self._options.kind
@@ -110,7 +114,9 @@ class BackgroundBuilder:
             kind = "panorama" if camera.moves else "median"
         chosen = _choose_samples(camera, kind, self._options.samples)
         with SampleStore(camera.size) as store:
-            sampled = _read_samples(video, self._options, camera, chosen, self._mask, store)
+            sampled = _read_samples(
+                video, self._options, camera, chosen, self._mask, store, on_frame
+            )
             parts = range(len(camera.kind))
             plates = [_plate(camera, kind, part, sampled, store) for part in parts]
             background = Background(
@@ -167,6 +173,7 @@ def _read_samples(
     chosen: Int64,
     mask: PersonMasker | None,
     store: SampleStore,
+    on_frame: Count,
 ) -> Int64:
     """Store the chosen frames, and return those that were found, in the order of the store.
 
@@ -175,7 +182,8 @@ def _read_samples(
     frame_at = {float(camera.times[frame]): int(frame) for frame in chosen}
     found = []
     with open_video(video, options.start, options.end) as frames:
-        for frame in frames:
+        for done, frame in enumerate(frames, start=1):
+            on_frame(done)
             if frame.time in frame_at:
                 store.add(frame.image, mask(frame.image) if mask else None)
                 found.append(frame_at.pop(frame.time))
