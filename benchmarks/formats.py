@@ -21,7 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mocap_cli.body.motion import Motion, read_motion
+from mocap_cli.body.motion import Motion
+from mocap_cli.body.motion_json import read_motion
 from mocap_cli.export.formats.animation import Animation
 from mocap_cli.export.registry import MotionWriter
 from tests import readers

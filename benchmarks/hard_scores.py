@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap_cli.body.motion import Motion, read_motion, write_motion
+from mocap_cli.body.motion import Motion
+from mocap_cli.body.motion_json import read_motion, write_motion
 from mocap_cli.errors import MocapError
 from mocap_cli.io.video_cache import file_sha256
 from mocap_cli.labels.fitting.evaluation import PoseScores

@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mocap_cli.body.motion import Motion, read_motion
+from mocap_cli.body.motion import Motion
+from mocap_cli.body.motion_json import read_motion
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.keypoints.thinned_frames import Quality
 from mocap_cli.lifting.metrics import mpjpe, n_mpjpe, p_mpjpe

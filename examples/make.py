@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mocap_cli.body.motion import Motion, write_motion
+from mocap_cli.body.motion import Motion
+from mocap_cli.body.motion_json import write_motion
 from mocap_cli.body.recording import Camera, Source
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.camera.pinhole import Pinhole

@@ -13,7 +13,8 @@ import numpy as np
 from make import _person, _plain, _shape
 from numpy.typing import NDArray
 
-from mocap_cli.body.motion import Motion, write_motion
+from mocap_cli.body.motion import Motion
+from mocap_cli.body.motion_json import write_motion
 from mocap_cli.body.recording import Camera, Source
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.io.atomic import write_atomically

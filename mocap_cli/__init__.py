@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mocap_cli.api import track as track
     from mocap_cli.api import track_all as track_all
     from mocap_cli.body.motion import Motion as Motion
-    from mocap_cli.body.motion import read_motion as read_motion
+    from mocap_cli.body.motion_json import read_motion as read_motion
     from mocap_cli.clips_api import track_clips as track_clips
     from mocap_cli.learning_api import fit_labels as fit_labels
     from mocap_cli.learning_api import pretrain as pretrain
@@ -51,7 +51,7 @@ _MODULES = {
     "pretrain": "mocap_cli.learning_api",
     "fit_labels": "mocap_cli.learning_api",
     "Motion": "mocap_cli.body.motion",
-    "read_motion": "mocap_cli.body.motion",
+    "read_motion": "mocap_cli.body.motion_json",
     "Background": "mocap_cli.plates.background",
     "read_background": "mocap_cli.plates.background",
 }

@@ -8,7 +8,7 @@ import pytest
 from pan import seen, turned, wall
 from scipy.spatial.transform import Rotation
 
-from mocap_cli.body.motion import read_motion
+from mocap_cli.body.motion_json import read_motion
 from mocap_cli.camera.camera_motion import CameraMotionEstimator
 from mocap_cli.camera.pinhole import Pinhole
 from mocap_cli.tracking.track import TrackOptions, track

@@ -11,7 +11,7 @@ import pytest
 from film import film
 from person import stand, standing
 
-from mocap_cli.body.motion import read_motion
+from mocap_cli.body.motion_json import read_motion
 from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.subject import SubjectPoint
 from mocap_cli.tracking.track import TrackOptions

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mocap_cli.body.anatomy import JOINT_MASSES
-from mocap_cli.body.motion import read_motion
+from mocap_cli.body.motion_json import read_motion
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.camera.pinhole import Pinhole
 

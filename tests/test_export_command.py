@@ -11,7 +11,7 @@ from person import standing
 from poses import dance, motion_of, wobbling
 
 from mocap_cli.body.anatomy import standing_height
-from mocap_cli.body.motion import read_motion, write_motion
+from mocap_cli.body.motion_json import read_motion, write_motion
 from mocap_cli.body.rig import bone_lengths
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.export.edits import Edits, _mirror, apply_edits

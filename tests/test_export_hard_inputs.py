@@ -13,7 +13,8 @@ import pytest
 from film import film
 from person import standing
 
-from mocap_cli.body.motion import Motion, read_motion
+from mocap_cli.body.motion import Motion
+from mocap_cli.body.motion_json import read_motion
 from mocap_cli.errors import MocapError
 from mocap_cli.export.registry import FORMATS
 from mocap_cli.io.bvh import read_bvh

@@ -10,7 +10,7 @@ from film import film
 from person import standing
 from poses import dance, motion_of
 
-from mocap_cli.body.motion import write_motion
+from mocap_cli.body.motion_json import write_motion
 from mocap_cli.errors import MocapError
 from mocap_cli.export.formats.animation import animate
 from mocap_cli.video.reader import open_video, probe

@@ -13,7 +13,8 @@ from test_motion import SCHEMA
 from mocap_cli.body.facing import Facing
 from mocap_cli.body.joint_angles import joint_angles
 from mocap_cli.body.kinematics import forward_kinematics, world_rotations
-from mocap_cli.body.motion import Motion, read_motion, write_motion
+from mocap_cli.body.motion import Motion
+from mocap_cli.body.motion_json import read_motion, write_motion
 from mocap_cli.body.resample import resample_motion
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.camera.pinhole import Pinhole

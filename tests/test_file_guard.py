@@ -9,7 +9,7 @@ import pytest
 from film import film
 from person import stand
 
-from mocap_cli.body.motion import write_motion
+from mocap_cli.body.motion_json import write_motion
 from mocap_cli.cli.main import app
 from mocap_cli.errors import MocapError
 from mocap_cli.export.registry import FORMATS, WriteOptions, write

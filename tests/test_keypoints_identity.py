@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mocap_cli.body.motion import read_motion
+from mocap_cli.body.motion_json import read_motion
 from mocap_cli.body.skeleton import KEYPOINTS, mirror_indices
 from mocap_cli.errors import MocapError
 from mocap_cli.keypoints.crop import Crop

@@ -21,7 +21,7 @@ from person import fork_workers, stand
 from threadpoolctl import threadpool_limits
 
 from mocap_cli import __version__, api
-from mocap_cli.body.motion import read_motion
+from mocap_cli.body.motion_json import read_motion
 from mocap_cli.io.atomic import _HOST
 
 SCHEMA = Path(__file__).parents[1] / "docs" / "motion.schema.json"

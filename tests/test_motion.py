@@ -8,7 +8,8 @@ import jsonschema
 import numpy as np
 import pytest
 
-from mocap_cli.body.motion import Motion, read_motion, write_motion
+from mocap_cli.body.motion import Motion
+from mocap_cli.body.motion_json import read_motion, write_motion
 from mocap_cli.body.recording import Camera, Source
 from mocap_cli.body.skeleton import BODY, KEYPOINTS, Skeleton, mirror_indices
 from mocap_cli.errors import MocapError

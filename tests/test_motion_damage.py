@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from poses import dance, motion_of
 
-from mocap_cli.body.motion import read_motion, write_motion
+from mocap_cli.body.motion_json import read_motion, write_motion
 from mocap_cli.cli.main import main
 from mocap_cli.errors import MocapError
 from mocap_cli.export.registry import FORMATS, MotionWriter

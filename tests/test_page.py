@@ -18,7 +18,7 @@ from film import film
 from person import standing
 from poses import dance, motion_of, wobbling
 
-from mocap_cli.body.motion import read_motion
+from mocap_cli.body.motion_json import read_motion
 from mocap_cli.body.recording import Source
 from mocap_cli.errors import MocapError
 from mocap_cli.export.formats.animation import animate

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from poses import dance, motion_of, posed, somersault, t_pose, wobbling
 
-from mocap_cli.body.motion import read_motion, write_motion
+from mocap_cli.body.motion_json import read_motion, write_motion
 from mocap_cli.body.skeleton import BODY, KEYPOINTS
 from mocap_cli.cli.report import export_report, track_report
 from mocap_cli.clips.clip import Clip, ClipFacts

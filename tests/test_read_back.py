@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from poses import dance, motion_of
 
-from mocap_cli.body.motion import read_motion, write_motion
+from mocap_cli.body.motion_json import read_motion, write_motion
 from mocap_cli.errors import MocapError
 from mocap_cli.io.json_fields import JsonObject
 from mocap_cli.io.npz import checked_array, load_npy, load_npz, seal_of, without_seal

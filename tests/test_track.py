@@ -7,7 +7,8 @@ import pytest
 import torch
 from film import film
 
-from mocap_cli.body.motion import Motion, read_motion, write_motion
+from mocap_cli.body.motion import Motion
+from mocap_cli.body.motion_json import read_motion, write_motion
 from mocap_cli.body.resample import resample_motion
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.errors import MocapError

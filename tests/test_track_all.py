@@ -8,7 +8,7 @@ from film import film
 from person import stand
 
 import mocap_cli
-from mocap_cli.body.motion import read_motion
+from mocap_cli.body.motion_json import read_motion
 
 
 @pytest.fixture

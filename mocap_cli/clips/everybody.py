@@ -8,7 +8,8 @@ from itertools import count, takewhile
 from pathlib import Path
 
 from mocap_cli import api
-from mocap_cli.body.motion import Motion, read_motion
+from mocap_cli.body.motion import Motion
+from mocap_cli.body.motion_json import read_motion
 from mocap_cli.clips.clip import Clip, ClipFacts, ClipOptions, PersonResult
 from mocap_cli.clips.finished import all_written, finished_motion, is_result, provenance_of
 from mocap_cli.errors import MocapError

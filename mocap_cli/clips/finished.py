@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mocap_cli.body.motion import Motion, read_motion
+from mocap_cli.body.motion import Motion
+from mocap_cli.body.motion_json import read_motion
 from mocap_cli.body.provenance import Provenance
 from mocap_cli.clips.clip import Clip, ClipOptions
 from mocap_cli.errors import MocapError

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mocap_cli.body.motion import Motion, read_motion
+from mocap_cli.body.motion import Motion
+from mocap_cli.body.motion_json import read_motion
 from mocap_cli.clips.clip import Clip, ClipFacts, PersonResult
 from mocap_cli.errors import MocapError
 from mocap_cli.export.edits import Edits, apply_edits

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mocap_cli import api
-from mocap_cli.body.motion import read_motion
+from mocap_cli.body.motion_json import read_motion
 from mocap_cli.clips.clip import Clip
 from mocap_cli.clips.motion_exporter import find_video
 from mocap_cli.export.swap_video import SwapResult

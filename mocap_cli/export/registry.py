@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
-from mocap_cli.body.motion import Motion, write_motion
+from mocap_cli.body.motion import Motion
+from mocap_cli.body.motion_json import write_motion
 from mocap_cli.errors import MocapError
 from mocap_cli.export.formats.animation import Animation, animate
 from mocap_cli.export.formats.bvh import Units, write_bvh

@@ -172,7 +172,7 @@ def _write_keypoints(folder: Path) -> None:
 
 
 def _result(path: Path) -> None:
-    from mocap_cli.body.motion import read_motion
+    from mocap_cli.body.motion_json import read_motion
 
     read_motion(path)
 

@@ -56,7 +56,7 @@ def _make_in_child(folder: Path) -> None:
     from person import stand
 
     from mocap_cli import api
-    from mocap_cli.body.motion import write_motion
+    from mocap_cli.body.motion_json import write_motion
     from mocap_cli.tracking.track import TrackOptions
 
     video = film(folder / "a.mp4", range(8))

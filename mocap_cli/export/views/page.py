@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 
 from mocap_cli.body.anatomy import JOINT_MASSES
-from mocap_cli.body.motion import Motion, write_motion
+from mocap_cli.body.motion import Motion
+from mocap_cli.body.motion_json import write_motion
 from mocap_cli.export.formats.animation import Animation, animate
 from mocap_cli.export.formats.bvh import write_bvh
 from mocap_cli.export.formats.joint_tables import write_angles

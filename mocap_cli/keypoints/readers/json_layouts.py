@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from mocap_cli.body.motion import read_motion
+from mocap_cli.body.motion_json import read_motion
 from mocap_cli.body.skeleton import KEYPOINTS
 from mocap_cli.io.damage import damage_at
 from mocap_cli.keypoints.readers.people import NO_TRACK, UNSCORED, FilePeople, PersonRow

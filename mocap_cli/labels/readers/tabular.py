@@ -14,7 +14,7 @@ from mocap_cli.body.joint_names import (
     map_to_keypoints,
     unnamed_skeleton,
 )
-from mocap_cli.body.motion import read_motion
+from mocap_cli.body.motion_json import read_motion
 from mocap_cli.body.skeleton import BODY
 from mocap_cli.errors import MocapError
 from mocap_cli.io.damage import damage_at
