@@ -70,11 +70,11 @@ def track_clips(
         progress: Called with "clips", how many are done, and how many there are.
     """
     from mocap_cli.clips.clip import ClipOptions
-    from mocap_cli.clips.plan import ClipPlan, OutputRequest
+    from mocap_cli.clips.everybody import numbered_files
+    from mocap_cli.clips.plan import ClipPlan, OutputRequest, files_of
     from mocap_cli.clips.remote_outputs import with_remote_outputs
     from mocap_cli.clips.shard import Shard
-    from mocap_cli.clips.summary import motion_row, summary_row, write_summary
-    from mocap_cli.clips.tables import check_table
+    from mocap_cli.clips.summary import check_summary, motion_row, summary_row, write_summary
     from mocap_cli.io.url import output_path
     from mocap_cli.keypoints.subject import parse_subject
 
@@ -90,17 +90,17 @@ def track_clips(
         request=OutputRequest(suffixes=tuple(suffixes), folder=output_path(output)),
         recursive=recursive, subject=parse_subject("auto" if everybody else subject),
         height=height, start=start, end=end, shard=Shard(1, 1),
+        written=numbered_files if everybody else files_of,
     )  # fmt: skip
     table = None if summary is None else Path(summary)
-    if table is not None:
-        check_table(table)
+    check_summary(table, overwrite)
     clips = plan.clips(summary=table, also_read=[options.model] if options.model else ())
     work = with_remote_outputs(options, clips, overwrite)
     results: dict[int, Result[ClipFacts]] = {}
     try:
         _track(clips, work, results, workers, clip_timeout, progress)
     finally:
-        if table is not None:
+        if table is not None and results:
             write_summary(table, clips, results, motion_row)
     return [summary_row(clip, results[n], motion_row) for n, clip in enumerate(clips)]
 

@@ -140,10 +140,11 @@ def background(
     check_inputs(videos, manifest, engine, address)
     part = shard_of(shard)
     from mocap_cli.cli.background_jobs import background_report, background_request, background_row
-    from mocap_cli.cli.clip_run import ClipRun, check_summary
+    from mocap_cli.cli.clip_run import ClipRun
     from mocap_cli.cli.display import Display
     from mocap_cli.clips.background_maker import BackgroundChoices
     from mocap_cli.clips.plan import ClipPlan
+    from mocap_cli.clips.summary import check_summary
 
     extra = {"film": video, "difference": difference, "sheet": sheet}
     choices = BackgroundChoices(

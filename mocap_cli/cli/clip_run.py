@@ -14,11 +14,7 @@ from mocap_cli.cli.display import Display, Report
 from mocap_cli.clips.clip import Clip
 from mocap_cli.clips.remote_outputs import with_remote_outputs
 from mocap_cli.clips.summary import write_summary
-from mocap_cli.clips.tables import check_table
 from mocap_cli.io.atomic import remove_left_over
-from mocap_cli.io.file_guard import existing_outputs, refuse_unwritable
-from mocap_cli.io.remote import refuse_remote
-from mocap_cli.io.url import is_url
 from mocap_cli.workers.job import Result, Work, run_here
 from mocap_cli.workers.processes import run_in_processes
 
@@ -57,7 +53,7 @@ class ClipRun(Generic[F]):
             else:
                 self._do_all(clips, results, display)
         finally:
-            if self.summary is not None:
+            if self.summary is not None and results:  # else an earlier one stays
                 write_summary(self.summary, clips, results, self.row)
 
     def _do_all(
@@ -124,14 +120,3 @@ class ClipRun(Generic[F]):
             raise
         assert result.facts is not None
         display.report(self.report(clip, result, result.facts))
-
-
-def check_summary(summary: Path | None, overwrite: bool | None) -> None:
-    """Refuse, before any work, a summary that could not be written after it."""
-    if summary is not None:
-        check_table(summary)
-        if is_url(summary):
-            refuse_remote(summary, overwrite)
-        else:
-            refuse_unwritable(summary)
-            existing_outputs([summary], overwrite)

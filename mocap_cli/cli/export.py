@@ -222,16 +222,17 @@ def export(
     check_inputs(motions, manifest, engine, address)
     part = shard_of(shard)
     from mocap_cli.cli import export_jobs as jobs
-    from mocap_cli.cli.clip_run import ClipRun, check_summary
+    from mocap_cli.cli.clip_run import ClipRun
     from mocap_cli.cli.display import Display
     from mocap_cli.cli.report import export_report
     from mocap_cli.clips.motion_exporter import MotionExport
     from mocap_cli.clips.plan import ClipPlan
-    from mocap_cli.clips.summary import motion_row
+    from mocap_cli.clips.summary import check_summary, motion_row
     from mocap_cli.clips.swapper import Swap
     from mocap_cli.export.edits import Edits
     from mocap_cli.export.registry import WriteOptions
     from mocap_cli.export.views.overlay import OverlayOptions
+    from mocap_cli.io.file_guard import with_contents
     from mocap_cli.io.inputs import MOTIONS
 
     plan = partial(
@@ -248,7 +249,7 @@ def export(
             model = model or _DEFAULT_RUN
             request = jobs.swap_request(output or [], motions or [])
             clips = plan(request=request).clips(
-                display.note, also_read=(appearance, model), summary=summary
+                display.note, also_read=with_contents((appearance, model)), summary=summary
             )
             swap = Swap(
                 appearance=appearance, model=model, panel=panel, video=video,

@@ -144,14 +144,16 @@ def track(
     everybody = subject == [_EVERYBODY]
     _check_together(videos or [], manifest, everybody, keypoints, model)
     chosen, part = subject_of(None if everybody else subject), shard_of(shard)
-    from mocap_cli.cli.clip_run import ClipRun, check_summary
+    from mocap_cli.cli.clip_run import ClipRun
     from mocap_cli.cli.display import Display
     from mocap_cli.cli.output_request import parse_outputs
     from mocap_cli.cli.report import track_report
     from mocap_cli.clips.clip import ClipOptions
-    from mocap_cli.clips.plan import ClipPlan
-    from mocap_cli.clips.summary import motion_row
+    from mocap_cli.clips.everybody import numbered_files
+    from mocap_cli.clips.plan import ClipPlan, files_of
+    from mocap_cli.clips.summary import check_summary, motion_row
     from mocap_cli.export.registry import FORMATS
+    from mocap_cli.io.file_guard import with_contents
 
     options = ClipOptions(
         focal=focal, fov=fov, fps=fps, units=units, quality=quality, keypoints=keypoints,
@@ -168,9 +170,9 @@ def track(
         plan = ClipPlan(
             inputs=videos or [], manifest=manifest, recursive=recursive,
             request=replace(request, overlay=overlay), subject=chosen, height=height,
-            start=start, end=end, shard=part,
+            start=start, end=end, shard=part, written=numbered_files if everybody else files_of,
         )  # fmt: skip
-        reads = [path for path in (keypoints, model) if path]
+        reads = with_contents(path for path in (keypoints, model) if path)
         run.run(plan.clips(display.note, also_read=reads, summary=summary), display)
 
 

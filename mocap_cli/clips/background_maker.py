@@ -1,5 +1,6 @@
 """Background maker: the background of one clip after the other; those that are done are skipped."""
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -105,7 +106,7 @@ class _BackgroundMaker:
             if _all_written(files):
                 return _result("skipped", finished, files, frozenset(), 0.0)
         probe(clip.source)
-        self._check(clip, options.files(clip.outputs))
+        self._check(clip, (*options.files(clip.outputs), *_images_of_parts(image)))
         began = time.perf_counter()
         made = finished or api.background(
             clip.source, **options.of(clip), device=options.device, progress=progress
@@ -140,6 +141,12 @@ class _BackgroundMaker:
         for path in files:
             refuse_unwritable(path)
         return existing_outputs(files, self._options.overwrite)
+
+
+def _images_of_parts(image: Path) -> list[Path]:
+    """Images that are there and named as those of a video of several parts are."""
+    named = re.compile(re.escape(image.stem) + r"-\d+" + re.escape(image.suffix))
+    return [path for path in image.parent.glob("*") if named.fullmatch(path.name)]
 
 
 def _all_written(files: tuple[Path, ...]) -> bool:

@@ -9,6 +9,7 @@ from mocap_cli.body.motion import Motion
 from mocap_cli.clips.clip import Clip, ClipFacts, ClipOptions
 from mocap_cli.clips.everybody import track_everybody
 from mocap_cli.clips.finished import all_written, finished_motion, is_result, provenance_of
+from mocap_cli.errors import MocapError
 from mocap_cli.export.registry import (
     MotionWriter,
     WriteOptions,
@@ -50,8 +51,16 @@ class ClipTracker:
         seconds = time.perf_counter() - began
         written = WriteOptions(video=clip.source, units=self._options.units, fps=self._options.fps)
         writer = MotionWriter(motion, written)
+        failed: MocapError | None = None
         for path in sorted(clip.outputs, key=is_result):
-            writer.write(path, count_stage(progress, f"writing {path.name}", len(motion.times)))
+            count = count_stage(progress, f"writing {path.name}", len(motion.times))
+            try:
+                existing_outputs({*with_companions(path)} - existed, self._options.overwrite)
+                writer.write(path, count)
+            except MocapError as error:  # the JSON still saves the work
+                failed = failed or error
+        if failed is not None:
+            raise failed
         return _result("exported" if finished else "tracked", motion, existed, seconds)
 
     def _motion(self, clip: Clip, progress: Progress) -> Motion:

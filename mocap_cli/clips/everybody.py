@@ -1,10 +1,11 @@
 """Everybody: a clip of several people, each with files of their own (`--subject all`)."""
 
+import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from itertools import count, takewhile
 from pathlib import Path
 
 from mocap_cli import api
@@ -13,7 +14,7 @@ from mocap_cli.body.motion_json import read_motion
 from mocap_cli.clips.clip import Clip, ClipFacts, ClipOptions, PersonResult
 from mocap_cli.clips.finished import all_written, finished_motion, is_result, provenance_of
 from mocap_cli.errors import MocapError
-from mocap_cli.export.registry import MotionWriter, WriteOptions, check_output
+from mocap_cli.export.registry import MotionWriter, WriteOptions, check_output, with_companions
 from mocap_cli.io.file_guard import existing_outputs
 from mocap_cli.progress import Progress, count_stage
 from mocap_cli.tracking.track import networks_used
@@ -21,7 +22,8 @@ from mocap_cli.video.probe import probe
 from mocap_cli.workers.job import Result, Status
 
 _MOST_PEOPLE = 1000  # more in a file is damage
-_ENDING = re.compile(r"(\.overlay|\.coco|\.angles)?\.[^.]*$", re.IGNORECASE)
+_USUAL_PEOPLE = 20  # whose files are held against what is read; more if there are files of more
+_ENDING = re.compile(r"(\.overlay|\.coco|\.angles|\.blend)?\.[^.]*$", re.IGNORECASE)
 
 
 def track_everybody(clip: Clip, options: ClipOptions, progress: Progress) -> Result[ClipFacts]:
@@ -32,7 +34,7 @@ def track_everybody(clip: Clip, options: ClipOptions, progress: Progress) -> Res
     if not options.overwrite and (finished := _finished(clip, options)):
         return _result("skipped", clip, finished, frozenset(), 0.0)
     video = probe(clip.source)
-    existed = existing_outputs(_existing(clip), options.overwrite)
+    existed = existing_outputs(numbered_files(clip.outputs), options.overwrite)
     for path in clip.outputs:
         check_output(_numbered(path, 1), {"video": video.path}, video.frames or 0)
     began = time.perf_counter()
@@ -49,6 +51,7 @@ def track_everybody(clip: Clip, options: ClipOptions, progress: Progress) -> Res
         writer = MotionWriter(motion, written)
         for path in sorted(_outputs(clip, number), key=is_result):
             check_output(path, {"video": video.path}, len(motion.times))
+            existing_outputs({*with_companions(path)} - existed, options.overwrite)
             writer.write(path, count_stage(progress, f"writing {path.name}", len(motion.times)))
     return _result("tracked", clip, motions, existed, seconds)
 
@@ -107,10 +110,23 @@ def _numbered(path: Path, number: int) -> Path:
     return path.with_name(_ENDING.sub(rf".{number}\g<0>", path.name))
 
 
-def _existing(clip: Clip) -> list[Path]:
-    """The files of an earlier run, as far as their numbers go on."""
-    return [
-        found
-        for path in clip.outputs
-        for found in takewhile(Path.exists, (_numbered(path, n) for n in count(1)))
-    ]
+def numbered_files(outputs: Sequence[Path]) -> tuple[Path, ...]:
+    """All files that may be written for these outputs, with those that formats write beside them.
+
+    How many people there are is not known: it is taken that as many as have files already.
+    """
+    return tuple(
+        file
+        for path in outputs
+        for number in sorted({*range(1, _USUAL_PEOPLE + 1), *_used_numbers(path)})
+        for file in with_companions(_numbered(path, number))
+    )
+
+
+def _used_numbers(path: Path) -> Iterator[int]:
+    """The numbers of files in the folder that are named as if they belonged to this output."""
+    named = re.compile(re.escape(base_name(path)) + r"\.([1-9]\d{0,5})(?!\d)", re.IGNORECASE)
+    with suppress(OSError):
+        for entry in os.scandir(path.parent):
+            if match := named.match(entry.name):
+                yield int(match[1])

@@ -39,7 +39,7 @@ def read_manifest(path: Path) -> list[ManifestRow]:
         rows = list(_read(path))
     except OSError as error:
         raise MocapError(f"cannot read {path}: {error.strerror}", "check the path") from error
-    except (ValueError, csv.Error) as error:  # not UTF-8, not JSON
+    except (ValueError, RecursionError, csv.Error) as error:  # not UTF-8, not JSON
         raise MocapError(f"cannot read {path}: {error}", "give UTF-8 text") from error
     clips = []
     for number, row in rows:
@@ -78,6 +78,8 @@ def _read(path: Path) -> Iterator[tuple[int, _Row]]:
 def _clip(row: _Row) -> ManifestRow:
     if not isinstance(row, Mapping) or not (text := _text(row, "path")):
         raise ValueError("it has no path")
+    if not Path(text).name:
+        raise ValueError(f"path is {text}, which is a folder")
     start, end = _number(row, "start", _SECONDS), _number(row, "end", _SECONDS)
     if start is not None and end is not None and end <= start:
         raise ValueError(f"end {end:g} is not after start {start:g}")
@@ -115,6 +117,8 @@ def _name(row: _Row) -> str:
     parts = PurePosixPath(name.replace("\\", "/")).parts
     if ".." in parts or name.startswith(("/", "\\")) or ":" in name:
         raise ValueError(f"name is {name}, which leads out of the output folder")
+    if name and not parts:
+        raise ValueError(f"name is {name}, which is a folder")
     return name
 
 

@@ -110,7 +110,7 @@ class ClipPlan:
         each = replace(self, request=replace(request, files=()))
         (clip,) = first._of_inputs(note)
         rest = each._of_inputs(note) if request.suffixes else []
-        return [replace(clip, others=tuple(self.inputs[1:])), *rest]
+        return [replace(clip, others=tuple(dict.fromkeys(self.inputs))[1:]), *rest]
 
     def _of_manifest(self) -> list[Clip]:
         rows = [] if self.manifest is None else read_manifest(self.manifest)

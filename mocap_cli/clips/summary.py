@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mocap_cli.clips.clip import Clip, ClipFacts
-from mocap_cli.clips.tables import write_table
+from mocap_cli.clips.tables import check_table, write_table
 from mocap_cli.io.atomic import readable
+from mocap_cli.io.file_guard import existing_outputs, refuse_unwritable
+from mocap_cli.io.remote import refuse_remote
+from mocap_cli.io.url import is_url
 from mocap_cli.keypoints.subject import subject_text
 from mocap_cli.workers.job import Result
 
@@ -23,6 +26,17 @@ def write_summary(
     columns = summary_row(Clip(source=Path()), Result(status="failed"), row)
     rows = [summary_row(clips[number], results[number], row) for number in sorted(results)]
     write_table(path, tuple(columns), rows)
+
+
+def check_summary(summary: Path | None, overwrite: bool | None) -> None:
+    """Refuse, before any work, a summary that could not be written after it."""
+    if summary is not None:
+        check_table(summary)
+        if is_url(summary):
+            refuse_remote(summary, overwrite)
+        else:
+            refuse_unwritable(summary)
+            existing_outputs([summary], overwrite)
 
 
 def summary_row(

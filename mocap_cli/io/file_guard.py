@@ -4,7 +4,7 @@ import os
 import stat
 import tempfile
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -64,6 +64,14 @@ def existing_outputs(paths: Iterable[Path], overwrite: bool | None) -> frozenset
     return existing
 
 
+def with_contents(paths: Iterable[Path]) -> Iterator[Path]:
+    """The paths, and all that lies in those that are folders."""
+    for path in paths:
+        yield path
+        if path.is_dir():
+            yield from path.rglob("*")
+
+
 def refuse_unwritable(path: Path) -> None:
     """Refuse, before the long work, a file that could not be written after it."""
     try:
@@ -76,6 +84,11 @@ def refuse_unwritable(path: Path) -> None:
                 raise MocapError(
                     f"{path} is a pipe or a device, not a file", "choose another name with -o"
                 )
+        if path.is_symlink() and not path.exists():
+            raise MocapError(
+                f"cannot write {path}: it is a link to a file that does not exist",
+                "remove the link, or choose another name with -o",
+            )
         refuse_protected(path)
         folder = next(p for p in path.absolute().parents if p.exists())
         with tempfile.TemporaryFile(dir=folder):
