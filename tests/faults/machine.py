@@ -108,6 +108,8 @@ def aliased_paths(rng: random.Random, folder: Path, samples: Samples) -> Trial:
     (folder / "own.bvh").write_text("somebody's")
     (folder / "own.json").write_text('{"mocap": "mine"}')
     (folder / "own.png").write_bytes(b"\x89PNG picture")
+    for name in ("x.2.fbx", "x.1_ik.xml", "own-2.png"):
+        (folder / name).write_text("somebody's")
     (folder / "l").symlink_to(folder, target_is_directory=True)
     for name in ("a.mp4", "a.json"):
         os.link(folder / name, folder / f"hard-{name}")
@@ -118,10 +120,14 @@ def aliased_paths(rng: random.Random, folder: Path, samples: Samples) -> Trial:
                "new/../a.mp4", "new/../own.png", "new/../x.bvh", "new/..", "new/../sub/",
                "soft-a.mp4", "hard-a.mp4", "soft-a.json", "own.bvh", "own.json", "own.png",
                "l/own.bvh", "loop.bvh", "pipe.bvh", "sub", "sub/", "n" * 300 + ".bvh", "/dev/null",
-               "sub/x.bvh", "own.bvh/x.bvh", "''", ".", "..", "/proc/x.bvh", ".xyz", "x.fbx",
+               "sub/x.bvh", "own.bvh/x.bvh", "x.mot", "x.blend.py",
+               "''", ".", "..", "/proc/x.bvh", ".xyz", "x.fbx",
                "x.json", "l/x.json", "x.mp4")  # fmt: skip
     outputs = " ".join(f"-o {t}" for t in rng.sample(targets, rng.choice((1, 1, 2))))
-    command = rng.choice(("track a.mp4", "export a.json", "track soft-a.mp4", "export l/a.json"))
+    command = rng.choice(("track a.mp4", "export a.json", "track soft-a.mp4", "export l/a.json",
+                          "track a.mp4 --subject all"))  # fmt: skip
+    if rng.random() < 0.2:
+        command += f" --summary {rng.choice(('own.json', 'a.json', 'x.2.csv', 'l/s.csv'))}"
     if rng.random() < 0.2:
         command, outputs = (
             "background a.mp4 --median --no-people --samples 3",
