@@ -6,11 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mocap_cli.errors import MocapError
-from mocap_cli.io.file_guard import refuse_unwritable
-from mocap_cli.io.lock import only_process
 from mocap_cli.learning.data.dataset import Dataset
 from mocap_cli.learning.data.ingest import (
-    RUN,
     Ingested,
     RunSources,
     SubjectOptions,
@@ -27,14 +24,12 @@ from mocap_cli.learning.loop.metrics_log import MetricsLog, StepMetrics
 from mocap_cli.learning.loop.plan import make_plan
 from mocap_cli.learning.loop.previews import Previews
 from mocap_cli.learning.loop.settings import Settings
-from mocap_cli.learning.loop.training import BEST, LAST, Hooks, train
+from mocap_cli.learning.loop.training import LAST, Hooks, train
 from mocap_cli.learning.options import PretrainOptions
+from mocap_cli.learning.run_folder import locked, refuse_used_folder
 from mocap_cli.learning.tracked_samples import track_samples
 from mocap_cli.progress import Count, Progress, count_stage, no_progress
 from mocap_cli.weights import Device
-
-_LOCK = ".lock"
-"""Name of the file in a run's folder that keeps a second process out."""
 
 _MEASURED_ITEMS = 32  # of four frames each, to measure the subject's size
 
@@ -133,12 +128,12 @@ def pretrain(
     """
     infos, skipped = probe_videos(videos)
     settings, recipe = options.settle(infos, run.device)
-    _refuse_used_folder(output)
+    refuse_used_folder(output)
     store = options.store or output.parent / "frames"
     images = None
     if options.random_backgrounds is not None:
         images = RandomBackgrounds.read(options.random_backgrounds, recipe.frame_size)
-    with Distributed.join(run.device) as distributed, _locked(output, distributed):
+    with Distributed.join(run.device) as distributed, locked(output, distributed):
         with distributed.main_first():
             shown = display if distributed.is_main else _NO_DISPLAY
             subject = SubjectOptions(
@@ -193,7 +188,7 @@ def resume(
             "pass a larger --steps",
         )
     dataset = RunSources.read(output).reopen(output, settings.crowds)
-    with Distributed.join(run.device) as distributed, _locked(output, distributed):
+    with Distributed.join(run.device) as distributed, locked(output, distributed):
         return _run(dataset, settings, output, distributed, run, display, state)
 
 
@@ -225,36 +220,6 @@ def _with_measured_prior(settings: Settings, dataset: Dataset) -> Settings:
     indices = sampler.batch(settings.method_at(0).slots, _MEASURED_ITEMS, (settings.seed,))
     size = dataset.gather(indices).subject_size()
     return replace(settings, weights=replace(settings.weights, prior_size=size))
-
-
-def _refuse_used_folder(folder: Path) -> None:
-    """Refuse a folder that holds a run, or other files that a run would overwrite.
-
-    A run that ended before its first step may start again.
-    """
-    for name in (BEST, LAST):
-        path = folder / name
-        if path.exists() and (name == BEST or read_checkpoint_state(path)[1].step):
-            raise MocapError(
-                f"{folder} already holds a run: {name}",
-                "continue it with --resume, or choose another -o",
-            )
-    started = (folder / RUN).exists()
-    if started:
-        RunSources.read(folder)
-    if not started and (folder / MetricsLog.NAME).exists():
-        raise MocapError(f"{folder / MetricsLog.NAME} is not part of a run", "choose another -o")
-    refuse_unwritable(folder / LAST)
-
-
-@contextmanager
-def _locked(folder: Path, distributed: Distributed) -> Iterator[None]:
-    """Keep other processes out of the folder of a run, until this one ends."""
-    if not distributed.is_main:
-        yield
-        return
-    with only_process(folder / _LOCK):
-        yield
 
 
 def _run(
