@@ -120,6 +120,13 @@ def test_a_folder_with_labels_is_refused_before_the_videos_are_looked_at(tmp_pat
         suggest_frames([], [tmp_path / "none.mp4"], None, 3, tmp_path, None)
 
 
+def test_two_videos_of_one_name_are_refused_before_they_are_looked_at(tmp_path):
+    videos = [tmp_path / "a" / "jump.mp4", tmp_path / "b" / "Jump.mov"]
+    with pytest.raises(MocapError, match="the same names") as caught:
+        suggest_frames([], videos, None, 3, tmp_path, None)
+    assert all(str(video) in caught.value.message for video in videos)
+
+
 def test_suggested_pictures_are_the_frames_themselves_and_filled_labels_stay(tmp_path):
     from PIL import Image
 

@@ -90,6 +90,7 @@ def suggest_frames(
     Gives the images by video.
     """
     _refuse_existing(folder)
+    _refuse_equal_names(videos)
     known: dict[Path, list[Int64]] = {}
     estimates = {video: how.estimate(video) for video in videos}
     for one in labels:
@@ -171,6 +172,18 @@ def _refuse_existing(folder: Path) -> None:
         if path.exists():
             raise MocapError(
                 f"{path} exists already and may hold your labels", "choose another folder with -o"
+            )
+
+
+def _refuse_equal_names(videos: Sequence[Path]) -> None:
+    """The images of a video are named by its stem, and some file systems ignore letter case."""
+    first: dict[str, Path] = {}
+    for video in videos:
+        other = first.setdefault(video.stem.casefold(), video)
+        if other != video:
+            raise MocapError(
+                f"the images of {other} and {video} would have the same names",
+                "rename one of them, or give them one by one",
             )
 
 
