@@ -127,6 +127,13 @@ def test_two_videos_of_one_name_are_refused_before_they_are_looked_at(tmp_path):
     assert all(str(video) in caught.value.message for video in videos)
 
 
+def test_labels_of_another_video_are_refused_before_the_videos_are_looked_at(tmp_path):
+    path, xy = tmp_path / "dive.npz", np.ones((1, len(KEYPOINTS), 2))
+    np.savez(path, xy=xy, frames=[0], joint_names=KEYPOINTS, source="dive.mp4")
+    with pytest.raises(MocapError, match="not among the videos"):
+        suggest_frames(read_labels(path), [WALK], None, 3, tmp_path / "next", None)
+
+
 def test_suggested_pictures_are_the_frames_themselves_and_filled_labels_stay(tmp_path):
     from PIL import Image
 

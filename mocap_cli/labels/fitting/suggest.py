@@ -91,10 +91,10 @@ def suggest_frames(
     """
     _refuse_existing(folder)
     _refuse_equal_names(videos)
+    videos_of = [find_video(one, videos) for one in labels]
     known: dict[Path, list[Int64]] = {}
     estimates = {video: how.estimate(video) for video in videos}
-    for one in labels:
-        video = find_video(one, videos)
+    for one, video in zip(labels, videos_of, strict=True):
         aligned = align_labels(one, estimates[video], how.time_base)
         known.setdefault(video, []).append(aligned.frames)
     candidates = []
