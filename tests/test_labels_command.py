@@ -90,6 +90,14 @@ def test_check_draws_good_labels_and_bad_ones_with_what_is_wrong(mocap):
     assert Path("bad/a.check.png").exists()
 
 
+def test_a_missing_file_to_evaluate_on_is_told_before_the_videos_are_tracked(mocap, monkeypatch):
+    tracked = []
+    monkeypatch.setattr(gather, "estimate", lambda info, *_, **__: tracked.append(info))
+    code, err = mocap("label-fit a.mp4 --labels auto --evaluate missing.csv -o x.mocap")
+    assert (code, "there is no missing.csv" in err) == (1, True)
+    assert tracked == []
+
+
 def test_check_draws_a_sheet_for_each_of_several_label_files_of_one_name(mocap):
     for folder in ("one", "two", "three"):
         Path(folder).mkdir()
