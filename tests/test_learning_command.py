@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from mocap_cli.errors import MocapError
 from mocap_cli.io.lock import only_process
 from mocap_cli.learning import options as options_module
-from mocap_cli.learning import run_folder, tracked_samples
+from mocap_cli.learning import pretraining, run_folder, tracked_samples
 from mocap_cli.learning.data.ingest import RunSources
 from mocap_cli.learning.data.random_backgrounds import RandomBackgrounds
 from mocap_cli.learning.loop.checkpoint import RunState, read_checkpoint_state
@@ -346,9 +346,15 @@ def test_tensorboard_gets_the_metrics_only_on_request_and_resumes_at_its_step(
     assert ("pixels", 3) in board.told
     assert board.purged == 2
     assert board.closed
+
+
+def test_a_run_without_tensorboard_is_refused_before_the_work(mocap, tinily, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    code, _, err = mocap(f"{resumed} --steps 4 --tensorboard")
-    assert (code, "TensorBoard is not installed" in err) == (1, True)
+    monkeypatch.setattr(pretraining, "ingest", None)
+    for typed in (f"videos --steps 1 {tinily}", "--resume --steps 4"):
+        code, _, err = mocap(f"pretrain {typed} -o runs/a --tensorboard")
+        assert (code, "TensorBoard is not installed" in err) == (1, True)
+    assert not Path("runs").exists()
 
 
 class Board(ModuleType):

@@ -20,7 +20,7 @@ from mocap_cli.learning.data.subject import SubjectSource, track_subject
 from mocap_cli.learning.free_fall import FreeFall
 from mocap_cli.learning.loop.checkpoint import RunState, read_checkpoint_state
 from mocap_cli.learning.loop.distributed import Distributed, resolve_device
-from mocap_cli.learning.loop.metrics_log import MetricsLog, StepMetrics
+from mocap_cli.learning.loop.metrics_log import MetricsLog, StepMetrics, import_tensorboard
 from mocap_cli.learning.loop.plan import make_plan
 from mocap_cli.learning.loop.previews import Previews
 from mocap_cli.learning.loop.settings import Settings
@@ -43,6 +43,11 @@ class RunOptions:
     tensorboard: bool = False
     sheet_minutes: float = 5.0  # between preview sheets
     workers: int | None = 1  # that decode and track videos; None: what cores and memory allow
+
+    def check(self) -> None:
+        """Refuse, before the long work, what this installation cannot do."""
+        if self.tensorboard:
+            import_tensorboard()
 
 
 class RunDisplay:
@@ -126,6 +131,7 @@ def pretrain(
 
     `subjects` finds the boxes and 2D labels of a run that takes them.
     """
+    run.check()
     infos, skipped = probe_videos(videos)
     settings, recipe = options.settle(infos, run.device)
     refuse_used_folder(output)
@@ -174,6 +180,7 @@ def resume(
     rate: float | None = None,
 ) -> RunState:
     """Continue a run from its last checkpoint with its own settings, but for those given here."""
+    run.check()
     settings, state = read_checkpoint_state(output / LAST)
     settings.check_resumable()
     settings = replace(
