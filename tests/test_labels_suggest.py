@@ -134,6 +134,13 @@ def test_labels_of_another_video_are_refused_before_the_videos_are_looked_at(tmp
         suggest_frames(read_labels(path), [WALK], None, 3, tmp_path / "next", None)
 
 
+def test_more_frames_than_a_video_has_are_refused_before_it_is_tracked(tmp_path):
+    with open_video(WALK) as video:
+        count = sum(1 for _ in video)
+    with pytest.raises(MocapError, match=f"more than the {count} to choose from"):
+        suggest_frames([], [WALK], None, count + 1, tmp_path, None)
+
+
 def test_suggested_pictures_are_the_frames_themselves_and_filled_labels_stay(tmp_path):
     from PIL import Image
 

@@ -24,6 +24,7 @@ from mocap_cli.labels.label_page import FrameToLabel, write_label_page
 from mocap_cli.labels.labels import Labels
 from mocap_cli.tracking.estimate import Estimate
 from mocap_cli.types import Bool, Float32, Float64, Int64
+from mocap_cli.video.probe import probe
 from mocap_cli.video.reader import Frame, open_video
 
 LABEL_FILE = "labels.json"
@@ -92,6 +93,7 @@ def suggest_frames(
     _refuse_existing(folder)
     _refuse_equal_names(videos)
     videos_of = [find_video(one, videos) for one in labels]
+    _refuse_more_than_there_are(count, videos)
     known: dict[Path, list[Int64]] = {}
     estimates = {video: how.estimate(video) for video in videos}
     for one, video in zip(labels, videos_of, strict=True):
@@ -185,6 +187,18 @@ def _refuse_equal_names(videos: Sequence[Path]) -> None:
                 f"the images of {other} and {video} would have the same names",
                 "rename one of them, or give them one by one",
             )
+
+
+def _refuse_more_than_there_are(count: int, videos: Sequence[Path]) -> None:
+    """Before the videos are tracked; after it those with labels do not count any more."""
+    frames = [probe(video).frames for video in videos]
+    known = sum(number for number in frames if number is not None)
+    most = _MAX_FRAMES if None in frames else min(known, _MAX_FRAMES)
+    if count > most:
+        raise MocapError(
+            f"{count} frames are more than the {most} to choose from",
+            "give a smaller number to --suggest",
+        )
 
 
 def _frames(video: Path, chosen: Int64) -> Iterator[Frame]:
