@@ -172,6 +172,19 @@ def test_a_second_process_is_told_which_one_holds_a_folder(tmp_path, hold):
     assert list((tmp_path / "run").iterdir()) == []
 
 
+def test_a_file_that_is_not_a_lock_is_refused_and_stays(tmp_path):
+    path = tmp_path / ".lock"
+    path.write_text("mine")
+    with pytest.raises(MocapError, match=r"\.lock is not a lock of mocap"), only_process(path):
+        pass
+    assert path.read_text() == "mine"
+    for left in ("", "process 1 on another\n"):
+        path.write_text(left)
+        with only_process(path):
+            assert path.read_text().startswith(f"process {os.getpid()} on ")
+        assert not path.exists()
+
+
 def test_the_lock_of_a_killed_process_is_taken_over_by_one_that_waits(tmp_path, hold):
     first = hold("stay")
     assert first.stdout.readline() == "entered\n"

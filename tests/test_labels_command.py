@@ -90,6 +90,25 @@ def test_check_draws_good_labels_and_bad_ones_with_what_is_wrong(mocap):
     assert Path("bad/a.check.png").exists()
 
 
+def test_a_missing_file_to_evaluate_on_is_told_before_the_videos_are_tracked(mocap, monkeypatch):
+    tracked = []
+    monkeypatch.setattr(gather, "estimate", lambda info, *_, **__: tracked.append(info))
+    code, err = mocap("label-fit a.mp4 --labels auto --evaluate missing.csv -o x.mocap")
+    assert (code, "there is no missing.csv" in err) == (1, True)
+    assert tracked == []
+
+
+def test_check_draws_a_sheet_for_each_of_several_label_files_of_one_name(mocap):
+    for folder in ("one", "two", "three"):
+        Path(folder).mkdir()
+        Path(folder, "a.npz").write_bytes(Path("a.npz").read_bytes())
+    given = "one/a.npz --labels two/a.npz --labels three/a.npz"
+    code, err = mocap(f"label-fit a.mp4 --labels {given} --check")
+    assert (code, "3 of 3 label files are usable" in err) == (0, True)
+    sheets = sorted(path.name for path in Path("check").iterdir())
+    assert sheets == ["a.a.npz.2.check.png", "a.a.npz.check.png", "a.check.png"]
+
+
 def test_images_of_others_in_the_folder_are_not_replaced_and_own_ones_are(mocap):
     assert mocap("label-fit --labels a.npz --check -o here")[0] == 0
     assert "replaced" in mocap("label-fit --labels a.npz --check -o here")[1]

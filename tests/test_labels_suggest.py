@@ -120,6 +120,27 @@ def test_a_folder_with_labels_is_refused_before_the_videos_are_looked_at(tmp_pat
         suggest_frames([], [tmp_path / "none.mp4"], None, 3, tmp_path, None)
 
 
+def test_two_videos_of_one_name_are_refused_before_they_are_looked_at(tmp_path):
+    videos = [tmp_path / "a" / "jump.mp4", tmp_path / "b" / "Jump.mov"]
+    with pytest.raises(MocapError, match="the same names") as caught:
+        suggest_frames([], videos, None, 3, tmp_path, None)
+    assert all(str(video) in caught.value.message for video in videos)
+
+
+def test_labels_of_another_video_are_refused_before_the_videos_are_looked_at(tmp_path):
+    path, xy = tmp_path / "dive.npz", np.ones((1, len(KEYPOINTS), 2))
+    np.savez(path, xy=xy, frames=[0], joint_names=KEYPOINTS, source="dive.mp4")
+    with pytest.raises(MocapError, match="not among the videos"):
+        suggest_frames(read_labels(path), [WALK], None, 3, tmp_path / "next", None)
+
+
+def test_more_frames_than_a_video_has_are_refused_before_it_is_tracked(tmp_path):
+    with open_video(WALK) as video:
+        count = sum(1 for _ in video)
+    with pytest.raises(MocapError, match=f"more than the {count} to choose from"):
+        suggest_frames([], [WALK], None, count + 1, tmp_path, None)
+
+
 def test_suggested_pictures_are_the_frames_themselves_and_filled_labels_stay(tmp_path):
     from PIL import Image
 

@@ -311,6 +311,10 @@ def test_nothing_is_written_if_the_network_is_no_better_and_labels_cannot_be_kep
     code, _, err = mocap("label-fit --labels a.npz --tune 9 -o x.mocap")
     assert (code, Path("x.mocap").exists()) == (1, False)
     assert "the tuned network is no better, and the labels are 3D" in err
+
+
+def test_too_few_labels_to_tune_to_are_told_before_the_video_is_tracked(mocap, monkeypatch):
+    monkeypatch.setattr(gather, "estimate", None)
     np.savez("a.npz", xy=np.ones((3, 21, 2)), frames=np.arange(3), joint_names=KEYPOINTS)
     code, _, err = mocap("label-fit a.mp4 --labels a.npz --tune 9 -o x.mocap")
     assert (code, "3 labelled frames are too few to tune" in err) == (1, True)

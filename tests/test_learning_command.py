@@ -11,12 +11,15 @@ from types import ModuleType
 import pytest
 import torch
 from blob import TINY, film_blob
+from PIL import Image
 from safetensors.torch import load_file
 
 from mocap_cli.errors import MocapError
 from mocap_cli.io.lock import only_process
 from mocap_cli.learning import options as options_module
-from mocap_cli.learning import pretraining, tracked_samples
+from mocap_cli.learning import pretraining, run_folder, tracked_samples
+from mocap_cli.learning.data.ingest import RunSources
+from mocap_cli.learning.data.random_backgrounds import RandomBackgrounds
 from mocap_cli.learning.loop.checkpoint import RunState, read_checkpoint_state
 from mocap_cli.learning.loop.losses import LossWeights
 from mocap_cli.learning.loop.metrics_log import MetricsLog
@@ -134,13 +137,33 @@ def test_a_resumed_run_takes_another_rate_and_batch_and_refuses_the_rest(mocap, 
 
 
 def test_a_folder_with_foreign_files_is_not_written_into(mocap, tinily):
-    for name in ("run.json", "metrics.jsonl", "best.safetensors"):
-        folder = Path(f"of-{name}")
-        folder.mkdir()
+    for name in (
+        "run.json", "metrics.jsonl", "best.safetensors", "curves.png", "subject.npz",
+        "backgrounds.npz", "sheets", "sheets/step-0000001.png", ".lock",
+    ):  # fmt: skip
+        folder = Path(f"of-{name.replace('/', '-')}")
+        (folder / name).parent.mkdir(parents=True)
         (folder / name).write_text("mine")
         code, _, err = mocap(f"pretrain videos -o {folder} --steps 1 {tinily}")
         assert (code, (folder / name).read_text()) == (1, "mine"), err
+        assert name.split("/")[0] in err
         assert len(list(folder.iterdir())) == 1
+
+
+def test_a_run_that_was_killed_while_it_kept_its_subject_starts_again(mocap, tinily, monkeypatch):
+    typed = f"pretrain videos -o runs/a --steps 1 --random-backgrounds photos {tinily}"
+    Path("photos").mkdir()
+    Image.new("RGB", (96, 64)).save("photos/a.png")
+
+    def killed(self, folder) -> None:
+        raise KeyboardInterrupt
+
+    for part in (RandomBackgrounds, RunSources):
+        with monkeypatch.context() as patch:
+            patch.setattr(part, "write", killed)
+            assert mocap(typed)[0] == 130
+        Path("runs/a/.lock").write_text("process 1 on another")
+    assert mocap(typed)[0] == 0
 
 
 def test_a_run_that_was_killed_at_its_first_checkpoint_is_resumed_from_its_start(
@@ -166,12 +189,12 @@ def test_a_run_that_was_killed_at_its_first_checkpoint_is_resumed_from_its_start
 
 
 def test_two_processes_never_write_to_one_run(mocap, tinily):
-    with only_process(Path("runs/a") / pretraining._LOCK):
+    with only_process(Path("runs/a") / run_folder.LOCK):
         code, _, err = mocap(f"pretrain videos -o runs/a --steps 1 {tinily}")
     assert (code, f"process {os.getpid()} on" in err) == (1, True)
     assert "writes to runs/a" in " ".join(err.split())
     assert mocap(f"pretrain videos -o runs/a --steps 1 {tinily}")[0] == 0
-    with only_process(Path("runs/a") / pretraining._LOCK):
+    with only_process(Path("runs/a") / run_folder.LOCK):
         code, _, err = mocap("pretrain -o runs/a --resume --steps 2 --device cpu")
     assert (code, f"process {os.getpid()} on" in err) == (1, True)
     assert "writes to runs/a" in " ".join(err.split())
@@ -323,9 +346,15 @@ def test_tensorboard_gets_the_metrics_only_on_request_and_resumes_at_its_step(
     assert ("pixels", 3) in board.told
     assert board.purged == 2
     assert board.closed
+
+
+def test_a_run_without_tensorboard_is_refused_before_the_work(mocap, tinily, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    code, _, err = mocap(f"{resumed} --steps 4 --tensorboard")
-    assert (code, "TensorBoard is not installed" in err) == (1, True)
+    monkeypatch.setattr(pretraining, "ingest", None)
+    for typed in (f"videos --steps 1 {tinily}", "--resume --steps 4"):
+        code, _, err = mocap(f"pretrain {typed} -o runs/a --tensorboard")
+        assert (code, "TensorBoard is not installed" in err) == (1, True)
+    assert not Path("runs").exists()
 
 
 class Board(ModuleType):

@@ -18,6 +18,7 @@ try:
 except ImportError:  # Windows: nothing is locked
     fcntl = None  # type: ignore[assignment]
 
+_MARK = "process "  # a lock begins with it, or is empty for a moment
 _log = logging.getLogger(__name__)
 
 
@@ -25,7 +26,7 @@ _log = logging.getLogger(__name__)
 def only_process(path: Path, *, wait: bool = False) -> Iterator[None]:
     """Hold a lock file while the block runs; a second process is told who holds it, or waits.
 
-    The file is removed at the end.
+    The file is removed at the end. One that is not a lock is refused, and stays as it is.
     """
     try:
         make_folder(path.parent)
@@ -37,7 +38,7 @@ def only_process(path: Path, *, wait: bool = False) -> Iterator[None]:
     try:
         with suppress(OSError):  # a full disk
             os.ftruncate(handle, 0)
-            os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+            os.pwrite(handle, f"{_MARK}{os.getpid()} on {socket.gethostname()}\n".encode(), 0)
         yield
     finally:
         with suppress(OSError):
@@ -52,6 +53,7 @@ def _locked(path: Path, wait: bool) -> int:
         try:
             _lock(handle, path, wait)
             if fcntl is None or _is_open_as(handle, path):
+                _refuse_foreign(handle, path)
                 return handle
         except BaseException:
             os.close(handle)
@@ -73,6 +75,12 @@ def _lock(handle: int, path: Path, wait: bool) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX)
     except OSError:
         pass  # a file system without locks
+
+
+def _refuse_foreign(handle: int, path: Path) -> None:
+    start = os.pread(handle, len(_MARK), 0)
+    if start and start != _MARK.encode():
+        raise MocapError(f"{path} is not a lock of mocap", "choose another place with -o")
 
 
 def _holder(handle: int) -> str:

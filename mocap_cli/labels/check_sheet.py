@@ -1,5 +1,6 @@
 """Check sheets: labels drawn on their frames, so that mistakes are found by eye."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,11 +82,12 @@ def _placed(labels: Labels, estimate: Estimate, how: GatherOptions) -> tuple[Lab
 
 
 def _name(labels: Labels, video: Path, taken: set[str]) -> str:
-    """VIDEO.check.png; with the labels' own name where a video has several."""
-    name = f"{video.stem}.check.png"
-    if name in taken:
-        name = f"{video.stem}.{labels.path.name}.check.png"
-    taken.add(name)
+    """VIDEO.check.png; with the labels' own name where a video has several, then with a number."""
+    own = f"{video.stem}.{labels.path.name}"
+    numbered = (f"{own}.{number}" for number in itertools.count(2))
+    names = (f"{stem}.check.png" for stem in itertools.chain((video.stem, own), numbered))
+    name = next(name for name in names if name.casefold() not in taken)
+    taken.add(name.casefold())
     return name
 
 

@@ -99,8 +99,9 @@ def fit_labels(
     """
     how, fitting = options.gathering(bar), FitOptions(kind=options.head)
     encoder = FrozenEncoder.open(options.model, options.device)
-    found = gather(_read(labels), videos, how, pseudo=AUTO in map(str, labels))
-    held_out = gather(_read(evaluate_on), videos, how) if evaluate_on else None
+    given, others = _read(labels), _read(evaluate_on)  # a file that is missing is told at once
+    found = gather(given, videos, how, pseudo=AUTO in map(str, labels))
+    held_out = gather(others, videos, how) if evaluate_on else None
 
     def fit(clips: Sequence[LabelledClip]) -> FittedModel:
         own, tuning = encoder, FineTuneOptions()

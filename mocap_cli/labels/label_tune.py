@@ -62,6 +62,8 @@ def tune_labels(
     how, tuning = options.gathering(bar), tuning or TuneOptions()
     files = [path for path in labels if str(path) != AUTO]
     read = [one for path in files for one in read_labels(Path(path))]
+    if tuning.steps and all(one.synchronous for one in read):  # a session's frames are found later
+        _refuse_too_few(sum(map(len, read)), tuning)
     found = gather(read, videos, how)
     kept, network = labels_by_video(found.clips), None
     has_2d = any(len(label.times) for label in kept.values())
@@ -90,11 +92,7 @@ def _tuned(
     options: TuneOptions,
 ) -> tuple[MoveNet, TuneResult]:
     """The network tuned to four of five labelled frames, and what it gains in the others."""
-    if len(found) < options.fewest:
-        raise MocapError(
-            f"{len(found)} labelled frames are too few to tune the 2D network",
-            f"label {options.fewest} and more, best those of --suggest",
-        )
+    _refuse_too_few(len(found), options)
     learnt, held_out = split(found.clips)
     images = [image for clip in learnt if len(clip.labels) for image in labelled_images(clip)]
     confident = _confident(found, more, how)
@@ -108,6 +106,15 @@ def _tuned(
         learnt=len(images),
         confident=len(confident),
     )
+
+
+def _refuse_too_few(count: int, options: TuneOptions) -> None:
+    """Before the videos are tracked, and after it: labels may have been left out."""
+    if count < options.fewest:
+        raise MocapError(
+            f"{count} labelled frames are too few to tune the 2D network",
+            f"label {options.fewest} and more, best those of --suggest",
+        )
 
 
 def _confident(

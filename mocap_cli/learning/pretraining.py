@@ -6,11 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mocap_cli.errors import MocapError
-from mocap_cli.io.file_guard import refuse_unwritable
-from mocap_cli.io.lock import only_process
 from mocap_cli.learning.data.dataset import Dataset
 from mocap_cli.learning.data.ingest import (
-    RUN,
     Ingested,
     RunSources,
     SubjectOptions,
@@ -23,18 +20,16 @@ from mocap_cli.learning.data.subject import SubjectSource, track_subject
 from mocap_cli.learning.free_fall import FreeFall
 from mocap_cli.learning.loop.checkpoint import RunState, read_checkpoint_state
 from mocap_cli.learning.loop.distributed import Distributed, resolve_device
-from mocap_cli.learning.loop.metrics_log import MetricsLog, StepMetrics
+from mocap_cli.learning.loop.metrics_log import MetricsLog, StepMetrics, import_tensorboard
 from mocap_cli.learning.loop.plan import make_plan
 from mocap_cli.learning.loop.previews import Previews
 from mocap_cli.learning.loop.settings import Settings
-from mocap_cli.learning.loop.training import BEST, LAST, Hooks, train
+from mocap_cli.learning.loop.training import LAST, Hooks, train
 from mocap_cli.learning.options import PretrainOptions
+from mocap_cli.learning.run_folder import locked, refuse_used_folder
 from mocap_cli.learning.tracked_samples import track_samples
 from mocap_cli.progress import Count, Progress, count_stage, no_progress
 from mocap_cli.weights import Device
-
-_LOCK = ".lock"
-"""Name of the file in a run's folder that keeps a second process out."""
 
 _MEASURED_ITEMS = 32  # of four frames each, to measure the subject's size
 
@@ -48,6 +43,11 @@ class RunOptions:
     tensorboard: bool = False
     sheet_minutes: float = 5.0  # between preview sheets
     workers: int | None = 1  # that decode and track videos; None: what cores and memory allow
+
+    def check(self) -> None:
+        """Refuse, before the long work, what this installation cannot do."""
+        if self.tensorboard:
+            import_tensorboard()
 
 
 class RunDisplay:
@@ -131,14 +131,15 @@ def pretrain(
 
     `subjects` finds the boxes and 2D labels of a run that takes them.
     """
+    run.check()
     infos, skipped = probe_videos(videos)
     settings, recipe = options.settle(infos, run.device)
-    _refuse_used_folder(output)
+    refuse_used_folder(output)
     store = options.store or output.parent / "frames"
     images = None
     if options.random_backgrounds is not None:
         images = RandomBackgrounds.read(options.random_backgrounds, recipe.frame_size)
-    with Distributed.join(run.device) as distributed, _locked(output, distributed):
+    with Distributed.join(run.device) as distributed, locked(output, distributed):
         with distributed.main_first():
             shown = display if distributed.is_main else _NO_DISPLAY
             subject = SubjectOptions(
@@ -179,6 +180,7 @@ def resume(
     rate: float | None = None,
 ) -> RunState:
     """Continue a run from its last checkpoint with its own settings, but for those given here."""
+    run.check()
     settings, state = read_checkpoint_state(output / LAST)
     settings.check_resumable()
     settings = replace(
@@ -193,7 +195,7 @@ def resume(
             "pass a larger --steps",
         )
     dataset = RunSources.read(output).reopen(output, settings.crowds)
-    with Distributed.join(run.device) as distributed, _locked(output, distributed):
+    with Distributed.join(run.device) as distributed, locked(output, distributed):
         return _run(dataset, settings, output, distributed, run, display, state)
 
 
@@ -225,36 +227,6 @@ def _with_measured_prior(settings: Settings, dataset: Dataset) -> Settings:
     indices = sampler.batch(settings.method_at(0).slots, _MEASURED_ITEMS, (settings.seed,))
     size = dataset.gather(indices).subject_size()
     return replace(settings, weights=replace(settings.weights, prior_size=size))
-
-
-def _refuse_used_folder(folder: Path) -> None:
-    """Refuse a folder that holds a run, or other files that a run would overwrite.
-
-    A run that ended before its first step may start again.
-    """
-    for name in (BEST, LAST):
-        path = folder / name
-        if path.exists() and (name == BEST or read_checkpoint_state(path)[1].step):
-            raise MocapError(
-                f"{folder} already holds a run: {name}",
-                "continue it with --resume, or choose another -o",
-            )
-    started = (folder / RUN).exists()
-    if started:
-        RunSources.read(folder)
-    if not started and (folder / MetricsLog.NAME).exists():
-        raise MocapError(f"{folder / MetricsLog.NAME} is not part of a run", "choose another -o")
-    refuse_unwritable(folder / LAST)
-
-
-@contextmanager
-def _locked(folder: Path, distributed: Distributed) -> Iterator[None]:
-    """Keep other processes out of the folder of a run, until this one ends."""
-    if not distributed.is_main:
-        yield
-        return
-    with only_process(folder / _LOCK):
-        yield
 
 
 def _run(

@@ -24,6 +24,7 @@ from mocap_cli.labels.label_page import FrameToLabel, write_label_page
 from mocap_cli.labels.labels import Labels
 from mocap_cli.tracking.estimate import Estimate
 from mocap_cli.types import Bool, Float32, Float64, Int64
+from mocap_cli.video.probe import probe
 from mocap_cli.video.reader import Frame, open_video
 
 LABEL_FILE = "labels.json"
@@ -90,10 +91,12 @@ def suggest_frames(
     Gives the images by video.
     """
     _refuse_existing(folder)
+    _refuse_equal_names(videos)
+    videos_of = [find_video(one, videos) for one in labels]
+    _refuse_more_than_there_are(count, videos)
     known: dict[Path, list[Int64]] = {}
     estimates = {video: how.estimate(video) for video in videos}
-    for one in labels:
-        video = find_video(one, videos)
+    for one, video in zip(labels, videos_of, strict=True):
         aligned = align_labels(one, estimates[video], how.time_base)
         known.setdefault(video, []).append(aligned.frames)
     candidates = []
@@ -172,6 +175,30 @@ def _refuse_existing(folder: Path) -> None:
             raise MocapError(
                 f"{path} exists already and may hold your labels", "choose another folder with -o"
             )
+
+
+def _refuse_equal_names(videos: Sequence[Path]) -> None:
+    """The images of a video are named by its stem, and some file systems ignore letter case."""
+    first: dict[str, Path] = {}
+    for video in videos:
+        other = first.setdefault(video.stem.casefold(), video)
+        if other != video:
+            raise MocapError(
+                f"the images of {other} and {video} would have the same names",
+                "rename one of them, or give them one by one",
+            )
+
+
+def _refuse_more_than_there_are(count: int, videos: Sequence[Path]) -> None:
+    """Before the videos are tracked; after it those with labels do not count any more."""
+    frames = [probe(video).frames for video in videos]
+    known = sum(number for number in frames if number is not None)
+    most = _MAX_FRAMES if None in frames else min(known, _MAX_FRAMES)
+    if count > most:
+        raise MocapError(
+            f"{count} frames are more than the {most} to choose from",
+            "give a smaller number to --suggest",
+        )
 
 
 def _frames(video: Path, chosen: Int64) -> Iterator[Frame]:

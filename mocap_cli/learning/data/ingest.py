@@ -131,12 +131,12 @@ class Ingested:
     skipped: Mapping[Path, str]
 
     def write(self, folder: Path) -> None:
-        """Write what resuming the run needs."""
+        """Write what resuming the run needs; run.json first: it marks the folder as a run's."""
+        self.sources.write(folder)
         if self.sources.subject:
             ClipSubject.write_all(folder, [clip.subject for clip in self.dataset.clips])
         if self.dataset.backgrounds is not None:
             self.dataset.backgrounds.write(folder)
-        self.sources.write(folder)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from mocap_cli.io.npz import checked_array, load_npz, seal_of, without_seal
 from mocap_cli.learning.data.batch import Batch
 from mocap_cli.types import UInt8
 
-_FILE = "backgrounds.npz"
+BACKGROUNDS = "backgrounds.npz"
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 _MOST = 1000  # images of a run; further ones are left out
 _DIFFERENCE = 0.11  # of a colour from the background's, 0..1: neither noise nor a shadow
@@ -47,13 +47,13 @@ class RandomBackgrounds:
     def write(self, run: Path) -> None:
         """Keep the images in a run's folder, from which it is resumed."""
         arrays = {"images": self.images}
-        with write_atomically(run / _FILE) as aside, aside.open("wb") as file:
+        with write_atomically(run / BACKGROUNDS) as aside, aside.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays, **seal_of(arrays))
 
     @staticmethod
     def reopen(run: Path) -> "RandomBackgrounds":
         """The images that a run keeps."""
-        path = run / _FILE
+        path = run / BACKGROUNDS
         try:
             arrays = without_seal(load_npz(path))
             images = checked_array(arrays, "images", (None, None, None, 3), "whole", 0, 255)

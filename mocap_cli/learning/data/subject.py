@@ -22,7 +22,7 @@ from mocap_cli.types import Float32, Float64
 from mocap_cli.video.probe import probe
 from mocap_cli.weights import Device
 
-_FILE = "subject.npz"
+SUBJECT = "subject.npz"
 _REACH = 0.6  # of the time between stored frames: labels nearer than that are of the frame
 _BOXES, _LABELS = "boxes", "labels"
 
@@ -90,13 +90,13 @@ class ClipSubject:
             for name in (_BOXES, _LABELS):
                 if (values := getattr(subject, name)) is not None:
                     arrays[f"{name}{i}"] = values
-        with write_atomically(folder / _FILE) as aside, aside.open("wb") as file:
+        with write_atomically(folder / SUBJECT) as aside, aside.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays, **seal_of(arrays))
 
     @staticmethod
     def read_all(folder: Path, clips: Sequence[StoredClip]) -> list["ClipSubject"]:
         """Those of all clips of a run."""
-        path = folder / _FILE
+        path = folder / SUBJECT
         try:
             arrays = without_seal(load_npz(path))
             return [ClipSubject._checked(arrays, i, len(clip)) for i, clip in enumerate(clips)]

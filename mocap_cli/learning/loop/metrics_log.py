@@ -136,15 +136,20 @@ class MetricsLog:
                 aside.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def _tensorboard_writer(folder: Path, done: int) -> Any:
-    """A writer of event files; steps after the checkpoint in older event files are purged.
-
-    A purged step is hidden by TensorBoard, and the run writes it again.
-    """
+def import_tensorboard() -> Any:
+    """The class of TensorBoard's writer, or an error before any work where there is none."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise MocapError(
             "TensorBoard is not installed", "install tensorboard, or leave --tensorboard out"
         ) from error
-    return SummaryWriter(str(folder), purge_step=done + 1 if done else None)
+    return SummaryWriter
+
+
+def _tensorboard_writer(folder: Path, done: int) -> Any:
+    """A writer of event files; steps after the checkpoint in older event files are purged.
+
+    A purged step is hidden by TensorBoard, and the run writes it again.
+    """
+    return import_tensorboard()(str(folder), purge_step=done + 1 if done else None)
