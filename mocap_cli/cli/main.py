@@ -13,6 +13,7 @@ from mocap_cli.cli.background import background
 from mocap_cli.cli.export import export
 from mocap_cli.cli.label_fit import label_fit
 from mocap_cli.cli.pretrain import pretrain
+from mocap_cli.cli.streams import guard_streams
 from mocap_cli.cli.track import track
 from mocap_cli.errors import user_error
 
@@ -63,6 +64,7 @@ def _mocap(
 
 def main() -> None:
     """Run the command line: exit status 1 for what the user can mend, 130 for Ctrl-C."""
+    guard_streams()
     signal.signal(signal.SIGTERM, _exit)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
         signal.signal(signal.SIGHUP, _exit)  # the terminal is gone; under nohup it is ignored
