@@ -142,6 +142,17 @@ def test_doubtful_stretches_and_warnings_are_reported(mocap, monkeypatch):
     assert "warning   the ground is [b]not[/b] known" in err
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps a folder that is in use")
+def test_a_current_folder_that_is_deleted_is_one_line_and_a_hint(mocap, tmp_path, monkeypatch):
+    film(Path("a.mp4"))
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir("gone")
+    (tmp_path / "gone").rmdir()
+    code, _, err = mocap(f"track {tmp_path}/a.mp4")
+    said = ["error: the current folder does not exist any more", "hint: cd to another"]
+    assert (code, err.splitlines()) == (1, said)
+
+
 def test_quiet_says_nothing_when_all_is_well(mocap):
     film(Path("a.mp4"))
     assert mocap("track a.mp4 -o a.json --quiet") == (0, "", "")

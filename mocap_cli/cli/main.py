@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
@@ -15,7 +16,7 @@ from mocap_cli.cli.label_fit import label_fit
 from mocap_cli.cli.pretrain import pretrain
 from mocap_cli.cli.streams import guard_streams
 from mocap_cli.cli.track import track
-from mocap_cli.errors import user_error
+from mocap_cli.errors import MocapError, user_error
 
 _VALIDATOR = "Value error, "  # what pydantic, inside typer, puts before the reason
 
@@ -69,6 +70,7 @@ def main() -> None:
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
         signal.signal(signal.SIGHUP, _exit)  # the terminal is gone; under nohup it is ignored
     try:
+        _check_current_folder()
         app(prog_name="mocap")
     except Exception as error:
         if (shown := user_error(error)) is None:
@@ -79,6 +81,14 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _check_current_folder() -> None:
+    """Refuse a current folder that is deleted: paths have no meaning there, and torch aborts."""
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise MocapError("the current folder does not exist any more", "cd to another") from error
 
 
 def _exit(number: int, frame: FrameType | None) -> None:
