@@ -10,8 +10,8 @@ import typer
 from pan import seen, turned, wall, with_subject, write_clip
 from typer.testing import CliRunner
 
+from mocap_cli.cli.app import app
 from mocap_cli.cli.background_jobs import background_request
-from mocap_cli.cli.main import app
 from mocap_cli.errors import MocapError
 from mocap_cli.plates.background import read_background
 

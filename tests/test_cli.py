@@ -295,6 +295,23 @@ def test_the_help_answers_before_anything_heavy_is_loaded():
     assert not loaded & {"numpy", "torch", "av", "cv2", "onnxruntime", "scipy"}
 
 
+def test_the_entry_point_loads_next_to_nothing_before_it_can_catch_an_interrupt():
+    script = "import sys; import mocap_cli.cli.main; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert not {"typer", "rich", "mocap_cli.cli.app"} & set(done.stdout.split())
+
+
+def test_an_interrupt_of_the_imports_is_exit_status_130(mocap, monkeypatch):
+    class Interrupted:
+        def find_spec(self, name, path, target=None):
+            if name == "mocap_cli.cli.app":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "mocap_cli.cli.app", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
+    assert mocap("--version") == (130, "", "")
+
+
 _SLOW = """
 import sys, time, types
 sys.path.insert(0, {tests!r})
