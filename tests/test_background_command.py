@@ -6,10 +6,12 @@ import av
 import cv2
 import numpy as np
 import pytest
+import typer
 from pan import seen, turned, wall, with_subject, write_clip
 from typer.testing import CliRunner
 
-from mocap_cli.cli.main import app
+from mocap_cli.cli.app import app
+from mocap_cli.cli.background_jobs import background_request
 from mocap_cli.errors import MocapError
 from mocap_cli.plates.background import read_background
 
@@ -49,6 +51,18 @@ def test_films_and_sheet_are_made_on_request(video: Path, tmp_path: Path) -> Non
     subject = frame[105:185, 132:164]
     assert subject.mean() > 4 * frame[:90].mean() + 20
     assert cv2.imread(str(out.with_suffix(".sheet.png"))).shape[1] == 6 * 320
+
+
+@pytest.mark.parametrize("folder", ["plates.png/", "out.v2/", "out"])
+def test_a_slash_or_no_suffix_makes_a_folder(folder: str) -> None:
+    request = background_request(folder, [Path("a.mp4")])
+    assert (request.files, request.folder) == ((), Path(folder))
+
+
+@pytest.mark.parametrize("given", [".png", "out.v2", ".mp4"])
+def test_another_suffix_and_a_bare_one_are_bad_usage(given: str) -> None:
+    with pytest.raises(typer.BadParameter, match="give a file"):
+        background_request(given, [Path("a.mp4")])
 
 
 def test_the_films_are_not_taken_for_videos_of_the_folder(video: Path) -> None:

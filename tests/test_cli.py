@@ -142,6 +142,17 @@ def test_doubtful_stretches_and_warnings_are_reported(mocap, monkeypatch):
     assert "warning   the ground is [b]not[/b] known" in err
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps a folder that is in use")
+def test_a_current_folder_that_is_deleted_is_one_line_and_a_hint(mocap, tmp_path, monkeypatch):
+    film(Path("a.mp4"))
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir("gone")
+    (tmp_path / "gone").rmdir()
+    code, _, err = mocap(f"track {tmp_path}/a.mp4")
+    said = ["error: the current folder does not exist any more", "hint: cd to another"]
+    assert (code, err.splitlines()) == (1, said)
+
+
 def test_quiet_says_nothing_when_all_is_well(mocap):
     film(Path("a.mp4"))
     assert mocap("track a.mp4 -o a.json --quiet") == (0, "", "")
@@ -282,6 +293,23 @@ def test_the_help_answers_before_anything_heavy_is_loaded():
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "typer" in loaded
     assert not loaded & {"numpy", "torch", "av", "cv2", "onnxruntime", "scipy"}
+
+
+def test_the_entry_point_loads_next_to_nothing_before_it_can_catch_an_interrupt():
+    script = "import sys; import mocap_cli.cli.main; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert not {"typer", "rich", "mocap_cli.cli.app"} & set(done.stdout.split())
+
+
+def test_an_interrupt_of_the_imports_is_exit_status_130(mocap, monkeypatch):
+    class Interrupted:
+        def find_spec(self, name, path, target=None):
+            if name == "mocap_cli.cli.app":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "mocap_cli.cli.app", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
+    assert mocap("--version") == (130, "", "")
 
 
 _SLOW = """

@@ -15,7 +15,8 @@ from person import stand
 from rich.console import Console
 from typer.models import OptionInfo
 
-from mocap_cli.cli import display, main
+from mocap_cli.cli import display
+from mocap_cli.cli.app import app
 from mocap_cli.errors import MocapError
 
 COMMANDS = ("track", "export", "background", "pretrain", "label-fit")
@@ -243,7 +244,7 @@ def test_the_version_has_a_short_option_too(mocap, typed):
 def test_every_option_is_described_and_every_command_has_an_example(command):
     import typer
 
-    found = typer.main.get_command(main.app).commands[command]  # type: ignore[attr-defined]
+    found = typer.main.get_command(app).commands[command]  # type: ignore[attr-defined]
     assert f"Example: mocap {command}" in (found.help or "")
     for option in found.params:
         assert option.help, option.name
@@ -260,7 +261,7 @@ def test_the_commands_share_their_options_for_scripts(mocap, command):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_number_has_a_range_that_its_help_shows(command):
     numbers = 0
-    for registered in main.app.registered_commands:
+    for registered in app.registered_commands:
         if registered.callback.__name__.replace("_", "-") != command:
             continue
         for name, hint in get_type_hints(registered.callback, include_extras=True).items():

@@ -18,7 +18,7 @@ import pytest
 import typer
 
 import mocap_cli
-from mocap_cli.cli.main import app
+from mocap_cli.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(

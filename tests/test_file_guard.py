@@ -10,7 +10,7 @@ from film import film
 from person import stand
 
 from mocap_cli.body.motion_json import write_motion
-from mocap_cli.cli.main import app
+from mocap_cli.cli.app import app
 from mocap_cli.errors import MocapError
 from mocap_cli.export.registry import FORMATS, WriteOptions, write
 from mocap_cli.io import file_guard

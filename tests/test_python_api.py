@@ -146,7 +146,7 @@ def test_the_import_is_light_and_the_names_are_there():
 
 def test_track_runs_from_video_to_files_without_importing_what_it_does_not_need(tmp_path):
     script = (
-        "import sys; from mocap_cli.cli.main import app;"
+        "import sys; from mocap_cli.cli.app import app;"
         "app(sys.argv[1:], standalone_mode=False);"
         "slow = {'torch', 'torchvision', 'trimesh', 'pygltflib'};"
         "assert not slow & set(sys.modules), slow & set(sys.modules)"

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from mocap_cli.cli.display import Report
-from mocap_cli.cli.output_request import refuse_several
+from mocap_cli.cli.output_request import is_folder, refuse_several
 from mocap_cli.cli.report import OutputFiles
 from mocap_cli.clips.background_maker import BackgroundFacts
 from mocap_cli.clips.clip import Clip
@@ -30,14 +30,15 @@ _CAMERAS = {
 
 def background_request(given: str | None, inputs: Sequence[Path]) -> OutputRequest:
     """An image and an archive for each video, beside it unless a place is given."""
-    output = None if given is None else output_path(given)
-    if output is not None and output.suffix and not output.is_dir():
-        if output.suffix.lower() not in (".png", ".npz"):
-            raise typer.BadParameter("give a .png, or a folder (out/)", param_hint="-o")
-        files = output.with_suffix(".png"), output.with_suffix(".npz")
-        refuse_several(files, inputs)
-        return OutputRequest(files=files)
-    return OutputRequest(suffixes=(_IMAGE, _ARCHIVE), folder=output)
+    if given is None or is_folder(given):
+        folder = None if given is None else output_path(given)
+        return OutputRequest(suffixes=(_IMAGE, _ARCHIVE), folder=folder)
+    output = output_path(given)
+    if output.suffix.lower() not in (".png", ".npz"):
+        raise typer.BadParameter("give a file (empty.png), or a folder (out/)", param_hint="-o")
+    files = output.with_suffix(".png"), output.with_suffix(".npz")
+    refuse_several(files, inputs)
+    return OutputRequest(files=files)
 
 
 def background_report(

@@ -22,8 +22,8 @@ def parse_outputs(
     known = set(known)
     suffixes = [v.lower() for v in values if v.lower() in known]
     others = [v for v in values if v.lower() not in known]
-    folders = [output_path(v) for v in others if _is_folder(v)]
-    files = [output_path(v) for v in others if not _is_folder(v)]
+    folders = [output_path(v) for v in others if is_folder(v)]
+    files = [output_path(v) for v in others if not is_folder(v)]
     if len(folders) > 1:
         raise typer.BadParameter("give at most one folder", param_hint="-o")
     if not suffixes and (folders or not files):
@@ -47,7 +47,8 @@ def refuse_several(files: Sequence[Path], inputs: Sequence[Path]) -> None:
         )
 
 
-def _is_folder(value: str) -> bool:
+def is_folder(value: str) -> bool:
+    """Whether -o names a folder: by its slash, because it exists, or for want of a suffix."""
     with suppress(OSError):  # a name that is too long is refused where outputs are checked
         if value.endswith(("/", "\\")) or output_path(value).is_dir():
             return True
