@@ -138,7 +138,7 @@ def test_more_frames_than_a_video_has_are_refused_before_it_is_tracked(tmp_path)
     with open_video(WALK) as video:
         count = sum(1 for _ in video)
     with pytest.raises(MocapError, match=f"more than the {count} to choose from"):
-        suggest_frames([], [WALK], None, count + 1, tmp_path, None)
+        suggest_frames([], [WALK], None, 2 * count, tmp_path, None)
 
 
 def test_suggested_pictures_are_the_frames_themselves_and_filled_labels_stay(tmp_path):

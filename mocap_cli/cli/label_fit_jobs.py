@@ -12,7 +12,7 @@ from mocap_cli.cli.display import Display, Line, Report, format_duration
 from mocap_cli.cli.report import OutputFiles
 from mocap_cli.cli.tune_jobs import label_lines, tune_network
 from mocap_cli.errors import MocapError
-from mocap_cli.io.file_guard import existing_outputs, refuse_overlaps
+from mocap_cli.io.file_guard import existing_outputs, refuse_overlaps, with_contents
 from mocap_cli.io.inputs import find_inputs, find_videos
 from mocap_cli.labels.fitting.evaluation import Evaluation
 from mocap_cli.labels.fitting.fitted_model import FittedModel
@@ -145,8 +145,7 @@ def _plan_outputs(asked: LabelFitRequest) -> OutputFiles:
     given = [*asked.label_paths, *asked.evaluate, Path(asked.options.model), *asked.all_videos()]
     if asked.options.calibration is not None:
         given.append(asked.options.calibration)
-    read = (path for one in given for path in ((one, *one.rglob("*")) if one.is_dir() else (one,)))
-    refuse_overlaps([(path, asked.destination) for path in outputs], read)
+    refuse_overlaps([(path, asked.destination) for path in outputs], with_contents(given))
     planned = OutputFiles.plan(outputs, overwrite=asked.overwrite)
     images = existing_outputs(_images(asked), asked.overwrite)
     return replace(planned, existed=planned.existed | images)

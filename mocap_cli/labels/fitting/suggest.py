@@ -27,6 +27,7 @@ from mocap_cli.types import Bool, Float32, Float64, Int64
 from mocap_cli.video.probe import probe
 from mocap_cli.video.reader import Frame, open_video
 
+_PROBED = 1.1  # times the number of frames that a file states, which need not be exact
 LABEL_FILE = "labels.json"
 LABEL_PAGE = "labels.html"
 _FOOT_LIMBS = ((16, 18), (18, 20), (16, 20), (17, 19), (19, 21), (17, 21))  # counted from 1
@@ -194,7 +195,7 @@ def _refuse_more_than_there_are(count: int, videos: Sequence[Path]) -> None:
     frames = [probe(video).frames for video in videos]
     known = sum(number for number in frames if number is not None)
     most = _MAX_FRAMES if None in frames else min(known, _MAX_FRAMES)
-    if count > most:
+    if count > _PROBED * most:
         raise MocapError(
             f"{count} frames are more than the {most} to choose from",
             "give a smaller number to --suggest",
