@@ -201,7 +201,7 @@ def test_two_processes_never_write_to_one_run(mocap, tinily):
 
 
 def test_a_dry_run_prints_the_plan_and_writes_nothing(mocap, tinily):
-    code, out, err = mocap(f"pretrain videos -o runs/a --steps 1000 --dry-run {tinily}")
+    code, out, err = mocap(f"pretrain videos -o runs/a --steps 1000 --dry-run -q {tinily}")
     assert (code, err) == (0, "")
     told = dict(line.split(maxsplit=1) for line in out.splitlines())
     assert told["clips"].startswith("2,")
@@ -401,7 +401,7 @@ def test_several_processes_must_share_a_batch_evenly(mocap, tinily, monkeypatch)
 
 
 def test_a_run_prints_its_outcome_as_json(mocap, tinily):
-    code, out, err = mocap(f"pretrain videos -o runs/a --steps 2 {tinily} --json")
+    code, out, err = mocap(f"pretrain videos -o runs/a --steps 2 {tinily} --json -q")
     assert (code, err) == (0, "")
     result = json.loads(out)["results"][0]
     assert (result["step"], result["finished"]) == (2, True)
