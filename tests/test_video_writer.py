@@ -14,6 +14,7 @@ from film import film, number_on
 
 from mocap_cli.errors import MocapError
 from mocap_cli.video.reader import open_video, probe
+from mocap_cli.video.sound import SoundCopier
 from mocap_cli.video.writer import write_video
 
 
@@ -176,3 +177,16 @@ def test_a_size_that_the_encoder_does_not_take_is_one_line(tmp_path):
     ):
         writer.write(image, 0.0)
     assert not (tmp_path / "b.mp4").exists()
+
+
+def test_sound_that_no_mp4_takes_is_one_line(monkeypatch, tmp_path):
+    """As the header of a damaged video may describe it."""
+
+    class Refusing:
+        def mux(self, packets: object) -> None:
+            raise av.ArgumentError(22, "Invalid argument", "a.mp4")
+
+    sound = object.__new__(SoundCopier)
+    sound._output, sound._path, sound._next = Refusing(), tmp_path / "a.mp4", (0.0, [])
+    with pytest.raises(MocapError, match=r"no such sound as that of .*a.mp4: Invalid argument"):
+        sound.write_until(1.0)

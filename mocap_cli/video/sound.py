@@ -7,6 +7,7 @@ from fractions import Fraction
 import av
 from av.packet import Packet
 
+from mocap_cli.errors import MocapError
 from mocap_cli.video.probe import VideoInfo, open_container
 
 _COPIED = {"aac", "ac3", "alac", "eac3", "mp3"}  # what players expect in an MP4
@@ -27,6 +28,7 @@ class SoundCopier:
         end: float | None,
     ) -> None:
         self._output = output
+        self._path = source.path
         self._input = open_container(source.path)
         self._stream = next(s for s in self._input.streams.audio if s.codec_context is not None)
         self._start = float(source.start) + start  # seconds, by the file's own count
@@ -42,7 +44,13 @@ class SoundCopier:
     def write_until(self, seconds: float) -> None:
         """Write the sound up to that second of the span."""
         while self._next is not None and self._next[0] <= seconds:
-            self._output.mux(self._next[1])
+            try:
+                self._output.mux(self._next[1])
+            except (av.ArgumentError, av.InvalidDataError) as error:
+                raise MocapError(
+                    f"an MP4 takes no such sound as that of {self._path}: {error.strerror}",
+                    "re-encode the video as H.264 MP4, or without its sound",
+                ) from error
             self._next = next(self._timed, None)
 
     def close(self) -> None:

@@ -17,6 +17,7 @@ from mocap_cli.keypoints.crop import Crop
 from mocap_cli.labels.fitting.degrade import VideoDegrader
 from mocap_cli.learning.data.ingest import RunSources
 from mocap_cli.learning.data.store import StoredClip
+from mocap_cli.learning.loop.distributed import resolve_device
 from mocap_cli.learning.loop.training import BEST
 from mocap_cli.learning.model.model import Model, to_float
 from mocap_cli.learning.model.model_config import MODEL_PRESETS
@@ -76,7 +77,7 @@ class FrozenEncoder:
 
     def on(self, device: Device) -> "FrozenEncoder":
         """The same with its weights on that device."""
-        return replace(self, model=self.model.to(_torch_device(device)))
+        return replace(self, model=self.model.to(resolve_device(device)))
 
     def encode(
         self,
@@ -174,12 +175,6 @@ class EncodedVideo:
 
     def __len__(self) -> int:
         return len(self.times)
-
-
-def _torch_device(device: Device) -> torch.device:
-    if device != "auto":
-        return torch.device(device)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _trained_size(path: Path, meta: dict[str, object]) -> tuple[int, int]:
