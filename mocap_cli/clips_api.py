@@ -100,7 +100,7 @@ def track_clips(
     try:
         _track(clips, work, results, workers, clip_timeout, progress)
     finally:
-        if table is not None and results:
+        if table is not None:
             write_summary(table, clips, results, motion_row)
     return [summary_row(clip, results[n], motion_row) for n, clip in enumerate(clips)]
 

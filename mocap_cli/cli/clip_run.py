@@ -53,7 +53,7 @@ class ClipRun(Generic[F]):
             else:
                 self._do_all(clips, results, display)
         finally:
-            if self.summary is not None and results:  # else an earlier one stays
+            if self.summary is not None:
                 write_summary(self.summary, clips, results, self.row)
 
     def _do_all(

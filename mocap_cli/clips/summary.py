@@ -22,7 +22,12 @@ def write_summary(
     results: Mapping[int, Result[F]],
     row: Callable[[F | None], Mapping[str, Any]],
 ) -> None:
-    """Write the clips that have a result, in their own order; `row` gives columns of facts."""
+    """Write the clips that have a result, in their own order; `row` gives columns of facts.
+
+    Without any result nothing is written, so that an earlier table stays.
+    """
+    if not results:
+        return
     columns = summary_row(Clip(source=Path()), Result(status="failed"), row)
     rows = [summary_row(clips[number], results[number], row) for number in sorted(results)]
     write_table(path, tuple(columns), rows)

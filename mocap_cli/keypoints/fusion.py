@@ -39,7 +39,7 @@ def fuse_detections(
     xy, score = np.full((T, K, 2), np.nan, np.float32), np.zeros((T, K), np.float32)
     detected = np.zeros(T, np.bool_)
     detected[list(detections)] = True
-    found = _Found.of(detections)
+    found = _NetworkPoints.of(detections)
     if found.crops:
         xy[detected], score[detected] = _fused(np.array(times)[detected], found)
         score[detected] *= _rim_factors(xy[detected], found.crops.values(), size)
@@ -55,7 +55,7 @@ def fuse_detections(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Found:
+class _NetworkPoints:
     """The points of both networks in N frames, in order."""
 
     movenet: Float64  # (N, 17, 2)
@@ -65,9 +65,9 @@ class _Found:
     crops: dict[int, Crop]  # by frame
 
     @staticmethod
-    def of(detections: Mapping[int, Detection]) -> "_Found":
+    def of(detections: Mapping[int, Detection]) -> "_NetworkPoints":
         N, C, K = len(detections), COCO_COUNT, len(KEYPOINTS)
-        found = _Found(
+        found = _NetworkPoints(
             np.empty((N, C, 2)), np.empty((N, C)), np.empty((N, K, 2)), np.empty((N, K)), {}
         )
         for n, frame in enumerate(sorted(detections)):
@@ -78,7 +78,7 @@ class _Found:
         return found
 
 
-def _fused(times: Float64, found: _Found) -> tuple[Float64, Float64]:
+def _fused(times: Float64, found: _NetworkPoints) -> tuple[Float64, Float64]:
     blaze, blaze_score = found.blazepose, found.blazepose_score
     move = np.concatenate((found.movenet, blaze[:, COCO_COUNT:]), axis=1)
     move[:, COCO_COUNT:] += move[:, _ANKLES] - blaze[:, _ANKLES]  # it has no feet of its own

@@ -61,6 +61,13 @@ class _Found:
     def __getitem__(self, frame: int) -> list[Detection]:
         return [self._records[row] for row in self._rows[frame]]
 
+    def __contains__(self, frame: int) -> bool:
+        return frame in self._rows
+
+    def one(self, frame: int, number: int) -> Detection:
+        """One of those of a frame."""
+        return self._records[self._rows[frame][number]]
+
     @property
     def frames(self) -> set[int]:
         """Those that have detections."""
@@ -231,7 +238,7 @@ def _chosen(span: _Span, keypoints: Keypoints, found: _Found) -> dict[int, Detec
     points = np.zeros((len(frames), count, COCO_COUNT - _BODY.start, 2))
     side = np.ones((len(frames), count))
     for t, i in enumerate(frames):
-        some = found[i] if i in found.frames else context[i]
+        some = found[i] if i in found else context[i]
         price[t, : len(some)] = [min(-math.log(max(d.agreement, 1e-9)), _DOUBT) for d in some]
         points[t, : len(some)] = [d.blazepose[:COCO_COUNT][_BODY] for d in some]
         side[t, : len(some)] = [d.crop.side for d in some]
@@ -239,7 +246,7 @@ def _chosen(span: _Span, keypoints: Keypoints, found: _Found) -> dict[int, Detec
     for t, step in enumerate(np.diff(keypoints.times[frames]).tolist()):
         change[t] = _motion_price(points[t : t + 2], side[t : t + 2], step)
     path = cheapest_path(price, change)
-    best = {i: found[i][k] for i, k in zip(frames, path.tolist(), strict=True) if i in found.frames}
+    best = {i: found.one(i, k) for i, k in zip(frames, path.tolist(), strict=True) if i in found}
     return {i: one for i, one in best.items() if one.agreement > _FOUND}
 
 
